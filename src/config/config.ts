@@ -1,0 +1,54 @@
+import type { Recipe } from '../deployment/recipe.ts'
+
+/** The configuration as the server uses it: read, checked, defaults filled, secrets resolved. */
+export interface Config {
+  /** Absolute path of the file it came from. */
+  readonly file: string
+  readonly server: {
+    readonly host: string
+    readonly port: number
+    /** Where people and GitHub reach this server, without a slash at the end. */
+    readonly publicUrl: string | undefined
+    /** Opens logs (`Authorization: Bearer …`). */
+    readonly apiToken: string | undefined
+  }
+  /** Absolute path. */
+  readonly dataDir: string
+  /** A `postgres://` address; undefined means SQLite in `dataDir`. */
+  readonly database: string | undefined
+  /** How many deployments may run at the same time, over all lanes. */
+  readonly maxConcurrent: number
+  readonly github: {
+    /** The first signs what we send ourselves; every one is accepted. Never empty. */
+    readonly webhookSecrets: readonly string[]
+    readonly token: string
+    /** Without a slash at the end. */
+    readonly apiUrl: string
+  }
+  readonly slack: { readonly webhookUrl: string } | undefined
+  /** By `owner/name` in lower case. */
+  readonly repositories: ReadonlyMap<string, RepositoryConfig>
+  /** Every secret value in it, for the masker. */
+  readonly secrets: readonly string[]
+}
+
+export interface RepositoryConfig {
+  /** `owner/name` as written in the file. */
+  readonly name: string
+  /** By name in lower case; never empty. */
+  readonly environments: ReadonlyMap<string, EnvironmentConfig>
+}
+
+/** One place where one repository is deployed. */
+export interface EnvironmentConfig {
+  readonly repository: string
+  readonly name: string
+  /** Deployments of one lane never overlap; by default `owner/name/environment` in lower case. */
+  readonly lane: string
+  /** Check contexts; `undefined`: none are required; `all`: whatever GitHub reports for the commit. */
+  readonly requiredContexts: readonly string[] | 'all' | undefined
+  readonly acceptActionsDeployments: boolean
+  readonly publicLogs: boolean
+  readonly environmentUrl: string | undefined
+  readonly recipe: Recipe
+}

@@ -1,0 +1,74 @@
+import type { EndReason } from './reasons.ts'
+import type { Recipe } from './recipe.ts'
+import type { State } from './state.ts'
+
+/** One commit going to one environment. Times are milliseconds since 1970. */
+export interface Deployment {
+  readonly id: number
+  /** `owner/name`, spelled as GitHub spells it. */
+  readonly repository: string
+  readonly environment: string
+  /** Counts up within the environment: `acme/shop/production#12`. */
+  readonly number: number
+  readonly lane: string
+  /** GitHub's id of the deployment. */
+  readonly githubId: number
+  /** The full commit id, pinned at acceptance. */
+  readonly sha: string
+  /** What was asked for: a branch, tag or commit. For display only. */
+  readonly ref: string
+  readonly task: string
+  /** Who wanted it: a person's login where one is known. */
+  readonly actor: string
+  /** Who made GitHub's deployment; may be a robot. */
+  readonly creator: string
+  readonly creatorAvatar: string
+  readonly description: string
+  /** The payload as JSON text; `""` where GitHub sent none. */
+  readonly payload: string
+  /** GitHub's API address of the deployment. Shown and handed on, never called. */
+  readonly apiUrl: string
+  readonly isPrivate: boolean
+  readonly recipe: Recipe
+  /** Whether a link to the log may be published although the repository is public. */
+  readonly publicLogs: boolean
+  readonly environmentUrl: string | undefined
+  readonly state: State
+  readonly reason: EndReason | undefined
+  /** One sentence about the reason, secrets masked. */
+  readonly detail: string | undefined
+  /** The commit found in the folder afterwards, where it is another one than `sha`. */
+  readonly deployedSha: string | undefined
+  readonly steps: readonly StepResult[]
+  readonly createdAt: number
+  readonly startedAt: number | undefined
+  readonly finishedAt: number | undefined
+}
+
+/** How one step went. A step that never started has no entry. */
+export interface StepResult {
+  /** The command as written to the log, secrets masked. */
+  readonly name: string
+  readonly exitCode: number | undefined
+  readonly signal: string | undefined
+  readonly seconds: number
+}
+
+/** A started process group, written down before its command may run. Linux facts: see `proc(5)`. */
+export interface ProcessRecord {
+  /** Random; also in the environment of every process of the run as FERRYMAN_RUN_ID. */
+  readonly runId: string
+  /** Process id of the leader, which is the id of its group and of its session. */
+  readonly group: number
+  /** `/proc/sys/kernel/random/boot_id` when it started. */
+  readonly bootId: string
+  /** Field 22 of `/proc/PID/stat`, in clock ticks since boot. */
+  readonly startTicks: string
+}
+
+/** `acme/shop/production#12`: how people name a deployment. */
+export const nameOf = (of: Pick<Deployment, 'repository' | 'environment' | 'number'>): string =>
+  `${of.repository}/${of.environment}#${of.number}`
+
+/** The commit that is really in place after a success. */
+export const liveSha = (of: Pick<Deployment, 'sha' | 'deployedSha'>): string => of.deployedSha ?? of.sha

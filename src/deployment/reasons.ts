@@ -1,0 +1,42 @@
+/**
+ * Every reason Ferryman gives: why a delivery led to nothing, and why a deployment ended as it did.
+ * The code is a contract (GitHub, Slack, API, CLI and docs show the same one); the text says what it means.
+ */
+export const IGNORED = {
+  ping: 'GitHub checked that the webhook arrives. It does.',
+  event_not_used: 'Ferryman does not act on this kind of event.',
+  action_not_used: 'Ferryman does not act on this action of the event.',
+  repository_not_configured: 'The repository is not in the configuration.',
+  environment_not_configured:
+    'The environment is not configured for this repository: it belongs to another tool.',
+  made_by_actions: 'A GitHub Actions job made this deployment for itself; accept_actions_deployments is off.',
+  deployment_status_noted: 'A status was written; Ferryman reports its own deployments itself.',
+} as const satisfies Record<string, string>
+
+/** `ran`: something was executed and did not succeed (GitHub `failure`); `could_not_run`: nothing useful could be (GitHub `error`). */
+export const FAILED = {
+  command_failed: 'ran',
+  timed_out: 'ran',
+  interrupted: 'could_not_run',
+  task_unknown: 'could_not_run',
+  config_invalid: 'could_not_run',
+  config_removed: 'could_not_run',
+  folder_missing: 'could_not_run',
+  command_not_found: 'could_not_run',
+  argument_refused: 'could_not_run',
+  log_unwritable: 'could_not_run',
+  internal_error: 'could_not_run',
+} as const satisfies Record<string, 'ran' | 'could_not_run'>
+
+/** Why a deployment was taken back before it could end by itself. */
+export const CANCELLED = {
+  by_person: 'Somebody cancelled it.',
+  superseded: 'A newer deployment took its place.',
+  overtaken: 'A newer commit was deployed meanwhile.',
+} as const satisfies Record<string, string>
+
+export type IgnoredReason = keyof typeof IGNORED
+export type FailedReason = keyof typeof FAILED
+export type CancelledReason = keyof typeof CANCELLED
+/** Why a deployment is in its final state; a success needs none. */
+export type EndReason = FailedReason | CancelledReason

@@ -1,0 +1,29 @@
+/**
+ * A word from the configuration that may hold secrets by reference. A snapshot of it can be stored:
+ * it names where the value lies and is read when the command starts.
+ */
+export type Value =
+  | { readonly literal: string }
+  /** A text with `${NAME}` in it, filled from the server's environment. */
+  | { readonly template: string }
+  /** The content of a file, without its last line break. */
+  | { readonly file: string }
+  /** A literal that looks like a secret: the path of its key in the configuration, read again when needed. */
+  | { readonly config: readonly string[] }
+
+/**
+ * What the configuration says to do for one deployment, as it was when the deployment was accepted.
+ * Plain JSON: it is stored with the deployment, and what is stored is what runs.
+ */
+export interface Recipe {
+  readonly kind: 'commands'
+  /** Absolute path; the working directory of every command. */
+  readonly folder: string
+  /** Argument arrays with placeholders still in them, such as `{sha}`. */
+  readonly commands: readonly (readonly string[])[]
+  readonly env: Readonly<Record<string, Value>>
+  /** Limit for all steps together, counted from `running`. */
+  readonly timeoutSeconds: number
+  /** The log keeps its head and its tail within this size. */
+  readonly maxLogBytes: number
+}

@@ -1,0 +1,141 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+
+import { Kysely, PostgresDialect, sql, SqliteDialect, type SqliteDatabase } from 'kysely'
+import { Migrator } from 'kysely/migration'
+
+import { messageOf, problem } from '../errors.ts'
+import { migrationsFor } from './migrations.ts'
+import type { Tables } from './schema.ts'
+
+export type Engine = 'sqlite' | 'postgres'
+
+export interface Database {
+  readonly engine: Engine
+  readonly kysely: Kysely<Tables>
+  close(): Promise<void>
+}
+
+/**
+ * Opens SQLite at a path, or PostgreSQL at a `postgres://` address, and brings the schema up to date.
+ * Throws `database_unreachable`, `database_locked` (PostgreSQL, another server) or `database_newer`.
+ */
+export async function openDatabase(address: string): Promise<Database> {
+  const engine: Engine = /^postgres(ql)?:\/\//.test(address) ? 'postgres' : 'sqlite'
+  try {
+    const database = engine === 'postgres' ? await openPostgres(address) : openSqlite(address)
+    await migrate(database).catch(async (cause: unknown) => {
+      await database.close()
+      throw cause
+    })
+    return database
+  } catch (cause) {
+    if (cause instanceof Error && cause.name === 'FerrymanError') throw cause
+    throw problem(
+      'database_unreachable',
+      { database: withoutPassword(address), cause: messageOf(cause) },
+      cause,
+    )
+  }
+}
+
+/** Whether the statement was refused because the row is already there. */
+export const isUniqueViolation = (thrown: unknown): boolean =>
+  codeOf(thrown, 'code') === '23505' || [2067, 1555].includes(Number(codeOf(thrown, 'errcode')))
+
+/** Whether another process holds SQLite's lock for the moment (SQLITE_BUSY and its extended codes). */
+export const isBusy = (thrown: unknown): boolean => (Number(codeOf(thrown, 'errcode')) & 0xff) === 5
+
+const codeOf = (thrown: unknown, key: string): unknown =>
+  typeof thrown === 'object' && thrown !== null ? Reflect.get(thrown, key) : undefined
+
+function openSqlite(path: string): Database {
+  if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  // A short busy timeout: waiting inside SQLite would stop the whole server.
+  const file = new DatabaseSync(path, { timeout: 50 })
+  file.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
+  const kysely = new Kysely<Tables>({ dialect: new SqliteDialect({ database: nodeSqlite(file) }) })
+  return { engine: 'sqlite', kysely, close: () => kysely.destroy() }
+}
+
+/** node:sqlite in the shape that Kysely asks for; statements are prepared once. */
+function nodeSqlite(file: DatabaseSync): SqliteDatabase {
+  const prepared = new Map<string, { statement: StatementSync; reader: boolean }>()
+  const prepare = (sql: string) => {
+    const known = prepared.get(sql)
+    if (known) return known
+    const statement = file.prepare(sql)
+    const fresh = { statement, reader: statement.columns().length > 0 }
+    if (prepared.size < 500) prepared.set(sql, fresh)
+    return fresh
+  }
+  return {
+    close: () => file.close(),
+    prepare(sql) {
+      // A deferred transaction that reads first fails at its first write when somebody else wrote meanwhile.
+      const { statement, reader } = prepare(sql === 'begin' ? 'begin immediate' : sql)
+      const inputs = (parameters: readonly unknown[]) => parameters as SQLInputValue[]
+      return {
+        reader,
+        all: (parameters) => statement.all(...inputs(parameters)),
+        run: (parameters) => statement.run(...inputs(parameters)),
+        iterate: (parameters) => statement.iterate(...inputs(parameters)),
+      }
+    },
+  }
+}
+
+// Any constant will do, as long as every Ferryman asks for the same one.
+const ONE_SERVER = 0x66657272
+
+async function openPostgres(address: string): Promise<Database> {
+  const { default: pg } = await import('pg')
+  const types = {
+    // int8 arrives as text; every number of ours fits into a double.
+    getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+      oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format),
+  }
+  const pool = new pg.Pool({ connectionString: address, max: 8, connectionTimeoutMillis: 10_000, types })
+  pool.on('error', () => {}) // an idle connection broke; the next query opens a new one and reports its own error
+  const holder = new pg.Client({ connectionString: address, connectionTimeoutMillis: 10_000 })
+  holder.on('error', () => {})
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  const close = async () => {
+    await holder.end().catch(() => {})
+    await kysely.destroy()
+  }
+  try {
+    await holder.connect()
+    const { rows } = await holder.query<{ ours: boolean }>('select pg_try_advisory_lock($1) as ours', [
+      ONE_SERVER,
+    ])
+    if (!rows[0]?.ours) throw problem('database_locked', { database: withoutPassword(address) })
+  } catch (cause) {
+    await close()
+    throw cause
+  }
+  return { engine: 'postgres', kysely, close }
+}
+
+async function migrate({ kysely, engine }: Database): Promise<void> {
+  const provider = migrationsFor(engine)
+  const { error } = await new Migrator({ db: kysely, provider }).migrateToLatest()
+  if (error === undefined) return
+  const newer = await unknownMigration(kysely, Object.keys(await provider.getMigrations()))
+  if (newer !== undefined) throw problem('database_newer', { version: newer }, error)
+  throw error
+}
+
+/** The newest step of the schema that this program does not know: a later version has been here. */
+async function unknownMigration(
+  kysely: Kysely<Tables>,
+  known: readonly string[],
+): Promise<string | undefined> {
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(
+    kysely,
+  )
+  return rows.map(({ name }) => name).findLast((name) => !known.includes(name))
+}
+
+const withoutPassword = (address: string): string => address.replace(/\/\/[^@/]*@/, '//')

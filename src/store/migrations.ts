@@ -1,0 +1,124 @@
+import { sql, type CreateTableBuilder, type Kysely } from 'kysely'
+import type { Migration, MigrationProvider } from 'kysely/migration'
+
+import type { Engine } from './database.ts'
+
+/** The schema's history. New migrations go to the end; a released one is never edited. */
+export const migrationsFor = (engine: Engine): MigrationProvider => ({
+  getMigrations: () => Promise.resolve({ '0001-start': start(engine) }),
+})
+
+const start = (engine: Engine): Migration => ({
+  async up(database: Kysely<unknown>) {
+    const table = (name: string) => withId(database.schema.createTable(name), engine)
+    const blob = engine === 'postgres' ? sql`bytea` : sql`blob`
+
+    await table('repositories')
+      .addColumn('name', 'text', (column) => column.notNull())
+      .addColumn('name_key', 'text', (column) => column.notNull().unique())
+      .addColumn('github_id', 'bigint')
+      .execute()
+    await table('lanes')
+      .addColumn('name', 'text', (column) => column.notNull().unique())
+      .execute()
+    await table('environments')
+      .addColumn('repository_id', 'bigint', (column) => column.notNull().references('repositories.id'))
+      .addColumn('name', 'text', (column) => column.notNull())
+      .addColumn('name_key', 'text', (column) => column.notNull())
+      .addColumn('next_number', 'bigint', (column) => column.notNull().defaultTo(1))
+      .addUniqueConstraint('environment_once', ['repository_id', 'name_key'])
+      .execute()
+    await table('deliveries')
+      .addColumn('key', 'text', (column) => column.notNull().unique())
+      .addColumn('guid', 'text', (column) => column.notNull())
+      .addColumn('event', 'text', (column) => column.notNull())
+      .addColumn('action', 'text')
+      .addColumn('received_at', 'bigint', (column) => column.notNull())
+      .addColumn('headers', 'text', (column) => column.notNull())
+      .addColumn('body', blob, (column) => column.notNull())
+      .addColumn('verdict', 'text', (column) => column.notNull())
+      .addColumn('reason', 'text')
+      .addColumn('detail', 'text')
+      .execute()
+    await table('deployments')
+      .addColumn('environment_id', 'bigint', (column) => column.notNull().references('environments.id'))
+      .addColumn('lane_id', 'bigint', (column) => column.notNull().references('lanes.id'))
+      .addColumn('delivery_id', 'bigint', (column) => column.references('deliveries.id').onDelete('set null'))
+      .addColumn('number', 'bigint', (column) => column.notNull())
+      .addColumn('repository', 'text', (column) => column.notNull())
+      .addColumn('environment', 'text', (column) => column.notNull())
+      .addColumn('lane', 'text', (column) => column.notNull())
+      .addColumn('github_id', 'bigint', (column) => column.notNull().unique())
+      .addColumn('sha', 'text', (column) => column.notNull())
+      .addColumn('ref', 'text', (column) => column.notNull())
+      .addColumn('task', 'text', (column) => column.notNull())
+      .addColumn('actor', 'text', (column) => column.notNull())
+      .addColumn('creator', 'text', (column) => column.notNull())
+      .addColumn('creator_avatar', 'text', (column) => column.notNull())
+      .addColumn('description', 'text', (column) => column.notNull())
+      .addColumn('payload', 'text', (column) => column.notNull())
+      .addColumn('api_url', 'text', (column) => column.notNull())
+      .addColumn('is_private', 'integer', (column) => column.notNull())
+      .addColumn('recipe', 'text', (column) => column.notNull())
+      .addColumn('public_logs', 'integer', (column) => column.notNull())
+      .addColumn('environment_url', 'text')
+      .addColumn('state', 'text', (column) => column.notNull())
+      .addColumn('reason', 'text')
+      .addColumn('detail', 'text')
+      .addColumn('deployed_sha', 'text')
+      .addColumn('steps', 'text', (column) => column.notNull())
+      .addColumn('created_at', 'bigint', (column) => column.notNull())
+      .addColumn('started_at', 'bigint')
+      .addColumn('finished_at', 'bigint')
+      .addUniqueConstraint('number_once', ['environment_id', 'number'])
+      .execute()
+    await table('events')
+      .addColumn('deployment_id', 'bigint', (column) => column.notNull().references('deployments.id'))
+      .addColumn('at', 'bigint', (column) => column.notNull())
+      .addColumn('from_state', 'text')
+      .addColumn('to_state', 'text', (column) => column.notNull())
+      .addColumn('reason', 'text')
+      .execute()
+    await table('processes')
+      .addColumn('deployment_id', 'bigint', (column) => column.notNull().references('deployments.id'))
+      .addColumn('run_id', 'text', (column) => column.notNull())
+      .addColumn('group_id', 'bigint', (column) => column.notNull())
+      .addColumn('boot_id', 'text', (column) => column.notNull())
+      .addColumn('start_ticks', 'text', (column) => column.notNull())
+      .execute()
+    await table('reports')
+      .addColumn('deployment_id', 'bigint', (column) => column.notNull().references('deployments.id'))
+      .addColumn('channel', 'text', (column) => column.notNull())
+      .addColumn('body', 'text', (column) => column.notNull())
+      .addColumn('state', 'text', (column) => column.notNull())
+      .addColumn('attempts', 'integer', (column) => column.notNull().defaultTo(0))
+      .addColumn('due_at', 'bigint', (column) => column.notNull())
+      .addColumn('created_at', 'bigint', (column) => column.notNull())
+      .addColumn('settled_at', 'bigint')
+      .addColumn('last_error', 'text')
+      .execute()
+    await database.schema
+      .createTable('settings')
+      .addColumn('name', 'text', (column) => column.primaryKey())
+      .addColumn('value', 'text', (column) => column.notNull())
+      .execute()
+
+    for (const statement of INDEXES) await sql.raw(statement).execute(database)
+  },
+})
+
+// The first is the serial lane itself: the database refuses a second active deployment.
+const INDEXES = [
+  `create unique index one_active_deployment_per_lane on deployments (lane_id) where state in ('running', 'cancelling')`,
+  `create index deployments_waiting on deployments (id) where state = 'queued'`,
+  `create index deployments_live on deployments (environment_id, id) where state = 'succeeded'`,
+  `create index events_of_deployment on events (deployment_id)`,
+  `create index processes_of_deployment on processes (deployment_id)`,
+  `create index reports_due on reports (due_at) where state = 'owed'`,
+  `create index reports_owed on reports (deployment_id, channel, id) where state = 'owed'`,
+]
+
+const withId = (table: CreateTableBuilder<string>, engine: Engine) =>
+  engine === 'postgres'
+    ? table.addColumn('id', sql`bigint generated always as identity`, (column) => column.primaryKey())
+    : table.addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())

@@ -1,0 +1,121 @@
+import { sql, type Kysely, type Transaction } from 'kysely'
+
+import type { Deployment } from '../deployment/deployment.ts'
+import { canMove, isFinal, type State } from '../deployment/state.ts'
+import { isUniqueViolation } from './database.ts'
+import { deploymentOf } from './rows.ts'
+import type { Tables } from './schema.ts'
+import type { Change, NewReport, ReportsFor } from './store.ts'
+import { inTransaction } from './transaction.ts'
+
+type Trx = Transaction<Tables>
+
+/** `Store.claim`: the oldest waiting deployment whose lane is free. */
+export async function claim(
+  database: Kysely<Tables>,
+  { limit, at, reports }: { limit: number; at: number; reports: ReportsFor },
+): Promise<Deployment | undefined> {
+  try {
+    return await inTransaction(database, async (trx) => {
+      const id = await next(trx, limit)
+      if (id === undefined) return undefined
+      return change(trx, id, 'queued', 'running', { at, reports })
+    })
+  } catch (thrown) {
+    // Somebody else took the lane between our look and our claim: the index decided.
+    if (isUniqueViolation(thrown)) return undefined
+    throw thrown
+  }
+}
+
+/** `Store.move`: state, event and reports in one transaction. */
+export const move = (
+  database: Kysely<Tables>,
+  id: number,
+  from: State,
+  to: State,
+  given: Change,
+): Promise<Deployment | undefined> => {
+  if (!canMove(from, to)) throw new Error(`A deployment cannot move from ${from} to ${to}.`)
+  return inTransaction(database, (trx) => change(trx, id, from, to, given))
+}
+
+// Literals, not parameters: SQLite's planner refuses a bound state beside the partial index.
+async function next(trx: Trx, limit: number): Promise<number | undefined> {
+  const { rows } = await sql<{ id: number }>`
+    select waiting.id from deployments waiting
+    where waiting.state = 'queued'
+      and not exists (
+        select 1 from deployments active
+        where active.lane_id = waiting.lane_id and active.state in ('running', 'cancelling'))
+      and (select count(*) from deployments active where active.state in ('running', 'cancelling')) < ${limit}
+    order by waiting.id limit 1`.execute(trx)
+  return rows[0]?.id
+}
+
+async function change(
+  trx: Trx,
+  id: number,
+  from: State,
+  to: State,
+  given: Change,
+): Promise<Deployment | undefined> {
+  const row = await trx
+    .updateTable('deployments')
+    .set({
+      state: to,
+      ...(given.reason === undefined ? {} : { reason: given.reason }),
+      ...(given.detail === undefined ? {} : { detail: given.detail }),
+      ...(given.deployedSha === undefined ? {} : { deployed_sha: given.deployedSha }),
+      ...(given.steps === undefined ? {} : { steps: JSON.stringify(given.steps) }),
+      ...(to === 'running' ? { started_at: given.at } : {}),
+      ...(isFinal(to) ? { finished_at: given.at } : {}),
+    })
+    .where('id', '=', id)
+    .where('state', '=', from)
+    .returningAll()
+    .executeTakeFirst()
+  if (row === undefined) return undefined
+  const deployment = deploymentOf(row)
+  if (isFinal(to)) await trx.deleteFrom('processes').where('deployment_id', '=', id).execute()
+  await enter(trx, deployment, from, given.at)
+  await owe(trx, deployment, given.reports(deployment), given.at)
+  return deployment
+}
+
+/** Writes the event of a move that has just been made. */
+export async function enter(
+  trx: Trx,
+  deployment: Deployment,
+  from: State | undefined,
+  at: number,
+): Promise<void> {
+  const { id, state, reason } = deployment
+  await trx
+    .insertInto('events')
+    .values({ deployment_id: id, at, from_state: from ?? null, to_state: state, reason: reason ?? null })
+    .execute()
+}
+
+/** Writes what the move owes to the outside world. */
+export async function owe(
+  trx: Trx,
+  { id }: Deployment,
+  reports: readonly NewReport[],
+  at: number,
+): Promise<void> {
+  if (reports.length === 0) return
+  await trx
+    .insertInto('reports')
+    .values(
+      reports.map(({ channel, body }) => ({
+        deployment_id: id,
+        channel,
+        body: JSON.stringify(body),
+        state: 'owed' as const,
+        due_at: at,
+        created_at: at,
+      })),
+    )
+    .execute()
+}

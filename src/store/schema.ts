@@ -1,0 +1,99 @@
+import type { Generated } from 'kysely'
+
+import type { EndReason } from '../deployment/reasons.ts'
+import type { State } from '../deployment/state.ts'
+
+/** The tables, as both engines hold them: times in milliseconds, truth values as 0 and 1, JSON as text. */
+export interface Tables {
+  repositories: {
+    id: Generated<number>
+    name: string
+    /** The name in lower case: GitHub compares names without regard to case. */
+    name_key: string
+    github_id: number | null
+  }
+  lanes: { id: Generated<number>; name: string }
+  environments: {
+    id: Generated<number>
+    repository_id: number
+    name: string
+    name_key: string
+    next_number: Generated<number>
+  }
+  deliveries: {
+    id: Generated<number>
+    /** GUID and SHA-256 of the body: the GUID alone is not covered by the signature. */
+    key: string
+    guid: string
+    event: string
+    action: string | null
+    received_at: number
+    headers: string
+    /** The raw body, compressed with zstd. */
+    body: Uint8Array
+    verdict: string
+    reason: string | null
+    detail: string | null
+  }
+  deployments: {
+    id: Generated<number>
+    environment_id: number
+    lane_id: number
+    delivery_id: number | null
+    number: number
+    repository: string
+    environment: string
+    lane: string
+    github_id: number
+    sha: string
+    ref: string
+    task: string
+    actor: string
+    creator: string
+    creator_avatar: string
+    description: string
+    payload: string
+    api_url: string
+    is_private: number
+    recipe: string
+    public_logs: number
+    environment_url: string | null
+    state: State
+    reason: EndReason | null
+    detail: string | null
+    deployed_sha: string | null
+    steps: string
+    created_at: number
+    started_at: number | null
+    finished_at: number | null
+  }
+  events: {
+    id: Generated<number>
+    deployment_id: number
+    at: number
+    from_state: State | null
+    to_state: State
+    reason: string | null
+  }
+  processes: {
+    id: Generated<number>
+    deployment_id: number
+    run_id: string
+    group_id: number
+    boot_id: string
+    start_ticks: string
+  }
+  reports: {
+    id: Generated<number>
+    deployment_id: number
+    channel: string
+    body: string
+    state: 'owed' | 'delivered' | 'dropped' | 'refused'
+    attempts: Generated<number>
+    due_at: number
+    created_at: number
+    settled_at: number | null
+    last_error: string | null
+  }
+  settings: { name: string; value: string }
+}

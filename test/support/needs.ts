@@ -1,0 +1,112 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import type { TestProject } from 'vitest/node'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** Address of a PostgreSQL server of this test run, or undefined where the machine has none. */
+    postgres: string | undefined
+  }
+}
+
+/**
+ * Starts what the tests share, once per run. What the machine lacks is said in one line each, with the way
+ * to get it; with CI set, a missing part fails the run.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const missing: string[] = []
+  const postgres = await startPostgres()
+  if (postgres === undefined) missing.push('PostgreSQL: its tests are left out (apt-get install postgresql)')
+  project.provide('postgres', postgres?.address)
+
+  for (const line of missing) process.stderr.write(`not on this machine: ${line}\n`)
+  if (missing.length > 0 && process.env['CI']) throw new Error('In CI nothing may be missing.')
+  return async () => {
+    await postgres?.stop()
+  }
+}
+
+/** A private cluster in a temporary folder, durable as in production, on a free port of loopback. */
+async function startPostgres() {
+  const bin = findPostgres()
+  const user = bin === undefined ? undefined : userFor()
+  if (bin === undefined || user === undefined) return undefined
+  const folder = mkdtempSync(join(tmpdir(), 'ferryman-postgres-'))
+  if (user.uid !== undefined) chownSync(folder, user.uid, user.gid ?? user.uid)
+  const data = join(folder, 'data')
+  const options = { ...(user.uid === undefined ? {} : { uid: user.uid, gid: user.gid }), cwd: folder }
+  execFileSync(
+    join(bin, 'initdb'),
+    ['-D', data, '-U', 'ferryman', '-A', 'trust', '-E', 'UTF8', '--locale=C'],
+    {
+      ...options,
+      stdio: 'ignore',
+    },
+  )
+  const port = await freePort()
+  const server = spawn(
+    join(bin, 'postgres'),
+    ['-D', data, '-c', 'listen_addresses=127.0.0.1', '-p', String(port), '-k', folder],
+    {
+      ...options,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  )
+  await ready(server)
+  return {
+    address: `postgres://ferryman@127.0.0.1:${port}/postgres`,
+    async stop() {
+      const ended = once(server, 'exit')
+      server.kill('SIGINT') // fast shutdown: open connections are ended
+      await ended
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The newest server on this machine: Debian keeps its programs off PATH. */
+function findPostgres(): string | undefined {
+  const root = '/usr/lib/postgresql'
+  const versions = existsSync(root) ? readdirSync(root).toSorted((a, b) => Number(b) - Number(a)) : []
+  return versions
+    .map((version) => join(root, version, 'bin'))
+    .find((bin) => existsSync(join(bin, 'postgres')))
+}
+
+/** PostgreSQL refuses to run as root: there it runs as the user that its package made. */
+function userFor(): { uid?: number; gid?: number } | undefined {
+  if (process.getuid?.() !== 0) return {}
+  try {
+    const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
+    return { uid: id('-u'), gid: id('-g') }
+  } catch {
+    return undefined
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
+
+/** Resolves when the server says that it takes connections; rejects with what it said when it ends instead. */
+function ready(server: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let said = ''
+    server.stderr?.on('data', (chunk: Buffer) => {
+      said += chunk.toString()
+      if (said.includes('ready to accept connections')) resolve()
+    })
+    server.once('error', reject)
+    server.once('exit', () => reject(new Error(`PostgreSQL did not start:\n${said}`)))
+  })
+}

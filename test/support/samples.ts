@@ -1,0 +1,65 @@
+import { createHash, randomUUID } from 'node:crypto'
+
+import type { Recipe } from '../../src/deployment/recipe.ts'
+import type { Intake, NewDelivery, NewDeployment } from '../../src/store/store.ts'
+
+export const SHA = 'a84d88e7554fc1fa21bcbc4efae3c782a70d2b9d'
+
+export const recipe = (given: Partial<Recipe> = {}): Recipe => ({
+  kind: 'commands',
+  folder: '/srv/shop',
+  commands: [['true']],
+  env: {},
+  timeoutSeconds: 3600,
+  maxLogBytes: 52_428_800,
+  ...given,
+})
+
+export function newDelivery(given: Partial<NewDelivery> = {}): NewDelivery {
+  const guid = given.guid ?? randomUUID()
+  const body = given.body ?? Buffer.from('{}')
+  return {
+    key: `${guid}:${createHash('sha256').update(body).digest('hex')}`,
+    guid,
+    event: 'deployment',
+    action: 'created',
+    receivedAt: 1_000,
+    headers: {},
+    body,
+    ...given,
+  }
+}
+
+let nextGithubId = 1_000
+
+export const newDeployment = (given: Partial<NewDeployment> = {}): NewDeployment => ({
+  repository: 'acme/shop',
+  repositoryGithubId: 17,
+  environment: 'production',
+  lane: 'acme/shop/production',
+  githubId: (nextGithubId += 1),
+  sha: SHA,
+  ref: 'main',
+  task: 'deploy',
+  actor: 'mona',
+  creator: 'mona',
+  creatorAvatar: '',
+  description: '',
+  payload: '',
+  apiUrl: 'https://api.github.com/repos/acme/shop/deployments/1',
+  isPrivate: true,
+  recipe: recipe(),
+  publicLogs: false,
+  environmentUrl: undefined,
+  failure: undefined,
+  reports: ({ state }) => [{ channel: 'github', body: { state } }],
+  ...given,
+})
+
+export const queuedIntake = (...deployments: readonly NewDeployment[]): Intake => ({
+  delivery: newDelivery(),
+  verdict: 'queued',
+  reason: undefined,
+  detail: undefined,
+  deployments,
+})
