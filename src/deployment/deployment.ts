@@ -7,6 +7,8 @@ export interface Deployment {
   readonly id: number
   /** `owner/name`, spelled as GitHub spells it. */
   readonly repository: string
+  /** `owner/name` in lower case, as the configuration has it; another one after a rename on GitHub. */
+  readonly configuredAs: string
   readonly environment: string
   /** Counts up within the environment: `acme/shop/production#12`. */
   readonly number: number
@@ -24,7 +26,7 @@ export interface Deployment {
   readonly creator: string
   readonly creatorAvatar: string
   readonly description: string
-  /** The payload as JSON text; `""` where GitHub sent none. */
+  /** The payload as JSON text; `{}` where GitHub sent none. */
   readonly payload: string
   /** GitHub's API address of the deployment. Shown and handed on, never called. */
   readonly apiUrl: string

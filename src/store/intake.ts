@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdCompressSync } from 'node:zlib'
 
-import { sql, type Kysely, type Transaction } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 
 import type { Deployment } from '../deployment/deployment.ts'
 import { enter, owe } from './moves.ts'
@@ -155,39 +155,17 @@ async function numberIn(trx: Trx, given: NewDeployment): Promise<{ id: number; n
   return { id, number: next_number - 1 }
 }
 
-/** The repository's row: by GitHub's numeric id, which survives renames, else by its name. */
+/** The repository's row, found by GitHub's numeric id, which survives renames. */
 async function repository(trx: Trx, given: NewDeployment): Promise<number> {
-  const key = given.repository.toLowerCase()
-  const known = await trx
-    .selectFrom('repositories')
-    .select(['id', 'name'])
-    .where('github_id', '=', given.repositoryGithubId)
-    .executeTakeFirst()
-  if (known !== undefined) {
-    if (known.name !== given.repository) await rename(trx, known.id, given.repository)
-    return known.id
-  }
   const { id } = await trx
     .insertInto('repositories')
-    .values({ name: given.repository, name_key: key, github_id: given.repositoryGithubId })
+    .values({ name: given.repository, github_id: given.repositoryGithubId, configured_as: given.configuredAs })
     .onConflict((conflict) =>
-      conflict.column('name_key').doUpdateSet({ github_id: given.repositoryGithubId }),
+      conflict.column('github_id').doUpdateSet({ name: given.repository, configured_as: given.configuredAs }),
     )
     .returning('id')
     .executeTakeFirstOrThrow()
   return id
-}
-
-// The old name may meanwhile belong to another repository; the newest owner of a name keeps it.
-async function rename(trx: Trx, id: number, name: string): Promise<void> {
-  const key = name.toLowerCase()
-  await trx
-    .updateTable('repositories')
-    .set({ name_key: sql<string>`name_key || ${`#${id}`}` })
-    .where('name_key', '=', key)
-    .where('id', '!=', id)
-    .execute()
-  await trx.updateTable('repositories').set({ name, name_key: key }).where('id', '=', id).execute()
 }
 
 async function laneId(trx: Trx, name: string): Promise<number> {

@@ -15,8 +15,8 @@ const start = (engine: Engine): Migration => ({
 
     await table('repositories')
       .addColumn('name', 'text', (column) => column.notNull())
-      .addColumn('name_key', 'text', (column) => column.notNull().unique())
-      .addColumn('github_id', 'bigint')
+      .addColumn('github_id', 'bigint', (column) => column.notNull().unique())
+      .addColumn('configured_as', 'text', (column) => column.notNull())
       .execute()
     await table('lanes')
       .addColumn('name', 'text', (column) => column.notNull().unique())
@@ -46,6 +46,7 @@ const start = (engine: Engine): Migration => ({
       .addColumn('delivery_id', 'bigint', (column) => column.references('deliveries.id').onDelete('set null'))
       .addColumn('number', 'bigint', (column) => column.notNull())
       .addColumn('repository', 'text', (column) => column.notNull())
+      .addColumn('configured_as', 'text', (column) => column.notNull())
       .addColumn('environment', 'text', (column) => column.notNull())
       .addColumn('lane', 'text', (column) => column.notNull())
       .addColumn('github_id', 'bigint', (column) => column.notNull().unique())

@@ -6,12 +6,12 @@ import { inTransaction } from './transaction.ts'
 
 /** The outbox on the store's tables. */
 export const createOutbox = (database: Kysely<Tables>): Outbox => ({
-  async due(at, limit) {
+  async due(channel, at, limit) {
     const { rows } = await sql<DueRow>`
-      select report.id, report.channel, report.body, report.attempts, deployment.id as deployment_id,
+      select report.id, report.channel, report.body, report.attempts, report.created_at, deployment.id as deployment_id,
         deployment.repository, deployment.environment, deployment.number, deployment.github_id
       from reports report join deployments deployment on deployment.id = report.deployment_id
-      where report.state = 'owed' and report.due_at <= ${at}
+      where report.state = 'owed' and report.due_at <= ${at} and report.channel = ${channel}
         and not exists (
           select 1 from reports older
           where older.state = 'owed' and older.deployment_id = report.deployment_id
@@ -19,10 +19,15 @@ export const createOutbox = (database: Kysely<Tables>): Outbox => ({
       order by report.id limit ${limit}`.execute(database)
     return rows.map(owedOf)
   },
-  async nextDueAt() {
+  async nextDueAfter(at) {
     const { rows } = await sql<{ due_at: number | null }>`
-      select min(due_at) as due_at from reports where state = 'owed'`.execute(database)
+      select min(due_at) as due_at from reports where state = 'owed' and due_at > ${at}`.execute(database)
     return rows[0]?.due_at ?? undefined
+  },
+  async channels() {
+    const { rows } = await sql<{ channel: string }>`
+      select distinct channel from reports where state = 'owed'`.execute(database)
+    return rows.map(({ channel }) => channel)
   },
   async attempt(id) {
     await database
@@ -78,6 +83,7 @@ interface DueRow {
   channel: string
   body: string
   attempts: number
+  created_at: number
   deployment_id: number
   repository: string
   environment: string
@@ -90,6 +96,7 @@ const owedOf = (row: DueRow): OwedReport => ({
   channel: row.channel,
   body: JSON.parse(row.body) as unknown,
   attempts: row.attempts,
+  createdAt: row.created_at,
   deployment: {
     id: row.deployment_id,
     repository: row.repository,

@@ -11,6 +11,7 @@ type DeploymentRow = Selectable<Tables['deployments']>
 export const deploymentOf = (row: DeploymentRow): Deployment => ({
   id: row.id,
   repository: row.repository,
+  configuredAs: row.configured_as,
   environment: row.environment,
   number: row.number,
   lane: row.lane,
@@ -42,6 +43,7 @@ export const deploymentOf = (row: DeploymentRow): Deployment => ({
 export const columnsOf = (given: NewDeployment) =>
   ({
     repository: given.repository,
+    configured_as: given.configuredAs,
     environment: given.environment,
     lane: given.lane,
     github_id: given.githubId,

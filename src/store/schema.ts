@@ -7,16 +7,18 @@ import type { State } from '../deployment/state.ts'
 export interface Tables {
   repositories: {
     id: Generated<number>
+    /** As GitHub spells it now. */
     name: string
-    /** The name in lower case: GitHub compares names without regard to case. */
-    name_key: string
-    github_id: number | null
+    github_id: number
+    /** The key under which the configuration knew it last: GitHub may have renamed it since. */
+    configured_as: string
   }
   lanes: { id: Generated<number>; name: string }
   environments: {
     id: Generated<number>
     repository_id: number
     name: string
+    /** The name in lower case: GitHub compares names without regard to case. */
     name_key: string
     next_number: Generated<number>
   }
@@ -42,6 +44,7 @@ export interface Tables {
     delivery_id: number | null
     number: number
     repository: string
+    configured_as: string
     environment: string
     lane: string
     github_id: number

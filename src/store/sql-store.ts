@@ -75,6 +75,10 @@ export async function openStore(address: string): Promise<Store> {
         startTicks: row.start_ticks,
       }))
     },
+    async repositoriesKnown() {
+      const rows = await kysely.selectFrom('repositories').select(['github_id', 'configured_as']).execute()
+      return new Map(rows.map((row) => [row.github_id, row.configured_as]))
+    },
     outbox: createOutbox(kysely),
     async delivery(guid) {
       const row = await kysely

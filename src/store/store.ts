@@ -30,6 +30,8 @@ export interface Store {
   recordProcess(deploymentId: number, process: ProcessRecord): Promise<void>
   processesOf(deploymentId: number): Promise<readonly ProcessRecord[]>
   outbox: Outbox
+  /** By GitHub's numeric id: the key under which the configuration knew a repository last. */
+  repositoriesKnown(): Promise<ReadonlyMap<number, string>>
   delivery(guid: string): Promise<Delivery | undefined>
   /** A value made once and kept. */
   setting(name: string, make: () => string): Promise<string>
@@ -72,6 +74,7 @@ export interface Accepted {
 
 type Given =
   | 'repository'
+  | 'configuredAs'
   | 'environment'
   | 'lane'
   | 'githubId'
@@ -116,10 +119,12 @@ export interface Change {
 
 /** What is owed to GitHub and Slack, kept until it is delivered or refused for good. */
 export interface Outbox {
-  /** The oldest owed report of each deployment and channel, where its time has come; oldest first. */
-  due(at: number, limit: number): Promise<readonly OwedReport[]>
-  /** When the next one falls due, or undefined when nothing is owed. */
-  nextDueAt(): Promise<number | undefined>
+  /** The oldest owed report of each deployment in the channel, where its time has come; oldest first. */
+  due(channel: string, at: number, limit: number): Promise<readonly OwedReport[]>
+  /** When the next one after that moment falls due, or undefined when there is none. */
+  nextDueAfter(at: number): Promise<number | undefined>
+  /** Every channel to which something is owed. */
+  channels(): Promise<readonly string[]>
   /** Counts the attempt before it is made, so that a crash in between is known afterwards. */
   attempt(id: number): Promise<void>
   /** Ends a report: `delivered`, or `refused` for good with the reason. */
@@ -137,6 +142,7 @@ export interface OwedReport {
   readonly channel: string
   readonly body: unknown
   readonly attempts: number
+  readonly createdAt: number
   readonly deployment: Pick<Deployment, 'id' | 'repository' | 'environment' | 'number' | 'githubId'>
 }
 

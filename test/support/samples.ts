@@ -35,6 +35,7 @@ let nextGithubId = 1_000
 export const newDeployment = (given: Partial<NewDeployment> = {}): NewDeployment => ({
   repository: 'acme/shop',
   repositoryGithubId: 17,
+  configuredAs: 'acme/shop',
   environment: 'production',
   lane: 'acme/shop/production',
   githubId: (nextGithubId += 1),

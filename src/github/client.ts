@@ -1,0 +1,99 @@
+import { Octokit } from '@octokit/rest'
+
+import type { DeploymentStatus } from '../deployment/status.ts'
+
+/** What Ferryman asks of GitHub's API. Every call has a time limit; none is repeated here: that is the outbox's rule. */
+export interface GitHub {
+  createStatus(repository: string, githubId: number, status: DeploymentStatus): Promise<void>
+  /** The newest statuses of a deployment, newest first. */
+  statuses(repository: string, githubId: number): Promise<readonly DeploymentStatus[]>
+}
+
+/** GitHub did not do what was asked. `status` is undefined when no answer came. */
+export class GitHubError extends Error {
+  override readonly name = 'GitHubError'
+  readonly status: number | undefined
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(message: string, status: number | undefined, headers: Readonly<Record<string, string>>, cause: unknown) {
+    super(message, { cause })
+    this.status = status
+    this.headers = headers
+  }
+}
+
+const TIMEOUT_MS = 15_000
+
+export interface GitHubOptions {
+  readonly token: string
+  readonly apiUrl: string
+  readonly version: string
+}
+
+/** A client for one token. The API version is pinned: https://docs.github.com/rest/about-the-rest-api/api-versions */
+export function createGitHub({ token, apiUrl, version }: GitHubOptions): GitHub {
+  const octokit = new Octokit({
+    auth: token,
+    baseUrl: apiUrl,
+    userAgent: `ferryman/${version}`,
+    log: { debug() {}, info() {}, warn() {}, error() {} }, // its own log would name addresses; ours says what matters
+  })
+  const options = () => ({
+    headers: { 'x-github-api-version': '2022-11-28' },
+    request: { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'manual' as const },
+  })
+  const place = (repository: string, githubId: number) => {
+    const [owner = '', repo = ''] = repository.split('/')
+    return { owner, repo, deployment_id: githubId }
+  }
+  return {
+    async createStatus(repository, githubId, status) {
+      const { state, description, logUrl, environmentUrl } = status
+      await asked(() =>
+        octokit.rest.repos.createDeploymentStatus({
+          ...place(repository, githubId),
+          state,
+          description,
+          ...(logUrl === undefined ? {} : { log_url: logUrl }),
+          ...(environmentUrl === undefined ? {} : { environment_url: environmentUrl }),
+          ...options(),
+        }),
+      )
+    },
+    async statuses(repository, githubId) {
+      const { data } = await asked(() =>
+        octokit.rest.repos.listDeploymentStatuses({ ...place(repository, githubId), per_page: 100, ...options() }),
+      )
+      return data.map(({ state, description, log_url, environment_url }) => ({
+        state: state as DeploymentStatus['state'],
+        description,
+        logUrl: log_url === '' ? undefined : log_url,
+        environmentUrl: environment_url === '' ? undefined : environment_url,
+      }))
+    },
+  }
+}
+
+async function asked<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call()
+  } catch (thrown) {
+    throw errorOf(thrown)
+  }
+}
+
+// Octokit gives a network failure the status 500; only an answer has a response.
+function errorOf(thrown: unknown): GitHubError {
+  if (!(thrown instanceof Error)) return new GitHubError(String(thrown), undefined, {}, thrown)
+  const response: unknown = Reflect.get(thrown, 'response')
+  if (typeof response !== 'object' || response === null) {
+    const message = isTimeout(thrown) ? `GitHub did not answer within ${TIMEOUT_MS / 1000} s` : `GitHub cannot be reached: ${thrown.message}`
+    return new GitHubError(message, undefined, {}, thrown)
+  }
+  const { status, headers } = response as { status: number; headers: Record<string, string> }
+  const firstLine = thrown.message.split('\n')[0]?.slice(0, 300)
+  return new GitHubError(`GitHub answered ${status}: ${firstLine}`, status, headers, thrown)
+}
+
+const isTimeout = (thrown: Error): boolean =>
+  [thrown, thrown.cause].some((one) => one instanceof Error && ['TimeoutError', 'AbortError'].includes(one.name))

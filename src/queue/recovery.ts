@@ -1,0 +1,40 @@
+import { nameOf, type Deployment, type ProcessRecord } from '../deployment/deployment.ts'
+import type { Journal } from '../logs/journal.ts'
+import type { ReportsFor, Store } from '../store/store.ts'
+
+export interface RecoveryParts {
+  readonly store: Store
+  /** Ends what an earlier life of the server left running; answers when nothing of it is left. */
+  endLeftovers(processes: readonly ProcessRecord[]): Promise<unknown>
+  /** Whether the environment is still in the configuration. */
+  isConfigured(deployment: Deployment): boolean
+  readonly reports: ReportsFor
+  readonly clock: () => number
+  readonly journal: Journal
+}
+
+/**
+ * What a start finds: a deployment that was running ended with the server that ran it. Its processes are ended
+ * first, then it is reported as interrupted; starting it again is a decision that people make.
+ */
+export async function recover(parts: RecoveryParts): Promise<void> {
+  const { store, clock, journal, reports } = parts
+  for (const deployment of await store.inState('running', 'cancelling')) {
+    await parts.endLeftovers(await store.processesOf(deployment.id))
+    const from = deployment.state === 'cancelling' ? 'cancelling' : 'running'
+    const detail = 'Interrupted: Ferryman ended while it ran. It is not started again by itself.'
+    await store.move(deployment.id, from, 'failed', { at: clock(), reason: 'interrupted', detail, reports })
+    journal.warn('deployment:interrupted', { deployment: nameOf(deployment), id: deployment.id })
+  }
+}
+
+/** Ends the queue of environments that are no longer configured. */
+export async function endUnconfigured(parts: Omit<RecoveryParts, 'endLeftovers'>): Promise<void> {
+  const { store, clock, journal, reports } = parts
+  for (const deployment of await store.inState('queued')) {
+    if (parts.isConfigured(deployment)) continue
+    const detail = `${deployment.repository} ${deployment.environment} was removed from the configuration.`
+    await store.move(deployment.id, 'queued', 'failed', { at: clock(), reason: 'config_removed', detail, reports })
+    journal.warn('deployment:failed', { deployment: nameOf(deployment), id: deployment.id, reason: 'config_removed' })
+  }
+}

@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+import { FerrymanError, problem } from '../errors.ts'
+import type { NewDelivery, Verdict } from '../store/store.ts'
+import { createBodyReader, MOST_BODY_BYTES } from './body.ts'
+import { actionOf } from './signals.ts'
+
+/** Beside the endpoint of its own, `/` is where the Crowdcrafting robot listened. */
+const PATHS = ['/webhooks/github', '/']
+
+/** What GitHub reads in its list of deliveries. */
+export interface WebhookAnswer {
+  readonly verdict: Verdict
+  readonly delivery: string
+  readonly reason?: string
+  readonly detail?: string
+  readonly deployments?: readonly { readonly id: number; readonly name: string; readonly url: string }[]
+}
+
+export interface WebhookParts {
+  readonly clock: () => number
+  /** Asked for each delivery, so that a reloaded secret counts at once. */
+  isSigned(body: Buffer, signature: string): Promise<boolean>
+  /** Records the delivery with what it leads to; the answer may be given only after that. */
+  take(delivery: NewDelivery, body: unknown): Promise<WebhookAnswer>
+  /** Somebody sent what GitHub would not have: counted, never kept. */
+  refused(cause: FerrymanError): void
+}
+
+/** Serves GitHub's deliveries: verify, record, answer. Every refusal says what was wrong. */
+export async function serveWebhooks(server: FastifyInstance, parts: WebhookParts): Promise<void> {
+  const readBody = createBodyReader()
+  await server.register(async (routes) => {
+    routes.removeAllContentTypeParsers()
+    routes.addContentTypeParser('*', async (request: FastifyRequest) => request) // the body is read by us, below
+    for (const url of PATHS) {
+      routes.post(url, async (request, reply) => {
+        try {
+          const headers = readHeaders(request.headers)
+          const body = await readBody(request.raw, reply.raw)
+          return await answer(reply, headers, body, parts)
+        } catch (thrown) {
+          if (thrown instanceof FerrymanError) parts.refused(thrown)
+          throw thrown
+        }
+      })
+      if (url !== '/') routes.get(url, () => Promise.reject(problem('method_not_allowed', { method: 'GET', allowed: 'POST' })))
+    }
+  })
+}
+
+async function answer(reply: FastifyReply, headers: DeliveryHeaders, body: Buffer, parts: WebhookParts): Promise<WebhookAnswer> {
+  if (headers.signature === undefined) throw problem('signature_missing', {})
+  if (!(await parts.isSigned(body, headers.signature))) throw problem('signature_wrong', {})
+  const content = parse(headers.form ? payloadField(body) : body.toString('utf8'))
+  const delivery: NewDelivery = {
+    key: `${headers.guid}:${createHash('sha256').update(body).digest('base64url')}`,
+    guid: headers.guid,
+    event: headers.event,
+    action: actionOf(content),
+    receivedAt: parts.clock(),
+    headers: headers.kept,
+    body,
+  }
+  const taken = await parts.take(delivery, content)
+  return reply.code(taken.verdict === 'queued' ? 202 : 200).send(taken)
+}
+
+interface DeliveryHeaders {
+  readonly event: string
+  readonly guid: string
+  readonly signature: string | undefined
+  readonly form: boolean
+  readonly kept: Readonly<Record<string, string>>
+}
+
+/** Names everything that is missing or wrong in one answer. */
+function readHeaders(headers: IncomingHttpHeaders): DeliveryHeaders {
+  if (Number(headers['content-length'] ?? 0) > MOST_BODY_BYTES) throw problem('body_too_large', {})
+  const encoding = headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity') throw problem('content_encoding_unsupported', { encoding })
+  const type = (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
+  if (type !== 'application/json' && type !== 'application/x-www-form-urlencoded')
+    throw problem('content_type_unsupported', { type: type || 'none' })
+  const event = wellFormed(headers['x-github-event'], /^[a-z_]{1,64}$/)
+  const guid = wellFormed(headers['x-github-delivery'], /^[\w-]{1,100}$/)
+  if (event === undefined || guid === undefined) {
+    const missing = [event ?? 'X-GitHub-Event', guid ?? 'X-GitHub-Delivery'].filter((name) => name.startsWith('X-'))
+    throw problem('headers_missing', { list: missing.join(', ') })
+  }
+  const signature = wellFormed(headers['x-hub-signature-256'], /^.{1,200}$/)
+  return { event, guid, signature, form: type !== 'application/json', kept: keptOf(headers) }
+}
+
+const wellFormed = (value: string | string[] | undefined, shape: RegExp): string | undefined =>
+  typeof value === 'string' && shape.test(value) ? value : undefined
+
+/** GitHub's own headers, without the signatures. */
+const keptOf = (headers: IncomingHttpHeaders): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => /^(x-github-|user-agent$|content-type$)/.test(name))
+      .map(([name, value]) => [name, String(value).slice(0, 300)]),
+  )
+
+function payloadField(body: Buffer): string {
+  const payload = new URLSearchParams(body.toString('utf8')).get('payload')
+  if (payload === null) throw problem('body_not_json', { cause: 'the form has no field "payload"' })
+  return payload
+}
+
+function parse(text: string): object {
+  let content: unknown
+  try {
+    content = JSON.parse(text)
+  } catch (cause) {
+    throw problem('body_not_json', { cause: cause instanceof Error ? cause.message.slice(0, 200) : '' }, cause)
+  }
+  if (typeof content === 'object' && content !== null && !Array.isArray(content)) return content
+  throw problem('body_not_json', { cause: 'it is not an object' })
+}

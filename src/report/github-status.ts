@@ -1,0 +1,59 @@
+import { nameOf, type Deployment } from '../deployment/deployment.ts'
+import { CANCELLED, FAILED, type CancelledReason, type FailedReason } from '../deployment/reasons.ts'
+import type { DeploymentStatus } from '../deployment/status.ts'
+import { duration, oneLine, short, truncate } from './text.ts'
+
+/** GitHub's limit. It does not say in which unit it counts; code points are what its error text calls characters. */
+const MOST_CHARACTERS = 140
+
+/** The status that says on GitHub where a deployment is. Pure. */
+export function githubStatus(deployment: Deployment, logUrl: string | undefined): DeploymentStatus {
+  const { environmentUrl } = deployment
+  return {
+    state: stateOf(deployment),
+    description: truncate(oneLine(sentence(deployment)), MOST_CHARACTERS),
+    ...(logUrl === undefined ? {} : { logUrl }),
+    ...(environmentUrl === undefined ? {} : { environmentUrl }),
+  }
+}
+
+function stateOf({ state, reason }: Deployment): DeploymentStatus['state'] {
+  switch (state) {
+    case 'queued':
+      return 'queued'
+    case 'running':
+    case 'cancelling':
+      return 'in_progress'
+    case 'succeeded':
+      return 'success'
+    case 'failed':
+      return FAILED[reason as FailedReason] === 'ran' ? 'failure' : 'error'
+    case 'cancelled':
+      return reason === 'by_person' ? 'error' : 'inactive'
+    default:
+      return state satisfies never
+  }
+}
+
+function sentence(deployment: Deployment): string {
+  const { state, reason, detail, sha, deployedSha, createdAt, startedAt, finishedAt } = deployment
+  switch (state) {
+    case 'queued':
+      return `Waiting in line as ${nameOf(deployment)}`
+    case 'running':
+      return `Deploying ${short(sha)} as ${nameOf(deployment)}`
+    case 'cancelling':
+      return `Cancelling ${nameOf(deployment)}`
+    case 'succeeded': {
+      const took = duration((finishedAt ?? 0) - (startedAt ?? createdAt))
+      const what = deployedSha === undefined ? short(sha) : `${short(deployedSha)}, asked for ${short(sha)}`
+      return `Deployed ${what}, in ${took} (${nameOf(deployment)})`
+    }
+    case 'failed':
+      return detail ?? `Failed: ${reason}`
+    case 'cancelled':
+      return detail ?? CANCELLED[reason as CancelledReason]
+    default:
+      return state satisfies never
+  }
+}

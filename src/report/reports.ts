@@ -1,0 +1,40 @@
+import type { Deployment } from '../deployment/deployment.ts'
+import type { State } from '../deployment/state.ts'
+import type { NewReport } from '../store/store.ts'
+import { githubStatus } from './github-status.ts'
+import { slackMessage } from './slack-message.ts'
+
+export interface ReportContext {
+  /** The link to the log that may be shown to whoever sees the report. */
+  logUrl(deployment: Deployment): string | undefined
+  mask(text: string): string
+  readonly slack: boolean
+  readonly githubUrl: string
+}
+
+/** Which states Slack hears of: the start and every end that somebody should see. */
+const SLACK_HEARS = {
+  queued: false,
+  running: true,
+  cancelling: false,
+  succeeded: true,
+  failed: true,
+  cancelled: false,
+} as const satisfies Record<State, boolean>
+
+/** What is owed after a move, with the text as it will be sent. Pure; nothing secret is in it. */
+export function reportsFor(deployment: Deployment, context: ReportContext, lastLines: readonly string[] = []): readonly NewReport[] {
+  const logUrl = context.logUrl(deployment)
+  const status = { channel: 'github', body: masked(githubStatus(deployment, logUrl), context) }
+  if (!context.slack || !SLACK_HEARS[deployment.state]) return [status]
+  const surroundings = { logUrl, lastLines, githubUrl: context.githubUrl }
+  return [status, { channel: 'slack', body: masked(slackMessage(deployment, surroundings), context) }]
+}
+
+/** Masks every text in it; a signed link to the log is ours and stays. */
+function masked<T>(body: T, context: ReportContext): T {
+  if (typeof body === 'string') return context.mask(body) as T
+  if (Array.isArray(body)) return body.map((one: unknown) => masked(one, context)) as T
+  if (typeof body !== 'object' || body === null) return body
+  return Object.fromEntries(Object.entries(body).map(([key, value]) => [key, masked(value as unknown, context)])) as T
+}

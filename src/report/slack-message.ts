@@ -1,0 +1,94 @@
+import { nameOf, type Deployment } from '../deployment/deployment.ts'
+import type { State } from '../deployment/state.ts'
+import { duration, oneLine, short, truncate } from './text.ts'
+
+/** A message as a Slack incoming webhook takes it; `text` is what notifications show. */
+export interface SlackMessage {
+  readonly text: string
+  readonly blocks: readonly object[]
+}
+
+const MARKS = {
+  queued: ':hourglass:',
+  running: ':rocket:',
+  cancelling: ':hourglass:',
+  succeeded: ':white_check_mark:',
+  failed: ':x:',
+  cancelled: ':no_entry_sign:',
+} as const satisfies Record<State, string>
+
+export interface Surroundings {
+  readonly logUrl: string | undefined
+  /** The last lines of the step that failed, secrets masked; empty where nothing failed. */
+  readonly lastLines: readonly string[]
+  /** Where people read repositories: `https://github.com`. */
+  readonly githubUrl: string
+}
+
+/** Says in Slack where a deployment is. Pure; every word from outside is escaped. */
+export function slackMessage(deployment: Deployment, { logUrl, lastLines, githubUrl }: Surroundings): SlackMessage {
+  const { repository, environment, sha, ref, detail } = deployment
+  const verb = verbOf(deployment)
+  const commit = link(`${githubUrl}/${repository}/commit/${sha}`, short(sha))
+  const where = `*${escape(repository, 200)}* to *${escape(environment, 100)}*`
+  const headline = `${MARKS[deployment.state]} ${verb} ${where}`
+  const facts = [`${commit} (${code(ref, 200)})`, whoOf(deployment), tookOf(deployment), logOf(logUrl)]
+  const why = detail === undefined ? '' : `\n${escape(detail, MOST_DETAIL)}`
+  return {
+    text: `${verb} ${escape(nameOf(deployment), 300)} at ${short(sha)}, by ${escape(deployment.actor, 100)}${detail === undefined ? '' : `: ${escape(detail, MOST_DETAIL)}`}`,
+    blocks: [
+      { type: 'section', text: { type: 'mrkdwn', text: `${headline}${why}` } },
+      { type: 'context', elements: facts.filter((fact) => fact !== '').map((text) => ({ type: 'mrkdwn', text })) },
+      ...(lastLines.length === 0 ? [] : [{ type: 'section', text: { type: 'mrkdwn', text: quoted(lastLines) } }]),
+    ],
+  }
+}
+
+function verbOf({ state, sha, deployedSha }: Deployment): string {
+  switch (state) {
+    case 'queued':
+      return 'Queued'
+    case 'running':
+      return 'Deploying'
+    case 'cancelling':
+      return 'Cancelling'
+    case 'succeeded':
+      return deployedSha === undefined ? 'Deployed' : `Deployed ${short(deployedSha)}, asked for ${short(sha)}:`
+    case 'failed':
+      return 'Could not deploy'
+    case 'cancelled':
+      return 'Cancelled'
+    default:
+      return state satisfies never
+  }
+}
+
+const whoOf = ({ actor, creator, number }: Deployment): string =>
+  `#${number} by ${escape(actor, 100)}${actor === creator ? '' : ` (through ${escape(creator, 100)})`}`
+
+const tookOf = ({ startedAt, finishedAt }: Deployment): string =>
+  startedAt === undefined || finishedAt === undefined ? '' : `took ${duration(finishedAt - startedAt)}`
+
+const logOf = (logUrl: string | undefined): string => (logUrl === undefined ? '' : link(logUrl, 'log'))
+
+/**
+ * Text from outside for `mrkdwn`: only these three characters have a meaning that can be taken away
+ * (https://docs.slack.dev/messaging/formatting-message-text). Cut before it is escaped, never inside an entity.
+ */
+const escape = (text: string, most: number): string =>
+  truncate(oneLine(text), most).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+
+/** Inside a code span a backtick cannot be escaped. */
+const code = (text: string, most: number): string => `\`${escape(text.replaceAll('`', "'"), most)}\``
+
+const link = (url: string, label: string): string => `<${url.replaceAll(/[<>|\s]/g, encodeURIComponent)}|${label}>`
+
+// A section holds 3,000 characters, and escaping makes a character up to five times as long.
+const MOST_DETAIL = 350
+const MOST_QUOTED = 560
+
+function quoted(lines: readonly string[]): string {
+  const text = lines.map((line) => line.replaceAll('`', "'").trimEnd()).join('\n')
+  const tail = text.length > MOST_QUOTED ? `…${text.slice(-MOST_QUOTED)}`.toWellFormed() : text.toWellFormed()
+  return `\`\`\`${tail.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')}\`\`\``
+}

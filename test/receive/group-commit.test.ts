@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+
+import { createGroupCommit } from '../../src/receive/group-commit.ts'
+
+test('what arrives in one turn, and during a write, is written as one group', async () => {
+  const groups: number[][] = []
+  const commit = createGroupCommit(async (items: readonly number[]) => {
+    groups.push([...items])
+    await Promise.resolve()
+    return items.map((item) => item * 10)
+  })
+
+  const answers = await Promise.all([1, 2, 3].map(commit))
+  const later = commit(4)
+
+  expect(answers).toEqual([10, 20, 30])
+  expect(await later).toBe(40)
+  expect(groups).toEqual([[1, 2, 3], [4]])
+})
+
+test('a group holds no more than the most', async () => {
+  const sizes: number[] = []
+  const commit = createGroupCommit((items: readonly number[]) => {
+    sizes.push(items.length)
+    return Promise.resolve(items)
+  }, 4)
+
+  const answers = await Promise.all(Array.from({ length: 10 }, (_, index) => commit(index)))
+
+  expect(answers).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  expect(sizes).toEqual([4, 4, 2])
+})
+
+test('one that cannot be written fails alone', async () => {
+  const commit = createGroupCommit((items: readonly string[]) =>
+    items.includes('bad') ? Promise.reject(new Error('no')) : Promise.resolve(items),
+  )
+
+  const answers = await Promise.allSettled(['a', 'bad', 'b'].map(commit))
+
+  expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+})

@@ -1,0 +1,163 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+
+import type { Deployment } from '../../src/deployment/deployment.ts'
+import { CANCELLED, FAILED, type EndReason } from '../../src/deployment/reasons.ts'
+import { MOVES, type State } from '../../src/deployment/state.ts'
+import { githubStatus } from '../../src/report/github-status.ts'
+import { slackMessage } from '../../src/report/slack-message.ts'
+import { duration, truncate } from '../../src/report/text.ts'
+import { recipe, SHA } from '../support/samples.ts'
+
+const deployment = (given: Partial<Deployment> = {}): Deployment => ({
+  id: 1,
+  repository: 'acme/shop',
+  configuredAs: 'acme/shop',
+  environment: 'production',
+  number: 12,
+  lane: 'acme/shop/production',
+  githubId: 5,
+  sha: SHA,
+  ref: 'main',
+  task: 'deploy',
+  actor: 'mona',
+  creator: 'mona',
+  creatorAvatar: '',
+  description: '',
+  payload: '{}',
+  apiUrl: '',
+  isPrivate: true,
+  recipe: recipe(),
+  publicLogs: false,
+  environmentUrl: undefined,
+  state: 'queued',
+  reason: undefined,
+  detail: undefined,
+  deployedSha: undefined,
+  steps: [],
+  createdAt: 0,
+  startedAt: undefined,
+  finishedAt: undefined,
+  ...given,
+})
+const ended = { startedAt: 1_000, finishedAt: 13_400 }
+
+describe('the status on GitHub', () => {
+  test.each<[Partial<Deployment>, string, string]>([
+    [{}, 'queued', 'Waiting in line as acme/shop/production#12'],
+    [{ state: 'running' }, 'in_progress', 'Deploying a84d88e as acme/shop/production#12'],
+    [{ state: 'succeeded', ...ended }, 'success', 'Deployed a84d88e, in 12 s (acme/shop/production#12)'],
+    [
+      { state: 'succeeded', ...ended, deployedSha: 'f'.repeat(40) },
+      'success',
+      'Deployed fffffff, asked for a84d88e, in 12 s (acme/shop/production#12)',
+    ],
+    [{ state: 'failed', reason: 'command_failed', detail: 'git pull exited with 1: no' }, 'failure', 'git pull exited with 1: no'],
+    [{ state: 'failed', reason: 'task_unknown', detail: 'Unknown task: x' }, 'error', 'Unknown task: x'],
+    [{ state: 'failed', reason: 'interrupted' }, 'error', 'Failed: interrupted'],
+    [{ state: 'cancelled', reason: 'by_person', detail: 'Cancelled by mona' }, 'error', 'Cancelled by mona'],
+    [{ state: 'cancelled', reason: 'superseded' }, 'inactive', 'A newer deployment took its place.'],
+  ])('of %j is %s', (given, state, description) => {
+    expect(githubStatus(deployment(given), undefined)).toEqual({ state, description })
+  })
+
+  test('carries the addresses of the log and of the environment', () => {
+    const status = githubStatus(deployment({ environmentUrl: 'https://shop.example.org' }), 'https://deploy.example.org/log')
+
+    expect(status).toMatchObject({ logUrl: 'https://deploy.example.org/log', environmentUrl: 'https://shop.example.org' })
+  })
+
+  test('fits GitHub whatever is in it', () => {
+    const reasons = [...Object.keys(FAILED), ...Object.keys(CANCELLED)] as EndReason[]
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...(Object.keys(MOVES) as State[])),
+        fc.constantFrom(...reasons),
+        fc.string({ unit: 'binary', maxLength: 400 }),
+        (state, reason, detail) => {
+          const { description } = githubStatus(deployment({ state, reason, detail, ...ended }), undefined)
+          expect(Array.from(description).length).toBeLessThanOrEqual(140)
+          expect(description).not.toMatch(/[\n\r\0]/)
+          expect(description.isWellFormed()).toBe(true)
+        },
+      ),
+    )
+  })
+})
+
+describe('the Slack message', () => {
+  const around = { logUrl: 'https://deploy.example.org/deployments/1/log', lastLines: [], githubUrl: 'https://github.com' }
+
+  test('names repository, environment, commit, person, state, duration and log', () => {
+    const message = slackMessage(deployment({ state: 'succeeded', ...ended, creator: 'acme-bot' }), around)
+
+    expect(message.text).toBe('Deployed acme/shop/production#12 at a84d88e, by mona')
+    expect(message.blocks).toEqual([
+      { type: 'section', text: { type: 'mrkdwn', text: ':white_check_mark: Deployed *acme/shop* to *production*' } },
+      {
+        type: 'context',
+        elements: [
+          { type: 'mrkdwn', text: `<https://github.com/acme/shop/commit/${SHA}|a84d88e> (\`main\`)` },
+          { type: 'mrkdwn', text: '#12 by mona (through acme-bot)' },
+          { type: 'mrkdwn', text: 'took 12 s' },
+          { type: 'mrkdwn', text: '<https://deploy.example.org/deployments/1/log|log>' },
+        ],
+      },
+    ])
+  })
+
+  test('quotes the last lines of the step that failed', () => {
+    const failed = deployment({ state: 'failed', reason: 'command_failed', detail: 'make exited with 2: boom', ...ended })
+
+    const message = slackMessage(failed, { ...around, lastLines: ['compiling', 'error: `x` <y> & z'] })
+
+    expect(message.text).toBe('Could not deploy acme/shop/production#12 at a84d88e, by mona: make exited with 2: boom')
+    expect(message.blocks.at(-1)).toEqual({
+      type: 'section',
+      text: { type: 'mrkdwn', text: "```compiling\nerror: 'x' &lt;y&gt; &amp; z```" },
+    })
+  })
+
+  test('lets nobody call a channel, forge a link or leave the size that Slack takes', () => {
+    const word = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 600 }),
+      fc.constantFrom('<!channel>', '<@U1>', '<https://evil.example|ok>', '&lt;', '```', '&'.repeat(900), '<'.repeat(900)),
+    )
+    fc.assert(
+      fc.property(word, word, word, word, fc.array(word), (environment, ref, actor, detail, lastLines) => {
+        const failed = deployment({ state: 'failed', reason: 'command_failed', environment, ref, actor, detail, ...ended })
+        const message = slackMessage(failed, { ...around, lastLines })
+        const texts = [message.text, ...JSON.stringify(message.blocks).matchAll(/"text":"((?:[^"\\]|\\.)*)"/g).map(([, text]) => text ?? '')]
+        for (const text of texts) {
+          const ours = text.replaceAll(/<https:\/\/(github\.com\/acme\/shop\/commit|deploy\.example\.org\/deployments)\/[^<>|]*\|(\w+)>/g, '')
+          expect(ours).not.toMatch(/[<>]/)
+          expect(text.length).toBeLessThanOrEqual(3_000 * 2) // JSON escapes included
+        }
+        for (const block of message.blocks as { text?: { text: string } }[])
+          expect(block.text?.text.length ?? 0).toBeLessThanOrEqual(3_000)
+      }),
+    )
+  })
+})
+
+test.each([
+  [0, '0 s'],
+  [59_400, '59 s'],
+  [60_000, '1 min'],
+  [125_000, '2 min 5 s'],
+  [3_600_000, '1 h'],
+  [3_720_000, '1 h 2 min'],
+])('%i ms is %s', (milliseconds, text) => {
+  expect(duration(milliseconds)).toBe(text)
+})
+
+test('a cut never leaves half a character', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.integer({ min: 2, max: 50 }), (text, most) => {
+      const cut = truncate(text, most)
+      expect(cut.length).toBeLessThanOrEqual(most)
+      expect(cut.isWellFormed()).toBe(true)
+      if (text.length <= most) expect(cut).toBe(text.toWellFormed())
+    }),
+  )
+})

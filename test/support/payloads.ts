@@ -1,0 +1,36 @@
+import { SHA } from './samples.ts'
+
+let nextId = 700_000
+
+interface Given {
+  readonly sha?: string
+  readonly ref?: string
+  readonly task?: string
+  readonly environment?: string
+  readonly description?: string | null
+  readonly payload?: unknown
+  readonly creator?: { readonly login: string } | null
+}
+
+/** The part of GitHub's `deployment` event that Ferryman reads. */
+export function deploymentEvent(given: Given = {}) {
+  const id = (nextId += 1)
+  return {
+    action: 'created',
+    deployment: {
+      id,
+      sha: SHA,
+      ref: 'main',
+      task: 'deploy',
+      environment: 'production',
+      description: null,
+      payload: {} as unknown,
+      url: `https://api.github.com/repos/acme/shop/deployments/${id}`,
+      creator: { login: 'mona', avatar_url: 'https://avatars.example.org/mona', type: 'User' },
+      ...given,
+    },
+    repository: { id: 17, full_name: 'acme/shop', private: true },
+    sender: { login: 'mona' },
+    workflow_run: null,
+  }
+}
