@@ -1,0 +1,51 @@
+import { execa } from 'execa'
+
+const TIMEOUT_MS = 10_000
+
+export interface Asked {
+  readonly sha: string
+  /** `owner/name`. */
+  readonly repository: string
+  readonly path: string
+}
+
+/**
+ * The commit that the folder is at, where the folder is a work tree of the repository that was asked for:
+ * it knows the commit, or has a remote of that name. Anything else, and any trouble, is undefined: then
+ * nothing is said about it.
+ */
+export async function commitInFolder(folder: string, { sha, repository, path }: Asked): Promise<string | undefined> {
+  const git = (...args: string[]): Promise<string | undefined> => ask(folder, path, args)
+  const head = await git('rev-parse', '--verify', '--quiet', '--end-of-options', 'HEAD^{commit}')
+  if (head === undefined || !/^[0-9a-f]{40,64}$/.test(head)) return undefined
+  if (head === sha) return head
+  if ((await git('cat-file', '-t', sha)) === 'commit') return head
+  const remotes = (await git('config', '--get-regexp', String.raw`^remote\..*\.url$`)) ?? ''
+  return remotes.split('\n').some((line) => isRemoteOf(line.replace(/^\S+\s/, ''), repository)) ? head : undefined
+}
+
+/** Whether the last two parts of an address are the repository's owner and name. */
+const isRemoteOf = (address: string, repository: string): boolean =>
+  address.replace(/\/+$/, '').replace(/\.git$/, '').split(/[/:]/).slice(-2).join('/').toLowerCase() === repository.toLowerCase()
+
+async function ask(folder: string, path: string, args: readonly string[]): Promise<string | undefined> {
+  const safe = ['core.fsmonitor=false', 'core.hooksPath=/dev/null', `safe.directory=${folder}`].flatMap((setting) => ['-c', setting])
+  const { failed, stdout } = await execa('git', [...safe, ...args], {
+    cwd: folder,
+    extendEnv: false,
+    env: {
+      PATH: path,
+      LC_ALL: 'C.UTF-8',
+      GIT_TERMINAL_PROMPT: '0',
+      GIT_CONFIG_NOSYSTEM: '1',
+      GIT_CONFIG_GLOBAL: '/dev/null',
+      GIT_OPTIONAL_LOCKS: '0',
+    },
+    stdin: 'ignore',
+    stderr: 'ignore',
+    maxBuffer: 100_000,
+    timeout: TIMEOUT_MS,
+    reject: false,
+  })
+  return failed ? undefined : stdout.trim()
+}

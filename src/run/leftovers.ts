@@ -1,0 +1,24 @@
+import type { ProcessRecord } from '../deployment/deployment.ts'
+import { bootId, carriersOf, isSameGroup, membersOf, signal, until } from './processes.ts'
+
+const WITHIN_MS = 10_000
+
+/**
+ * Ends what an earlier life of the server left running: the recorded groups, and whatever carries their run
+ * ids. A process id that was given to somebody else since, or that is from before a reboot, is never touched.
+ * Answers how many processes were ended, and how many are left after ten seconds.
+ */
+export async function endLeftovers(records: readonly ProcessRecord[]): Promise<{ ended: number; left: number }> {
+  const boot = bootId()
+  const ours = records.filter((record) => record.bootId === boot)
+  const groups = ours.filter(isSameGroup)
+  const alive = (): Set<number> =>
+    new Set([...ours.flatMap(({ runId }) => carriersOf(runId)), ...groups.filter(isSameGroup).flatMap(({ group }) => membersOf(group))])
+  const found = alive()
+  for (const { group } of groups) signal(-group, 'SIGKILL')
+  const gone = await until(() => {
+    for (const pid of alive()) signal(pid, 'SIGKILL') // also what was started meanwhile
+    return alive().size === 0
+  }, WITHIN_MS)
+  return { ended: found.size, left: gone ? 0 : alive().size }
+}

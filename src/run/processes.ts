@@ -1,0 +1,86 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+
+import type { ProcessRecord } from '../deployment/deployment.ts'
+
+/** What the kernel tells of processes, by `proc(5)`; on a system without /proc nothing is known. */
+const read = (path: string): string | undefined => {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return undefined
+  }
+}
+
+/** Identifies this boot of the machine: process ids of another one mean nothing. */
+export const bootId = (): string => read('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
+
+/** When a process started, in ticks since boot; undefined when there is none. */
+export const startTicks = (pid: number): string | undefined => statOf(pid)?.startTicks
+
+/** State, group and start of a process. The name in brackets may hold anything, so the fields are counted from its end. */
+export function statOf(pid: number): { state: string; group: number; startTicks: string } | undefined {
+  const stat = read(`/proc/${pid}/stat`)
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [state, group, ticks] = [fields?.[0], fields?.[2], fields?.[19]]
+  return state === undefined || group === undefined || ticks === undefined
+    ? undefined
+    : { state, group: Number(group), startTicks: ticks }
+}
+
+const pids = (): number[] => {
+  try {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number)
+  } catch {
+    return []
+  }
+}
+
+/** A zombie has ended; it only waits to be collected. */
+const isAlive = (state: string): boolean => state !== 'Z' && state !== 'X'
+
+/** Every living process that carries the run id in its environment, whatever group or session it is in. */
+export const carriersOf = (runId: string): number[] => {
+  const mark = `FERRYMAN_RUN_ID=${runId}`
+  return pids().filter((pid) => {
+    const environment = read(`/proc/${pid}/environ`)
+    if (environment === undefined || !environment.split('\0').includes(mark)) return false
+    const stat = statOf(pid)
+    return stat !== undefined && isAlive(stat.state)
+  })
+}
+
+/** Every living member of a group. */
+export const membersOf = (group: number): number[] =>
+  pids().filter((pid) => {
+    const stat = statOf(pid)
+    return stat !== undefined && stat.group === group && isAlive(stat.state)
+  })
+
+/**
+ * Whether the group is still the recorded one: its leader started at that moment, or a member carries the run
+ * id. A group whose number was given to somebody else since is neither.
+ */
+export function isSameGroup({ group, runId, startTicks: recorded }: ProcessRecord): boolean {
+  if (recorded !== '' && startTicks(group) === recorded) return true
+  const carriers = new Set(carriersOf(runId))
+  return membersOf(group).some((pid) => carriers.has(pid))
+}
+
+/** Signals a group or, by a positive number, one process; gone already is as good as told. */
+export function signal(target: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(target, name)
+  } catch {
+    // It is gone, or it belongs to another user since it changed its id: then there is nothing that we could do.
+  }
+}
+
+/** Waits until the condition holds, looking often; answers whether it did within the time. */
+export async function until(condition: () => boolean, withinMs: number, everyMs = 20): Promise<boolean> {
+  for (let waited = 0; waited <= withinMs; waited += everyMs) {
+    if (condition()) return true
+    await pause(everyMs)
+  }
+  return condition()
+}

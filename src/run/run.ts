@@ -1,0 +1,180 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { nameOf, type Deployment, type ProcessRecord, type StepResult } from '../deployment/deployment.ts'
+import type { FailedReason } from '../deployment/reasons.ts'
+import type { Value } from '../deployment/recipe.ts'
+import { FerrymanError, messageOf } from '../errors.ts'
+import type { LogWriter } from '../logs/logs.ts'
+import type { Masker } from '../logs/redact.ts'
+import { commitInFolder } from './commit-in-folder.ts'
+import { runCommand } from './command.ts'
+import type { Patience } from './ending.ts'
+import { commandEnvironment, type ServerSide } from './environment.ts'
+import type { Guard } from './guard.ts'
+import { compile, type Step } from './steps.ts'
+import { usefulLine } from './useful-line.ts'
+
+export type RunResult =
+  | { readonly state: 'succeeded'; readonly steps: readonly StepResult[]; readonly deployedSha: string | undefined }
+  | { readonly state: 'failed'; readonly steps: readonly StepResult[]; readonly reason: FailedReason; readonly detail: string }
+
+/** Why a run has to end before it is done; the reason of the signal. */
+export interface Stop {
+  readonly kind: 'timed_out' | 'interrupted'
+  readonly detail: string
+}
+
+export interface RunParts {
+  readonly log: LogWriter
+  readonly masker: Masker
+  readonly guard: Guard
+  /** Aborted with a `Stop` when the server has to end the run. */
+  readonly signal: AbortSignal
+  readonly clock: () => number
+  readonly server: ServerSide
+  resolve(value: Value): string
+  record(process: ProcessRecord): Promise<void>
+  readonly previousSha: string | undefined
+  /** Random and hexadecimal. */
+  readonly runId: string
+  /** Where the run's private folder is made. */
+  readonly directory: string
+  readonly patience: Patience
+}
+
+/** Carries a deployment out, step by step, and tells its log what happens. Answers truthfully; throws for nothing that it can name. */
+export async function run(deployment: Deployment, parts: RunParts): Promise<RunResult> {
+  const { log, previousSha, directory, runId } = parts
+  const folder = join(directory, runId)
+  try {
+    await log.line(introduction(deployment))
+    const compiled = compile(deployment, previousSha)
+    if ('refused' in compiled) return await refuse('argument_refused', compiled.refused, parts)
+    const environment = await prepare(deployment, folder, parts)
+    if ('refused' in environment) return await refuse('config_invalid', environment.refused, parts)
+    return await withinLimit(deployment, parts, (signal) =>
+      carryOut(deployment, compiled.steps, environment.variables, { ...parts, signal }),
+    )
+  } catch (thrown) {
+    if (thrown instanceof FerrymanError && thrown.code === 'log_unwritable')
+      return { state: 'failed', steps: [], reason: 'log_unwritable', detail: thrown.message }
+    throw thrown
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const introduction = (deployment: Deployment): string => {
+  const { sha, ref, actor, task } = deployment
+  return `${nameOf(deployment)}: ${task} ${sha} (${ref}), asked for by ${actor}`
+}
+
+async function refuse(reason: FailedReason, detail: string, { log, masker }: RunParts): Promise<RunResult> {
+  const masked = masker.mask(detail)
+  await log.line(masked)
+  return { state: 'failed', steps: [], reason, detail: masked }
+}
+
+/** The private folder with the payload, and the environment of every command. */
+async function prepare(deployment: Deployment, folder: string, parts: RunParts) {
+  const payloadFile = join(folder, 'payload.json')
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await writeFile(payloadFile, deployment.payload, { mode: 0o600 })
+  try {
+    const env = Object.fromEntries(Object.entries(deployment.recipe.env).map(([name, value]) => [name, parts.resolve(value)]))
+    const secrets = Object.entries(deployment.recipe.env).flatMap(([name, value]) => ('literal' in value ? [] : [env[name] ?? '']))
+    parts.masker.add(secrets)
+    return { variables: commandEnvironment(deployment, parts.server, { ...parts, payloadFile, env }) }
+  } catch (thrown) {
+    if (thrown instanceof FerrymanError) return { refused: `${thrown.message} ${thrown.hint}` }
+    throw thrown
+  }
+}
+
+/** Adds the time limit to the reasons for which the run may have to end; the first one counts. */
+async function withinLimit(deployment: Deployment, { signal }: RunParts, work: (signal: AbortSignal) => Promise<RunResult>): Promise<RunResult> {
+  const { timeoutSeconds } = deployment.recipe
+  const limit = new AbortController()
+  const reason: Stop = { kind: 'timed_out', detail: `The time limit of ${timeoutSeconds} s was reached` }
+  const timer = setTimeout(() => limit.abort(reason), timeoutSeconds * 1000)
+  try {
+    return await work(AbortSignal.any([signal, limit.signal]))
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function carryOut(deployment: Deployment, steps: readonly Step[], environment: Readonly<Record<string, string>>, parts: RunParts): Promise<RunResult> {
+  const results: StepResult[] = []
+  for (const step of steps) {
+    const failure = await carryOutStep(deployment, step, environment, results, parts)
+    if (failure !== undefined) return { state: 'failed', steps: results, ...failure }
+  }
+  const { sha, repository, recipe } = deployment
+  const found = await commitInFolder(recipe.folder, { sha, repository, path: environment['PATH'] ?? '' })
+  const deployedSha = found === sha ? undefined : found
+  if (deployedSha !== undefined)
+    await parts.log.line(`The folder is now at ${deployedSha.slice(0, 7)}, asked for ${sha.slice(0, 7)}.`)
+  return { state: 'succeeded', steps: results, deployedSha }
+}
+
+type Failure = { readonly reason: FailedReason; readonly detail: string }
+
+/** Runs one step and adds its result; answers why the run ends here, if it does. */
+async function carryOutStep(
+  deployment: Deployment,
+  step: Step,
+  environment: Readonly<Record<string, string>>,
+  results: StepResult[],
+  parts: RunParts,
+): Promise<Failure | undefined> {
+  const { log, masker, signal, clock } = parts
+  const name = masker.mask(step.name)
+  if (signal.aborted) return stopped(signal, name, parts)
+  await log.line(`$ ${name}`)
+  log.mark()
+  const startedAt = clock()
+  const result = await runCommand({
+    ...parts,
+    argv: step.argv,
+    folder: deployment.recipe.folder,
+    environment,
+    write: (chunk) => log.write(chunk),
+  })
+  const seconds = (clock() - startedAt) / 1000
+  if (result.kind === 'not_started' && !signal.aborted) {
+    const detail = masker.mask(result.detail)
+    await log.line(detail)
+    return { reason: result.reason, detail }
+  }
+  const { exitCode, signal: killedBy } = result.kind === 'ended' ? result : { exitCode: undefined, signal: undefined }
+  results.push({ name, exitCode, signal: killedBy, seconds })
+  const ending = exitCode === undefined ? `ended by ${killedBy ?? 'a signal'}` : `exit ${exitCode}`
+  await log.line(`${ending} (${seconds.toFixed(1)} s)`)
+  if (signal.aborted) return stopped(signal, name, parts)
+  if (exitCode === 0) return undefined
+  return { reason: 'command_failed', detail: masker.mask(failed(name, exitCode, killedBy, usefulLine(log.lastLines(50)))) }
+}
+
+async function stopped({ reason }: AbortSignal, name: string, { log, masker }: RunParts): Promise<Failure> {
+  const { kind, detail } = reason as Stop
+  const sentence = masker.mask(kind === 'timed_out' ? `${detail} in ${name}.` : detail)
+  await log.line(sentence)
+  return { reason: kind, detail: sentence }
+}
+
+/** The command is named by its first words; what went wrong matters more than all its arguments. */
+function failed(name: string, exitCode: number | undefined, killedBy: string | undefined, line: string): string {
+  const command = name.length > 40 ? `${name.slice(0, 39).trimEnd()}…` : name
+  const how = exitCode === undefined ? `was ended by ${killedBy ?? 'a signal'}` : `exited with ${exitCode}`
+  return line === '' ? `${command} ${how}` : `${command} ${how}: ${line}`
+}
+
+/** An error that nobody foresaw, as the end of a run. */
+export const broken = (thrown: unknown): RunResult => ({
+  state: 'failed',
+  steps: [],
+  reason: 'internal_error',
+  detail: `Ferryman failed: ${messageOf(thrown)}`,
+})

@@ -1,0 +1,35 @@
+import { fill } from '../config/placeholders.ts'
+import { nameOf, type Deployment } from '../deployment/deployment.ts'
+
+/** One thing to do: a program with its arguments, no shell in between. */
+export interface Step {
+  /** As a person would type it; for the log, never run. */
+  readonly name: string
+  readonly argv: readonly string[]
+}
+
+export type Compiled = { readonly steps: readonly Step[] } | { readonly refused: string }
+
+/**
+ * The recipe with its placeholders filled. Pure. Refused, with a sentence, when a value would become an option
+ * or cannot be an argument at all; then nothing may run.
+ */
+export function compile(deployment: Deployment, previousSha: string | undefined): Compiled {
+  const { sha, ref, environment, task, repository, payload, recipe } = deployment
+  const values = { sha, ref, environment, task, repository, previousSha, payload: JSON.parse(payload) as unknown }
+  const steps: Step[] = []
+  for (const command of recipe.commands) {
+    const argv: string[] = []
+    for (const argument of command) {
+      const filled = fill(argument, values)
+      if (typeof filled !== 'string')
+        return { refused: `The argument "${argument}" was refused: {${filled.refused}} ${filled.because}. (${nameOf(deployment)})` }
+      argv.push(filled)
+    }
+    steps.push({ name: argv.map(quoted).join(' '), argv })
+  }
+  return { steps }
+}
+
+/** Quotes a word for reading, the way a shell would want it. */
+const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)

@@ -1,0 +1,315 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+
+import { problem } from '../../src/errors.ts'
+import { createMasker } from '../../src/logs/redact.ts'
+import type { Stop } from '../../src/run/run.ts'
+import { SHA } from '../support/samples.ts'
+import { command, eventually, isRunning, runFor, runningDeployment } from '../support/running.ts'
+
+const numberIn = (log: string, word: string): number => Number(new RegExp(`^${word} (\\d+)$`, 'm').exec(log)?.[1])
+
+test('the log narrates: who asked for what, each command, how it ended and how long it took', async () => {
+  const { result, log } = await runFor({ commands: [['echo', 'hello'], ['true']] })
+
+  expect(result).toMatchObject({ state: 'succeeded', deployedSha: undefined })
+  expect(result.steps.map(({ name, exitCode }) => [name, exitCode])).toEqual([
+    ['echo hello', 0],
+    ['true', 0],
+  ])
+  expect(log.replaceAll(/\d\.\d s/g, 'N s').split('\n')).toEqual([
+    `▸ acme/shop/production#12: deploy ${SHA} (main), asked for by mona`,
+    '▸ $ echo hello',
+    'hello',
+    '▸ exit 0 (N s)',
+    '▸ $ true',
+    '▸ exit 0 (N s)',
+    '',
+  ])
+})
+
+test('the first failure ends the run and names the useful line', async () => {
+  const { result, log, directory } = await runFor({ commands: [[command('fails.sh')], ['touch', 'never']] })
+
+  expect(result).toMatchObject({ state: 'failed', reason: 'command_failed' })
+  expect(result.state === 'failed' && result.detail).toMatch(/ exited with 3: error: expected a semicolon$/)
+  expect(log).toContain('exit 3')
+  expect(existsSync(join(directory, 'never'))).toBe(false)
+})
+
+test('both outputs come in the order in which they were written', async () => {
+  const { log } = await runFor({ commands: [[command('prints-both-streams.sh')]] })
+
+  const lines = log.split('\n').filter((line) => /^(out|err) /.test(line))
+  expect(lines).toEqual(Array.from({ length: 200 }, (_, index) => [`out ${index}`, `err ${index}`]).flat())
+})
+
+test('arguments arrive byte for byte, whatever a shell would make of them', async () => {
+  const word = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 30 }).map((text) => text.replaceAll(/[\0{}]/g, '').toWellFormed()),
+    fc.constantFrom('$(id)', '`id`', ';id', '&&', '|', '*', '~', '"', "'", '\\', '\n', '-rf', '--', '', 'π', '#', '!'),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(word, { minLength: 1, maxLength: 5 }), async (words) => {
+      const seen: Buffer[] = []
+      const log = { line: async () => {}, mark: () => {}, lastLines: () => [], close: async () => {}, write: async (chunk: Buffer) => void seen.push(chunk) }
+      await runFor({ commands: [[command('prints-arguments.sh'), ...words]], parts: { log } })
+      expect(Buffer.concat(seen).toString()).toBe(words.map((one) => `${one}\0`).join(''))
+    }),
+    { numRuns: 25 },
+  )
+})
+
+describe('the environment of a command', () => {
+  const environmentFor = async (given: Partial<Parameters<typeof runFor>[0]> = {}) => {
+    const { log } = await runFor({ commands: [[command('prints-environment.sh')]], ...given })
+    return new Map(log.split('\n').flatMap((line) => (/^\w+=/.test(line) ? [[line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)] as const] : [])))
+  }
+
+  test('holds what is promised and nothing of the server', async () => {
+    const variables = await environmentFor({ env: { RAILS_ENV: 'production' } })
+
+    expect([...variables.keys()].filter((name) => !['TMPDIR', 'TZ', 'LANG', '_', 'SHLVL', 'OLDPWD'].includes(name)).toSorted()).toEqual(
+      [
+        'FERRYMAN_DEPLOYMENT',
+        'FERRYMAN_DEPLOYMENT_ID',
+        'FERRYMAN_ENVIRONMENT',
+        'FERRYMAN_NUMBER',
+        'FERRYMAN_PAYLOAD',
+        'FERRYMAN_PAYLOAD_FILE',
+        'FERRYMAN_PREVIOUS_SHA',
+        'FERRYMAN_RUN_ID',
+        'FERRYMAN_SHA',
+        'FERRYMAN_SHORT_SHA',
+        'GITHUB_CREATOR',
+        'GITHUB_CREATOR_AVATAR',
+        'GITHUB_DEPLOYMENT_ID',
+        'GITHUB_DEPLOYMENT_URL',
+        'GITHUB_ENV',
+        'GITHUB_OWNER',
+        'GITHUB_REF',
+        'GITHUB_REPO',
+        'GITHUB_SHA',
+        'GITHUB_TASK',
+        'HOME',
+        'LC_ALL',
+        'LOGNAME',
+        'PATH',
+        'PWD',
+        'RAILS_ENV',
+        'SHELL',
+        'USER',
+      ].toSorted(),
+    )
+    expect(Object.fromEntries(variables)).toMatchObject({
+      GITHUB_CREATOR: 'mona',
+      GITHUB_ENV: 'production',
+      GITHUB_OWNER: 'acme',
+      GITHUB_REPO: 'shop',
+      GITHUB_SHA: SHA,
+      GITHUB_DEPLOYMENT_ID: '4711',
+      FERRYMAN_DEPLOYMENT: 'acme/shop/production#12',
+      FERRYMAN_PAYLOAD: '{"reason":"release"}',
+      RAILS_ENV: 'production',
+      LC_ALL: 'C.UTF-8',
+    })
+    expect(variables.get('PATH')).not.toContain('node_modules')
+  })
+
+  test('leaves a payload that is too large for a variable to the file', async () => {
+    const payload = JSON.stringify({ text: 'x'.repeat(200_000) })
+    const { log } = await runFor({
+      commands: [['sh', '-c', 'echo "variable: ${FERRYMAN_PAYLOAD-none}"; wc -c < "$FERRYMAN_PAYLOAD_FILE"; stat -c %a "$FERRYMAN_PAYLOAD_FILE"']],
+      deployment: { payload, recipe: { ...runningDeployment().recipe, folder: '/', commands: [['sh', '-c', 'echo "variable: ${FERRYMAN_PAYLOAD-none}"; wc -c < "$FERRYMAN_PAYLOAD_FILE"; stat -c %a "$FERRYMAN_PAYLOAD_FILE"']] } },
+    })
+
+    expect(log).toContain(`variable: none\n${payload.length}\n600\n`)
+  })
+})
+
+test('a command has nothing to read and no files of the server', async () => {
+  const { log } = await runFor({ commands: [['cat'], [command('prints-open-files.sh')]] })
+
+  expect(log.split('\n').filter((line) => /^\d+$/.test(line)).map(Number).filter((fd) => fd > 2 && fd !== 10)).toEqual([])
+  expect(log).toContain('▸ $ cat\n▸ exit 0')
+})
+
+describe('what cannot be started', () => {
+  test('is told apart from what failed: no such program', async () => {
+    const { result } = await runFor({ commands: [['no-such-program', '--now']] })
+
+    expect(result).toEqual({ state: 'failed', reason: 'command_not_found', detail: 'Command not found: no-such-program', steps: [] })
+  })
+
+  test('a folder instead of a program', async () => {
+    expect((await runFor({ commands: [['./logs']] })).result).toMatchObject({ reason: 'command_not_found' })
+  })
+
+  test('no such folder', async () => {
+    const { result } = await runFor({ commands: [['true']], folder: '/no/such/folder' })
+
+    expect(result).toMatchObject({ reason: 'folder_missing', detail: 'The folder /no/such/folder does not exist.' })
+  })
+
+  test('a start that could not be written down', async () => {
+    const { result, directory } = await runFor({
+      commands: [['touch', 'proof']],
+      parts: { record: () => Promise.reject(new Error('disk full')) },
+    })
+
+    expect(result).toMatchObject({ reason: 'internal_error', detail: 'touch was not started, since its start could not be written down: disk full' })
+    expect(existsSync(join(directory, 'proof'))).toBe(false)
+  })
+
+  test('arguments larger than the system takes', async () => {
+    const { result } = await runFor({ commands: [['echo', 'x'.repeat(200_000)]] })
+
+    expect(result.state === 'failed' && result.detail).toMatch(/^echo could not be started: .*E2BIG/)
+  })
+
+  test('a value that would become an option', async () => {
+    const { result } = await runFor({ commands: [['git', 'checkout', '{ref}']], deployment: {} , parts: {} })
+    expect(result.state).toBe('failed') // no repository here: it ran
+
+    const refused = await runFor({
+      commands: [],
+      deployment: { ref: '--upload-pack=id', recipe: { ...runningDeployment().recipe, folder: '/', commands: [['git', 'fetch', 'origin', '{ref}']] } },
+    })
+    expect(refused.result).toMatchObject({
+      reason: 'argument_refused',
+      detail: 'The argument "{ref}" was refused: {ref} begins with "-" and would be taken for an option. (acme/shop/production#12)',
+    })
+  })
+})
+
+describe('what a command leaves behind', () => {
+  test('in its group is ended with it', async () => {
+    const { result, log } = await runFor({ commands: [[command('leaves-child.sh')]] })
+
+    expect(result.state).toBe('succeeded')
+    const child = numberIn(log, 'left')
+    await eventually('the child is gone', () => !isRunning(child))
+  })
+
+  test('in a session of its own lives on, and holds nobody up', async () => {
+    const { result, log } = await runFor({ commands: [[command('takes-own-session.sh')]] })
+
+    const daemon = numberIn(log, 'daemon')
+    expect(result.state).toBe('succeeded')
+    expect(isRunning(daemon)).toBe(true)
+    process.kill(daemon, 'SIGKILL')
+  })
+})
+
+describe('a run that has to end', () => {
+  test('at its time limit ends everything, also what ignores TERM', async () => {
+    const { result, log } = await runFor({ commands: [[command('ignores-term.sh')], ['true']], timeoutSeconds: 0.5 })
+
+    expect(result).toMatchObject({ state: 'failed', reason: 'timed_out' })
+    expect(result.state === 'failed' && result.detail).toMatch(/^The time limit of 0.5 s was reached in .*ignores-term.sh\.$/)
+    expect(isRunning(numberIn(log, 'child'))).toBe(false)
+  })
+
+  test('also ends what took a session of its own', async () => {
+    const { log } = await runFor({ commands: [['sh', '-c', `${command('takes-own-session.sh')}; sleep 300`]], timeoutSeconds: 1 })
+
+    expect(isRunning(numberIn(log, 'daemon'))).toBe(false)
+  })
+
+  test('for the server says so, and starts no further step', async () => {
+    const abort = new AbortController()
+    const reason: Stop = { kind: 'interrupted', detail: 'Interrupted: Ferryman was stopped.' }
+    const { result, log } = await runFor({
+      commands: [[command('forever.sh')], ['touch', 'never']],
+      parts: { signal: abort.signal, record: async () => void setTimeout(() => abort.abort(reason), 200) },
+    })
+
+    expect(result).toMatchObject({ reason: 'interrupted', detail: 'Interrupted: Ferryman was stopped.' })
+    expect(log).not.toContain('never')
+  })
+})
+
+test('output beyond the limit is cut in the middle, and memory stays bounded', async () => {
+  const before = process.memoryUsage().rss
+
+  const { result, log } = await runFor({ commands: [['echo', 'first'], [command('floods.sh'), '200'], ['echo', 'last']], maxLogBytes: 1_048_576 })
+
+  expect(result.state).toBe('succeeded')
+  expect(Buffer.byteLength(log)).toBeLessThanOrEqual(1_048_576)
+  expect(log).toContain('\nfirst\n')
+  expect(log).toMatch(/left out/)
+  expect(log).toContain('\nlast\n')
+  expect(process.memoryUsage().rss - before).toBeLessThan(80 * 1_048_576)
+})
+
+test('a log that cannot be written ends the command and the run', async () => {
+  const no = () => Promise.reject(problem('log_unwritable', { file: 'logs/7', cause: 'disk full' }))
+  const log = { line: async () => {}, mark: () => {}, lastLines: () => [], close: async () => {}, write: no }
+
+  const { result, recorded } = await runFor({ commands: [[command('forever.sh')]], parts: { log } })
+
+  expect(result).toMatchObject({ state: 'failed', reason: 'log_unwritable' })
+  expect(recorded.filter(({ group }) => isRunning(group))).toEqual([])
+})
+
+test('the process is written down, with its group, boot and start, before the command begins', async () => {
+  const seen: boolean[] = []
+  const { recorded, directory } = await runFor({
+    commands: [['touch', 'proof']],
+    parts: { record: async () => void seen.push(existsSync('proof')) },
+  })
+
+  expect(seen).toEqual([false])
+  expect(recorded).toEqual([])
+  expect(existsSync(join(directory, 'proof'))).toBe(true)
+})
+
+test('the private folder of a run is gone afterwards', async () => {
+  const { directory } = await runFor({ commands: [['false']] })
+
+  expect(readdirSync(join(directory, 'runs'))).toEqual([])
+})
+
+test('secrets from references are masked in the log, in the step and in the error', async () => {
+  const masker = createMasker([])
+  const { result, log } = await runFor({
+    commands: [['sh', '-c', 'echo "error: token $TOKEN"; exit 1']],
+    deployment: {
+      recipe: { ...runningDeployment().recipe, folder: '/', commands: [['sh', '-c', 'echo "error: token $TOKEN"; exit 1']], env: { TOKEN: { template: '${TOKEN}' } } },
+    },
+    parts: { masker, resolve: () => 'hunter2-is-secret' },
+  })
+
+  expect(log).not.toContain('hunter2')
+  expect(JSON.stringify(result)).not.toContain('hunter2')
+  expect(result.state === 'failed' && result.detail).toContain('error: token')
+})
+
+test('a folder that is not at the commit asked for is told', async () => {
+  const { result, log } = await runFor({
+    commands: [
+      ['git', 'init', '-q', '.'],
+      ['git', '-c', 'user.name=x', '-c', 'user.email=x@example.org', 'commit', '-q', '--allow-empty', '-m', 'one'],
+      ['git', 'remote', 'add', 'origin', 'git@github.com:Acme/shop.git'],
+    ],
+  })
+
+  expect(result.state === 'succeeded' && result.deployedSha).toMatch(/^[0-9a-f]{40}$/)
+  expect(log).toMatch(/▸ The folder is now at [0-9a-f]{7}, asked for a84d88e\./)
+})
+
+test('a folder of another repository is nothing to speak of', async () => {
+  const { result } = await runFor({
+    commands: [
+      ['git', 'init', '-q', '.'],
+      ['git', '-c', 'user.name=x', '-c', 'user.email=x@example.org', 'commit', '-q', '--allow-empty', '-m', 'one'],
+      ['git', 'remote', 'add', 'origin', 'https://github.com/acme/operations'],
+    ],
+  })
+
+  expect(result).toMatchObject({ state: 'succeeded', deployedSha: undefined })
+})
+

@@ -1,0 +1,123 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir, userInfo } from 'node:os'
+import { join, resolve } from 'node:path'
+
+import { onTestFinished } from 'vitest'
+
+import type { Deployment, ProcessRecord } from '../../src/deployment/deployment.ts'
+import { createLogs } from '../../src/logs/logs.ts'
+import { createMasker } from '../../src/logs/redact.ts'
+import { PATIENCE } from '../../src/run/ending.ts'
+import { startGuard } from '../../src/run/guard.ts'
+import { run, type RunParts } from '../../src/run/run.ts'
+import { recipe, SHA } from './samples.ts'
+
+/** The path of a program in test/fixtures/commands. */
+export const command = (name: string): string => resolve('test/fixtures/commands', name)
+
+/** A folder that is gone after the test. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'ferryman-test-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+export const runningDeployment = (given: Partial<Deployment> = {}): Deployment => ({
+  id: 7,
+  repository: 'acme/shop',
+  configuredAs: 'acme/shop',
+  environment: 'production',
+  number: 12,
+  lane: 'acme/shop/production',
+  githubId: 4_711,
+  sha: SHA,
+  ref: 'main',
+  task: 'deploy',
+  actor: 'mona',
+  creator: 'acme-bot',
+  creatorAvatar: 'https://avatars.example.org/bot',
+  description: '',
+  payload: '{"reason":"release"}',
+  apiUrl: 'https://api.github.com/repos/acme/shop/deployments/4711',
+  isPrivate: true,
+  recipe: recipe(),
+  publicLogs: false,
+  environmentUrl: undefined,
+  state: 'running',
+  reason: undefined,
+  detail: undefined,
+  deployedSha: undefined,
+  steps: [],
+  createdAt: 0,
+  startedAt: 0,
+  finishedAt: undefined,
+  ...given,
+})
+
+interface Given {
+  readonly commands: readonly (readonly string[])[]
+  readonly folder?: string
+  readonly env?: Record<string, string>
+  readonly timeoutSeconds?: number
+  readonly maxLogBytes?: number
+  readonly deployment?: Partial<Deployment>
+  readonly parts?: Partial<RunParts>
+}
+
+/** Runs commands for real; answers the result, and the log without its time stamps. */
+export async function runFor({ commands, deployment: given, parts, ...options }: Given) {
+  const directory = temporaryFolder()
+  const env = Object.fromEntries(Object.entries(options.env ?? {}).map(([name, literal]) => [name, { literal }]))
+  const deployment = runningDeployment({
+    recipe: recipe({ folder: directory, ...options, commands, env }),
+    ...given,
+  })
+  const masker = createMasker([])
+  const logs = createLogs({ directory: join(directory, 'logs'), clock: Date.now })
+  const log = await logs.open(deployment.id, { maxBytes: deployment.recipe.maxLogBytes, masker })
+  const guard = startGuard()
+  const recorded: ProcessRecord[] = []
+  const { username, homedir, shell } = userInfo()
+  try {
+    const result = await run(deployment, {
+      log,
+      masker,
+      guard,
+      signal: new AbortController().signal,
+      clock: Date.now,
+      server: { environment: process.env, user: { name: username, home: homedir, shell: shell ?? '/bin/sh' }, npmFolders: [process.cwd()] },
+      resolve: (value) => ('literal' in value ? value.literal : ''),
+      record: async (process) => void recorded.push(process),
+      previousSha: undefined,
+      runId: 'abcdef0123456789',
+      directory: join(directory, 'runs'),
+      patience: { ...PATIENCE, intMs: 200, termMs: 200, leaveMs: 500, quietMs: 100 },
+      ...parts,
+    })
+    await log.close()
+    const { bytes } = await logs.read(deployment.id, { offset: 0, limit: 10_000_000 })
+    const text = bytes.toString().replaceAll(/^\S+Z(?: |(?=▸))/gm, '')
+    return { result, log: text, recorded, directory }
+  } finally {
+    await log.close()
+    await guard.stop()
+  }
+}
+
+/** Waits until the condition holds; fails when it does not within ten seconds. */
+export async function eventually(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 10_000; Date.now() < end; ) {
+    if (await condition()) return
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  throw new Error(`It did not happen within 10 s: ${what}`)
+}
+
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
