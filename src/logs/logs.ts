@@ -1,0 +1,137 @@
+import { EventEmitter, once } from 'node:events'
+import { open as openFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { messageOf, problem } from '../errors.ts'
+import { type LogPart, readSegments } from './log-reader.ts'
+import { type LogEvents, type LogWriter, createLogWriter } from './log-writer.ts'
+import type { Masker } from './redact.ts'
+import { type SegmentWriter, listSegments, openSegments, pathOf } from './segments.ts'
+
+export type { LogPart } from './log-reader.ts'
+export type { LogWriter } from './log-writer.ts'
+
+/**
+ * The logs of deployments, on disk. Each line begins with a time in UTC: `2026-11-21T10:54:00.000Z`, then a
+ * space and what the command wrote, byte for byte, or `▸ ` and what we say ourselves.
+ */
+export interface Logs {
+  /** Begins the log, or goes on where it broke off. `maxBytes`: head and tail are kept within this size. */
+  readonly open: (deploymentId: number, options: LogOptions) => Promise<LogWriter>
+  /** Reads at most `limit` bytes; a log that does not exist is empty. */
+  readonly read: (deploymentId: number, range: { offset: number; limit: number }) => Promise<LogPart>
+  /** The last bytes of the log, about so many, from the beginning of a line. */
+  readonly tail: (deploymentId: number, bytes: number) => Promise<LogPart>
+  /**
+   * Reads on as the log grows, until its writer closes it or the signal ends it. No faster than the parts
+   * are taken. A log that nobody is writing ends at once after its last byte.
+   */
+  readonly follow: (deploymentId: number, options: FollowOptions) => AsyncGenerator<LogPart, void, undefined>
+  readonly exists: (deploymentId: number) => Promise<boolean>
+  /** Deletes the log; its writer must be closed. */
+  readonly remove: (deploymentId: number) => Promise<void>
+}
+
+interface LogOptions {
+  readonly maxBytes: number
+  readonly masker: Masker
+}
+interface FollowOptions {
+  readonly offset: number
+  readonly signal: AbortSignal
+}
+
+/** Keeps the logs in this directory, readable by this user only; the clock is in milliseconds since 1970. */
+export function createLogs({ directory, clock }: { directory: string; clock: () => number }): Logs {
+  const live = new Map<number, Live>()
+  const directoryOf = (deploymentId: number) => join(directory, String(deploymentId))
+
+  const read: Logs['read'] = async (deploymentId, range) => {
+    const of = directoryOf(deploymentId)
+    for (let tries = 1; ; tries++) {
+      const writing = live.get(deploymentId)
+      try {
+        const segments = writing?.file.segments() ?? (await listSegments(of))
+        return { ...(await readSegments(of, segments, range)), complete: writing === undefined }
+      } catch (thrown) {
+        if (!isMissing(thrown) || tries === MOST_TRIES) throw thrown // left out while we read: look again
+      }
+    }
+  }
+
+  return {
+    read,
+    async open(deploymentId, { maxBytes, masker }) {
+      const name = directoryOf(deploymentId)
+      const events: LogEvents = new EventEmitter()
+      events.setMaxListeners(0) // one for each reader that follows
+      try {
+        if (live.has(deploymentId)) throw new Error('it is being written already')
+        const isWithinLine = await breaksOffWithinLine(name)
+        const file = await openSegments(name, maxBytes)
+        live.set(deploymentId, { file, events })
+        const onClose = () => live.delete(deploymentId)
+        return createLogWriter({ file, name, isWithinLine, masker, clock, events, onClose })
+      } catch (thrown) {
+        throw problem('log_unwritable', { file: name, cause: messageOf(thrown) }, thrown)
+      }
+    },
+    async tail(deploymentId, bytes) {
+      const { size } = await read(deploymentId, { offset: 0, limit: 0 })
+      const offset = Math.max(0, size - bytes)
+      const part = await read(deploymentId, { offset, limit: bytes })
+      return offset > 0 && part.offset === offset ? fromLineStart(part) : part
+    },
+    async *follow(deploymentId, { offset, signal }) {
+      let at = offset
+      while (!signal.aborted) {
+        const part = await read(deploymentId, { offset: at, limit: FOLLOW_BYTES })
+        if (part.bytes.length > 0) yield part
+        at = Math.max(at, part.nextOffset)
+        const writing = live.get(deploymentId)
+        if (writing === undefined) {
+          if (part.complete && at >= part.size) return
+        } else if (at >= endOf(writing)) await once(writing.events, 'more', { signal }).catch(ignoreAbort)
+      }
+    },
+    exists: async (deploymentId) => (await listSegments(directoryOf(deploymentId))).length > 0,
+    remove: (deploymentId) => rm(directoryOf(deploymentId), { recursive: true, force: true }),
+  }
+}
+
+/** A log that is being written. */
+interface Live {
+  readonly file: SegmentWriter
+  readonly events: LogEvents
+}
+
+const MOST_TRIES = 10
+const FOLLOW_BYTES = 65_536
+const LINE_FEED = 0x0a
+
+const isMissing = (thrown: unknown) => thrown instanceof Error && Reflect.get(thrown, 'code') === 'ENOENT'
+
+function ignoreAbort(thrown: unknown): void {
+  if (!(thrown instanceof Error) || thrown.name !== 'AbortError') throw thrown
+}
+
+function endOf({ file }: Live): number {
+  const last = file.segments().at(-1)
+  return last === undefined ? 0 : last.start + last.size
+}
+
+async function breaksOffWithinLine(directory: string): Promise<boolean> {
+  const last = (await listSegments(directory)).findLast(({ size }) => size > 0)
+  if (last === undefined) return false
+  const file = await openFile(pathOf(directory, last), 'r')
+  try {
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, last.size - 1)
+    return buffer[0] !== LINE_FEED
+  } finally {
+    await file.close()
+  }
+}
+
+function fromLineStart(part: LogPart): LogPart {
+  const skipped = part.bytes.indexOf(LINE_FEED) + 1
+  return { ...part, bytes: part.bytes.subarray(skipped), offset: part.offset + skipped }
+}

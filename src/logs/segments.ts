@@ -1,0 +1,124 @@
+import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/*
+ * A log is a row of files, each named by the offset of its first byte among everything ever written to the
+ * log. Head and tail are kept: when the log grows too large, the oldest segment after the head is deleted,
+ * and the names show the gap. There is no index, so a crash at any moment leaves a log that can be read.
+ */
+
+/** A piece of a log: `size` bytes from the offset `start`. */
+export interface Segment {
+  readonly start: number
+  readonly size: number
+}
+
+/** Appends to a log and keeps it within its size. One call at a time. */
+export interface SegmentWriter {
+  /** What can be read now, in order. */
+  readonly segments: () => readonly Segment[]
+  readonly append: (bytes: Buffer) => Promise<void>
+  /** Everything is on the disk, the disk's own memory included. */
+  readonly sync: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+export const pathOf = (directory: string, { start }: Pick<Segment, 'start'>): string =>
+  join(directory, `${String(start).padStart(16, '0')}.log`)
+
+/** The segments in the directory, in order; none if there is no such directory. */
+export async function listSegments(directory: string): Promise<readonly Segment[]> {
+  const starts = (await readdir(directory).catch(noneIfMissing))
+    .flatMap((name) => /^(\d{16})\.log$/.exec(name)?.[1] ?? [])
+    .map(Number)
+    .toSorted((one, other) => one - other)
+  return Promise.all(
+    starts.map(async (start) => ({ start, size: (await stat(pathOf(directory, { start }))).size })),
+  )
+}
+
+/** Opens the log in the directory, or makes it; what is there already is continued. */
+export async function openSegments(directory: string, maxBytes: number): Promise<SegmentWriter> {
+  const segmentBytes = Math.max(1, Math.floor(maxBytes / SEGMENTS))
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const found = await listSegments(directory)
+  let closed: readonly Segment[] = found.slice(0, -1)
+  let current: Segment = found.at(-1) ?? { start: 0, size: 0 }
+  let file = await openToAppend(directory, current)
+
+  const roll = async () => {
+    await file.close()
+    const all = [...closed, current]
+    const kept = withinSize(all, maxBytes - segmentBytes)
+    closed = kept // before the files go: who reads meanwhile is not sent to them
+    current = { start: current.start + current.size, size: 0 }
+    for (const segment of all.filter((one) => !kept.includes(one)))
+      await rm(pathOf(directory, segment), { force: true })
+    file = await openToAppend(directory, current)
+  }
+  const write = async (bytes: Buffer) => {
+    for (let at = 0; at < bytes.length;) {
+      const { bytesWritten } = await file.write(bytes, at)
+      at += bytesWritten
+      current = { start: current.start, size: current.size + bytesWritten }
+    }
+  }
+
+  return {
+    segments: () => [...closed, current],
+    async append(bytes) {
+      let left = bytes
+      while (current.size + left.length > segmentBytes) {
+        const cut = placeToCut(left, segmentBytes - current.size, current.size > 0)
+        await write(left.subarray(0, cut))
+        left = left.subarray(cut)
+        await roll()
+      }
+      await write(left)
+    },
+    async sync() {
+      for (const segment of closed) await syncPath(pathOf(directory, segment))
+      await file.sync()
+      await syncPath(directory)
+    },
+    close: () => file.close(),
+  }
+}
+
+/** A log has so many segments at most; the first half of them is its head. */
+const SEGMENTS = 16
+const HEAD_SEGMENTS = SEGMENTS / 2
+
+const openToAppend = (directory: string, segment: Segment): Promise<FileHandle> =>
+  open(pathOf(directory, segment), 'a', 0o600)
+
+/** Leaves out the oldest after the head until the rest is small enough. */
+function withinSize(segments: readonly Segment[], maxBytes: number): readonly Segment[] {
+  const head = segments.slice(0, HEAD_SEGMENTS)
+  const tail = segments.slice(HEAD_SEGMENTS)
+  let size = segments.reduce((sum, segment) => sum + segment.size, 0)
+  while (size > maxBytes && tail.length > 0) size -= tail.shift()?.size ?? 0
+  return [...head, ...tail]
+}
+
+/** At the end of a line where there is one; `mayBeNothing`: rather in the next segment than within the line. */
+function placeToCut(bytes: Buffer, room: number, mayBeNothing: boolean): number {
+  const lineEnd = bytes.subarray(0, Math.max(0, room)).lastIndexOf(LINE_FEED) + 1
+  return lineEnd > 0 || mayBeNothing ? lineEnd : room
+}
+
+const LINE_FEED = 0x0a
+
+async function syncPath(path: string): Promise<void> {
+  const file = await open(path, 'r')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+function noneIfMissing(thrown: unknown): string[] {
+  if (thrown instanceof Error && Reflect.get(thrown, 'code') === 'ENOENT') return []
+  throw thrown
+}

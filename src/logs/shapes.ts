@@ -1,0 +1,213 @@
+import { type ByteSet, allBut, byteSet, endOfRun } from './byte-set.ts'
+
+/** How one kind of secret looks, and how to find it in a stream of bytes. */
+export interface Shape {
+  /** Its first two bytes, in every spelling. */
+  readonly heads: readonly string[]
+  /** Three or four bytes that every match has at `anchorAt`, in every spelling: what a search looks for. */
+  readonly anchors: readonly string[]
+  readonly anchorAt: number
+  /** Looks at one place. `isWhole`: no more bytes will come. */
+  readonly find: (bytes: Buffer, at: number, isWhole: boolean) => Found
+  /** How many bytes it may be undecided before its anchor is seen. */
+  readonly longest: number
+  /** A match goes on with as many of these as follow; not counted in the end that `find` answers. */
+  readonly rest?: ByteSet
+  /** The match stays readable; what follows it is a private key. */
+  readonly beginsKey?: true
+}
+
+/** What lies at a place: nothing, something that may still become a secret, or the bytes to mask. */
+type Found = 'nothing' | 'undecided' | Span
+
+/** From `start` up to, not including, `end`. */
+export interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+/** A secret that we know: at least four bytes, as a latin1 string. */
+export function knownShape(secret: string): Shape {
+  const wanted = Buffer.from(secret, 'latin1')
+  return {
+    heads: [secret.slice(0, 2)],
+    anchors: [secret.slice(-4)], // the end of a secret is seldom an ordinary word; its beginning often is
+    anchorAt: wanted.length - 4,
+    longest: wanted.length,
+    find: (bytes, at) => {
+      const limit = Math.min(wanted.length, bytes.length - at)
+      for (let i = 0; i < limit; i++) if (bytes[at + i] !== wanted[i]) return 'nothing'
+      return limit < wanted.length ? 'undecided' : { start: at, end: at + limit }
+    },
+  }
+}
+
+/** Parts in a row, each up to `max` bytes of a set; no part begins with what the part before it could take. */
+type Part = readonly [set: ByteSet, min: number, max: number]
+
+interface Pattern {
+  /** Stays readable. */
+  readonly shown?: readonly Part[]
+  readonly masked: readonly Part[]
+  readonly rest?: ByteSet
+  /** In every spelling. */
+  readonly heads: readonly string[]
+  readonly anchors: readonly string[]
+  readonly anchorAt: number
+}
+
+function patternShape({ shown = [], masked, ...looks }: Pattern): Shape {
+  const longest = [...shown, ...masked].reduce((sum, [, , max]) => sum + max, 0)
+  return {
+    ...looks,
+    longest,
+    find: (bytes, at) => {
+      const start = walk(shown, bytes, at)
+      if (typeof start === 'string') return start
+      const end = walk(masked, bytes, start)
+      return typeof end === 'string' ? end : { start, end }
+    },
+  }
+}
+
+function walk(parts: readonly Part[], bytes: Buffer, from: number): number | 'nothing' | 'undecided' {
+  let at = from
+  for (const [set, min, max] of parts) {
+    const end = endOfRun(set, bytes, at, Math.min(at + max, bytes.length))
+    if (end === bytes.length && end < at + max) return 'undecided'
+    if (end < at + min) return 'nothing'
+    at = end
+  }
+  return at
+}
+
+const CONTROLS = ['\0-\x1f', '\x7f-\x7f'] as const
+const SPACE = byteSet(' \t')
+const ALPHANUMERIC = byteSet('', 'a-z', 'A-Z', '0-9')
+const WORD = byteSet('_', 'a-z', 'A-Z', '0-9')
+const TOKEN = byteSet('._-', 'a-z', 'A-Z', '0-9')
+const URL_PATH = byteSet('/_%.~-', 'a-z', 'A-Z', '0-9')
+const HEADER_VALUE = allBut(byteSet(' "\'\\,;<>`', ...CONTROLS))
+const AUTHORITY = allBut(byteSet(' /?#"\'<>\\`', ...CONTROLS))
+const KEY_WORDS = byteSet(' ', 'A-Z', '0-9')
+
+const one = (characters: string): Part => [byteSet(characters), 1, 1]
+const word = (text: string): Part[] => text.split('').map(one)
+const anyCase = (text: string): Part[] =>
+  text.split('').map((letter) => one(letter.toLowerCase() + letter.toUpperCase()))
+const casesOf = (text: string): string[] =>
+  text
+    .split('')
+    .reduce((heads, letter) => heads.flatMap((head) => [head + letter, head + letter.toUpperCase()]), [''])
+
+const githubToken = patternShape({
+  masked: [...word('gh'), one('pour'), ...word('_'), [ALPHANUMERIC, 20, 20]],
+  rest: ALPHANUMERIC,
+  heads: ['gh'],
+  anchors: ['ghp_', 'gho_', 'ghu_', 'ghr_'],
+  anchorAt: 0,
+})
+
+/** An installation's token; the new form is about 520 characters of a JWT, with dots and dashes. */
+const installationToken = patternShape({
+  masked: [...word('ghs_'), [TOKEN, 20, 20]],
+  rest: TOKEN,
+  heads: ['gh'],
+  anchors: ['ghs_'],
+  anchorAt: 0,
+})
+
+const fineGrainedToken = patternShape({
+  masked: [...word('github_pat_'), [WORD, 20, 20]],
+  rest: WORD,
+  heads: ['gi'],
+  anchors: ['_pat'],
+  anchorAt: 6,
+})
+
+const slackAddress = (path: string) =>
+  patternShape({
+    shown: word(`hooks.slack.com/${path}/`),
+    masked: [[URL_PATH, 1, 1]],
+    rest: URL_PATH,
+    heads: ['ho'],
+    anchors: ['ks.s'],
+    anchorAt: 3,
+  })
+
+const maybeQuote: readonly Part[] = [
+  [byteSet('\\'), 0, 1],
+  [byteSet('"\''), 0, 1],
+]
+
+/** `Authorization: Bearer …` and its like: as a header, in JSON (also quoted twice), in a git setting. */
+const authorization = (scheme: string) =>
+  patternShape({
+    shown: [
+      ...anyCase('authorization'),
+      ...maybeQuote,
+      [SPACE, 0, 4],
+      one(':='),
+      [SPACE, 0, 4],
+      ...maybeQuote,
+      ...anyCase(scheme),
+      [SPACE, 1, 4],
+    ],
+    masked: [[HEADER_VALUE, 1, 1]],
+    rest: HEADER_VALUE,
+    heads: casesOf('au'),
+    anchors: casesOf('oriz'),
+    anchorAt: 4,
+  })
+
+const LONGEST_AUTHORITY = 2048
+const COLON = 0x3a
+const AT_SIGN = 0x40
+
+/** `://user:password@`. */
+const password: Shape = {
+  heads: [':/'],
+  anchors: ['://'],
+  anchorAt: 0,
+  longest: 3,
+  find: (bytes, at, isWhole) => {
+    if (at + 3 > bytes.length) return 'undecided'
+    if (bytes.toString('latin1', at, at + 3) !== '://') return 'nothing'
+    const from = at + 3
+    const limit = from + LONGEST_AUTHORITY
+    const end = endOfRun(AUTHORITY, bytes, from, Math.min(limit, bytes.length))
+    if (end === bytes.length && end < limit && !isWhole) return 'undecided'
+    const authority = bytes.subarray(from, end)
+    const colon = authority.indexOf(COLON)
+    const last = authority.lastIndexOf(AT_SIGN)
+    return colon === -1 || last <= colon + 1 ? 'nothing' : { start: from + colon + 1, end: from + last }
+  },
+}
+
+const keyBeginning = patternShape({
+  masked: [...word('-----BEGIN '), [KEY_WORDS, 11, 60], ...word('-----')],
+  heads: ['--'],
+  anchors: ['-BEG'],
+  anchorAt: 4,
+})
+
+const privateKey: Shape = {
+  ...keyBeginning,
+  beginsKey: true,
+  find: (bytes, at, isWhole) => {
+    const found = keyBeginning.find(bytes, at, isWhole)
+    if (typeof found === 'string') return found
+    return bytes.toString('latin1', found.start, found.end).includes('PRIVATE KEY') ? found : 'nothing'
+  },
+}
+
+/** Secrets that give themselves away, whoever they belong to. */
+export const SELF_EVIDENT: readonly Shape[] = [
+  githubToken,
+  installationToken,
+  fineGrainedToken,
+  ...['services', 'workflows', 'triggers'].map(slackAddress),
+  ...['basic', 'bearer', 'token'].map(authorization),
+  password,
+  privateKey,
+]

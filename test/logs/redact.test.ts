@@ -1,0 +1,231 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { createMasker } from '../../src/logs/redact.ts'
+import type { MaskStream } from '../../src/logs/mask-stream.ts'
+import { formsOf } from '../../src/logs/secret-forms.ts'
+
+const SECRET = 'pa$$w0rd/with "quotes" & ümläut'
+const TOKEN = `ghp_${'a1B2'.repeat(9)}`
+
+test('a known secret is masked in every spelling', () => {
+  const { mask } = createMasker([SECRET])
+  const basic = Buffer.from(`x-access-token:${SECRET}`).toString('base64')
+  const basicUrl = Buffer.from(`{"user":"me","password":"${SECRET}"}`).toString('base64url')
+
+  const masked = [
+    SECRET,
+    encodeURIComponent(SECRET),
+    new URLSearchParams({ password: SECRET }).toString(),
+    JSON.stringify({ password: SECRET }),
+  ].map((text) => mask(`before ${text} after`))
+  expect(masked).toEqual([
+    'before ••• after',
+    'before ••• after',
+    'before password=••• after',
+    'before {"password":"•••"} after',
+  ])
+  expect(mask(basic)).toMatch(/^\w+•••=*.?$/)
+  expect(mask(basicUrl)).toMatch(/^\w+•••.{0,6}$/)
+})
+
+test('each line of a secret of several lines is masked, and so is its whole', () => {
+  const { mask } = createMasker(['first-line\r\n  second-line\nxy\n'])
+
+  expect(mask('a second-line, a first-line, xy')).toBe('a •••, a •••, xy')
+  expect(mask('first-line\r\n  second-line\nxy')).toBe('•••')
+})
+
+test('words too short to be a secret change nothing', () => {
+  const { mask } = createMasker(['abcde', '   a   ', '', '\n\n\n\n\n\n\n'])
+
+  expect(mask('abcde    a    \n\n\n\n\n\n\n\n')).toBe('abcde    a    \n\n\n\n\n\n\n\n')
+})
+
+test('secrets that overlap or touch become one mask', () => {
+  const { mask } = createMasker(['abcdef', 'defghi', 'password', 'password-and-more'])
+
+  expect(mask('1 abcdefghi 2 password-and-more 3 abcdefpassword 4')).toBe('1 ••• 2 ••• 3 ••• 4')
+})
+
+test('a secret that was replaced stays masked, in streams that are open too', () => {
+  const masker = createMasker(['old-secret'])
+  const stream = masker.stream()
+
+  masker.add(['new-secret'])
+
+  expect(masker.mask('old-secret new-secret')).toBe('••• •••')
+  expect(whole(stream, Buffer.from('old-secret new-secret')).toString()).toBe('••• •••')
+})
+
+test.each([
+  ['a personal token', `token ${TOKEN}.`, 'token •••.'],
+  ['an installation token of the old form', `ghs_${'x'.repeat(36)}`, '•••'],
+  ['an installation token of the new form', `ghs_123456_${'eyJ-_.'.repeat(85)} ok`, '••• ok'],
+  ['a fine-grained token', `github_pat_11ABC_${'d'.repeat(59)} ok`, '••• ok'],
+  ['a token that is too short to be one', 'ghp_short github_pat_short', 'ghp_short github_pat_short'],
+  [
+    'an address of Slack',
+    '<https://hooks.slack.com/services/T0/B0/xyz>',
+    '<https://hooks.slack.com/services/•••>',
+  ],
+  ['a password in a URL', 'postgres://me:pass@word@db:5432/x', 'postgres://me:•••@db:5432/x'],
+  ['a URL with a port and a user', 'http://me@host:80/a@b:c@d', 'http://me@host:80/a@b:c@d'],
+  ['a URL at the end', 'see https://example.org:8080', 'see https://example.org:8080'],
+  ['a header', '> authorization: Bearer abc.def-123\r', '> authorization: Bearer •••\r'],
+  ['a header in JSON', '{"Authorization": "token abc"}', '{"Authorization": "token •••"}'],
+  [
+    'a header in JSON in JSON',
+    '{\\"Authorization\\":\\"Basic YTpi\\"}',
+    '{\\"Authorization\\":\\"Basic •••\\"}',
+  ],
+  ['a header of git', 'AUTHORIZATION: basic eDp5', 'AUTHORIZATION: basic •••'],
+  [
+    'an author, and a token of prose',
+    'Author: Me; authorize a bearer of it',
+    'Author: Me; authorize a bearer of it',
+  ],
+])('%s is masked as it should be, without being known', (_, text, masked) => {
+  expect(createMasker([]).mask(text)).toBe(masked)
+})
+
+test('a private key is masked line by line, up to its end', () => {
+  const { mask } = createMasker([])
+  const key =
+    '-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMIIE\r\nabc=\n-----END RSA PRIVATE KEY-----'
+
+  expect(mask(`x\n${key}\ny`)).toBe(
+    'x\n-----BEGIN RSA PRIVATE KEY-----\n•••\n\n•••\r\n•••\n-----END RSA PRIVATE KEY-----\ny',
+  )
+  expect(mask(JSON.stringify({ key }))).toBe(
+    '{"key":"-----BEGIN RSA PRIVATE KEY-----•••-----END RSA PRIVATE KEY-----"}',
+  )
+  expect(mask('-----BEGIN CERTIFICATE-----\nMIIE\n')).toBe('-----BEGIN CERTIFICATE-----\nMIIE\n')
+})
+
+test('a private key without an end does not swallow the rest of the log', () => {
+  const text = `-----BEGIN PRIVATE KEY-----\n${'line of a key\n'.repeat(4000)}`
+
+  expect(createMasker([]).mask(text).endsWith('\nline of a key\n')).toBe(true)
+})
+
+test('a stream keeps back nothing of a text that cannot be the beginning of a secret', () => {
+  const stream = createMasker(['s3cret-word']).stream()
+
+  expect(stream.push(Buffer.from('Continue? [y/N] ')).toString()).toBe('Continue? [y/N] ')
+  expect(stream.push(Buffer.from('the s3cret')).toString()).toBe('the ')
+  expect(stream.push(Buffer.from('s are out')).toString()).toBe('s3crets are out')
+  expect(stream.flush().toString()).toBe('')
+})
+
+test('a secret without end is swallowed without being kept', () => {
+  const stream = createMasker([]).stream()
+  const endless = Buffer.alloc(100_000, 'x')
+
+  expect(stream.push(Buffer.from(`a ${TOKEN}`)).toString()).toBe('a •••')
+  for (let i = 0; i < 100; i++) expect(stream.push(endless)).toHaveLength(0)
+  expect(stream.push(Buffer.from('! b')).toString()).toBe('! b')
+})
+
+test('bytes that are not UTF-8 pass untouched', () => {
+  const bytes = Buffer.from([0xff, 0xfe, 0x00, 0x80, 0xc3, 0x28, 0x0a])
+
+  expect(whole(createMasker(['s3cret-word']).stream(), bytes)).toEqual(bytes)
+})
+
+const PIECES = [
+  'pass', 'word', 'password', ' ', '\n', 'a', 'aaaaaa', '://', 'u:', '@', '/', 'ghp_', 'ghs_', 'a1B2'.repeat(5), '.',
+  'Authorization', ': ', '"', 'Bearer ', 'hooks.slack.com/services/', '-----BEGIN RSA PRIVATE KEY-----', '-----END ',
+  '-----', 'github_pat_', 'Zm9v', 'first-line', 'second-line', '•', 'ü',
+] // prettier-ignore
+const piece = fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...PIECES) }, fc.string({ maxLength: 4 }))
+const text = fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join(''))
+const secrets = fc.array(
+  fc.array(piece, { minLength: 1, maxLength: 4 }).map((pieces) => pieces.join('').replaceAll('•', '')),
+  { maxLength: 4 },
+)
+const cuts = fc.array(fc.nat({ max: 12 }), { minLength: 1, maxLength: 30 })
+
+test('however a text is cut, the same comes out of a stream', () => {
+  fc.assert(
+    fc.property(text, secrets, cuts, (text, secrets, sizes) => {
+      const masker = createMasker(secrets)
+      const stream = masker.stream()
+
+      const output = chunks(Buffer.from(text), sizes).map((chunk) => stream.push(chunk))
+
+      expect(Buffer.concat([...output, stream.flush()]).toString()).toBe(masker.mask(text))
+    }),
+    { numRuns: 5000 },
+  )
+})
+
+test('no secret comes through in any spelling, wherever it stands and however it is cut', () => {
+  const secret = fc.string({ minLength: 6, maxLength: 60, unit: 'grapheme' })
+  fc.assert(
+    fc.property(
+      fc.array(secret, { minLength: 1, maxLength: 5 }),
+      text,
+      text,
+      cuts,
+      (secrets, before, after, sizes) => {
+        const forms = secrets
+          .filter((secret) => !secret.includes('•'))
+          .flatMap((secret) => [...formsOf(secret)])
+        const stream = createMasker(secrets).stream()
+        const input = forms.map((form) => Buffer.from(before + form + after, 'latin1'))
+
+        const output = chunks(Buffer.concat(input), sizes).map((chunk) => stream.push(chunk))
+
+        const shown = Buffer.concat([...output, stream.flush()]).toString('latin1')
+        expect(forms.filter((form) => shown.includes(form))).toEqual([])
+      },
+    ),
+    { numRuns: 1000 },
+  )
+})
+
+test('a text without a secret passes byte for byte', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), cuts, (bytes, sizes) => {
+      const stream = createMasker(['s3cret-word', 'another-one']).stream()
+
+      const output = chunks(Buffer.from(bytes), sizes).map((chunk) => stream.push(chunk))
+
+      expect(Buffer.concat([...output, stream.flush()])).toEqual(Buffer.from(bytes))
+    }),
+  )
+})
+
+test('hostile text takes no more than linear time', () => {
+  const { mask } = createMasker(['s3cret-word'])
+  const hostile = [
+    '://a:',
+    'ghs_',
+    'authorization: ',
+    'Authorization:"Bearer ',
+    '-----BEGIN PRIVATE KEY-----',
+    '://',
+    '@',
+  ]
+
+  for (const text of hostile) {
+    const startedAt = performance.now()
+    mask(text.repeat(1_000_000 / text.length))
+    expect(performance.now() - startedAt).toBeLessThan(2000)
+  }
+})
+
+/** Cuts into chunks of these sizes, over and over. */
+function chunks(bytes: Buffer, sizes: readonly number[]): Buffer[] {
+  const parts: Buffer[] = []
+  for (let at = 0, i = 0; at < bytes.length; i++) {
+    const size = Math.max(1, sizes[i % sizes.length] ?? 1)
+    parts.push(bytes.subarray(at, at + size))
+    at += size
+  }
+  return parts
+}
+
+function whole(stream: MaskStream, bytes: Buffer): Buffer {
+  return Buffer.concat([stream.push(bytes), stream.flush()])
+}
