@@ -15,6 +15,11 @@ export const PROBLEMS = {
     message: 'The configuration {file} has {count}:\n{list}',
     hint: 'Mend the lines named above; `ferryman check` looks at them again.',
   },
+  value_gone: {
+    status: 500,
+    message: 'A value that the deployment was accepted with is gone: {what}.',
+    hint: 'Put it back and deploy again, or deploy again with the configuration as it is now.',
+  },
   data_dir_locked: {
     status: 500,
     message: 'Another Ferryman is already running on {directory}.',
@@ -49,6 +54,116 @@ export const PROBLEMS = {
     status: 500,
     message: 'Ferryman cannot listen on {address}: {cause}.',
     hint: 'Set server.host to an address of this machine and server.port to a port this user may open.',
+  },
+  signature_missing: {
+    status: 401,
+    message: 'The header X-Hub-Signature-256 is missing.',
+    hint: 'Set the secret of the webhook on GitHub to the value of github.webhook_secret.',
+  },
+  signature_wrong: {
+    status: 401,
+    message: 'The signature in X-Hub-Signature-256 does not fit the body.',
+    hint: 'Set the secret of the webhook on GitHub to the value of github.webhook_secret.',
+  },
+  headers_missing: {
+    status: 400,
+    message: 'Missing or malformed: {list}.',
+    hint: 'Point a GitHub webhook here; other callers send the same headers.',
+  },
+  content_type_unsupported: {
+    status: 400,
+    message: 'The content type {type} is not understood.',
+    hint: 'Choose application/json as the content type of the webhook.',
+  },
+  content_encoding_unsupported: {
+    status: 400,
+    message: 'The content encoding {encoding} is not understood.',
+    hint: 'Send the body as it is, without compression.',
+  },
+  body_not_json: {
+    status: 400,
+    message: 'The body is not a JSON object: {cause}.',
+    hint: 'Choose application/json as the content type of the webhook.',
+  },
+  body_wrong_shape: {
+    status: 400,
+    message: 'This is no {event} event as GitHub sends it: {list}.',
+    hint: 'Compare it with https://docs.github.com/webhooks/webhook-events-and-payloads.',
+  },
+  body_too_large: {
+    status: 413,
+    message: 'The body is larger than 25 MB.',
+    hint: 'GitHub never sends more: look for what else posts here.',
+  },
+  too_busy: {
+    status: 503,
+    message: 'More than 64 MB of deliveries are being received.',
+    hint: 'Send it again in a moment ("Redeliver" on GitHub).',
+  },
+  cannot_record: {
+    status: 503,
+    message: 'The delivery could not be recorded, so nothing was started.',
+    hint: 'Look into the log of Ferryman (disk full? database down?), then redeliver it on GitHub.',
+  },
+  method_not_allowed: {
+    status: 405,
+    message: '{method} is not answered here.',
+    hint: 'Use {allowed}.',
+  },
+  path_unknown: {
+    status: 404,
+    message: 'There is nothing at {path}.',
+    hint: 'GitHub delivers to POST /webhooks/github.',
+  },
+  event_unknown: {
+    status: 400,
+    message: 'There is no sample of "{event}".',
+    hint: 'Samples: {known}.',
+  },
+  server_unreachable: {
+    status: 503,
+    message: 'No answer from {url}: {cause}.',
+    hint: 'Start it with `ferryman serve`, or name another address with --url.',
+  },
+  sha_wrong: {
+    status: 400,
+    message: '"{sha}" is no full commit id.',
+    hint: 'Give --sha the 40 hexadecimal digits that `git rev-parse HEAD` prints.',
+  },
+  sha_missing: {
+    status: 400,
+    message: 'The folder {folder} is no git work tree with a commit, so there is no commit to name.',
+    hint: 'Give the full commit id with --sha.',
+  },
+  payload_wrong: {
+    status: 400,
+    message: 'The payload {payload} is not JSON.',
+    hint: 'Quote it for the shell, as in --payload \'["a", "b"]\'.',
+  },
+  query_wrong: {
+    status: 400,
+    message: 'These parameters of the address are wrong: {list}.',
+    hint: 'offset and limit are whole numbers (offset -1: the end of the log), colours is 0 or 1.',
+  },
+  deployment_unknown: {
+    status: 404,
+    message: 'There is no deployment {id}.',
+    hint: 'Take the address from the deployment status on GitHub.',
+  },
+  log_access_denied: {
+    status: 401,
+    message: 'This log needs a token or a signed link.',
+    hint: 'Send "Authorization: Bearer <server.api_token>", or open the link in the deployment status.',
+  },
+  log_link_expired: {
+    status: 401,
+    message: 'This link to the log has expired.',
+    hint: 'Links live for 30 days. Send "Authorization: Bearer <server.api_token>" instead.',
+  },
+  log_unwritable: {
+    status: 500,
+    message: 'The log {file} cannot be written: {cause}.',
+    hint: 'Make room on the disk, or let the user that runs Ferryman own the data directory.',
   },
 } as const satisfies Record<string, Problem>
 

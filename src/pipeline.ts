@@ -36,7 +36,7 @@ export async function takeDelivery(delivery: NewDelivery, body: unknown, parts: 
   const { verdict, reason, detail, deployments } = accepted
   parts.journal.info(`delivery:${verdict}`, {
     delivery: delivery.guid,
-    event: delivery.event,
+    github_event: delivery.event,
     reason,
     deployments: deployments.map(nameOf).join(', ') || undefined,
   })

@@ -3,16 +3,15 @@ import { dirname, join, normalize } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
 
-const GROUND = ['errors', 'suggestion', 'deployment', 'config', 'store', 'github', 'logs']
+const GROUND = ['errors', 'deployment', 'config', 'store', 'github', 'logs']
 const STAGE = [...GROUND]
 
 /** What each part of src may import, beside itself; a part that is not named here may import everything. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
-  suggestion: [],
   version: [],
   deployment: [],
-  config: ['errors', 'suggestion', 'deployment'],
+  config: ['errors', 'deployment'],
   store: ['errors', 'deployment'],
   github: ['errors', 'deployment'],
   logs: ['errors', 'deployment', 'store'],

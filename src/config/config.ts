@@ -30,6 +30,10 @@ export interface Config {
   readonly repositories: ReadonlyMap<string, RepositoryConfig>
   /** Every secret value in it, for the masker. */
   readonly secrets: readonly string[]
+  /** What works and is doubtful, each with its position. */
+  readonly warnings: readonly string[]
+  /** The text at a path that a recipe refers to (`Value` of kind `config`); undefined when it is gone. */
+  readonly lookup: (path: readonly string[]) => string | undefined
 }
 
 export interface RepositoryConfig {

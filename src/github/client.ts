@@ -7,6 +7,18 @@ export interface GitHub {
   createStatus(repository: string, githubId: number, status: DeploymentStatus): Promise<void>
   /** The newest statuses of a deployment, newest first. */
   statuses(repository: string, githubId: number): Promise<readonly DeploymentStatus[]>
+  /** What the token may do with a repository, as far as GitHub tells without anything being written. */
+  access(repository: string): Promise<Access>
+}
+
+export interface Access {
+  /** A fine-grained token needs its own permission beside this one; GitHub shows it only when something is written. */
+  readonly canPush: boolean
+  readonly isPrivate: boolean
+  /** Of a classic token; other tokens have none. */
+  readonly scopes: readonly string[] | undefined
+  /** Milliseconds since 1970; undefined for a token that lives for ever, or that does not say. */
+  readonly expiresAt: number | undefined
 }
 
 /** GitHub did not do what was asked. `status` is undefined when no answer came. */
@@ -70,6 +82,20 @@ export function createGitHub({ token, apiUrl, version }: GitHubOptions): GitHub 
         logUrl: log_url === '' ? undefined : log_url,
         environmentUrl: environment_url === '' ? undefined : environment_url,
       }))
+    },
+    async access(repository) {
+      const { owner, repo } = place(repository, 0)
+      const { data, headers } = await asked(() => octokit.rest.repos.get({ owner, repo, ...options() }))
+      await asked(() => octokit.rest.repos.listDeployments({ owner, repo, per_page: 1, ...options() }))
+      const scopes = headers['x-oauth-scopes']
+      // `2026-12-24 13:37:00 UTC`: https://docs.github.com/rest/authentication
+      const expires = Date.parse(String(headers['github-authentication-token-expiration'] ?? '').replace(' UTC', 'Z').replace(' ', 'T'))
+      return {
+        canPush: data.permissions?.push ?? false,
+        isPrivate: data.private,
+        scopes: scopes?.split(',').map((scope) => scope.trim()).filter((scope) => scope !== ''),
+        expiresAt: Number.isNaN(expires) ? undefined : expires,
+      }
     },
   }
 }

@@ -26,6 +26,8 @@ export interface Worker {
   wake(): void
   /** Takes no new work, gives what runs the time to end by itself, then interrupts it. */
   stop(withinMs: number): Promise<void>
+  /** The time that `stop` gives is over now. */
+  hurry(): void
 }
 
 const LOOK_AGAIN_MS = 5_000
@@ -41,6 +43,7 @@ export interface Interruption {
 export function startWorker(parts: WorkerParts): Worker {
   const { store, clock, journal } = parts
   const active = new Map<number, { work: Promise<void>; abort: AbortController }>()
+  const graceOver = new AbortController()
   let stopping = false
   let looking: Promise<void> | undefined
   let lookAgain = false
@@ -83,13 +86,13 @@ export function startWorker(parts: WorkerParts): Worker {
       clearInterval(timer)
       await looking
       const works = () => [...active.values()].map(({ work }) => work)
-      const graceOver = new AbortController()
       await Promise.race([Promise.allSettled(works()), pause(withinMs, undefined, { signal: graceOver.signal }).catch(() => {})])
       graceOver.abort()
       const reason: Interruption = { kind: 'interrupted', detail: 'Interrupted: Ferryman was stopped while it ran. It is not started again by itself.' }
       for (const { abort } of active.values()) abort.abort(reason)
       await Promise.allSettled(works())
     },
+    hurry: () => graceOver.abort(),
   }
 }
 

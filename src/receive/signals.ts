@@ -38,7 +38,7 @@ const DeploymentEvent = z.looseObject({
     task: name(1_000),
     environment: name(1_000),
     description: text(100_000).nullish(),
-    payload: z.unknown(),
+    payload: z.unknown().optional(),
     url: text(2_000).nullish(),
     creator: Account.nullish(),
   }),
@@ -48,7 +48,7 @@ const DeploymentEvent = z.looseObject({
     private: z.boolean(),
   }),
   sender: Account.nullish(),
-  workflow_run: z.unknown(),
+  workflow_run: z.unknown().optional(),
 })
 
 function signalOf({ deployment, repository, sender, workflow_run }: z.infer<typeof DeploymentEvent>): Signal {

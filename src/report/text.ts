@@ -6,9 +6,10 @@ export function truncate(text: string, most: number): string {
   return `${whole.slice(0, most - 1).replace(/[\uD800-\uDBFF]$/, '').trimEnd()}…`
 }
 
-/** `3 s`, `2 min 5 s`, `1 h 2 min`: a duration as people say it. */
+/** `0.4 s`, `12 s`, `2 min 5 s`, `1 h 2 min`: a duration as people say it. */
 export function duration(milliseconds: number): string {
-  const seconds = Math.max(0, Math.round(milliseconds / 1000))
+  if (milliseconds < 9_950) return `${(Math.max(0, milliseconds) / 1000).toFixed(1)} s`
+  const seconds = Math.round(milliseconds / 1000)
   if (seconds < 60) return `${seconds} s`
   const minutes = Math.floor(seconds / 60)
   if (minutes < 60) return seconds % 60 === 0 ? `${minutes} min` : `${minutes} min ${seconds % 60} s`

@@ -40,7 +40,7 @@ function inherited({ environment, user, npmFolders }: ServerSide): Record<string
   const handedOn = HANDED_ON.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]]))
   return {
     ...(Object.fromEntries(handedOn) as Record<string, string>),
-    PATH: withoutNpm(environment['PATH'] ?? STANDARD_PATH, npmFolders),
+    PATH: commandPath(environment, npmFolders),
     HOME: environment['HOME'] ?? user.home,
     USER: environment['USER'] ?? user.name,
     LOGNAME: environment['LOGNAME'] ?? user.name,
@@ -49,8 +49,12 @@ function inherited({ environment, user, npmFolders }: ServerSide): Record<string
   }
 }
 
+/** The PATH that commands get. */
+export const commandPath = (environment: Readonly<Record<string, string | undefined>>, npmFolders: readonly string[]): string =>
+  withoutNpm(environment['PATH'] ?? STANDARD_PATH, npmFolders)
+
 /** Under `npm start` PATH begins with our own programs: a command's `node` would be ours. */
-export function withoutNpm(path: string, folders: readonly string[]): string {
+function withoutNpm(path: string, folders: readonly string[]): string {
   const added = new Set(folders.flatMap(ancestors).map((folder) => resolve(folder, 'node_modules/.bin')))
   const kept = path.split(':').filter((entry) => !added.has(entry) && !entry.endsWith('/node-gyp-bin'))
   return kept.length === 0 ? STANDARD_PATH : kept.join(':')

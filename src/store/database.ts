@@ -40,6 +40,22 @@ export async function openDatabase(address: string): Promise<Database> {
   }
 }
 
+/** Connects to PostgreSQL and answers its version; changes nothing. Throws `database_unreachable`. */
+export async function reachPostgres(address: string): Promise<string> {
+  const { default: pg } = await import('pg')
+  const client = new pg.Client({ connectionString: address, connectionTimeoutMillis: 10_000 })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    const { rows } = await client.query<{ server_version: string }>('show server_version')
+    return rows[0]?.server_version ?? 'unknown'
+  } catch (cause) {
+    throw problem('database_unreachable', { database: withoutPassword(address), cause: messageOf(cause) }, cause)
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
 /** Whether the statement was refused because the row is already there. */
 export const isUniqueViolation = (thrown: unknown): boolean =>
   codeOf(thrown, 'code') === '23505' || [2067, 1555].includes(Number(codeOf(thrown, 'errcode')))

@@ -55,7 +55,7 @@ test('arguments arrive byte for byte, whatever a shell would make of them', asyn
   await fc.assert(
     fc.asyncProperty(fc.array(word, { minLength: 1, maxLength: 5 }), async (words) => {
       const seen: Buffer[] = []
-      const log = { line: async () => {}, mark: () => {}, lastLines: () => [], close: async () => {}, write: async (chunk: Buffer) => void seen.push(chunk) }
+      const log = { line: async () => {}, mark: () => {}, lastLines: () => [], flush: async () => {}, close: async () => {}, write: async (chunk: Buffer) => void seen.push(chunk) }
       await runFor({ commands: [[command('prints-arguments.sh'), ...words]], parts: { log } })
       expect(Buffer.concat(seen).toString()).toBe(words.map((one) => `${one}\0`).join(''))
     }),
@@ -247,7 +247,7 @@ test('output beyond the limit is cut in the middle, and memory stays bounded', a
 
 test('a log that cannot be written ends the command and the run', async () => {
   const no = () => Promise.reject(problem('log_unwritable', { file: 'logs/7', cause: 'disk full' }))
-  const log = { line: async () => {}, mark: () => {}, lastLines: () => [], close: async () => {}, write: no }
+  const log = { line: async () => {}, mark: () => {}, lastLines: () => [], flush: async () => {}, close: async () => {}, write: no }
 
   const { result, recorded } = await runFor({ commands: [[command('forever.sh')]], parts: { log } })
 

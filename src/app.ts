@@ -1,0 +1,217 @@
+import { randomBytes } from 'node:crypto'
+import { userInfo } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import type { Config } from './config/config.ts'
+import { resolveValue } from './config/values.ts'
+import type { Deployment } from './deployment/deployment.ts'
+import { createGitHub, type GitHub } from './github/client.ts'
+import type { Journal } from './logs/journal.ts'
+import { createLogLinks } from './logs/links.ts'
+import { createLogs } from './logs/logs.ts'
+import type { Masker } from './logs/redact.ts'
+import { takeDelivery } from './pipeline.ts'
+import { endUnconfigured, recover } from './queue/recovery.ts'
+import { startWorker, type Ending } from './queue/worker.ts'
+import { createGroupCommit } from './receive/group-commit.ts'
+import { createRefusalCount } from './receive/refusals.ts'
+import { createSignatureCheck } from './receive/signature.ts'
+import { serveWebhooks } from './receive/webhook.ts'
+import { githubChannel } from './report/github-channel.ts'
+import { startOutbox } from './report/outbox.ts'
+import { reportsFor, type ReportContext } from './report/reports.ts'
+import { slackChannel } from './report/slack-channel.ts'
+import { PATIENCE } from './run/ending.ts'
+import { startGuard } from './run/guard.ts'
+import { endLeftovers } from './run/leftovers.ts'
+import { run } from './run/run.ts'
+import { holdDataDirectory } from './store/sole-server.ts'
+import { openStore } from './store/sql-store.ts'
+import { serveHealth } from './web/health.ts'
+import { serveLog } from './web/log.ts'
+import { createServer, listen } from './web/server.ts'
+
+/** What the outside gives: everything that a test may want to choose. */
+export interface Surroundings {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly clock: () => number
+  readonly journal: Journal
+  /** Learns every secret of every configuration. */
+  readonly masker: Masker
+  readonly version: string
+}
+
+export interface App {
+  /** `http://127.0.0.1:5000`: where it listens. */
+  readonly address: string
+  /** Takes a new configuration for everything that comes from now on. */
+  reload(config: Config): Promise<void>
+  /** Takes no new work, gives what runs the time to end, then ends everything; nothing is left behind. */
+  stop(withinMs: number): Promise<void>
+  /** Ends the time that `stop` gives. */
+  hurry(): void
+}
+
+const FLUSH_MS = 5_000
+
+/** Builds every part once, hands each what it needs, and starts them: the whole server. */
+export async function startApp(first: Config, { environment, clock, journal, masker, version }: Surroundings): Promise<App> {
+  let config = first
+  masker.add(config.secrets)
+  const release = holdDataDirectory(config.dataDir)
+  const store = await openStore(config.database ?? join(config.dataDir, 'ferryman.sqlite')).catch((cause: unknown) => {
+    release()
+    throw cause
+  })
+  const logs = createLogs({ directory: join(config.dataDir, 'logs'), clock })
+  const linkKey = await store.setting('log_link_key', () => randomBytes(32).toString('base64url'))
+  const links = createLogLinks(linkKey, config.server.publicUrl, clock)
+  masker.add([linkKey])
+  const guard = startGuard()
+  const { username: name, homedir: home, shell } = userInfo()
+  const user = { name, home, shell: shell ?? '/bin/sh' }
+  let stopping = false
+
+  const makeGitHub = (): GitHub => createGitHub({ token: config.github.token, apiUrl: config.github.apiUrl, version })
+  let github = makeGitHub()
+  let isSigned = createSignatureCheck(config.github.webhookSecrets)
+
+  const context: ReportContext = {
+    logUrl: (deployment) => links.forReport(deployment),
+    mask: (text) => masker.mask(text),
+    get slack() {
+      return config.slack !== undefined
+    },
+    get githubUrl() {
+      return webUrlOf(config.github.apiUrl)
+    },
+  }
+  const reports = (deployment: Deployment) => reportsFor(deployment, context)
+
+  const outbox = startOutbox({
+    outbox: store.outbox,
+    channels: {
+      github: githubChannel(() => github, clock),
+      slack: slackChannel(() => config.slack?.webhookUrl, clock),
+    },
+    clock,
+    random: Math.random,
+    journal,
+  })
+
+  const perform = async (deployment: Deployment, signal: AbortSignal): Promise<Ending> => {
+    const log = await logs.open(deployment.id, { maxBytes: deployment.recipe.maxLogBytes, masker })
+    try {
+      const { state, ...result } = await run(deployment, {
+        log,
+        masker,
+        guard,
+        signal,
+        clock,
+        server: { environment, user, npmFolders: npmFolders() },
+        patience: PATIENCE,
+        resolve: (value) => resolveValue(value, { environment, lookup: config.lookup }),
+        record: (process) => store.recordProcess(deployment.id, process),
+        previousSha: await store.previousSha(deployment.id),
+        runId: randomBytes(16).toString('hex'),
+        directory: join(config.dataDir, 'runs'),
+      })
+      const lastLines = state === 'failed' ? log.lastLines(10) : []
+      return { state, ...result, reports: (ended) => reportsFor(ended, context, lastLines) }
+    } finally {
+      await log.close()
+    }
+  }
+  const recovery = {
+    store,
+    endLeftovers,
+    isConfigured: ({ configuredAs, environment: name }: Deployment) =>
+      config.repositories.get(configuredAs)?.environments.has(name.toLowerCase()) ?? false,
+    reports,
+    clock,
+    journal,
+  }
+
+  const server = createServer(journal)
+  const knownAs = new Map(await store.repositoriesKnown())
+  const record = createGroupCommit(store.accept)
+  const refusals = createRefusalCount(journal, clock)
+  let wakeWorker = (): void => {}
+  await serveWebhooks(server, {
+    clock,
+    isSigned: (body, signature) => isSigned(body, signature),
+    refused: refusals.count,
+    take: (delivery, body) =>
+      takeDelivery(delivery, body, {
+        config: () => config,
+        knownAs,
+        record,
+        reports,
+        logUrl: links.plain,
+        journal,
+        wake() {
+          wakeWorker()
+          outbox.wake()
+        },
+      }),
+  })
+  serveHealth(server, { probe: store.probe, isStopping: () => stopping, clock })
+  serveLog(server, { deployment: store.deployment, logs, links, apiToken: () => config.server.apiToken })
+
+  const close = async (): Promise<void> => {
+    await outbox.stop(FLUSH_MS)
+    await server.close()
+    refusals.stop()
+    await guard.stop()
+    await store.close()
+    release()
+  }
+  const address = await listen(server, config.server.host, config.server.port).catch(async (cause: unknown) => {
+    await close()
+    throw cause
+  })
+  journal.info('server:listening', { address, version, config: config.file })
+
+  await recover(recovery)
+  await endUnconfigured(recovery)
+  const worker = startWorker({
+    store,
+    limit: () => config.maxConcurrent,
+    reports,
+    run: perform,
+    clock,
+    journal,
+    moved: () => outbox.wake(),
+  })
+  wakeWorker = worker.wake
+  outbox.wake()
+
+  return {
+    address,
+    async reload(next) {
+      config = next
+      masker.add(config.secrets)
+      github = makeGitHub()
+      isSigned = createSignatureCheck(config.github.webhookSecrets)
+      await endUnconfigured(recovery)
+      worker.wake()
+      outbox.wake()
+    },
+    async stop(withinMs) {
+      stopping = true
+      journal.info('server:stopping', {})
+      await worker.stop(withinMs)
+      await close()
+      journal.info('server:stopped', {})
+    },
+    hurry: worker.hurry,
+  }
+}
+
+/** Folders whose programs npm puts in front of PATH: this project's, and where npm was called. */
+export const npmFolders = (): string[] => [dirname(dirname(fileURLToPath(import.meta.url))), process.env['INIT_CWD'] ?? process.cwd()]
+
+/** Where people read what the API serves: github.com, or the Enterprise server itself. */
+const webUrlOf = (apiUrl: string): string =>
+  apiUrl === 'https://api.github.com' ? 'https://github.com' : apiUrl.replace(/\/api\/v3$/, '')

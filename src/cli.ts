@@ -1,0 +1,108 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+
+import { FerrymanError, messageOf } from './errors.ts'
+import { closest } from './config/closest.ts'
+
+/** One command: what `--help` says of it, what it takes, and where its work is. Loaded only when it is called. */
+export interface Command {
+  readonly summary: string
+  readonly usage: string
+  readonly options: NonNullable<ParseArgsConfig['options']>
+  /** Answers the exit code. */
+  run(given: Given): Promise<number>
+}
+
+export interface Given {
+  readonly values: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>
+  readonly positionals: readonly string[]
+}
+
+const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Command> }>> = {
+  serve: { summary: 'run the server', load: async () => (await import('./commands/serve.ts')).serve },
+  check: {
+    summary: 'say what is wrong with the configuration, and what the server would miss',
+    load: async () => (await import('./commands/check.ts')).check,
+  },
+  send: {
+    summary: 'sign a sample delivery, send it to a running server and print the verdict',
+    load: async () => (await import('./commands/send.ts')).send,
+  },
+  demo: {
+    summary: 'watch the whole journey on this machine, without any account',
+    load: async () => (await import('./commands/demo.ts')).demo,
+  },
+}
+
+const HELP = `Ferryman carries your merges into production, and tells everybody how it went.
+
+Usage: ferryman <command> [options]
+
+${Object.entries(COMMANDS)
+  .map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}`)
+  .join('\n')}
+
+  ferryman <command> --help   says what a command takes
+  ferryman --version
+
+Exit codes: 0 it worked; 1 it did not, and the text says why; 2 the call was wrong.
+`
+
+const OK = 0
+const FAILED = 1
+const USAGE = 2
+
+class UsageError extends Error {}
+
+/** Runs the command line; answers the exit code. */
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(HELP)
+    return name === undefined ? USAGE : OK
+  }
+  if (name === '--version' || name === '-v') {
+    const { version } = await import('./version.ts')
+    process.stdout.write(`${version}\n`)
+    return OK
+  }
+  const entry = COMMANDS[name]
+  if (entry === undefined)
+    throw new UsageError(`There is no command "${name}".${suggestion(name, Object.keys(COMMANDS))} \`ferryman --help\` lists them.`)
+  const command = await entry.load()
+  const given = parse(name, command, rest)
+  if (given.values['help'] === true) {
+    process.stdout.write(command.usage)
+    return OK
+  }
+  return command.run(given)
+}
+
+/** ` Did you mean "serve"?`, or nothing. */
+function suggestion(word: string, known: readonly string[]): string {
+  const meant = closest(word, known)
+  return meant === undefined ? '' : ` Did you mean "${meant}"?`
+}
+
+function parse(name: string, command: Command, args: readonly string[]): Given {
+  const options = { ...command.options, help: { type: 'boolean', short: 'h' } } as const
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true })
+  } catch (thrown) {
+    const flag = /'(?:-., )?--?([\w-]+)/.exec(messageOf(thrown))?.[1] ?? ''
+    const known = flag in options ? '' : suggestion(`--${flag}`, Object.keys(options).map((option) => `--${option}`))
+    throw new UsageError(`${messageOf(thrown).split('. ')[0]}.${known} \`ferryman ${name} --help\` says what it takes.`)
+  }
+}
+
+// Somebody who reads only the head of our output closes the pipe: that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? OK : FAILED))
+process.stderr.on('error', () => {})
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (thrown) {
+  if (thrown instanceof UsageError) process.stderr.write(`ferryman: ${thrown.message}\n`)
+  else if (thrown instanceof FerrymanError) process.stderr.write(`ferryman: ${thrown.message}\n  ${thrown.hint}\n`)
+  else process.stderr.write(`ferryman: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`)
+  process.exitCode = thrown instanceof UsageError ? USAGE : FAILED
+}

@@ -1,0 +1,41 @@
+import { userInfo } from 'node:os'
+
+import { npmFolders } from '../app.ts'
+import { findConfig, readConfig } from '../config/load.ts'
+import { lineOf } from '../config/problems.ts'
+import { commandPath } from '../run/environment.ts'
+import { version } from '../version.ts'
+import { checkMachine } from './check-machine.ts'
+import { checkServices } from './check-services.ts'
+import { doubtful, fine, lineFor, wrong, type Finding } from './findings.ts'
+
+export interface CheckOptions {
+  readonly config: string | undefined
+  readonly offline: boolean
+}
+
+/** Prints what it finds as it finds it; answers 1 when anything is wrong. */
+export async function runCheck({ config: flag, offline }: CheckOptions): Promise<number> {
+  const colour = process.stdout.isTTY && process.env['NO_COLOR'] === undefined
+  let failures = 0
+  const say = (finding: Finding): void => {
+    if (finding.mark === 'wrong') failures += 1
+    process.stdout.write(lineFor(finding, colour))
+  }
+  const file = findConfig({ flag, environment: process.env, cwd: process.cwd() })
+  const reading = readConfig(file, { environment: process.env })
+  if ('problems' in reading) {
+    for (const problem of reading.problems) say(wrong(lineOf(problem), ''))
+    return 1
+  }
+  const { config } = reading
+  const environments = [...config.repositories.values()].reduce((sum, { environments }) => sum + environments.size, 0)
+  say(fine(`${file}: ${count(config.repositories.size, 'repository', 'repositories')}, ${count(environments, 'environment', 'environments')}`))
+  for (const warning of config.warnings) say(doubtful(warning, ''))
+  for (const finding of checkMachine(config, commandPath(process.env, npmFolders()))) say(finding)
+  if (!offline) for await (const finding of checkServices(config, version, Date.now())) say(finding)
+  process.stdout.write(failures === 0 ? `\nReady, as ${userInfo().username}.\n` : `\n${count(failures, 'thing', 'things')} to mend.\n`)
+  return failures === 0 ? 0 : 1
+}
+
+const count = (number: number, one: string, many: string): string => `${number} ${number === 1 ? one : many}`

@@ -1,0 +1,132 @@
+import { execFile } from 'node:child_process'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { userInfo } from 'node:os'
+import { promisify } from 'node:util'
+
+import type { Config } from '../config/config.ts'
+import { findConfig, loadConfig } from '../config/load.ts'
+import { sign } from '../demo/github/delivery.ts'
+import { create } from '../demo/github/deployments.ts'
+import { createEvents } from '../demo/github/events.ts'
+import { userCalled } from '../demo/github/state.ts'
+import { createState, createWorld } from '../demo/github/world.ts'
+import { messageOf, problem } from '../errors.ts'
+
+export interface SendOptions {
+  readonly event: string | undefined
+  readonly config: string | undefined
+  readonly url: string | undefined
+  readonly repository: string | undefined
+  readonly environment: string
+  readonly sha: string | undefined
+  readonly ref: string
+  readonly task: string
+  readonly payload: string
+  readonly by: string | undefined
+  readonly isPublic: boolean
+}
+
+const EVENTS = ['deployment', 'push', 'ping']
+
+/** Sends one sample; answers 0 when the server took it. */
+export async function runSend(options: SendOptions): Promise<number> {
+  const { event = 'nothing' } = options
+  if (!EVENTS.includes(event)) throw problem('event_unknown', { event, known: EVENTS.join(', ') })
+  const config = loadConfig(findConfig({ flag: options.config, environment: process.env, cwd: process.cwd() }), { environment: process.env })
+  const url = options.url ?? addressOf(config)
+  const repository = options.repository ?? [...config.repositories.values()][0]?.name ?? ''
+  const { what, payload } = await makeSample(event, { ...options, url, repository, config })
+  process.stdout.write(`${what} → ${url}\n`)
+  const { status, body } = await post(url, event, payload, config.github.webhookSecrets[0] ?? '')
+  process.stdout.write(`${status} ${readable(body)}\n`)
+  return status < 300 ? 0 : 1
+}
+
+const addressOf = ({ server }: Config): string => {
+  const host = server.host === '0.0.0.0' ? '127.0.0.1' : server.host === '::' ? '[::1]' : server.host
+  return `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${server.port}/webhooks/github`
+}
+
+interface Sample extends Omit<SendOptions, 'config' | 'url' | 'repository'> {
+  readonly url: string
+  readonly repository: string
+  readonly config: Config
+}
+
+/** What a GitHub of its own, in memory, that knows one repository with one commit, would send. */
+async function makeSample(event: string, sample: Sample): Promise<{ what: string; payload: unknown }> {
+  const { config, environment, task, ref } = sample
+  const state = createState(config.github.apiUrl, Date.now, Date.now() * 1_000)
+  const world = createWorld(state)
+  const repository = world.addRepository(sample.repository, { isPrivate: !sample.isPublic })
+  const events = createEvents(state)
+  if (event === 'ping') return { what: 'ping', payload: events.ping(world.addHook(sample.repository, { url: 'http://127.0.0.1/' })) }
+
+  const sha = sample.sha ?? (await headOf(sample))
+  if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(sha)) throw problem('sha_wrong', { sha })
+  world.addCommits(sample.repository, [{ sha, message: 'A sample commit' }])
+  const user = userCalled(state, sample.by ?? userInfo().username)
+  if (event === 'push') {
+    const payload = events.push(sample.repository, { ref: `refs/heads/${ref}`, after: sha, pusher: user.login })
+    return { what: `push of ${sha.slice(0, 7)} to ${sample.repository} ${ref}`, payload }
+  }
+  world.setTag(sample.repository, ref, sha)
+  const body = JSON.stringify({ ref, task, environment, payload: payloadOf(sample.payload), required_contexts: [], auto_merge: false })
+  create(state, repository, body, { user, byApp: false })
+  const made = repository.deployments.at(-1)
+  if (made === undefined) throw problem('payload_wrong', { payload: sample.payload })
+  return { what: `deployment of ${sha.slice(0, 7)} of ${sample.repository} to ${environment}`, payload: events.deployment(made) }
+}
+
+const TIMEOUT_MS = 15_000
+
+/** Sends it as GitHub would: the signature is made over the very bytes. */
+async function post(url: string, event: string, payload: unknown, secret: string): Promise<{ status: number; body: string }> {
+  const body = Buffer.from(JSON.stringify(payload))
+  const headers = {
+    'content-type': 'application/json',
+    'user-agent': 'Ferryman-Send',
+    'x-github-delivery': randomUUID(),
+    'x-github-event': event,
+    'x-hub-signature-256': sign('sha256', secret, body),
+  }
+  try {
+    const response = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) })
+    return { status: response.status, body: await response.text() }
+  } catch (thrown) {
+    const cause = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown
+    throw problem('server_unreachable', { url, cause: messageOf(cause) }, thrown)
+  }
+}
+
+function payloadOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw problem('payload_wrong', { payload: text }, cause)
+  }
+}
+
+/** The commit that the configured folder is at; any commit will do where there is no such folder. */
+async function headOf({ config, repository, environment }: Sample): Promise<string> {
+  const folder = config.repositories.get(repository.toLowerCase())?.environments.get(environment.toLowerCase())?.recipe.folder
+  if (folder === undefined) return randomBytes(20).toString('hex')
+  try {
+    const { stdout } = await promisify(execFile)('git', ['rev-parse', '--verify', 'HEAD^{commit}'], { cwd: folder })
+    return stdout.trim()
+  } catch (cause) {
+    throw problem('sha_missing', { folder }, cause)
+  }
+}
+
+/** The server's answer in words, one fact a line. */
+function readable(body: string): string {
+  try {
+    const answer: unknown = JSON.parse(body)
+    return Object.entries(Object(answer) as Record<string, unknown>)
+      .map(([key, value]) => `${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+      .join('\n    ')
+  } catch {
+    return body.slice(0, 500)
+  }
+}

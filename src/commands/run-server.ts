@@ -1,0 +1,64 @@
+import { startApp, type App } from '../app.ts'
+import { findConfig, loadConfig } from '../config/load.ts'
+import { watchConfig } from '../config/reload.ts'
+import { createJournal } from '../logs/journal.ts'
+import { createMasker } from '../logs/redact.ts'
+import { version } from '../version.ts'
+
+export interface ServerOptions {
+  readonly config: string | undefined
+  readonly json: boolean
+}
+
+/** systemd gives 90 s by default; what runs gets a third of it. */
+const GRACE_MS = 30_000
+
+/** Runs the server until a signal ends it; answers the exit code. Problems of the start are thrown. */
+export async function runServer(options: ServerOptions): Promise<number> {
+  const environment = process.env
+  const file = findConfig({ flag: options.config, environment, cwd: process.cwd() })
+  const config = loadConfig(file, { environment })
+  const masker = createMasker(config.secrets)
+  const journal = createJournal({
+    write: (line) => void process.stdout.write(line),
+    masker,
+    clock: Date.now,
+    pretty: process.stdout.isTTY && !options.json,
+    colour: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
+  })
+  // Whoever reads our log may go away; the work must not end with it.
+  process.stdout.removeAllListeners('error')
+  process.stdout.on('error', () => {})
+  for (const warning of config.warnings) journal.warn('config:doubtful', { warning })
+
+  const app = await startApp(config, { environment, clock: Date.now, journal, masker, version })
+  const watch = watchConfig({
+    file,
+    environment,
+    current: config,
+    onConfig: async (next, notes) => {
+      await app.reload(next)
+      journal.info('config:reloaded', { config: file })
+      for (const note of notes) journal.warn('config:doubtful', { warning: note })
+    },
+    onProblem: (problem) => journal.error('config:refused', { error: problem }),
+  })
+  process.on('SIGHUP', () => void watch.reload())
+  await ended(app)
+  watch.stop()
+  return 0
+}
+
+/** Resolves when a signal has ended the server. A second signal waits for nothing. */
+function ended(app: App): Promise<void> {
+  return new Promise((resolve) => {
+    let signals = 0
+    const onSignal = (): void => {
+      signals += 1
+      if (signals === 1) void app.stop(GRACE_MS).then(resolve)
+      else app.hurry()
+    }
+    process.on('SIGTERM', onSignal)
+    process.on('SIGINT', onSignal)
+  })
+}

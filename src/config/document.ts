@@ -1,0 +1,72 @@
+import { load, YAMLException } from 'js-yaml'
+
+import { locate, YAML_SCHEMA, type Path, type Positions } from './positions.ts'
+import { createProblemList, type ConfigProblem } from './problems.ts'
+
+export type Mapping = Readonly<Record<string, unknown>>
+
+export interface ConfigDocument {
+  /** Plain mappings, lists, texts, numbers; without the keys that begin with `x-`. */
+  readonly root: unknown
+  readonly positions: Positions
+}
+
+const MAX_ALIASES = 100
+/** Aliases of aliases make much of little; no configuration needs more. */
+const MAX_VALUES = 100_000
+
+/** Reads YAML text; `file` is only for the problems. */
+export function readDocument(
+  file: string,
+  text: string,
+): { readonly document: ConfigDocument } | { readonly problems: readonly ConfigProblem[] } {
+  try {
+    const positions = locate(text)
+    const problems = createProblemList(file, positions)
+    for (const { path, position, first } of positions.duplicates)
+      problems.addAt(position, path, `is here for the second time; the first is on line ${first.line}`)
+    for (const { path, position } of positions.endless)
+      problems.addAt(position, path, 'is an alias inside of what it names')
+    if (!problems.isEmpty) return { problems: problems.all }
+    const root = load(text, { schema: YAML_SCHEMA, json: true, maxAliases: MAX_ALIASES })
+    const document = { root: createCopy((path, message) => problems.add(path, message))(root, []), positions }
+    return problems.isEmpty ? { document } : { problems: problems.all }
+  } catch (thrown) {
+    if (!(thrown instanceof YAMLException)) throw thrown
+    const { line, column } = thrown.mark ?? { line: 0, column: 0 }
+    const problems = createProblemList(file, { at: () => ({ line: line + 1, column: column + 1 }) })
+    problems.add([], reasonOf(thrown))
+    return { problems: problems.all }
+  }
+}
+
+export const isMapping = (value: unknown): value is Mapping =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Without quoting what was written: a password that begins with `*` or `!` would be in it. */
+function reasonOf({ reason }: YAMLException): string {
+  if (reason.includes('input is empty'))
+    return 'expected keys such as github and repositories, got an empty file'
+  if (reason.includes('alias "')) return 'this alias names no anchor; quote a text that begins with *'
+  if (reason.startsWith('unknown')) return 'unknown tag; quote a text that begins with !'
+  return reason
+}
+
+/** A copy in which nothing is shared, so that what is done to one place happens there only. */
+function createCopy(refuse: (path: Path, message: string) => void) {
+  let count = 0
+  const copy = (value: unknown, path: Path): unknown => {
+    count += 1
+    if (count === MAX_VALUES) refuse([], `holds more than ${MAX_VALUES} values, aliases counted`)
+    if (count >= MAX_VALUES) return undefined
+    if (Array.isArray(value)) return value.map((item, index) => copy(item, [...path, index]))
+    if (!isMapping(value)) return value
+    const entries = Object.entries(value).filter(([key]) => !isFreeKey(key))
+    if (Object.hasOwn(value, '__proto__')) refuse([...path, '__proto__'], 'cannot be used as a name')
+    return Object.fromEntries(entries.map(([key, inner]) => [key, copy(inner, [...path, key])]))
+  }
+  return copy
+}
+
+/** `x-…` is for notes and anchors everywhere; `x-owner/name` is a repository. */
+const isFreeKey = (key: string): boolean => /^x-[^/]*$/.test(key)

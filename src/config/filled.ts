@@ -1,0 +1,92 @@
+import { isMapping } from './document.ts'
+import type { Path } from './positions.ts'
+import { fillReferences, readReferencedFile, type Filled, type Variables } from './references.ts'
+import { passwordsIn } from './values.ts'
+
+/** Keys that hold secrets: filled, never quoted in a message, known to the masker. */
+const SECRET =
+  /^(server\.api_token|database|github\.token|github\.webhook_secret(\.\d+)?|slack\.webhook_url)$/
+/** Other keys in which references are filled. */
+const ORDINARY = /^(server\.(host|public_url)|data_dir|github\.api_url)$/
+const ORDINARY_OF_ENVIRONMENT = new Set(['folder', 'environment_url'])
+
+export interface FilledDocument {
+  readonly root: unknown
+  /** Every secret text of the server's own keys. */
+  readonly secrets: readonly string[]
+  /** Where a secret stands in the file itself. */
+  readonly plain: readonly Path[]
+}
+
+export interface FillOptions {
+  readonly variables: Variables
+  /** Relative `{file: path}` are looked up here. */
+  readonly directory: string
+  /** Values that did not come from the file: nothing is filled in them. */
+  readonly isOverridden: (path: Path) => boolean
+  readonly wrong: (path: Path, message: string) => void
+}
+
+/** The document with `${NAME}` and `{file: path}` filled in the server's keys; those of `env:` stay references. */
+export function fillDocument(root: unknown, options: FillOptions): FilledDocument {
+  const secrets: string[] = []
+  const plain: Path[] = []
+
+  const fillSecret = (value: string | { readonly file: string }, path: Path): unknown => {
+    const filled = readSecret(value, path, options)
+    if ('wrong' in filled) {
+      options.wrong(path, filled.wrong)
+      return value
+    }
+    if (filled.values.length === 0 && !options.isOverridden(path)) plain.push(path)
+    secrets.push(filled.text, ...filled.values, ...passwordsIn(filled.text))
+    return filled.text
+  }
+  const fillOrdinary = (value: string, path: Path): string => {
+    const filled = fillReferences(value, options.variables)
+    if ('text' in filled) return filled.text
+    options.wrong(path, filled.wrong)
+    return value
+  }
+  const fillAt = (value: unknown, path: Path): unknown => {
+    if (isSecretKey(path) && isSecretSetting(value)) return fillSecret(value, path)
+    if (typeof value === 'string')
+      return isOrdinaryKey(path) && !options.isOverridden(path) ? fillOrdinary(value, path) : value
+    if (Array.isArray(value)) return value.map((item, index) => fillAt(item, [...path, index]))
+    if (!isMapping(value)) return value
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [key, fillAt(inner, [...path, key])]),
+    )
+  }
+
+  return { root: fillAt(root, []), secrets, plain }
+}
+
+/** Whether what stands here must never be quoted: a secret key, or a variable of `env:`. */
+export const isConfidential = (path: Path): boolean =>
+  path.some((_, index) => isSecretKey(path.slice(0, index + 1))) ||
+  (path[0] === 'repositories' &&
+    ((path[2] === 'env' && path.length > 3) || (path[4] === 'env' && path.length > 5)))
+
+const isSecretKey = (path: Path): boolean => SECRET.test(path.join('.'))
+
+const isOrdinaryKey = (path: Path): boolean =>
+  path[0] === 'repositories'
+    ? (path.length === 3 || (path.length === 5 && path[2] === 'environments')) &&
+      ORDINARY_OF_ENVIRONMENT.has(String(path.at(-1)))
+    : ORDINARY.test(path.join('.'))
+
+const isSecretSetting = (value: unknown): value is string | { readonly file: string } =>
+  (typeof value === 'string' && value !== '') ||
+  (isMapping(value) && typeof value['file'] === 'string' && Object.keys(value).length === 1)
+
+function readSecret(
+  value: string | { readonly file: string },
+  path: Path,
+  { variables, directory, isOverridden }: FillOptions,
+): Filled {
+  if (typeof value === 'string')
+    return isOverridden(path) ? { text: value, values: [] } : fillReferences(value, variables)
+  const file = fillReferences(value.file, variables)
+  return 'wrong' in file ? file : readReferencedFile(file.text, directory)
+}

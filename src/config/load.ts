@@ -1,0 +1,152 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+
+import { FerrymanError, problem } from '../errors.ts'
+import type { Config } from './config.ts'
+import { readDocument } from './document.ts'
+import { readEntries, type Entries } from './entries.ts'
+import { fillDocument } from './filled.ts'
+import { override, type Overrides } from './overrides.ts'
+import type { Path } from './positions.ts'
+import { createProblemList, lineOf, type ConfigProblem } from './problems.ts'
+import { causeOf, type Variables } from './references.ts'
+import type { SecretSetting, Settings } from './schema.ts'
+import { checkStructure } from './structure.ts'
+import { warningsOf } from './warnings.ts'
+
+export interface FindOptions {
+  /** What `--config` said. */
+  readonly flag: string | undefined
+  readonly environment: Variables
+  readonly cwd: string
+  readonly exists?: (path: string) => boolean
+}
+
+export interface LoadOptions {
+  readonly environment: Variables
+  /** Values from the command line; they win over the environment, which wins over the file. */
+  readonly overrides?: Overrides | undefined
+}
+
+export type ConfigReading = { readonly config: Config } | { readonly problems: readonly ConfigProblem[] }
+
+/** The absolute path of the configuration to use; throws `config_not_found`. What was named is never replaced by another. */
+export function findConfig({ flag, environment, cwd, exists = existsSync }: FindOptions): string {
+  const named = flag ?? (environment['FERRYMAN_CONFIG'] || undefined)
+  const candidates = named === undefined ? ['config.yml', '/etc/ferryman/config.yml'] : [named]
+  const paths = candidates.map((path) => resolve(cwd, path))
+  const found = paths.find((path) => exists(path))
+  if (found === undefined) throw problem('config_not_found', { paths: paths.join(' or ') })
+  return found
+}
+
+/** The configuration, ready to use; throws `config_invalid` with one line for each thing that is wrong. */
+export function loadConfig(file: string, options: LoadOptions): Config {
+  const reading = readConfig(file, options)
+  if ('config' in reading) return reading.config
+  throw invalid(file, reading.problems)
+}
+
+/** The configuration, or everything that is wrong with it; throws `config_unreadable`. */
+export function readConfig(file: string, { environment, overrides = {} }: LoadOptions): ConfigReading {
+  const absolute = resolve(file)
+  const directory = dirname(absolute)
+  const reading = readDocument(absolute, readText(absolute))
+  if ('problems' in reading) return reading
+  const { positions, root } = reading.document
+
+  const problems = createProblemList(absolute, positions)
+  const { root: overridden, sourceAt } = override(root, environment, overrides)
+  const complain = (path: Path, message: string): void => {
+    const source = sourceAt(path)
+    if (source === undefined) problems.add(path, message)
+    else problems.addFor(source, message)
+  }
+  const unfilled = new Set<string>()
+  const filled = fillDocument(overridden, {
+    variables: environment,
+    directory,
+    isOverridden: (path) => sourceAt(path) !== undefined,
+    wrong(path, message) {
+      unfilled.add(path.join('\0'))
+      complain(path, message)
+    },
+  })
+  // What could not be filled has had its complaint.
+  const { settings, repositories, isBroken } = checkStructure(filled.root, (path, message) => {
+    if (!unfilled.has(path.join('\0'))) complain(path, message)
+  })
+  const entries = readEntries(repositories, {
+    directory,
+    variables: environment,
+    positions,
+    complain,
+    isBroken,
+  })
+  if (settings === undefined || !problems.isEmpty) return { problems: problems.all }
+
+  const plain = [...filled.plain, ...entries.literals.map(({ path }) => path)]
+  const warnings = warningsOf(settings, { file: absolute, positions, plain, mode: modeOf(absolute) })
+  const config = assemble(settings, { file: absolute, directory, entries })
+  return {
+    config: { ...config, secrets: secretsOf(filled.secrets, entries), warnings: warnings.map(lineOf) },
+  }
+}
+
+/** All problems as one error that can be thrown or logged. */
+export function invalid(file: string, problems: readonly ConfigProblem[]): FerrymanError {
+  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
+  return problem('config_invalid', { file, count, list: problems.map(lineOf).join('\n') })
+}
+
+const LARGEST = 1_048_576
+
+function readText(file: string): string {
+  try {
+    const bytes = readFileSync(file)
+    if (bytes.length > LARGEST) throw new Error('it is larger than 1 MB')
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    const reason = cause instanceof TypeError ? 'it is not UTF-8 text' : causeOf(cause)
+    throw problem('config_unreadable', { file, cause: reason }, cause)
+  }
+}
+
+const modeOf = (file: string): number => statSync(file).mode & 0o777
+
+function assemble(
+  settings: Settings,
+  { file, directory, entries }: { file: string; directory: string; entries: Entries },
+): Omit<Config, 'secrets' | 'warnings'> {
+  const { server, github, slack, database } = settings
+  const literals = new Map(entries.literals.map(({ path, text }) => [path.join('\0'), text]))
+  return {
+    file,
+    server: {
+      host: server.host,
+      port: server.port,
+      publicUrl: server.public_url,
+      apiToken: server.api_token === undefined ? undefined : textOf(server.api_token),
+    },
+    dataDir: resolve(directory, settings.data_dir),
+    database: database === undefined ? undefined : textOf(database),
+    maxConcurrent: settings.max_concurrent,
+    github: {
+      webhookSecrets: [github.webhook_secret].flat().map(textOf),
+      token: textOf(github.token),
+      apiUrl: github.api_url,
+    },
+    slack: slack === undefined ? undefined : { webhookUrl: textOf(slack.webhook_url) },
+    repositories: entries.repositories,
+    lookup: (path) => literals.get(path.join('\0')),
+  }
+}
+
+/** Files have been read by now, so that a secret is always a text. */
+function textOf(setting: SecretSetting): string {
+  if (typeof setting === 'string') return setting
+  throw new Error(`The file ${setting.file} was not read.`)
+}
+
+const secretsOf = (ofServer: readonly string[], { secrets }: Entries): string[] =>
+  [...new Set([...ofServer, ...secrets])].filter((secret) => secret !== '')

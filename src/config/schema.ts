@@ -1,0 +1,268 @@
+import { z } from 'zod'
+
+import { readBytes, readSeconds, type Reading } from './units.ts'
+
+/**
+ * The one schema of the configuration: types, checks, defaults, the reference and the JSON Schema for editors
+ * come from here. Every message is "expected …"; the loader adds what it got instead.
+ */
+const expecting = (what: string) => ({ error: `expected ${what}` })
+
+const FREE_OF_CONTROL = /^[^\x00-\x1f\x7f]+$/ // oxlint-disable-line no-control-regex -- that is what it looks for
+const text = (what: string) => z.string(expecting(what)).regex(FREE_OF_CONTROL, expecting(what))
+
+/** An address that people can open: of the web, without a password in it. */
+const address = (what: string) =>
+  text(what).refine((given) => webAddress(given) !== undefined, expecting(what))
+
+/** An address that paths can be added to; without slashes at its end. */
+const baseAddress = (what: string) =>
+  text(what)
+    .refine((given) => /^[^?#]*$/.test(given) && webAddress(given) !== undefined, expecting(what))
+    .transform((given) => given.replace(/\/+$/, ''))
+
+function webAddress(given: string): URL | undefined {
+  const url = URL.canParse(given) ? new URL(given) : undefined
+  const isPublic = url?.username === '' && url.password === ''
+  return isPublic && /^https?:$/.test(url.protocol) ? url : undefined
+}
+
+/** A text (usually with `${NAME}` in it), or a file that holds it. Checked when it is filled, so editors are told no pattern. */
+const secret = (what: string, accepts: RegExp = /./) => {
+  const expected = expecting(`${what}, as a text such as \${NAME} or as {file: path}`)
+  const fileReference = z.strictObject({
+    file: text('a path').describe('The file that holds the value; a last line break is left out.'),
+  })
+  return z.union([z.string().refine((given) => accepts.test(given), expected), fileReference], expected)
+}
+
+const toggle = (what: string) => z.boolean(expecting('true or false')).optional().describe(what)
+
+const SERVER = {
+  host: text('an address to listen on, such as 127.0.0.1')
+    .default('127.0.0.1')
+    .describe('The address to listen on; 0.0.0.0 for every address of this machine.'),
+  port: z
+    .int(expecting('a port from 0 to 65535'))
+    .min(0, expecting('a port from 0 to 65535'))
+    .max(65_535, expecting('a port from 0 to 65535'))
+    .default(5000)
+    .describe('The port to listen on; 0 takes any free one.'),
+  public_url: baseAddress('an address such as https://deploy.example.org')
+    .optional()
+    .describe('Where GitHub and people reach this server; without it no links are published.'),
+  api_token: secret('a token')
+    .optional()
+    .describe('Opens the logs of deployments: `Authorization: Bearer <token>`.'),
+}
+
+const GITHUB = {
+  webhook_secret: z
+    .union(
+      [
+        secret('a secret'),
+        z.array(secret('a secret'), expecting('a list of secrets')).min(1, expecting('at least one secret')),
+      ],
+      expecting('a secret, as a text such as ${NAME}, as {file: path}, or as a list of these'),
+    )
+    .describe(
+      'The secret of the webhook on GitHub; a list while one replaces another (the first signs what we send).',
+    ),
+  token: secret('a token without white space', /^[\x21-\x7e]+$/).describe(
+    'A token that may write deployment statuses.',
+  ),
+  api_url: baseAddress('an address such as https://github.example.org/api/v3')
+    .default('https://api.github.com')
+    .meta({
+      description: 'The REST API; another one for GitHub Enterprise Server.',
+      default: 'https://api.github.com',
+    }),
+}
+
+const SLACK = {
+  webhook_url: secret('an https address', /^https?:\/\/[^\s/]+\/?\S*$/).describe(
+    'The address of an incoming webhook; it decides the channel.',
+  ),
+}
+
+/** What holds where neither the environment nor the repository says otherwise. */
+export const DEFAULTS = {
+  timeout: 3600,
+  max_log_bytes: 52_428_800,
+  accept_actions_deployments: false,
+  public_logs: false,
+} as const
+
+/** Names that Ferryman sets itself for every command, beside FERRYMAN_…. */
+const SET_BY_US =
+  /^(?:FERRYMAN_.*|GITHUB_(?:TASK|DEPLOYMENT_ID|DEPLOYMENT_URL|REF|SHA|OWNER|REPO|CREATOR|CREATOR_AVATAR|ENV))$/
+
+/** A number, or a text with a unit. */
+const measure = (what: string, read: (given: number | string) => Reading) =>
+  z.union([z.number(), z.string()], expecting(what)).transform((given, context) => {
+    const reading = read(given)
+    if ('value' in reading) return reading.value
+    context.addIssue(expecting(reading.expected).error)
+    return z.NEVER
+  })
+const LANE = 'a name of letters, digits, ".", "_", "-" and "/"'
+
+const word = z
+  .string(expecting('a text'))
+  .refine((given) => !given.includes('\0'), expecting('a text without NUL'))
+const command = z
+  .array(word, expecting('a list of words such as [git, fetch]'))
+  .min(1, expecting('a list of words such as [git, fetch]'))
+  .refine(([program]) => program !== '', expecting('a program as the first word'))
+
+/** The keys of an environment; in the repository's entry they hold for all of its environments. */
+const ENVIRONMENT = {
+  folder: text('a path').optional().describe('Where the commands run: absolute, or relative to this file.'),
+  commands: z
+    .array(command, expecting('a list of commands such as [git, fetch]'))
+    .min(1, expecting('at least one command such as [git, fetch]'))
+    .optional()
+    .describe(
+      'What to do, in order, each a list of words; no shell reads them. Placeholders such as {sha} are filled.',
+    ),
+  deploy: text('a command such as "fab deploy:sha={sha}"')
+    .optional()
+    .describe('One command as a single text, split into words once; instead of `commands`.'),
+  ansible_hosts: text('a path').optional().describe('The Ansible inventory; not supported by this version.'),
+  ansible_playbook: text('a path')
+    .optional()
+    .describe('The Ansible playbook; not supported by this version.'),
+  required_contexts: z
+    .union(
+      [z.literal('all'), z.array(text('the name of a check'))],
+      expecting('a list of check names such as [ci/test], or all'),
+    )
+    .optional()
+    .describe('The checks that must have passed: a list, or `all`; without it none.'),
+  env: z
+    .record(
+      z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, expecting('a variable name of letters, digits and _'))
+        .refine((name) => !SET_BY_US.test(name), { error: 'is set by Ferryman itself; choose another name' }),
+      z.union(
+        [z.string(), z.number(), z.boolean(), z.strictObject({ file: text('a path') })],
+        expecting('a text, a number, true, false or {file: path}'),
+      ),
+      expecting('a mapping such as {NODE_ENV: production}'),
+    )
+    .optional()
+    .describe('Variables for the commands; ${NAME} and {file: path} keep secrets out of this file.'),
+  timeout: measure('a number of seconds or a text like 30m', readSeconds).optional().meta({
+    description: 'The limit for all commands together: seconds or a text like 30m.',
+    default: DEFAULTS.timeout,
+  }),
+  max_log_bytes: measure('a number of bytes or a text like 50MB or 10MiB', readBytes).optional().meta({
+    description: 'The largest log; of a longer one its head and its tail are kept.',
+    default: DEFAULTS.max_log_bytes,
+  }),
+  environment_url: address('an address such as https://shop.example.org')
+    .optional()
+    .describe('Where the result can be seen; GitHub and Slack link to it.'),
+  lane: z
+    .string(expecting(LANE))
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/, expecting(LANE))
+    .optional()
+    .describe('Deployments of the same lane never overlap; without it every environment has its own.'),
+  accept_actions_deployments: toggle(
+    'Also deploy what a GitHub Actions job creates for the environment it names.',
+  ).meta({ default: DEFAULTS.accept_actions_deployments }),
+  public_logs: toggle('Publish links to the logs although the repository is public.').meta({
+    default: DEFAULTS.public_logs,
+  }),
+}
+
+const environment = z.strictObject(ENVIRONMENT, expecting('a mapping with keys such as folder and commands'))
+
+const REPOSITORY = {
+  ...ENVIRONMENT,
+  environments: z
+    .record(
+      text('a name of at most 255 characters').max(255, expecting('a name of at most 255 characters')),
+      environment,
+      expecting('a mapping of environments such as {production: {folder: /srv/shop}}'),
+    )
+    .refine((all) => Object.keys(all).length > 0, expecting('at least one environment'))
+    .optional()
+    .describe(
+      'The environments by name; each may override any key of the repository. Without it: `production`.',
+    ),
+}
+
+const OWNER = '[A-Za-z0-9][A-Za-z0-9_-]{0,38}'
+const REPOSITORY_NAME = new RegExp(`^${OWNER}/(?!\\.{1,2}$)(?!.*\\.git$)[A-Za-z0-9._-]{1,100}$`)
+
+const repositories = z
+  .record(
+    z.string().regex(REPOSITORY_NAME, expecting('a repository as owner/name')),
+    z.strictObject(REPOSITORY, expecting('a mapping with keys such as folder and commands')),
+    expecting('a mapping of repositories such as {acme/shop: {folder: /srv/shop}}'),
+  )
+  .describe('What to deploy, by owner/name.')
+
+const ROOT = {
+  server: z
+    .strictObject(SERVER, expecting('a mapping with keys such as port'))
+    .prefault({})
+    .describe('How to reach this server.'),
+  data_dir: text('a path')
+    .default('./data')
+    .describe('Database, logs and sockets: absolute, or relative to this file.'),
+  database: secret('an address such as postgres://user:password@host/name', /^postgres(ql)?:\/\/\S+$/)
+    .optional()
+    .describe('A PostgreSQL address; without it SQLite in data_dir.'),
+  max_concurrent: z
+    .int(expecting('a number from 1 to 1000'))
+    .min(1, expecting('a number from 1 to 1000'))
+    .max(1000, expecting('a number from 1 to 1000'))
+    .default(1)
+    .describe('How many deployments may run at the same time, over all lanes.'),
+  github: z
+    .strictObject(GITHUB, expecting('a mapping with webhook_secret and token'))
+    .describe('The connection to GitHub.'),
+  slack: z
+    .strictObject(SLACK, expecting('a mapping with webhook_url'))
+    .optional()
+    .describe('Messages to Slack.'),
+  repositories,
+}
+
+export const configSchema = z
+  .strictObject(ROOT, expecting('a mapping with keys such as github and repositories'))
+  .meta({
+    title: 'Ferryman',
+    description: 'The configuration of Ferryman. Keys that begin with x- are free.',
+  })
+/** The repositories alone, for looking at them although something else is wrong. */
+export const repositoriesSchema = repositories
+
+export type Settings = z.output<typeof configSchema>
+export type Repositories = z.output<typeof repositories>
+export type RepositoryEntry = Repositories[string]
+export type EnvironmentEntry = z.output<typeof environment>
+export type SecretSetting = z.output<ReturnType<typeof secret>>
+
+/** Keys that the design names and this version does not know yet: refused, never ignored. */
+export const NOT_YET: ReadonlySet<string> = new Set(
+  'app approval auto_merge branch catch_up_max_age deploy_on hooks leave_processes lock notify order runs_on source tasks windows'.split(
+    ' ',
+  ),
+)
+
+/** The keys that may stand in the mapping at this path; undefined where names are free. */
+export function keysAt(path: readonly (string | number)[]): readonly string[] | undefined {
+  const [section, , third, , fifth] = path
+  if (section === undefined) return Object.keys(ROOT)
+  if (section !== 'repositories') return path.length === 1 ? Object.keys(SECTIONS[section] ?? {}) : ['file']
+  if (path.length === 2) return Object.keys(REPOSITORY)
+  if (path.length === 4 && third === 'environments') return Object.keys(ENVIRONMENT)
+  return third === 'env' || fifth === 'env' ? ['file'] : undefined
+}
+
+/** Sections with keys of their own, by their name. */
+export const SECTIONS: Readonly<Record<string, object>> = { server: SERVER, github: GITHUB, slack: SLACK }

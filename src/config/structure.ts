@@ -1,0 +1,142 @@
+import type { z } from 'zod'
+
+import { closest } from './closest.ts'
+import { isMapping } from './document.ts'
+import { isConfidential } from './filled.ts'
+import type { Path } from './positions.ts'
+import { quoted } from './problems.ts'
+import {
+  configSchema,
+  keysAt,
+  NOT_YET,
+  repositoriesSchema,
+  SECTIONS,
+  type Repositories,
+  type Settings,
+} from './schema.ts'
+import { flowList, splitWords } from './words.ts'
+
+export interface Structure {
+  /** Undefined when anything was wrong. */
+  readonly settings: Settings | undefined
+  /** What of the repositories could be read, so that the rest can be checked in the same go. */
+  readonly repositories: Repositories
+  /** Whether something is already said about this key, so that its absence is no news. */
+  readonly isBroken: (path: Path) => boolean
+}
+
+/** Holds a document against the schema; every complaint goes to `complain`, with a path. */
+export function checkStructure(root: unknown, complain: (path: Path, message: string) => void): Structure {
+  const { data, error } = configSchema.safeParse(root)
+  if (data !== undefined) return { settings: data, repositories: data.repositories, isBroken: () => false }
+  const broken = new Set<string>()
+  for (const { path, message, meant } of error.issues.flatMap((issue) => complaintsOf(issue, root))) {
+    complain(path, message)
+    broken.add(keyOf(path))
+    if (meant !== undefined) broken.add(keyOf([...path.slice(0, -1), meant]))
+  }
+  const repositories = isMapping(root) ? soundPart(root['repositories'], broken) : {}
+  return { settings: undefined, repositories, isBroken: (path) => broken.has(keyOf(path)) }
+}
+
+interface Complaint {
+  readonly path: Path
+  readonly message: string
+  /** The key that was probably meant. */
+  readonly meant?: string | undefined
+}
+
+type Issue = z.core.$ZodIssue
+
+function complaintsOf(issue: Issue, root: unknown): Complaint[] {
+  const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)))
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...path, key], key))
+  if (issue.code === 'invalid_key') {
+    const message = issue.issues[0]?.message ?? issue.message
+    return [
+      { path, message: message.startsWith('expected') ? `${message}, got ${quoted(path.at(-1))}` : message },
+    ]
+  }
+  const value = valueAt(root, path)
+  if (value === undefined) return [{ path, message: `is missing: ${issue.message}` }]
+  return [
+    {
+      path,
+      message: `${issue.message}, got ${shown(path, value)}${advice(path, value)}`,
+    },
+  ]
+}
+
+const shown = (path: Path, value: unknown): string =>
+  isConfidential(path) && value !== null && typeof value !== 'object' ? '…' : quoted(value)
+
+function unknownKey(path: Path, key: string): Complaint {
+  if (NOT_YET.has(key)) return { path, message: 'not supported by this version' }
+  const known = keysAt(path.slice(0, -1)) ?? []
+  const meant = closest(key, known)
+  if (meant !== undefined) return { path, message: `unknown key; did you mean ${meant}?`, meant }
+  const elsewhere = closest(key, Object.keys(HOMES))
+  const hint =
+    elsewhere === undefined
+      ? `known here: ${known.join(', ')}`
+      : `did you mean ${HOMES[elsewhere]}.${elsewhere}?`
+  return { path, message: `unknown key; ${hint}` }
+}
+/** The section of each key that has one. */
+const HOMES: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(SECTIONS).flatMap(([section, keys]) => Object.keys(keys).map((key) => [key, section])),
+)
+
+/** What to write instead, where we can tell. */
+function advice(path: Path, value: unknown): string {
+  const [key, index] = path.slice(path.lastIndexOf('commands'))
+  if (key !== 'commands' || path[0] !== 'repositories') return ''
+  const isWord = path.length - path.lastIndexOf('commands') === 3
+  if (isWord && (typeof value === 'number' || typeof value === 'boolean')) return `: quote it, "${value}"`
+  if (isWord || typeof value !== 'string') return ''
+  const split = splitWords(value)
+  const list = 'words' in split && split.words.length > 0 ? flowList(split.words) : undefined
+  if (list === undefined) return ''
+  return index === undefined ? `: write [${list}]` : `: write ${list}`
+}
+
+/** Takes out what is wrong, key by key, until the rest fits the schema. */
+function soundPart(given: unknown, broken: ReadonlySet<string>): Repositories {
+  let rest: unknown = without(given, ['repositories'], broken)
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const { data, error } = repositoriesSchema.safeParse(rest)
+    if (data !== undefined) return data
+    const wrong = new Set(error.issues.map(({ path }) => keyOf(['repositories', ...path.map(String)])))
+    rest = without(rest, ['repositories'], wrong)
+  }
+  return {}
+}
+const ROUNDS = 5
+
+/** Without the values at these paths. A list with a wrong item goes as a whole, but for commands: the others are checked too. */
+function without(value: unknown, path: Path, wrong: ReadonlySet<string>): unknown {
+  if (wrong.has(keyOf(path))) return undefined
+  if (Array.isArray(value)) {
+    const rest = value.map((item, index) => without(item, [...path, index], wrong) ?? standIn(path))
+    return rest.includes(undefined) ? undefined : rest
+  }
+  if (!isMapping(value)) return value
+  const rest = Object.entries(value).map(
+    ([key, inner]) => [key, without(inner, [...path, key], wrong)] as const,
+  )
+  return Object.fromEntries(rest.filter(([, inner]) => inner !== undefined))
+}
+
+const standIn = (list: Path): unknown =>
+  list.at(-1) === 'commands' ? ['true'] : list.at(-2) === 'commands' ? 'true' : undefined
+
+const valueAt = (root: unknown, path: Path): unknown =>
+  path.reduce<unknown>(
+    (value, part) =>
+      typeof value === 'object' && value !== null && Object.hasOwn(value, part)
+        ? (value as Record<string | number, unknown>)[part]
+        : undefined,
+    root,
+  )
+
+const keyOf = (path: Path): string => JSON.stringify(path.map(String))

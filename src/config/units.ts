@@ -1,0 +1,33 @@
+/** A number with its unit, or the "expected …" that says why it is none. */
+export type Reading = { readonly value: number } | { readonly expected: string }
+
+const SECONDS_PER_DAY = 86_400
+const SMALLEST_LOG_BYTES = 65_536
+
+/** Reads a length of time in seconds: `90`, `45s`, `30m`, `1h30m`; more than nothing and at most a day. */
+export function readSeconds(given: number | string): Reading {
+  const value = typeof given === 'number' ? given : secondsIn(given.trim())
+  if (value === undefined) return { expected: 'a number of seconds or a text like 30m' }
+  if (!(value > 0)) return { expected: 'more than 0 seconds' }
+  return value <= SECONDS_PER_DAY ? { value } : { expected: 'at most 24h' }
+}
+
+/** Reads a size in bytes: `1000000`, `50MB`, `10MiB`; at least 64 KiB. */
+export function readBytes(given: number | string): Reading {
+  const value = typeof given === 'number' ? given : bytesIn(given.trim())
+  if (value === undefined || !Number.isSafeInteger(value))
+    return { expected: 'a number of bytes or a text like 50MB or 10MiB' }
+  return value >= SMALLEST_LOG_BYTES ? { value } : { expected: 'at least 64KiB' }
+}
+
+function secondsIn(text: string): number | undefined {
+  const [whole, hours, minutes, seconds] = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(text) ?? []
+  return whole ? Number(hours ?? 0) * 3600 + Number(minutes ?? 0) * 60 + Number(seconds ?? 0) : undefined
+}
+
+const BYTES = { KB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const
+
+function bytesIn(text: string): number | undefined {
+  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([KMG]i?B)$/.exec(text) ?? []
+  return number === undefined ? undefined : Math.floor(Number(number) * BYTES[unit as keyof typeof BYTES])
+}

@@ -1,0 +1,94 @@
+import { resolve } from 'node:path'
+
+import type { Value } from '../deployment/recipe.ts'
+import { problem } from '../errors.ts'
+import type { Path } from './positions.ts'
+import { pathText } from './problems.ts'
+import {
+  fillReferences,
+  hasReference,
+  readReferencedFile,
+  unescaped,
+  type Filled,
+  type Variables,
+} from './references.ts'
+
+export interface Sources {
+  readonly environment: Variables
+  /** The literal at a path of the configuration in force; undefined when it is gone. */
+  readonly lookup: (path: readonly string[]) => string | undefined
+}
+
+/** The text that a value stands for at this moment; throws `value_gone` when its variable, file or key is no longer there. */
+export function resolveValue(value: Value, { environment, lookup }: Sources): string {
+  if ('literal' in value) return value.literal
+  if ('config' in value) {
+    const found = lookup(value.config)
+    if (found === undefined)
+      throw problem('value_gone', { what: `${pathText(value.config)} is not in the configuration` })
+    return found
+  }
+  const filled =
+    'template' in value ? fillReferences(value.template, environment) : readReferencedFile(value.file, '/')
+  if ('wrong' in filled) throw problem('value_gone', { what: filled.wrong })
+  return filled.text
+}
+
+/** How one variable of `env:` is kept, and what it stands for now. */
+export interface ReadValue {
+  readonly value: Value
+  readonly text: string
+  /** The texts in it that must not be shown. */
+  readonly secrets: readonly string[]
+}
+
+/** Reads one variable of `env:`; `written` is its text as it stands in the file. */
+export function readValue(
+  given: string | { readonly file: string },
+  { path, directory, environment }: { path: Path; directory: string; environment: Variables },
+): ReadValue | { readonly wrong: string } {
+  if (typeof given !== 'string') return readFileValue(given.file, directory, environment)
+  if (hasReference(given)) {
+    const filled = fillReferences(given, environment)
+    return read({ template: given }, filled)
+  }
+  const text = unescaped(given)
+  if (!looksSecret(String(path.at(-1)), text)) return { value: { literal: text }, text, secrets: [] }
+  return { value: { config: path.map(String) }, text, secrets: [text, ...passwordsIn(text)] }
+}
+
+/** The passwords in addresses like `postgres://user:password@host`, as written and decoded. */
+export function passwordsIn(text: string): string[] {
+  const written = [...text.matchAll(ADDRESS_WITH_PASSWORD)].map(([, password = '']) => password)
+  return written.flatMap((password) => [...new Set([password, decoded(password)])])
+}
+
+function readFileValue(
+  given: string,
+  directory: string,
+  environment: Variables,
+): ReadValue | { readonly wrong: string } {
+  const path = fillReferences(given, environment)
+  if ('wrong' in path) return path
+  const file = resolve(directory, path.text)
+  return read({ file }, readReferencedFile(file, directory))
+}
+
+const read = (value: Value, filled: Filled): ReadValue | { readonly wrong: string } =>
+  'wrong' in filled
+    ? filled
+    : { value, text: filled.text, secrets: [filled.text, ...filled.values, ...passwordsIn(filled.text)] }
+
+const SECRET_NAME = /SECRET|TOKEN|PASSWORD|PASSWD|PRIVATE|CREDENTIAL|API_KEY|ACCESS_KEY/i
+const ADDRESS_WITH_PASSWORD = /[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:([^\s/@]+)@/gi
+
+const looksSecret = (name: string, text: string): boolean =>
+  text !== '' && (SECRET_NAME.test(name) || passwordsIn(text).length > 0)
+
+function decoded(password: string): string {
+  try {
+    return decodeURIComponent(password)
+  } catch {
+    return password
+  }
+}

@@ -1,0 +1,47 @@
+import { basename } from 'node:path'
+
+import type { Path, Positions } from './positions.ts'
+import { createProblemList, type ConfigProblem } from './problems.ts'
+import type { SecretSetting, Settings } from './schema.ts'
+
+export interface WarningOptions {
+  readonly file: string
+  readonly positions: Positions
+  /** Where secrets stand in the file itself. */
+  readonly plain: readonly Path[]
+  /** The permission bits of the file. */
+  readonly mode: number
+}
+
+const SHORTEST_SECRET = 16
+const READABLE_BY_OTHERS = 0o044
+
+/** What works and is doubtful. */
+export function warningsOf(
+  settings: Settings,
+  { file, positions, plain, mode }: WarningOptions,
+): readonly ConfigProblem[] {
+  const warnings = createProblemList(file, positions)
+  for (const { path, secret } of guessable(settings))
+    if (typeof secret === 'string' && secret.length < SHORTEST_SECRET)
+      warnings.add(
+        path,
+        `is shorter than ${SHORTEST_SECRET} characters; make one with \`openssl rand -hex 32\``,
+      )
+  const [first] = plain
+  if (first !== undefined && (mode & READABLE_BY_OTHERS) !== 0)
+    warnings.add(
+      first,
+      `stands in a file that others may read (mode ${mode.toString(8)}); write \${NAME} or {file: path}, or run \`chmod 600 ${basename(file)}\``,
+    )
+  return warnings.all
+}
+
+/** The secrets that people make up themselves. */
+function guessable({ server, github }: Settings): { path: Path; secret: SecretSetting | undefined }[] {
+  const path = ['github', 'webhook_secret']
+  const secrets = Array.isArray(github.webhook_secret)
+    ? github.webhook_secret.map((secret, index) => ({ path: [...path, index], secret }))
+    : [{ path, secret: github.webhook_secret }]
+  return [...secrets, { path: ['server', 'api_token'], secret: server.api_token }]
+}

@@ -1,0 +1,99 @@
+import { messageOf } from '../errors.ts'
+import { createNarrator, type Narrator } from './narrator.ts'
+import { NAME, setStage, type Stage } from './stage.ts'
+
+/** Plays the demonstration; answers the exit code. */
+export async function runDemo({ once }: { readonly once: boolean }): Promise<number> {
+  const interrupted = new AbortController()
+  const stop = (): void => interrupted.abort()
+  process.once('SIGINT', stop)
+  process.once('SIGTERM', stop)
+  const say = createNarrator(process.stdout)
+  say.title('Ferryman, from the webhook to the message. Real: the server, git, the commands. Played: GitHub and Slack.')
+  const stage = await setStage()
+  try {
+    const missing = await Promise.race([play(stage, say), aborted(interrupted.signal)])
+    if (missing === undefined) return EXIT_ON_SIGNAL
+    for (const one of missing) say.wrong(one)
+    if (missing.length > 0) return 1
+    if (!once) {
+      whatNext(stage, say)
+      await aborted(interrupted.signal)
+    }
+    return 0
+  } finally {
+    say.close()
+    await stage.clear()
+    process.removeListener('SIGINT', stop)
+    process.removeListener('SIGTERM', stop)
+  }
+}
+
+const EXIT_ON_SIGNAL = 130
+
+const aborted = (signal: AbortSignal): Promise<undefined> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined)
+    signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
+
+/** Both deployments; answers what should have happened and did not. */
+async function play(stage: Stage, say: Narrator): Promise<string[]> {
+  const { github, slack, repository, address, configFile, config } = stage
+  say.part('The stage')
+  say.fact('repository', `${repository.origin}, ${repository.commits.length} commits`)
+  say.fact('folder', `${repository.folder}, at its first commit`)
+  say.fact('server', `${address}, configured by ${configFile}:`)
+  say.quote(config.replaceAll(/(webhook_secret|token): .*/g, '$1: •••').replace(/services\/\S+/, 'services/•••'))
+  github.onExchange((exchange) => say.exchange(exchange))
+  slack.onMessage((message) => say.message(message))
+
+  say.part('mona asks GitHub to deploy main to production')
+  const good = await deploy(stage, 'main', 'success', say)
+  say.part('hubot asks for a commit whose deploy.sh fails')
+  const bad = await deploy(stage, repository.broken.sha, 'failure', say)
+  return [...good, ...bad]
+}
+
+/** Lets GitHub's double make a deployment, and follows it to its end. */
+async function deploy(stage: Stage, ref: string, expected: 'success' | 'failure', say: Narrator): Promise<string[]> {
+  const { github, slack } = stage
+  const told = slack.messages.length
+  const by = expected === 'success' ? 'mona' : 'hubot'
+  const { deployment, deliveries } = await github.createDeployment(NAME, { ref, auto_merge: false, required_contexts: [] }, by)
+  for (const delivery of deliveries) say.delivery(delivery)
+  const missing: string[] = []
+  const expect = async (what: string, happening: Promise<unknown>): Promise<void> => {
+    await happening.catch((thrown: unknown) => missing.push(`${what}: ${messageOf(thrown)}`))
+  }
+  for (const state of ['queued', 'in_progress', expected])
+    await expect(
+      `the status ${state} on GitHub`,
+      github.waitFor(({ path, body }) => path.endsWith(`/deployments/${deployment.id}/statuses`) && stateIn(body) === state, WITHIN_MS),
+    )
+  await expect('two messages in Slack', slack.waitFor(() => slack.messages.length >= told + 2, WITHIN_MS))
+  const logUrl = github.statusesOf(deployment.id).at(-1)?.logUrl ?? ''
+  say.log(logUrl, await logOf(logUrl).catch((thrown: unknown) => `no log: ${messageOf(thrown)}`))
+  return missing
+}
+
+const WITHIN_MS = 30_000
+
+const stateIn = (body: unknown): unknown => (typeof body === 'object' && body !== null ? Reflect.get(body, 'state') : undefined)
+
+async function logOf(url: string): Promise<string> {
+  const response = await fetch(`${url}&colours=1`, { signal: AbortSignal.timeout(WITHIN_MS) })
+  return response.text()
+}
+
+function whatNext({ configFile, github, address }: Stage, say: Narrator): void {
+  const send = `bin/ferryman send deployment --config ${configFile}`
+  say.part('It stays up. Try, in another terminal:')
+  say.fact('deploy again', send)
+  say.fact('an unknown task', `${send} --task dance`)
+  say.fact("another tool's", `${send} --environment github-pages`)
+  say.fact('is it ready?', `curl ${address}/readyz`)
+  say.fact('break its config', `\${EDITOR:-vi} ${configFile}   (a wrong edit changes nothing)`)
+  say.fact("GitHub's double", `${github.url}: statuses for samples are refused there, for it did not make them`)
+  say.fact('end it', 'Ctrl-C')
+}

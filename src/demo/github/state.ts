@@ -1,0 +1,194 @@
+/** What the double of GitHub knows. Names are kept as given and compared without regard to case. */
+export interface GitHubState {
+  /** Where the API is, without a slash at the end. */
+  readonly url: string
+  readonly clock: () => number
+  /** Counts up, for the ids of everything. */
+  nextId(): number
+  readonly users: Map<string, User>
+  readonly tokens: Map<string, Token>
+  readonly repositories: Map<string, Repository>
+}
+
+export interface User {
+  readonly login: string
+  readonly id: number
+  readonly type: 'User' | 'Bot' | 'Organization'
+}
+
+export type Level = 'read' | 'write'
+
+/** An access token. Without `repositories` it reaches all of them; `expiresAt` is in milliseconds since 1970. */
+export type Token = {
+  readonly login: string
+  readonly repositories?: readonly string[]
+  readonly expiresAt?: number
+} & (
+  | { readonly type: 'classic'; readonly scopes: readonly string[] }
+  | { readonly type: 'fine-grained' | 'app'; readonly permissions: Readonly<Record<string, Level>> }
+)
+
+export interface Repository {
+  readonly id: number
+  readonly owner: string
+  readonly name: string
+  readonly isPrivate: boolean
+  readonly defaultBranch: string
+  readonly createdAt: number
+  readonly branches: Map<string, Branch>
+  readonly tags: Map<string, string>
+  readonly commits: Map<string, Commit>
+  readonly deployments: Deployment[]
+  readonly commitStatuses: CommitStatus[]
+  readonly checkRuns: CheckRun[]
+  readonly hooks: Hook[]
+}
+
+export interface Branch {
+  readonly sha: string
+  /** Whether the default branch has commits that this one lacks, and if so, whether they can be merged in. */
+  readonly behind: 'no' | 'mergeable' | 'conflicting'
+}
+
+export interface Commit {
+  readonly sha: string
+  readonly message: string
+  readonly author: { readonly name: string; readonly email: string }
+  readonly parents: readonly string[]
+  readonly at: number
+}
+
+export interface Deployment {
+  readonly id: number
+  readonly repository: Repository
+  readonly sha: string
+  readonly ref: string
+  readonly task: string
+  /** As it was given: an object, or text. */
+  readonly payload: unknown
+  readonly originalEnvironment: string
+  environment: string
+  readonly description: string | null
+  readonly isTransient: boolean
+  readonly isProduction: boolean
+  readonly creator: User
+  readonly byApp: boolean
+  readonly createdAt: number
+  updatedAt: number
+  /** Oldest first. */
+  readonly statuses: DeploymentStatus[]
+}
+
+export const DEPLOYMENT_STATES = [
+  'error',
+  'failure',
+  'inactive',
+  'in_progress',
+  'queued',
+  'pending',
+  'success',
+] as const
+
+export interface DeploymentStatus {
+  readonly id: number
+  readonly state: (typeof DEPLOYMENT_STATES)[number]
+  readonly description: string
+  readonly environment: string
+  readonly environmentUrl: string
+  readonly logUrl: string
+  readonly creator: User
+  readonly byApp: boolean
+  readonly createdAt: number
+}
+
+export interface CommitStatus {
+  readonly id: number
+  readonly sha: string
+  readonly context: string
+  readonly state: 'error' | 'failure' | 'pending' | 'success'
+  readonly description: string | null
+  readonly targetUrl: string | null
+  readonly creator: User
+  readonly createdAt: number
+}
+
+export interface CheckRun {
+  readonly id: number
+  readonly sha: string
+  readonly name: string
+  readonly status: 'queued' | 'in_progress' | 'completed'
+  readonly conclusion: Conclusion | null
+  /** The app that reports it. */
+  readonly app: string
+  readonly suiteId: number
+  readonly startedAt: number
+}
+
+export type Conclusion =
+  | 'success'
+  | 'failure'
+  | 'neutral'
+  | 'cancelled'
+  | 'skipped'
+  | 'timed_out'
+  | 'action_required'
+
+export interface Hook {
+  readonly id: number
+  readonly repository: Repository
+  readonly url: string
+  readonly secret: string | undefined
+  readonly events: readonly string[]
+  readonly contentType: 'json' | 'form'
+  readonly createdAt: number
+  /** Oldest first. */
+  readonly deliveries: HookDelivery[]
+}
+
+/** One attempt to hand an event over. */
+export interface HookDelivery {
+  readonly id: number
+  readonly guid: string
+  readonly event: string
+  readonly action: string | null
+  readonly at: number
+  readonly isRedelivery: boolean
+  readonly seconds: number
+  readonly request: {
+    readonly headers: Readonly<Record<string, string>>
+    readonly body: Buffer
+    readonly payload: unknown
+  }
+  /** Status 0 when no answer came; the body then says why. */
+  readonly answer: {
+    readonly status: number
+    readonly headers: Readonly<Record<string, string>>
+    readonly body: string
+  }
+}
+
+/** Looks a repository up by `owner/name`. */
+export const repositoryCalled = (state: GitHubState, name: string): Repository | undefined =>
+  state.repositories.get(name.toLowerCase())
+
+/** The user of that login, made on the spot where there is none yet. */
+export function userCalled(state: GitHubState, login: string, type: User['type'] = 'User'): User {
+  const known = state.users.get(login.toLowerCase())
+  if (known !== undefined) return known
+  const user = { login, id: state.nextId(), type: login.endsWith('[bot]') ? ('Bot' as const) : type }
+  state.users.set(login.toLowerCase(), user)
+  return user
+}
+
+/** The commit that a branch, tag or commit id names; where several fit, GitHub's order: id, tag, branch. */
+export function resolve(repository: Repository, ref: string): Commit | undefined {
+  const { commits, tags, branches } = repository
+  const name = ref.replace(/^refs\//, '').replace(/^(heads|tags)\//, '')
+  const sha = commits.has(ref)
+    ? ref
+    : (tags.get(name) ?? branches.get(name)?.sha ?? abbreviated(repository, ref))
+  return sha === undefined ? undefined : commits.get(sha)
+}
+
+const abbreviated = ({ commits }: Repository, ref: string): string | undefined =>
+  /^[0-9a-f]{7,39}$/.test(ref) ? [...commits.keys()].find((sha) => sha.startsWith(ref)) : undefined

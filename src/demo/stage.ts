@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { startApp, type App } from '../app.ts'
+import { loadConfig } from '../config/load.ts'
+import { createJournal } from '../logs/journal.ts'
+import { createMasker } from '../logs/redact.ts'
+import { version } from '../version.ts'
+import { startGitHubDouble, type GitHubDouble } from './github-double.ts'
+import { createSampleRepository, type SampleRepository } from './sample-repository.ts'
+import { startSlackDouble, type SlackDouble } from './slack-double.ts'
+
+/** Everything that the demonstration plays with. */
+export interface Stage {
+  readonly directory: string
+  readonly configFile: string
+  readonly config: string
+  readonly address: string
+  readonly repository: SampleRepository
+  readonly github: GitHubDouble
+  readonly slack: SlackDouble
+  /** Ends everything and removes the directory. */
+  clear(): Promise<void>
+}
+
+export const NAME = 'acme/shop'
+
+/** Sets the stage: a repository, GitHub and Slack on loopback, and the real server with a real configuration. */
+export async function setStage(): Promise<Stage> {
+  const directory = await mkdtemp(join(tmpdir(), 'ferryman-demo-'))
+  const ending: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })]
+  const clear = async (): Promise<void> => {
+    for (const end of ending.splice(0).toReversed()) await end()
+  }
+  try {
+    const repository = await createSampleRepository(directory)
+    const github = await startGitHubDouble()
+    ending.push(github.close)
+    const slack = await startSlackDouble()
+    ending.push(slack.close)
+    const secret = randomBytes(20).toString('hex')
+    const token = `ghp_${randomBytes(18).toString('hex')}`
+    github.addToken(token, { login: 'ferryman-robot', type: 'classic', scopes: ['repo_deployment'] })
+    github.addRepository(NAME)
+    github.addCommits(NAME, repository.commits)
+
+    const port = await freePort()
+    const config = configText({ port, github: github.url, slack: slack.url, folder: repository.folder, secret, token })
+    const configFile = join(directory, 'config.yml')
+    await writeFile(configFile, config, { mode: 0o600 })
+    const app = await startServer(configFile, join(directory, 'server.log'))
+    ending.push(() => app.stop(5_000))
+    github.addHook(NAME, { url: `${app.address}/webhooks/github`, secret, events: ['deployment'], contentType: 'json' })
+    return { directory, configFile, config, address: app.address, repository, github, slack, clear }
+  } catch (thrown) {
+    await clear()
+    throw thrown
+  }
+}
+
+interface Settings {
+  readonly port: number
+  readonly github: string
+  readonly slack: string
+  readonly folder: string
+  readonly secret: string
+  readonly token: string
+}
+
+const configText = ({ port, github, slack, folder, secret, token }: Settings): string => `server:
+  port: ${port}
+  public_url: http://127.0.0.1:${port}
+data_dir: ./data
+github:
+  webhook_secret: ${secret}
+  token: ${token}
+  api_url: ${github}
+slack:
+  webhook_url: ${slack}
+repositories:
+  ${NAME}:
+    folder: ${folder}
+    commands:
+      - [git, fetch, --quiet, origin]
+      - [git, checkout, --quiet, --detach, "{sha}"]
+      - [./deploy.sh]
+`
+
+/** The server itself, as `ferryman serve` starts it; its own log goes into a file. */
+async function startServer(configFile: string, logFile: string): Promise<App> {
+  const environment = process.env
+  const config = loadConfig(configFile, { environment: { PATH: environment['PATH'] } })
+  const masker = createMasker(config.secrets)
+  const lines: string[] = []
+  let writing: Promise<void> | undefined
+  const flush = async (): Promise<void> => {
+    while (lines.length > 0) await writeFile(logFile, lines.splice(0).join(''), { flag: 'a' }).catch(() => {})
+    writing = undefined
+  }
+  const write = (line: string): void => {
+    lines.push(line)
+    writing ??= flush()
+  }
+  const journal = createJournal({ write, masker, clock: Date.now, pretty: true, colour: false })
+  return startApp(config, { environment, clock: Date.now, journal, masker, version })
+}
+
+async function freePort(): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>()
+  const probe = createServer().listen(0, '127.0.0.1', () => {
+    const { port } = probe.address() as AddressInfo
+    probe.close(() => resolve(port))
+  })
+  return promise
+}

@@ -1,0 +1,88 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { Readable } from 'node:stream'
+
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+
+import { nameOf, type Deployment } from '../deployment/deployment.ts'
+import { problem } from '../errors.ts'
+import { createColourStrip } from '../logs/colours.ts'
+import type { LogLinks } from '../logs/links.ts'
+import type { Logs } from '../logs/logs.ts'
+
+export interface LogParts {
+  deployment(id: number): Promise<Deployment | undefined>
+  readonly logs: Logs
+  readonly links: LogLinks
+  apiToken(): string | undefined
+}
+
+const Query = z.object({
+  offset: z.coerce.number().int().min(-1).max(Number.MAX_SAFE_INTEGER).default(0),
+  limit: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).default(Number.MAX_SAFE_INTEGER),
+  colours: z.enum(['0', '1']).default('0'),
+  expires: z.string().regex(/^\d{1,15}$/).optional(),
+  signature: z.string().max(100).optional(),
+})
+type Query = z.infer<typeof Query>
+
+const PIECE_BYTES = 256 * 1024
+const TAIL_BYTES = 64 * 1024
+
+/**
+ * `GET /deployments/:id/log`: the log as plain text, to whoever has the token or a signed link. `offset`
+ * (-1: the last 64 kB) and `limit` count stored bytes; the header `ferryman-next-offset` says where to go on.
+ * Colours are taken out unless `colours=1` asks for them.
+ */
+export function serveLog(server: FastifyInstance, parts: LogParts): void {
+  server.get<{ Params: { id: string } }>('/deployments/:id/log', async (request, reply) => {
+    const id = /^\d{1,15}$/.test(request.params.id) ? Number(request.params.id) : 0
+    const query = Query.safeParse(request.query)
+    if (!query.success) throw problem('query_wrong', { list: query.error.issues.map(({ path }) => path.join('.')).join(', ') })
+    allow(id, request, query.data, parts)
+    const deployment = await parts.deployment(id)
+    if (deployment === undefined) throw problem('deployment_unknown', { id: request.params.id })
+
+    const { start, end } = await rangeOf(id, query.data, parts.logs)
+    void reply.headers({
+      'content-type': 'text/plain; charset=utf-8',
+      'cache-control': 'private, no-store',
+      'referrer-policy': 'no-referrer', // the address itself opens the log
+      'ferryman-next-offset': end,
+      'ferryman-state': deployment.state,
+    })
+    if (end === 0) return `${nameOf(deployment)} is ${deployment.state}; ${deployment.state === 'queued' ? 'its log begins when it runs' : 'nothing was run, so there is no log'}.\n`
+    return Readable.from(pieces(id, start, end, query.data.colours === '1', parts.logs))
+  })
+}
+
+function allow(id: number, { headers }: FastifyRequest, { expires, signature }: Query, { links, apiToken }: LogParts): void {
+  const token = apiToken()
+  const given = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1]
+  if (token !== undefined && given !== undefined && isSame(token, given)) return
+  if (expires === undefined || signature === undefined) throw problem('log_access_denied', {})
+  const answer = links.check(id, { expires, signature })
+  if (answer === 'expired') throw problem('log_link_expired', {})
+  if (answer === 'forged') throw problem('log_access_denied', {})
+}
+
+/** Compares in a time that tells nothing of the length either. */
+const isSame = (one: string, other: string): boolean => timingSafeEqual(digest(one), digest(other))
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+
+async function rangeOf(id: number, { offset, limit }: Query, logs: Logs): Promise<{ start: number; end: number }> {
+  const { size } = await logs.read(id, { offset: 0, limit: 0 })
+  const start = offset === -1 ? Math.max(0, size - TAIL_BYTES) : Math.min(offset, size)
+  return { start, end: Math.min(size, start + limit) }
+}
+
+async function* pieces(id: number, start: number, end: number, colours: boolean, logs: Logs): AsyncGenerator<Buffer> {
+  const strip = colours ? undefined : createColourStrip()
+  let offset = start
+  while (offset < end) {
+    const { bytes, nextOffset } = await logs.read(id, { offset, limit: Math.min(PIECE_BYTES, end - offset) })
+    if (nextOffset <= offset) return
+    offset = nextOffset
+    yield strip === undefined ? bytes : strip(bytes)
+  }
+}

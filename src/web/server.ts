@@ -1,0 +1,56 @@
+import { fastify, type FastifyInstance } from 'fastify'
+
+import { FerrymanError, messageOf, problem } from '../errors.ts'
+import type { Journal } from '../logs/journal.ts'
+
+/** Nobody sends 25 MB slower than this for an honest reason. */
+const REQUEST_TIMEOUT_MS = 60_000
+
+/**
+ * The HTTP server without its routes: limits, headers, and one shape for every error,
+ * `{error, message, hint}`, with the codes of errors.ts.
+ */
+export function createServer(journal: Journal): FastifyInstance {
+  const server = fastify({
+    logger: false,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 100 },
+  })
+  server.addHook('onSend', async (_request, reply) => {
+    void reply.headers({ 'x-content-type-options': 'nosniff', 'content-security-policy': "default-src 'none'" })
+  })
+  server.setNotFoundHandler((request) => {
+    throw problem('path_unknown', { path: request.url.split('?')[0]?.slice(0, 200) ?? '' })
+  })
+  server.setErrorHandler((thrown, _request, reply) => {
+    const known = thrown instanceof FerrymanError ? thrown : undefined
+    const status = known?.status ?? statusOf(thrown)
+    if (status >= 500 && known === undefined) journal.error('request:broken', { error: thrown })
+    // What is left unread of a refused body would otherwise be read to its end.
+    if (status >= 400) void reply.header('connection', 'close')
+    void reply.code(status).send({
+      error: known?.code ?? (status >= 500 ? 'internal_error' : 'bad_request'),
+      message: known?.message ?? (status >= 500 ? 'Ferryman failed; its log says why.' : messageOf(thrown)),
+      ...(known === undefined ? {} : { hint: known.hint }),
+    })
+  })
+  return server
+}
+
+const statusOf = (thrown: unknown): number => {
+  const status: unknown = typeof thrown === 'object' && thrown !== null ? Reflect.get(thrown, 'statusCode') : undefined
+  return typeof status === 'number' && status >= 400 && status < 600 ? status : 500
+}
+
+/** Listens; throws `address_in_use` or `address_unusable`. Answers the port, which matters where 0 was asked for. */
+export async function listen(server: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    return await server.listen({ host, port })
+  } catch (cause) {
+    const address = `${host}:${port}`
+    const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : undefined
+    if (code === 'EADDRINUSE') throw problem('address_in_use', { address }, cause)
+    throw problem('address_unusable', { address, cause: messageOf(cause) }, cause)
+  }
+}
