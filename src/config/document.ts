@@ -49,7 +49,9 @@ function reasonOf({ reason }: YAMLException): string {
     return 'expected keys such as github and repositories, got an empty file'
   if (reason.includes('alias "')) return 'this alias names no anchor; quote a text that begins with *'
   if (reason.startsWith('unknown')) return 'unknown tag; quote a text that begins with !'
-  return reason
+  return reason.includes('flow')
+    ? `${reason}; inside of { } and [ ] quote a text that has braces or brackets`
+    : reason
 }
 
 /** A copy in which nothing is shared, so that what is done to one place happens there only. */

@@ -31,4 +31,5 @@ function withFreeKeys(schema: unknown): unknown {
   return { ...inner, ...names, patternProperties: { [FREE_KEY]: {} } }
 }
 
-if (import.meta.main) writeFileSync(new URL('../../config.schema.json', import.meta.url), jsonSchemaText())
+if (process.argv[1] === import.meta.filename)
+  writeFileSync(new URL('../../config.schema.json', import.meta.url), jsonSchemaText())

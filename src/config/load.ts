@@ -94,7 +94,7 @@ export function readConfig(file: string, { environment, overrides = {} }: LoadOp
 }
 
 /** All problems as one error that can be thrown or logged. */
-export function invalid(file: string, problems: readonly ConfigProblem[]): FerrymanError {
+function invalid(file: string, problems: readonly ConfigProblem[]): FerrymanError {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
   return problem('config_invalid', { file, count, list: problems.map(lineOf).join('\n') })
 }

@@ -1,4 +1,3 @@
-import { unwatchFile, watchFile } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
@@ -16,19 +15,15 @@ export interface WatchOptions extends LoadOptions {
   readonly onConfig: (config: Config, notes: readonly string[]) => void | Promise<void>
   /** The file cannot be used; what was in force stays so. Also told what `onConfig` throws. */
   readonly onProblem: (problem: unknown) => void
-  /** How often the file is looked at: the system's own notices miss renames, and network file systems have none. */
+  /** How often the file is looked at; a change counts when it was seen twice. */
   readonly intervalMs?: number
 }
 
 export interface ConfigWatch {
   /** Reads the file now, with all that it refers to, and says again what is wrong with it. */
-  reload(): Promise<void>
-  stop(): void
+  readonly reload: () => Promise<void>
+  readonly stop: () => void
 }
-
-/** How long a file must rest before it is read: an editor may have written half of it. */
-const REST_MS = 100
-const MOST_RESTS = 50
 
 /** Follows the file, also when another takes its name. A wrong edit changes nothing, and what means the same does nothing. */
 export function watchConfig(options: WatchOptions): ConfigWatch {
@@ -49,41 +44,45 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
     await onConfig(current, notes)
   }
   const look = async (isAsked: boolean): Promise<void> => {
+    if (stopped.signal.aborted) return
     try {
-      if (!isAsked) await rested(file, stopped.signal)
-      if (!stopped.signal.aborted) await take()
+      await take()
     } catch (problem) {
-      if (stopped.signal.aborted) return
       if (isAsked || messageOf(problem) !== lastProblem) onProblem(problem)
       lastProblem = messageOf(problem)
     }
   }
   const inTurn = (isAsked: boolean): Promise<void> => (turn = turn.then(() => look(isAsked)))
-  const onChange = (): void => void inTurn(false)
 
-  watchFile(file, { interval: intervalMs }, onChange)
-  return {
-    reload: () => inTurn(true),
-    stop() {
-      stopped.abort()
-      unwatchFile(file, onChange)
-    },
+  void follow(file, { intervalMs, signal: stopped.signal, changed: () => inTurn(false) })
+  return { reload: () => inTurn(true), stop: () => stopped.abort() }
+}
+
+/**
+ * Looks at the file again and again: the system's own notices miss renames and links that move, and network
+ * file systems have none. What is still being written rests first. The first look always counts, since the
+ * file may have changed after it was loaded.
+ */
+async function follow(
+  file: string,
+  { intervalMs, signal, changed }: { intervalMs: number; signal: AbortSignal; changed: () => Promise<void> },
+): Promise<void> {
+  let seen = await traitsOf(file)
+  let taken: string | undefined
+  while (await pause(intervalMs, true, { signal }).catch(() => false)) {
+    const traits = await traitsOf(file)
+    const isResting = traits === seen
+    seen = traits
+    if (!isResting || traits === taken) continue
+    taken = traits
+    await changed()
   }
 }
 
-/** Resolves when the file has not changed for a moment, or has gone. */
-async function rested(file: string, signal: AbortSignal): Promise<void> {
-  for (let rests = 0; rests < MOST_RESTS; rests += 1) {
-    const before = await traitsOf(file)
-    await pause(REST_MS, undefined, { signal })
-    if (before === (await traitsOf(file))) return
-  }
-}
-
-const traitsOf = async (file: string): Promise<string | undefined> =>
+const traitsOf = async (file: string): Promise<string> =>
   stat(file, { bigint: true }).then(
-    ({ ino, size, mtimeNs }) => `${ino} ${size} ${mtimeNs}`,
-    () => undefined,
+    ({ dev, ino, size, mtimeNs }) => `${dev} ${ino} ${size} ${mtimeNs}`,
+    () => 'gone',
   )
 
 /** Whether both mean the same; where in the file it stands is no matter. */

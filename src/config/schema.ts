@@ -36,6 +36,9 @@ const secret = (what: string, accepts: RegExp = /./) => {
   return z.union([z.string().refine((given) => accepts.test(given), expected), fileReference], expected)
 }
 
+/** What may stand in an Authorization header. */
+const HEADER_WORD = /^[\x21-\x7e]+$/
+
 const toggle = (what: string) => z.boolean(expecting('true or false')).optional().describe(what)
 
 const SERVER = {
@@ -51,7 +54,7 @@ const SERVER = {
   public_url: baseAddress('an address such as https://deploy.example.org')
     .optional()
     .describe('Where GitHub and people reach this server; without it no links are published.'),
-  api_token: secret('a token')
+  api_token: secret('a token without white space', HEADER_WORD)
     .optional()
     .describe('Opens the logs of deployments: `Authorization: Bearer <token>`.'),
 }
@@ -68,7 +71,7 @@ const GITHUB = {
     .describe(
       'The secret of the webhook on GitHub; a list while one replaces another (the first signs what we send).',
     ),
-  token: secret('a token without white space', /^[\x21-\x7e]+$/).describe(
+  token: secret('a token without white space', HEADER_WORD).describe(
     'A token that may write deployment statuses.',
   ),
   api_url: baseAddress('an address such as https://github.example.org/api/v3')
@@ -243,7 +246,6 @@ export const repositoriesSchema = repositories
 
 export type Settings = z.output<typeof configSchema>
 export type Repositories = z.output<typeof repositories>
-export type RepositoryEntry = Repositories[string]
 export type EnvironmentEntry = z.output<typeof environment>
 export type SecretSetting = z.output<ReturnType<typeof secret>>
 

@@ -32,4 +32,8 @@ export function splitWords(command: string): Split {
 
 /** `[git, fetch]`: words as a list in YAML. */
 export const flowList = (words: readonly string[]): string =>
-  `[${words.map((word) => (/^[A-Za-z./_-][\w./@=+-]*$/.test(word) ? word : JSON.stringify(word))).join(', ')}]`
+  `[${words.map((word) => (isPlain(word) ? word : JSON.stringify(word))).join(', ')}]`
+
+/** Whether YAML reads the word as a text without quotes; it errs on the side of quotes. */
+const isPlain = (word: string): boolean =>
+  /^(?:--?|\.\/|\/)?[A-Za-z_][\w./@=+-]*$/.test(word) && !/^(?:true|false|null)$/i.test(word)

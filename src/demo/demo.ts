@@ -9,7 +9,9 @@ export async function runDemo({ once }: { readonly once: boolean }): Promise<num
   process.once('SIGINT', stop)
   process.once('SIGTERM', stop)
   const say = createNarrator(process.stdout)
-  say.title('Ferryman, from the webhook to the message. Real: the server, git, the commands. Played: GitHub and Slack.')
+  say.title(
+    'Ferryman, from the webhook to the message. Real: the server, git, the commands. Played: GitHub and Slack.',
+  )
   const stage = await setStage()
   try {
     const missing = await Promise.race([play(stage, say), aborted(interrupted.signal)])
@@ -44,7 +46,9 @@ async function play(stage: Stage, say: Narrator): Promise<string[]> {
   say.fact('repository', `${repository.origin}, ${repository.commits.length} commits`)
   say.fact('folder', `${repository.folder}, at its first commit`)
   say.fact('server', `${address}, configured by ${configFile}:`)
-  say.quote(config.replaceAll(/(webhook_secret|token): .*/g, '$1: •••').replace(/services\/\S+/, 'services/•••'))
+  say.quote(
+    config.replaceAll(/(webhook_secret|token): .*/g, '$1: •••').replace(/services\/\S+/, 'services/•••'),
+  )
   github.onExchange((exchange) => say.exchange(exchange))
   slack.onMessage((message) => say.message(message))
 
@@ -56,11 +60,20 @@ async function play(stage: Stage, say: Narrator): Promise<string[]> {
 }
 
 /** Lets GitHub's double make a deployment, and follows it to its end. */
-async function deploy(stage: Stage, ref: string, expected: 'success' | 'failure', say: Narrator): Promise<string[]> {
+async function deploy(
+  stage: Stage,
+  ref: string,
+  expected: 'success' | 'failure',
+  say: Narrator,
+): Promise<string[]> {
   const { github, slack } = stage
   const told = slack.messages.length
   const by = expected === 'success' ? 'mona' : 'hubot'
-  const { deployment, deliveries } = await github.createDeployment(NAME, { ref, auto_merge: false, required_contexts: [] }, by)
+  const { deployment, deliveries } = await github.createDeployment(
+    NAME,
+    { ref, auto_merge: false, required_contexts: [] },
+    by,
+  )
   for (const delivery of deliveries) say.delivery(delivery)
   const missing: string[] = []
   const expect = async (what: string, happening: Promise<unknown>): Promise<void> => {
@@ -69,9 +82,16 @@ async function deploy(stage: Stage, ref: string, expected: 'success' | 'failure'
   for (const state of ['queued', 'in_progress', expected])
     await expect(
       `the status ${state} on GitHub`,
-      github.waitFor(({ path, body }) => path.endsWith(`/deployments/${deployment.id}/statuses`) && stateIn(body) === state, WITHIN_MS),
+      github.waitFor(
+        ({ path, body }) =>
+          path.endsWith(`/deployments/${deployment.id}/statuses`) && stateIn(body) === state,
+        WITHIN_MS,
+      ),
     )
-  await expect('two messages in Slack', slack.waitFor(() => slack.messages.length >= told + 2, WITHIN_MS))
+  await expect(
+    'two messages in Slack',
+    slack.waitFor(() => slack.messages.length >= told + 2, WITHIN_MS),
+  )
   const logUrl = github.statusesOf(deployment.id).at(-1)?.logUrl ?? ''
   say.log(logUrl, await logOf(logUrl).catch((thrown: unknown) => `no log: ${messageOf(thrown)}`))
   return missing
@@ -79,7 +99,8 @@ async function deploy(stage: Stage, ref: string, expected: 'success' | 'failure'
 
 const WITHIN_MS = 30_000
 
-const stateIn = (body: unknown): unknown => (typeof body === 'object' && body !== null ? Reflect.get(body, 'state') : undefined)
+const stateIn = (body: unknown): unknown =>
+  typeof body === 'object' && body !== null ? Reflect.get(body, 'state') : undefined
 
 async function logOf(url: string): Promise<string> {
   const response = await fetch(`${url}&colours=1`, { signal: AbortSignal.timeout(WITHIN_MS) })
@@ -94,6 +115,9 @@ function whatNext({ configFile, github, address }: Stage, say: Narrator): void {
   say.fact("another tool's", `${send} --environment github-pages`)
   say.fact('is it ready?', `curl ${address}/readyz`)
   say.fact('break its config', `\${EDITOR:-vi} ${configFile}   (a wrong edit changes nothing)`)
-  say.fact("GitHub's double", `${github.url}: statuses for samples are refused there, for it did not make them`)
+  say.fact(
+    "GitHub's double",
+    `${github.url}: statuses for samples are refused there, for it did not make them`,
+  )
   say.fact('end it', 'Ctrl-C')
 }

@@ -1,7 +1,7 @@
 import type { Chronicle } from './chronicle.ts'
 
 /** What goes wrong instead of an answer. `reset-after-applying`: it is done as asked, but nobody hears of it. */
-export type Fault = ScriptedAnswer | 'reset' | 'hang' | 'reset-after-applying'
+type Fault = ScriptedAnswer | 'reset' | 'hang' | 'reset-after-applying'
 
 export interface ScriptedAnswer {
   readonly status: number
@@ -17,7 +17,7 @@ export interface Aim {
   readonly times?: number
 }
 
-export interface Holding<Item> {
+interface Holding<Item> {
   /** Resolves when a request stands at the gate. */
   arrived(withinMs?: number): Promise<Item>
   /** Opens the gate for those who stand there and all who come. */

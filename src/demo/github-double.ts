@@ -45,7 +45,7 @@ export interface GitHubDoubleOptions {
 }
 
 /** When a new deployment's webhook is sent, seen from the answer to who made it. */
-export type Timing = 'before' | 'after' | 'without'
+type Timing = 'before' | 'after' | 'without'
 
 /** A GitHub on this machine: strict where GitHub is, and scriptable where GitHub is unreliable. */
 export interface GitHubDouble extends World, Pick<Faults<Exchange>, 'fail' | 'hold'> {
@@ -77,10 +77,10 @@ export interface GitHubDouble extends World, Pick<Faults<Exchange>, 'fail' | 'ho
   redeliver(guid: string): Promise<Delivered>
   /** Resolves when no webhook is under way. */
   idle(): Promise<void>
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
-export interface Made {
+interface Made {
   readonly deployment: Deployment
   readonly deliveries: readonly Delivered[]
 }

@@ -7,7 +7,7 @@ export interface Loopback {
   /** `http://127.0.0.1:41234`, without a slash at the end. */
   readonly origin: string
   /** Ends every connection at once. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** Listens on 127.0.0.1; port 0 takes a free one. What `answer` throws ends the connection and is thrown by `close`. */

@@ -29,7 +29,8 @@ export function createNarrator(out: NodeJS.WriteStream): Narrator {
   const isColoured = out.isTTY && process.env['NO_COLOR'] === undefined
   let isOpen = true
   let parts = 0
-  const paint = (code: number, text: string): string => (isColoured ? `\u001b[${code}m${text}\u001b[0m` : text)
+  const paint = (code: number, text: string): string =>
+    isColoured ? `\u001b[${code}m${text}\u001b[0m` : text
   const write = (line: string): void => {
     if (isOpen) out.write(`${line}\n`)
   }
@@ -48,11 +49,19 @@ export function createNarrator(out: NodeJS.WriteStream): Narrator {
     fact: (name, text) => write(`  ${paint(GREY, name.padEnd(20))} ${text}`),
     quote: (text) => write(indented(text, '│')),
     delivery: ({ guid, status, body }) =>
-      arrow('GitHub', 'Ferryman', `deployment, signed, ${guid}\n${' '.repeat(23)}answered ${paint(status < 300 ? GREEN : RED, String(status))} ${body}`),
+      arrow(
+        'GitHub',
+        'Ferryman',
+        `deployment, signed, ${guid}\n${' '.repeat(23)}answered ${paint(status < 300 ? GREEN : RED, String(status))} ${body}`,
+      ),
     exchange({ method, path, body, answer }) {
       if (method !== 'POST' || !path.endsWith('/statuses')) return
       const { state, description } = Object(body) as { state: string; description: string }
-      arrow('Ferryman', 'GitHub', `${paint(colourOf(state), state.padEnd(12))} "${description}" (${answer?.status ?? 'no answer'})`)
+      arrow(
+        'Ferryman',
+        'GitHub',
+        `${paint(colourOf(state), state.padEnd(12))} "${description}" (${answer?.status ?? 'no answer'})`,
+      )
     },
     message: ({ text }) => arrow('Ferryman', 'Slack', `"${text ?? ''}"`),
     log(url, text) {

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 
 import { BROKEN_CHANGE, SAMPLE_CHANGES, type SampleChange } from './sample-files.ts'
 
-export interface SampleCommit {
+interface SampleCommit {
   readonly sha: string
   readonly message: string
   readonly author: { readonly name: string; readonly email: string }
@@ -26,7 +26,7 @@ export interface SampleRepository {
   /** The commit in which `deploy.sh` prints an error and ends with 1. */
   readonly broken: SampleCommit
   /** Adds one more commit to `main` of the origin. */
-  push(change: SampleChange): Promise<SampleCommit>
+  readonly push: (change: SampleChange) => Promise<SampleCommit>
 }
 
 const AUTHOR = { name: 'Shop team', email: 'team@example.org' }

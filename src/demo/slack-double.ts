@@ -16,7 +16,7 @@ export interface SlackMessage {
 }
 
 /** One request and what was answered. */
-export interface SlackExchange {
+interface SlackExchange {
   readonly at: number
   readonly path: string
   readonly body: string
@@ -43,7 +43,7 @@ export interface SlackDouble {
   ): void
   /** Makes messages wait until they are released. */
   hold(given?: Pick<Aim, 'times'>): { arrived(withinMs?: number): Promise<SlackExchange>; release(): void }
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 const WEBHOOK = '/services/T0000ACME/B0000SHOP/x0fakefakefakefakefakefake'

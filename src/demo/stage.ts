@@ -48,12 +48,24 @@ export async function setStage(): Promise<Stage> {
     github.addCommits(NAME, repository.commits)
 
     const port = await freePort()
-    const config = configText({ port, github: github.url, slack: slack.url, folder: repository.folder, secret, token })
+    const config = configText({
+      port,
+      github: github.url,
+      slack: slack.url,
+      folder: repository.folder,
+      secret,
+      token,
+    })
     const configFile = join(directory, 'config.yml')
     await writeFile(configFile, config, { mode: 0o600 })
     const app = await startServer(configFile, join(directory, 'server.log'))
     ending.push(() => app.stop(5_000))
-    github.addHook(NAME, { url: `${app.address}/webhooks/github`, secret, events: ['deployment'], contentType: 'json' })
+    github.addHook(NAME, {
+      url: `${app.address}/webhooks/github`,
+      secret,
+      events: ['deployment'],
+      contentType: 'json',
+    })
     return { directory, configFile, config, address: app.address, repository, github, slack, clear }
   } catch (thrown) {
     await clear()

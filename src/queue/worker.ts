@@ -73,6 +73,7 @@ export function startWorker(parts: WorkerParts): Worker {
     looking = undefined
   }
   const wake = (): void => {
+    if (stopping) return
     lookAgain = true
     looking ??= lookUntilSeen()
   }

@@ -73,6 +73,7 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
     looking = undefined
   }
   const wake = (): void => {
+    if (ended) return
     lookAgain = true
     looking ??= lookUntilSeen()
   }
@@ -82,8 +83,11 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
     async stop(withinMs) {
       const limit = AbortSignal.timeout(withinMs)
       const timeUp = new Promise<void>((resolve) => limit.addEventListener('abort', () => resolve(), { once: true }))
-      while ((looking !== undefined || inFlight.size > 0) && !limit.aborted)
-        await Promise.race([timeUp, looking, ...[...inFlight.values()].map(({ sending }) => sending)])
+      const busy = (): Promise<unknown>[] => [
+        ...(looking === undefined ? [] : [looking]),
+        ...[...inFlight.values()].map(({ sending }) => sending),
+      ]
+      while (busy().length > 0 && !limit.aborted) await Promise.race([timeUp, ...busy()])
       ended = true
       clearTimeout(alarm)
     },

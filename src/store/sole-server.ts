@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 import { messageOf, problem } from '../errors.ts'
+import { isBusy } from './database.ts'
 
 /**
  * Holds the data directory (0700, made where it is missing) for this process until the answer is called
@@ -16,7 +17,8 @@ export function holdDataDirectory(directory: string): () => void {
     file.exec('begin exclusive')
   } catch (cause) {
     file.close()
-    throw problem('data_dir_locked', { directory }, cause)
+    if (isBusy(cause)) throw problem('data_dir_locked', { directory }, cause)
+    throw problem('data_dir_unusable', { directory, cause: messageOf(cause) }, cause)
   }
   return () => file.close()
 }
@@ -24,9 +26,7 @@ export function holdDataDirectory(directory: string): () => void {
 function openLockFile(directory: string): DatabaseSync {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    const file = new DatabaseSync(join(directory, 'server.lock'), { timeout: 0 })
-    file.exec('pragma journal_mode = memory')
-    return file
+    return new DatabaseSync(join(directory, 'server.lock'), { timeout: 0 })
   } catch (cause) {
     throw problem('data_dir_unusable', { directory, cause: messageOf(cause) }, cause)
   }

@@ -23,7 +23,7 @@ interface Description {
 }
 
 /** Statuses that GitHub gives everywhere and describes almost nowhere. */
-const EVERYWHERE = ['400', '401', '403', '404', '429']
+const EVERYWHERE = ['400', '401', '403', '404', '422', '429']
 
 // GitHub writes "" where there is no URL, so that `uri` cannot be checked.
 const UNCHECKED = { uri: true, 'uri-template': true, int64: true, int32: true, timestamp: true } as const
@@ -96,9 +96,9 @@ function wrongRequest(
 }
 
 const propertiesOf = ({ properties, anyOf }: Json): string[] =>
-  properties !== undefined
-    ? Object.keys(properties)
-    : ((anyOf ?? []) as readonly Json[]).flatMap(propertiesOf)
+  properties === undefined
+    ? ((anyOf ?? []) as readonly Json[]).flatMap(propertiesOf)
+    : Object.keys(properties as Json)
 
 function wrongQuery(description: Description, { parameters }: Operation, { query }: Exchange): string[] {
   const known = parameters

@@ -44,12 +44,18 @@ export async function respond(api: Api, incoming: Incoming): Promise<Outcome> {
     incoming.method === 'GET' && outcome.status === 200 ? tagged(outcome, incoming) : outcome
   const budget = api.limits.of(caller)
   if (conditional.status === 304) budget.remaining += 1 // GitHub does not count it
-  const headers = { ...limitHeaders(budget), ...accessHeaders(caller, found?.route.right) }
+  const headers = {
+    'x-github-request-id': requestId(api),
+    ...limitHeaders(budget),
+    ...accessHeaders(caller, found?.route.right),
+  }
   return {
     ...conditional,
     headers: { 'x-github-media-type': 'github.v3; format=json', ...headers, ...conditional.headers },
   }
 }
+
+const requestId = ({ state }: Api): string => `D0:${state.nextId().toString(16).toUpperCase()}`
 
 function versionOf({ headers }: Incoming): string {
   if (headers['user-agent'] === undefined)

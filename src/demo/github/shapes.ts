@@ -72,7 +72,7 @@ export function ownUserShape(state: GitHubState, user: User) {
 }
 
 /** The app that acts with an installation token. */
-export const appShape = (state: GitHubState, slug: string) => ({
+const appShape = (state: GitHubState, slug: string) => ({
   id: 42,
   slug,
   node_id: nodeId('A', slug),
@@ -87,6 +87,7 @@ export const appShape = (state: GitHubState, slug: string) => ({
   events: ['deployment'],
 })
 
+/** A deployment, in answers and in events. */
 export function deploymentShape(state: GitHubState, deployment: Deployment) {
   const { id, repository, creator, byApp } = deployment
   const url = `${repositoryUrl(state, repository)}/deployments/${id}`
@@ -112,6 +113,7 @@ export function deploymentShape(state: GitHubState, deployment: Deployment) {
   }
 }
 
+/** A deployment status; a link that was not given is empty text. */
 export function deploymentStatusShape(state: GitHubState, deployment: Deployment, status: DeploymentStatus) {
   const deploymentUrl = `${repositoryUrl(state, deployment.repository)}/deployments/${deployment.id}`
   return {
@@ -135,6 +137,7 @@ export function deploymentStatusShape(state: GitHubState, deployment: Deployment
   }
 }
 
+/** A commit with its message, author and parents. */
 export function commitShape(
   state: GitHubState,
   repository: Repository,
@@ -173,6 +176,7 @@ export function commitShape(
   }
 }
 
+/** A branch, unprotected, with its newest commit. */
 export function branchShape(state: GitHubState, repository: Repository, name: string, commit: Commit) {
   const self = `${repositoryUrl(state, repository)}/branches/${name}`
   return {
@@ -188,6 +192,7 @@ export function branchShape(state: GitHubState, repository: Repository, name: st
   }
 }
 
+/** A commit status as the combined status holds it. */
 export function commitStatusShape(state: GitHubState, repository: Repository, status: CommitStatus) {
   return {
     url: `${repositoryUrl(state, repository)}/statuses/${status.sha}`,
@@ -203,6 +208,7 @@ export function commitStatusShape(state: GitHubState, repository: Repository, st
   }
 }
 
+/** One run of a check. */
 export function checkRunShape(state: GitHubState, repository: Repository, run: CheckRun) {
   const url = `${repositoryUrl(state, repository)}/check-runs/${run.id}`
   const page = `${htmlUrl(state)}/${fullName(repository)}/runs/${run.id}`

@@ -124,7 +124,7 @@ export interface CheckRun {
   readonly startedAt: number
 }
 
-export type Conclusion =
+type Conclusion =
   | 'success'
   | 'failure'
   | 'neutral'

@@ -36,15 +36,15 @@ export interface World {
   addHook(repository: string, given: NewHook): Hook
 }
 
-export interface NewRepository {
+interface NewRepository {
   readonly id?: number
   readonly isPrivate?: boolean
   readonly defaultBranch?: string
 }
 
-export type NewCommit = Pick<Commit, 'sha' | 'message'> & Partial<Pick<Commit, 'author' | 'at'>>
+type NewCommit = Pick<Commit, 'sha' | 'message'> & Partial<Pick<Commit, 'author' | 'at'>>
 
-export type NewCheckRun = Pick<CheckRun, 'name' | 'status' | 'conclusion'> &
+type NewCheckRun = Pick<CheckRun, 'name' | 'status' | 'conclusion'> &
   Partial<Pick<CheckRun, 'app' | 'suiteId'>>
 
 const AUTHOR = { name: 'Shop team', email: 'team@example.org' }

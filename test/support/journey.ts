@@ -1,0 +1,238 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+import { onTestFinished } from 'vitest'
+
+import { startApp, type App } from '../../src/app.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import type { Exchange, GitHubDouble } from '../../src/demo/github-double.ts'
+import type { Deployment } from '../../src/demo/github/state.ts'
+import type { SlackDouble } from '../../src/demo/slack-double.ts'
+import { createJournal } from '../../src/logs/journal.ts'
+import { createMasker } from '../../src/logs/redact.ts'
+import { githubForTest, slackForTest } from './doubles.ts'
+import { freePort } from './needs.ts'
+import { temporaryFolder } from './running.ts'
+
+export const SECRET = 'a-webhook-secret-for-tests'
+export const TOKEN = `ghp_${'0123456789abcdef'.repeat(2)}test`
+export const API_TOKEN = 'an-api-token-for-tests'
+
+export interface Given {
+  readonly commands?: readonly (readonly string[])[]
+  /** Keys of the repository's entry, beside folder and commands. */
+  readonly entry?: Readonly<Record<string, unknown>>
+  /** Keys of the whole configuration. */
+  readonly config?: Readonly<Record<string, unknown>>
+  readonly repositories?: Readonly<Record<string, unknown>>
+  readonly isPrivate?: boolean
+  readonly slack?: boolean
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+/** A world for one journey: GitHub and Slack on loopback, a folder, a configuration; no server yet. */
+export interface World {
+  readonly directory: string
+  readonly folder: string
+  readonly configFile: string
+  readonly github: GitHubDouble
+  readonly slack: SlackDouble
+  readonly sha: string
+  writeConfig(given: Given): void
+  /** Lets GitHub send its deliveries to the server's port, which stays the same when it is started again. */
+  connect(): void
+  /** Makes a deployment on GitHub, whose webhook goes to the server. */
+  deploy(body?: object, by?: string): Promise<Deployment>
+  /** Resolves when GitHub has taken a status of that state. */
+  status(deployment: Deployment, state: string): Promise<Exchange>
+  /** `state: description`, oldest first. */
+  statuses(deployment: Deployment): string[]
+}
+
+/** Sets a world up; it is gone after the test. */
+export async function createWorld(given: Given = {}): Promise<World> {
+  const directory = temporaryFolder()
+  const folder = join(directory, 'work')
+  mkdirSync(folder)
+  const github = await githubForTest()
+  const slack = await slackForTest()
+  github.addToken(TOKEN, { login: 'ferryman-robot', type: 'classic', scopes: ['repo_deployment'] })
+  const repository = github.addRepository('acme/shop', { id: 17, isPrivate: given.isPrivate ?? true })
+  const configFile = join(directory, 'config.yml')
+  const port = await freePort()
+  const writeConfig = (wanted: Given): void => {
+    const content = {
+      server: { port, public_url: 'https://deploy.example.org', api_token: API_TOKEN },
+      data_dir: './data',
+      github: { webhook_secret: SECRET, token: TOKEN, api_url: github.url },
+      ...(wanted.slack === false ? {} : { slack: { webhook_url: slack.url } }),
+      repositories: wanted.repositories ?? {
+        'acme/shop': { folder, commands: wanted.commands ?? [['true']], ...wanted.entry },
+      },
+      ...wanted.config,
+    }
+    writeFileSync(configFile, JSON.stringify(content), { mode: 0o600 }) // JSON is YAML
+  }
+  writeConfig(given)
+  return {
+    directory,
+    folder,
+    configFile,
+    github,
+    slack,
+    sha: repository.branches.get('main')?.sha ?? '',
+    writeConfig,
+    connect() {
+      if (repository.hooks.length > 0) return
+      const url = `http://127.0.0.1:${port}/webhooks/github`
+      github.addHook('acme/shop', { url, secret: SECRET, events: ['*'], contentType: 'json' })
+    },
+    async deploy(body = {}, by = 'mona') {
+      const { deployment } = await github.createDeployment(
+        'acme/shop',
+        { ref: 'main', auto_merge: false, required_contexts: [], ...body },
+        by,
+      )
+      return deployment
+    },
+    status: ({ id }, state) =>
+      github.waitFor(
+        ({ method, path, body, answer }) =>
+          method === 'POST' &&
+          path.endsWith(`/deployments/${id}/statuses`) &&
+          answer?.status === 201 &&
+          Reflect.get(Object(body), 'state') === state,
+        15_000,
+      ),
+    statuses: ({ id }) => github.statusesOf(id).map(({ state, description }) => `${state}: ${description}`),
+  }
+}
+
+export interface Served extends World {
+  readonly app: App
+  readonly address: string
+  /** What the server's own log says. */
+  readonly journal: readonly string[]
+  /** Stops the server and starts it again on the same data. */
+  restart(): Promise<void>
+  stop(): Promise<void>
+  log(id: number, query?: string): Promise<string>
+}
+
+/** A world with the whole server in it, in this process. */
+export async function serve(given: Given = {}): Promise<Served> {
+  const world = await createWorld(given)
+  const journal: string[] = []
+  const start = async (): Promise<App> => {
+    const environment = { PATH: process.env['PATH'] ?? '', ...given.environment }
+    const config = loadConfig(world.configFile, { environment })
+    const masker = createMasker(config.secrets)
+    const write = (line: string) => void journal.push(line)
+    const parts = { write, masker, clock: Date.now, pretty: false, colour: false }
+    return startApp(config, { environment, clock: Date.now, journal: createJournal(parts), masker, version: 'test' })
+  }
+  let app: App | undefined = await start()
+  world.connect()
+  const stop = async (): Promise<void> => {
+    const running = app
+    app = undefined
+    await running?.stop(0)
+  }
+  onTestFinished(stop)
+  const current = (): App => {
+    if (app === undefined) throw new Error('The server is stopped.')
+    return app
+  }
+  return {
+    ...world,
+    journal,
+    stop,
+    get app() {
+      return current()
+    },
+    get address() {
+      return current().address
+    },
+    async restart() {
+      await stop()
+      app = await start()
+    },
+    async log(id, query = '') {
+      const response = await fetch(`${current().address}/deployments/${id}/log${query}`, {
+        headers: { authorization: `Bearer ${API_TOKEN}` },
+      })
+      return response.text()
+    },
+  }
+}
+
+export interface ServerProcess {
+  readonly pid: number
+  readonly address: string
+  readonly lines: readonly string[]
+  waitForLine(fits: (line: string) => boolean): Promise<string>
+  /** Sends the signal and waits for the end; answers the exit code or the signal. */
+  end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>
+}
+
+/** The server as people start it: a process of its own. It is ended after the test, however that went. */
+export async function startProcess(world: World, program = resolve('bin/ferryman'), args = ['serve']): Promise<ServerProcess> {
+  const child = spawn(program, [...args, ...(program.endsWith('ferryman') ? ['-c', world.configFile] : [])], {
+    env: { PATH: process.env['PATH'] ?? '', HOME: world.directory, FERRYMAN_CONFIG: world.configFile },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  onTestFinished(() => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+  })
+  const lines = linesOf(child)
+  const listening = await lines.waitForLine((line) => line.includes('"server:listening"'))
+  const { address } = JSON.parse(listening) as { address: string }
+  world.connect()
+  return {
+    pid: child.pid ?? 0,
+    address,
+    lines: lines.all,
+    waitForLine: lines.waitForLine,
+    async end(signal) {
+      const ended = once(child, 'exit')
+      child.kill(signal)
+      const [code, killedBy] = (await ended) as [number | null, NodeJS.Signals | null]
+      return code ?? killedBy
+    },
+  }
+}
+
+/** The lines that a process writes to either output, as they come. */
+function linesOf(child: ChildProcess) {
+  const all: string[] = []
+  const listeners = new Set<() => void>()
+  for (const stream of [child.stdout, child.stderr]) {
+    let rest = ''
+    stream?.on('data', (chunk: Buffer) => {
+      const parts = (rest + chunk.toString()).split('\n')
+      rest = parts.pop() ?? ''
+      all.push(...parts)
+      for (const listener of listeners) listener()
+    })
+  }
+  const waitForLine = (fits: (line: string) => boolean): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(() => done(undefined), 15_000)
+      const done = (line: string | undefined): void => {
+        clearTimeout(timer)
+        listeners.delete(look)
+        if (line === undefined) reject(new Error(`No such line; these came:\n${all.join('\n')}`))
+        else resolve(line)
+      }
+      const look = (): void => {
+        const found = all.find(fits)
+        if (found !== undefined) done(found)
+      }
+      child.once('exit', () => setImmediate(() => done(all.find(fits))))
+      listeners.add(look)
+      look()
+    })
+  return { all, waitForLine }
+}
