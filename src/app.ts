@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -56,14 +57,19 @@ export interface App {
 const FLUSH_MS = 5_000
 
 /** Builds every part once, hands each what it needs, and starts them: the whole server. */
-export async function startApp(first: Config, { environment, clock, journal, masker, version }: Surroundings): Promise<App> {
+export async function startApp(
+  first: Config,
+  { environment, clock, journal, masker, version }: Surroundings,
+): Promise<App> {
   let config = first
   masker.add(config.secrets)
   const release = holdDataDirectory(config.dataDir)
-  const store = await openStore(config.database ?? join(config.dataDir, 'ferryman.sqlite')).catch((cause: unknown) => {
-    release()
-    throw cause
-  })
+  const store = await openStore(config.database ?? join(config.dataDir, 'ferryman.sqlite')).catch(
+    (cause: unknown) => {
+      release()
+      throw cause
+    },
+  )
   const logs = createLogs({ directory: join(config.dataDir, 'logs'), clock })
   const linkKey = await store.setting('log_link_key', () => randomBytes(32).toString('base64url'))
   const links = createLogLinks(linkKey, config.server.publicUrl, clock)
@@ -73,7 +79,8 @@ export async function startApp(first: Config, { environment, clock, journal, mas
   const user = { name, home, shell: shell ?? '/bin/sh' }
   let stopping = false
 
-  const makeGitHub = (): GitHub => createGitHub({ token: config.github.token, apiUrl: config.github.apiUrl, version })
+  const makeGitHub = (): GitHub =>
+    createGitHub({ token: config.github.token, apiUrl: config.github.apiUrl, version })
   let github = makeGitHub()
   let isSigned = createSignatureCheck(config.github.webhookSecrets)
 
@@ -167,13 +174,16 @@ export async function startApp(first: Config, { environment, clock, journal, mas
     await store.close()
     release()
   }
-  const address = await listen(server, config.server.host, config.server.port).catch(async (cause: unknown) => {
-    await close()
-    throw cause
-  })
+  const address = await listen(server, config.server.host, config.server.port).catch(
+    async (cause: unknown) => {
+      await close()
+      throw cause
+    },
+  )
   journal.info('server:listening', { address, version, config: config.file })
 
   await recover(recovery)
+  await rm(join(config.dataDir, 'runs'), { recursive: true, force: true }) // of an earlier life; none runs yet
   await endUnconfigured(recovery)
   const worker = startWorker({
     store,
@@ -210,7 +220,10 @@ export async function startApp(first: Config, { environment, clock, journal, mas
 }
 
 /** Folders whose programs npm puts in front of PATH: this project's, and where npm was called. */
-export const npmFolders = (): string[] => [dirname(dirname(fileURLToPath(import.meta.url))), process.env['INIT_CWD'] ?? process.cwd()]
+export const npmFolders = (): string[] => [
+  dirname(dirname(fileURLToPath(import.meta.url))),
+  process.env['INIT_CWD'] ?? process.cwd(),
+]
 
 /** Where people read what the API serves: github.com, or the Enterprise server itself. */
 const webUrlOf = (apiUrl: string): string =>

@@ -67,7 +67,9 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const entry = COMMANDS[name]
   if (entry === undefined)
-    throw new UsageError(`There is no command "${name}".${suggestion(name, Object.keys(COMMANDS))} \`ferryman --help\` lists them.`)
+    throw new UsageError(
+      `There is no command "${name}".${suggestion(name, Object.keys(COMMANDS))} \`ferryman --help\` lists them.`,
+    )
   const command = await entry.load()
   const given = parse(name, command, rest)
   if (given.values['help'] === true) {
@@ -89,20 +91,34 @@ function parse(name: string, command: Command, args: readonly string[]): Given {
     return parseArgs({ args: [...args], options, allowPositionals: true })
   } catch (thrown) {
     const flag = /'(?:-., )?--?([\w-]+)/.exec(messageOf(thrown))?.[1] ?? ''
-    const known = flag in options ? '' : suggestion(`--${flag}`, Object.keys(options).map((option) => `--${option}`))
-    throw new UsageError(`${messageOf(thrown).split('. ')[0]}.${known} \`ferryman ${name} --help\` says what it takes.`)
+    const known =
+      flag in options
+        ? ''
+        : suggestion(
+            `--${flag}`,
+            Object.keys(options).map((option) => `--${option}`),
+          )
+    throw new UsageError(
+      `${messageOf(thrown).split('. ')[0]}.${known} \`ferryman ${name} --help\` says what it takes.`,
+    )
   }
 }
 
 // Somebody who reads only the head of our output closes the pipe: that is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? OK : FAILED))
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? OK : FAILED),
+)
 process.stderr.on('error', () => {})
 
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (thrown) {
   if (thrown instanceof UsageError) process.stderr.write(`ferryman: ${thrown.message}\n`)
-  else if (thrown instanceof FerrymanError) process.stderr.write(`ferryman: ${thrown.message}\n  ${thrown.hint}\n`)
-  else process.stderr.write(`ferryman: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`)
+  else if (thrown instanceof FerrymanError)
+    process.stderr.write(`ferryman: ${thrown.message}\n  ${thrown.hint}\n`)
+  else
+    process.stderr.write(
+      `ferryman: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`,
+    )
   process.exitCode = thrown instanceof UsageError ? USAGE : FAILED
 }

@@ -27,7 +27,11 @@ export interface Parts {
  * From a verified delivery to its answer: read what it says, decide, record the delivery with what it leads
  * to, and only then answer. Running and reporting begin from what was recorded, here or after a restart.
  */
-export async function takeDelivery(delivery: NewDelivery, body: unknown, parts: Parts): Promise<WebhookAnswer> {
+export async function takeDelivery(
+  delivery: NewDelivery,
+  body: unknown,
+  parts: Parts,
+): Promise<WebhookAnswer> {
   const intake = intakeOf(delivery, body, parts)
   const accepted = await parts.record(intake).catch((cause: unknown) => {
     parts.journal.error('delivery:not-recorded', { delivery: delivery.guid, error: cause })
@@ -40,7 +44,8 @@ export async function takeDelivery(delivery: NewDelivery, body: unknown, parts: 
     reason,
     deployments: deployments.map(nameOf).join(', ') || undefined,
   })
-  for (const { repositoryGithubId, configuredAs } of intake.deployments) parts.knownAs.set(repositoryGithubId, configuredAs)
+  for (const { repositoryGithubId, configuredAs } of intake.deployments)
+    parts.knownAs.set(repositoryGithubId, configuredAs)
   if (verdict === 'queued') parts.wake()
   return {
     verdict,
@@ -64,7 +69,8 @@ function intakeOf(delivery: NewDelivery, body: unknown, { config, knownAs, repor
   const decision = decide(reading.signal, { repositories: config().repositories, knownAs })
   if (decision.verdict === 'skip') return ignored(delivery, decision.reason, decision.detail)
   const { environment } = decision
-  const failure = decision.verdict === 'refuse' ? { reason: decision.reason, detail: decision.detail } : undefined
+  const failure =
+    decision.verdict === 'refuse' ? { reason: decision.reason, detail: decision.detail } : undefined
   const deployment: NewDeployment = {
     ...factsOf(reading.signal),
     configuredAs: environment.repository.toLowerCase(),
@@ -76,7 +82,13 @@ function intakeOf(delivery: NewDelivery, body: unknown, { config, knownAs, repor
     failure,
     reports,
   }
-  return { delivery, verdict: 'queued', reason: failure?.reason, detail: failure?.detail, deployments: [deployment] }
+  return {
+    delivery,
+    verdict: 'queued',
+    reason: failure?.reason,
+    detail: failure?.detail,
+    deployments: [deployment],
+  }
 }
 
 const ignored = (delivery: NewDelivery, reason: string, detail: string): Intake => ({

@@ -40,9 +40,11 @@ const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((
 const partOf = (file: string): string => (file.split('/')[0] ?? '').replace('.ts', '')
 
 const importsOf = (text: string): string[] =>
-  [...text.matchAll(/(?:^|\n)(?:import|export)\s[^'"]*?from\s+'([^']+)'|import\('([^']+)'\)|(?:^|\n)import\s+'([^']+)'/g)].map(
-    ([, from, dynamic, bare]) => from ?? dynamic ?? bare ?? '',
-  )
+  [
+    ...text.matchAll(
+      /(?:^|\n)(?:import|export)\s[^'"]*?from\s+'([^']+)'|import\('([^']+)'\)|(?:^|\n)import\s+'([^']+)'/g,
+    ),
+  ].map(([, from, dynamic, bare]) => from ?? dynamic ?? bare ?? '')
 
 /** What breaks the rule in one file. */
 function wrongImports(file: string, text: string): string[] {
@@ -50,11 +52,15 @@ function wrongImports(file: string, text: string): string[] {
   return importsOf(text).flatMap((target) => {
     if (!target.startsWith('.')) {
       const doors = ONE_DOOR[target]
-      return doors === undefined || doors.includes(part) ? [] : [`only ${doors.join(' and ')} may import ${target}`]
+      return doors === undefined || doors.includes(part)
+        ? []
+        : [`only ${doors.join(' and ')} may import ${target}`]
     }
     const other = partOf(normalize(join(dirname(file), target)))
     const allowed = MAY_IMPORT[part]
-    return allowed === undefined || other === part || allowed.includes(other) ? [] : [`${part} must not import ${other}`]
+    return allowed === undefined || other === part || allowed.includes(other)
+      ? []
+      : [`${part} must not import ${other}`]
   })
 }
 
@@ -64,7 +70,8 @@ describe('the import rule', () => {
   })
 
   test('sees a planted import', () => {
-    const planted = "import type { A } from '../queue/worker.ts'\nimport {\n  execa,\n} from 'execa'\nawait import('../decide/decide.ts')"
+    const planted =
+      "import type { A } from '../queue/worker.ts'\nimport {\n  execa,\n} from 'execa'\nawait import('../decide/decide.ts')"
 
     expect(wrongImports('report/x.ts', planted)).toEqual([
       'report must not import queue',
@@ -76,7 +83,9 @@ describe('the import rule', () => {
 
 test('every test of a file stands where its name says', () => {
   const mirrored = readdirSync('test', { recursive: true, encoding: 'utf8' })
-    .filter((file) => /^(config|decide|deployment|github|logs|queue|receive|report|run|store|web)\/.*\.test\.ts$/.test(file))
+    .filter((file) =>
+      /^(config|decide|deployment|github|logs|queue|receive|report|run|store|web)\/.*\.test\.ts$/.test(file),
+    )
     .map((file) => dirname(file))
 
   for (const folder of mirrored) expect(readdirSync('src')).toContain(folder.split('/')[0])

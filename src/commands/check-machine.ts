@@ -8,8 +8,13 @@ import { doubtful, fine, wrong, type Finding } from './findings.ts'
 
 /** What this machine has for the configuration: the data directory, and each environment's folder and programs. */
 export function checkMachine(config: Config, path: string): Finding[] {
-  const environments = [...config.repositories.values()].flatMap((repository) => [...repository.environments.values()])
-  return [checkDataDirectory(config.dataDir), ...environments.flatMap((environment) => checkEnvironment(environment, path))]
+  const environments = [...config.repositories.values()].flatMap((repository) => [
+    ...repository.environments.values(),
+  ])
+  return [
+    checkDataDirectory(config.dataDir),
+    ...environments.flatMap((environment) => checkEnvironment(environment, path)),
+  ]
 }
 
 function checkDataDirectory(directory: string): Finding {
@@ -21,17 +26,23 @@ function checkDataDirectory(directory: string): Finding {
       return doubtful(`data directory ${directory}: others may look into it`, `chmod 700 ${directory}`)
     return fine(`data directory ${directory}${isOurs ? '' : ' (will be made)'}`)
   } catch (cause) {
-    return wrong(`data directory ${directory} cannot be written: ${messageOf(cause)}`, 'Let the user that runs Ferryman own it, or set data_dir.')
+    return wrong(
+      `data directory ${directory} cannot be written: ${messageOf(cause)}`,
+      'Let the user that runs Ferryman own it, or set data_dir.',
+    )
   }
 }
 
-const firstExisting = (directory: string): string => (existsSync(directory) ? directory : firstExisting(dirname(directory)))
+const firstExisting = (directory: string): string =>
+  existsSync(directory) ? directory : firstExisting(dirname(directory))
 
 function checkEnvironment({ repository, name, recipe }: EnvironmentConfig, path: string): Finding[] {
   const where = `${repository} ${name}`
   const { folder, commands } = recipe
   if (!(statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false))
-    return [wrong(`${where}: the folder ${folder} does not exist`, 'Create or clone it, or correct `folder`.')]
+    return [
+      wrong(`${where}: the folder ${folder} does not exist`, 'Create or clone it, or correct `folder`.'),
+    ]
   const programs = [...new Set(commands.map(([program = '']) => program))]
   const missing = programs.filter((program) => findProgram(program, folder, path) === undefined)
   const own = programs.filter((program) => program.includes('/') && !missing.includes(program))
@@ -39,10 +50,22 @@ function checkEnvironment({ repository, name, recipe }: EnvironmentConfig, path:
     fine(`${where}: folder ${folder}`),
     ...ownership(where, folder, programs),
     ...missing.map((program) =>
-      wrong(`${where}: there is no program ${program}`, program.includes('/') ? `Looked for ${resolve(folder, program)}.` : `Install it, or add its folder to PATH (now ${path}).`),
+      wrong(
+        `${where}: there is no program ${program}`,
+        program.includes('/')
+          ? `Looked for ${resolve(folder, program)}.`
+          : `Install it, or add its folder to PATH (now ${path}).`,
+      ),
     ),
-    ...(missing.length < programs.length ? [fine(`${where}: ${programs.filter((one) => !missing.includes(one)).join(', ')}`)] : []),
-    ...own.map((program) => doubtful(`${where}: ${program} is code of the repository`, 'Whoever may push to it decides what this machine runs. Fine where you trust them.')),
+    ...(missing.length < programs.length
+      ? [fine(`${where}: ${programs.filter((one) => !missing.includes(one)).join(', ')}`)]
+      : []),
+    ...own.map((program) =>
+      doubtful(
+        `${where}: ${program} is code of the repository`,
+        'Whoever may push to it decides what this machine runs. Fine where you trust them.',
+      ),
+    ),
   ]
 }
 

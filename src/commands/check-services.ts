@@ -22,18 +22,27 @@ export async function* checkServices(config: Config, version: string, now: numbe
   if (config.slack === undefined) yield fine('Slack: not configured, so nothing is said there')
   else yield await checkSlack(config.slack.webhookUrl)
   if (config.server.publicUrl === undefined)
-    yield doubtful('server.public_url is not set', 'Without it the statuses on GitHub carry no link to the log.')
+    yield doubtful(
+      'server.public_url is not set',
+      'Without it the statuses on GitHub carry no link to the log.',
+    )
 }
 
 async function checkDatabase(address: string): Promise<Finding> {
   try {
     return fine(`database: PostgreSQL ${await reachPostgres(address)} answers`)
   } catch (cause) {
-    return wrong(`database: ${messageOf(cause)}`, 'Check the address in `database`, and that the server is running.')
+    return wrong(
+      `database: ${messageOf(cause)}`,
+      'Check the address in `database`, and that the server is running.',
+    )
   }
 }
 
-async function checkRepository(github: GitHub, name: string): Promise<{ finding: Finding; access: Access | undefined }> {
+async function checkRepository(
+  github: GitHub,
+  name: string,
+): Promise<{ finding: Finding; access: Access | undefined }> {
   try {
     const access = await github.access(name)
     return { finding: findingOf(name, access), access }
@@ -43,25 +52,43 @@ async function checkRepository(github: GitHub, name: string): Promise<{ finding:
 }
 
 function findingOf(name: string, { canPush, scopes }: Access): Finding {
-  const missing = 'Give the token "Deployments: read and write" (fine-grained) or the scope repo_deployment (classic).'
+  const missing =
+    'Give the token "Deployments: read and write" (fine-grained) or the scope repo_deployment (classic).'
   if (scopes !== undefined && !scopes.some((scope) => scope === 'repo' || scope === 'repo_deployment'))
-    return wrong(`GitHub: the token may not write deployment statuses for ${name} (scopes: ${scopes.join(', ') || 'none'})`, missing)
-  if (!canPush) return doubtful(`GitHub: the token can read ${name}; GitHub does not say that it may write there`, missing)
+    return wrong(
+      `GitHub: the token may not write deployment statuses for ${name} (scopes: ${scopes.join(', ') || 'none'})`,
+      missing,
+    )
+  if (!canPush)
+    return doubtful(
+      `GitHub: the token can read ${name}; GitHub does not say that it may write there`,
+      missing,
+    )
   return fine(`GitHub: the token reaches ${name} and its deployments`)
 }
 
 function refusal(name: string, cause: unknown): Finding {
   const status = cause instanceof GitHubError ? cause.status : undefined
   if (status === 401) return wrong('GitHub: the token is not valid', 'Make a new one and set github.token.')
-  if (status === 404) return wrong(`GitHub: there is no ${name} that this token may see`, 'Correct the name, or give the token access to it.')
-  return wrong(`GitHub: ${name}: ${messageOf(cause)}`, 'Check github.api_url and the network, then try again.')
+  if (status === 404)
+    return wrong(
+      `GitHub: there is no ${name} that this token may see`,
+      'Correct the name, or give the token access to it.',
+    )
+  return wrong(
+    `GitHub: ${name}: ${messageOf(cause)}`,
+    'Check github.api_url and the network, then try again.',
+  )
 }
 
 function expiryOf(access: Access | undefined, now: number): Finding | undefined {
   if (access?.expiresAt === undefined) return undefined
   const days = Math.floor((access.expiresAt - now) / DAY_MS)
   if (days >= WARN_DAYS) return undefined
-  return doubtful(`GitHub: the token expires in ${days} days`, 'Make a new one in time, and set github.token.')
+  return doubtful(
+    `GitHub: the token expires in ${days} days`,
+    'Make a new one in time, and set github.token.',
+  )
 }
 
 /** Slack answers a message without text with `no_text` where the address is right, and posts nothing. */
@@ -75,8 +102,12 @@ async function checkSlack(webhookUrl: string): Promise<Finding> {
       signal: AbortSignal.timeout(SLACK_TIMEOUT_MS),
     })
     const answer = (await response.text()).slice(0, 100).replaceAll(/[^\w .-]/g, '')
-    if (response.status === 400 && /no_text|missing_text|invalid_payload/.test(answer)) return fine('Slack: the address takes messages')
-    return wrong(`Slack: the address answers ${response.status} ${answer}`, 'Make a new incoming webhook and set slack.webhook_url.')
+    if (response.status === 400 && /no_text|missing_text|invalid_payload/.test(answer))
+      return fine('Slack: the address takes messages')
+    return wrong(
+      `Slack: the address answers ${response.status} ${answer}`,
+      'Make a new incoming webhook and set slack.webhook_url.',
+    )
   } catch {
     return wrong('Slack: no answer', 'Check slack.webhook_url and the network.')
   }

@@ -17,6 +17,9 @@ Exit codes: 0 all is well (warnings included); 1 something is wrong; 2 the call 
   options: { config: { type: 'string', short: 'c' }, offline: { type: 'boolean' } },
   async run({ values }) {
     const { runCheck } = await import('./run-check.ts')
-    return runCheck({ config: typeof values['config'] === 'string' ? values['config'] : undefined, offline: values['offline'] === true })
+    return runCheck({
+      config: typeof values['config'] === 'string' ? values['config'] : undefined,
+      offline: values['offline'] === true,
+    })
   },
 }

@@ -29,12 +29,23 @@ export async function runCheck({ config: flag, offline }: CheckOptions): Promise
     return 1
   }
   const { config } = reading
-  const environments = [...config.repositories.values()].reduce((sum, { environments }) => sum + environments.size, 0)
-  say(fine(`${file}: ${count(config.repositories.size, 'repository', 'repositories')}, ${count(environments, 'environment', 'environments')}`))
+  const environments = [...config.repositories.values()].reduce(
+    (sum, { environments }) => sum + environments.size,
+    0,
+  )
+  say(
+    fine(
+      `${file}: ${count(config.repositories.size, 'repository', 'repositories')}, ${count(environments, 'environment', 'environments')}`,
+    ),
+  )
   for (const warning of config.warnings) say(doubtful(warning, ''))
   for (const finding of checkMachine(config, commandPath(process.env, npmFolders()))) say(finding)
   if (!offline) for await (const finding of checkServices(config, version, Date.now())) say(finding)
-  process.stdout.write(failures === 0 ? `\nReady, as ${userInfo().username}.\n` : `\n${count(failures, 'thing', 'things')} to mend.\n`)
+  process.stdout.write(
+    failures === 0
+      ? `\nReady, as ${userInfo().username}.\n`
+      : `\n${count(failures, 'thing', 'things')} to mend.\n`,
+  )
   return failures === 0 ? 0 : 1
 }
 

@@ -32,7 +32,10 @@ const EVENTS = ['deployment', 'push', 'ping']
 export async function runSend(options: SendOptions): Promise<number> {
   const { event = 'nothing' } = options
   if (!EVENTS.includes(event)) throw problem('event_unknown', { event, known: EVENTS.join(', ') })
-  const config = loadConfig(findConfig({ flag: options.config, environment: process.env, cwd: process.cwd() }), { environment: process.env })
+  const config = loadConfig(
+    findConfig({ flag: options.config, environment: process.env, cwd: process.cwd() }),
+    { environment: process.env },
+  )
   const url = options.url ?? addressOf(config)
   const repository = options.repository ?? [...config.repositories.values()][0]?.name ?? ''
   const { what, payload } = await makeSample(event, { ...options, url, repository, config })
@@ -60,28 +63,51 @@ async function makeSample(event: string, sample: Sample): Promise<{ what: string
   const world = createWorld(state)
   const repository = world.addRepository(sample.repository, { isPrivate: !sample.isPublic })
   const events = createEvents(state)
-  if (event === 'ping') return { what: 'ping', payload: events.ping(world.addHook(sample.repository, { url: 'http://127.0.0.1/' })) }
+  if (event === 'ping')
+    return {
+      what: 'ping',
+      payload: events.ping(world.addHook(sample.repository, { url: 'http://127.0.0.1/' })),
+    }
 
   const sha = sample.sha ?? (await headOf(sample))
   if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(sha)) throw problem('sha_wrong', { sha })
   world.addCommits(sample.repository, [{ sha, message: 'A sample commit' }])
   const user = userCalled(state, sample.by ?? userInfo().username)
   if (event === 'push') {
-    const payload = events.push(sample.repository, { ref: `refs/heads/${ref}`, after: sha, pusher: user.login })
+    const payload = events.push(sample.repository, {
+      ref: `refs/heads/${ref}`,
+      after: sha,
+      pusher: user.login,
+    })
     return { what: `push of ${sha.slice(0, 7)} to ${sample.repository} ${ref}`, payload }
   }
   world.setTag(sample.repository, ref, sha)
-  const body = JSON.stringify({ ref, task, environment, payload: payloadOf(sample.payload), required_contexts: [], auto_merge: false })
+  const body = JSON.stringify({
+    ref,
+    task,
+    environment,
+    payload: payloadOf(sample.payload),
+    required_contexts: [],
+    auto_merge: false,
+  })
   create(state, repository, body, { user, byApp: false })
   const made = repository.deployments.at(-1)
   if (made === undefined) throw problem('payload_wrong', { payload: sample.payload })
-  return { what: `deployment of ${sha.slice(0, 7)} of ${sample.repository} to ${environment}`, payload: events.deployment(made) }
+  return {
+    what: `deployment of ${sha.slice(0, 7)} of ${sample.repository} to ${environment}`,
+    payload: events.deployment(made),
+  }
 }
 
 const TIMEOUT_MS = 15_000
 
 /** Sends it as GitHub would: the signature is made over the very bytes. */
-async function post(url: string, event: string, payload: unknown, secret: string): Promise<{ status: number; body: string }> {
+async function post(
+  url: string,
+  event: string,
+  payload: unknown,
+  secret: string,
+): Promise<{ status: number; body: string }> {
   const body = Buffer.from(JSON.stringify(payload))
   const headers = {
     'content-type': 'application/json',
@@ -91,7 +117,13 @@ async function post(url: string, event: string, payload: unknown, secret: string
     'x-hub-signature-256': sign('sha256', secret, body),
   }
   try {
-    const response = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) })
+    const response = await fetch(url, {
+      method: 'POST',
+      headers,
+      body,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
     return { status: response.status, body: await response.text() }
   } catch (thrown) {
     const cause = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown
@@ -109,10 +141,14 @@ function payloadOf(text: string): unknown {
 
 /** The commit that the configured folder is at; any commit will do where there is no such folder. */
 async function headOf({ config, repository, environment }: Sample): Promise<string> {
-  const folder = config.repositories.get(repository.toLowerCase())?.environments.get(environment.toLowerCase())?.recipe.folder
+  const folder = config.repositories
+    .get(repository.toLowerCase())
+    ?.environments.get(environment.toLowerCase())?.recipe.folder
   if (folder === undefined) return randomBytes(20).toString('hex')
   try {
-    const { stdout } = await promisify(execFile)('git', ['rev-parse', '--verify', 'HEAD^{commit}'], { cwd: folder })
+    const { stdout } = await promisify(execFile)('git', ['rev-parse', '--verify', 'HEAD^{commit}'], {
+      cwd: folder,
+    })
     return stdout.trim()
   } catch (cause) {
     throw problem('sha_missing', { folder }, cause)

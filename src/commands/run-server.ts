@@ -1,4 +1,4 @@
-import { startApp, type App } from '../app.ts'
+import { startApp } from '../app.ts'
 import { findConfig, loadConfig } from '../config/load.ts'
 import { watchConfig } from '../config/reload.ts'
 import { createJournal } from '../logs/journal.ts'
@@ -31,6 +31,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
   process.stdout.on('error', () => {})
   for (const warning of config.warnings) journal.warn('config:doubtful', { warning })
 
+  const signals = catchSignals() // from here on: a signal during the start counts as well
   const app = await startApp(config, { environment, clock: Date.now, journal, masker, version })
   const watch = watchConfig({
     file,
@@ -44,21 +45,23 @@ export async function runServer(options: ServerOptions): Promise<number> {
     onProblem: (problem) => journal.error('config:refused', { error: problem }),
   })
   process.on('SIGHUP', () => void watch.reload())
-  await ended(app)
+  await signals.first
   watch.stop()
+  void signals.second.then(app.hurry)
+  await app.stop(GRACE_MS)
   return 0
 }
 
-/** Resolves when a signal has ended the server. A second signal waits for nothing. */
-function ended(app: App): Promise<void> {
-  return new Promise((resolve) => {
-    let signals = 0
-    const onSignal = (): void => {
-      signals += 1
-      if (signals === 1) void app.stop(GRACE_MS).then(resolve)
-      else app.hurry()
-    }
-    process.on('SIGTERM', onSignal)
-    process.on('SIGINT', onSignal)
-  })
+/** Resolve with the first and the second signal that asks for an end. The second waits for nothing. */
+function catchSignals(): { readonly first: Promise<void>; readonly second: Promise<void> } {
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let seen = 0
+  const onSignal = (): void => {
+    seen += 1
+    if (seen === 1) first.resolve()
+    else second.resolve()
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+  return { first: first.promise, second: second.promise }
 }

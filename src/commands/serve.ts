@@ -18,6 +18,9 @@ Exit codes: 0 stopped by a signal; 1 it could not start; 2 the call was wrong.
   options: { config: { type: 'string', short: 'c' }, json: { type: 'boolean' } },
   async run({ values }) {
     const { runServer } = await import('./run-server.ts')
-    return runServer({ config: typeof values['config'] === 'string' ? values['config'] : undefined, json: values['json'] === true })
+    return runServer({
+      config: typeof values['config'] === 'string' ? values['config'] : undefined,
+      json: values['json'] === true,
+    })
   },
 }

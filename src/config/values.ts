@@ -47,14 +47,24 @@ export function readValue(
   given: string | { readonly file: string },
   { path, directory, environment }: { path: Path; directory: string; environment: Variables },
 ): ReadValue | { readonly wrong: string } {
-  if (typeof given !== 'string') return readFileValue(given.file, directory, environment)
-  if (hasReference(given)) {
-    const filled = fillReferences(given, environment)
-    return read({ template: given }, filled)
-  }
+  const name = String(path.at(-1))
+  if (typeof given !== 'string') return readFileValue(name, given.file, { directory, environment })
+  if (hasReference(given)) return read(name, { template: given }, fillReferences(given, environment))
   const text = unescaped(given)
-  if (!looksSecret(String(path.at(-1)), text)) return { value: { literal: text }, text, secrets: [] }
-  return { value: { config: path.map(String) }, text, secrets: [text, ...passwordsIn(text)] }
+  const value = looksSecret(name, text) ? { config: path.map(String) } : { literal: text }
+  return { value, text, secrets: secretsIn(name, value, text) }
+}
+
+/**
+ * The texts in a variable of `env:` that must not be shown. Of a reference everything counts as secret, but for
+ * a plain word or a short number under a name that speaks of nothing secret: masking `production` would
+ * deface every message.
+ */
+export function secretsIn(name: string, value: Value, text: string): string[] {
+  if ('literal' in value) return []
+  const isPlain =
+    !SECRET_NAME.test(name) && !('file' in value) && /^(?:[A-Za-z][A-Za-z_-]{0,19}|\d{1,5})$/.test(text)
+  return isPlain ? [] : [text, ...passwordsIn(text)]
 }
 
 /** The passwords in addresses like `postgres://user:password@host`, as written and decoded. */
@@ -64,22 +74,23 @@ export function passwordsIn(text: string): string[] {
 }
 
 function readFileValue(
+  name: string,
   given: string,
-  directory: string,
-  environment: Variables,
+  { directory, environment }: { directory: string; environment: Variables },
 ): ReadValue | { readonly wrong: string } {
   const path = fillReferences(given, environment)
   if ('wrong' in path) return path
   const file = resolve(directory, path.text)
-  return read({ file }, readReferencedFile(file, directory))
+  return read(name, { file }, readReferencedFile(file, directory))
 }
 
-const read = (value: Value, filled: Filled): ReadValue | { readonly wrong: string } =>
-  'wrong' in filled
-    ? filled
-    : { value, text: filled.text, secrets: [filled.text, ...filled.values, ...passwordsIn(filled.text)] }
+function read(name: string, value: Value, filled: Filled): ReadValue | { readonly wrong: string } {
+  if ('wrong' in filled) return filled
+  const parts = filled.values.flatMap((part) => secretsIn(name, value, part))
+  return { value, text: filled.text, secrets: [...secretsIn(name, value, filled.text), ...parts] }
+}
 
-const SECRET_NAME = /SECRET|TOKEN|PASSWORD|PASSWD|PRIVATE|CREDENTIAL|API_KEY|ACCESS_KEY/i
+const SECRET_NAME = /SECRET|TOKEN|PASS|PRIVATE|CREDENTIAL|AUTH|(?:API|ACCESS)_KEY|KEY$|_DSN$|WEBHOOK/i
 const ADDRESS_WITH_PASSWORD = /[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:([^\s/@]+)@/gi
 
 const looksSecret = (name: string, text: string): boolean =>

@@ -28,7 +28,8 @@ export function decide(signal: Signal, { repositories, knownAs }: Facts): Decisi
   const repository = repositories.get(name.toLowerCase()) ?? repositories.get(knownAs.get(githubId) ?? '')
   if (repository === undefined) return skip('repository_not_configured', name)
   const environment = repository.environments.get(signal.environment.toLowerCase())
-  if (environment === undefined) return skip('environment_not_configured', `${repository.name} ${signal.environment}`)
+  if (environment === undefined)
+    return skip('environment_not_configured', `${repository.name} ${signal.environment}`)
   if (signal.byActions && !environment.acceptActionsDeployments) return skip('made_by_actions')
   if (signal.task !== 'deploy')
     return { verdict: 'refuse', environment, reason: 'task_unknown', detail: `Unknown task: ${signal.task}` }

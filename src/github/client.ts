@@ -27,7 +27,12 @@ export class GitHubError extends Error {
   readonly status: number | undefined
   readonly headers: Readonly<Record<string, string>>
 
-  constructor(message: string, status: number | undefined, headers: Readonly<Record<string, string>>, cause: unknown) {
+  constructor(
+    message: string,
+    status: number | undefined,
+    headers: Readonly<Record<string, string>>,
+    cause: unknown,
+  ) {
     super(message, { cause })
     this.status = status
     this.headers = headers
@@ -74,7 +79,11 @@ export function createGitHub({ token, apiUrl, version }: GitHubOptions): GitHub 
     },
     async statuses(repository, githubId) {
       const { data } = await asked(() =>
-        octokit.rest.repos.listDeploymentStatuses({ ...place(repository, githubId), per_page: 100, ...options() }),
+        octokit.rest.repos.listDeploymentStatuses({
+          ...place(repository, githubId),
+          per_page: 100,
+          ...options(),
+        }),
       )
       return data.map(({ state, description, log_url, environment_url }) => ({
         state: state as DeploymentStatus['state'],
@@ -89,11 +98,18 @@ export function createGitHub({ token, apiUrl, version }: GitHubOptions): GitHub 
       await asked(() => octokit.rest.repos.listDeployments({ owner, repo, per_page: 1, ...options() }))
       const scopes = headers['x-oauth-scopes']
       // `2026-12-24 13:37:00 UTC`: https://docs.github.com/rest/authentication
-      const expires = Date.parse(String(headers['github-authentication-token-expiration'] ?? '').replace(' UTC', 'Z').replace(' ', 'T'))
+      const expires = Date.parse(
+        String(headers['github-authentication-token-expiration'] ?? '')
+          .replace(' UTC', 'Z')
+          .replace(' ', 'T'),
+      )
       return {
         canPush: data.permissions?.push ?? false,
         isPrivate: data.private,
-        scopes: scopes?.split(',').map((scope) => scope.trim()).filter((scope) => scope !== ''),
+        scopes: scopes
+          ?.split(',')
+          .map((scope) => scope.trim())
+          .filter((scope) => scope !== ''),
         expiresAt: Number.isNaN(expires) ? undefined : expires,
       }
     },
@@ -113,7 +129,9 @@ function errorOf(thrown: unknown): GitHubError {
   if (!(thrown instanceof Error)) return new GitHubError(String(thrown), undefined, {}, thrown)
   const response: unknown = Reflect.get(thrown, 'response')
   if (typeof response !== 'object' || response === null) {
-    const message = isTimeout(thrown) ? `GitHub did not answer within ${TIMEOUT_MS / 1000} s` : `GitHub cannot be reached: ${thrown.message}`
+    const message = isTimeout(thrown)
+      ? `GitHub did not answer within ${TIMEOUT_MS / 1000} s`
+      : `GitHub cannot be reached: ${thrown.message}`
     return new GitHubError(message, undefined, {}, thrown)
   }
   const { status, headers } = response as { status: number; headers: Record<string, string> }
@@ -122,4 +140,6 @@ function errorOf(thrown: unknown): GitHubError {
 }
 
 const isTimeout = (thrown: Error): boolean =>
-  [thrown, thrown.cause].some((one) => one instanceof Error && ['TimeoutError', 'AbortError'].includes(one.name))
+  [thrown, thrown.cause].some(
+    (one) => one instanceof Error && ['TimeoutError', 'AbortError'].includes(one.name),
+  )

@@ -34,7 +34,16 @@ export async function endUnconfigured(parts: Omit<RecoveryParts, 'endLeftovers'>
   for (const deployment of await store.inState('queued')) {
     if (parts.isConfigured(deployment)) continue
     const detail = `${deployment.repository} ${deployment.environment} was removed from the configuration.`
-    await store.move(deployment.id, 'queued', 'failed', { at: clock(), reason: 'config_removed', detail, reports })
-    journal.warn('deployment:failed', { deployment: nameOf(deployment), id: deployment.id, reason: 'config_removed' })
+    await store.move(deployment.id, 'queued', 'failed', {
+      at: clock(),
+      reason: 'config_removed',
+      detail,
+      reports,
+    })
+    journal.warn('deployment:failed', {
+      deployment: nameOf(deployment),
+      id: deployment.id,
+      reason: 'config_removed',
+    })
   }
 }

@@ -49,7 +49,11 @@ export function startWorker(parts: WorkerParts): Worker {
   let lookAgain = false
 
   const begin = (deployment: Deployment): void => {
-    journal.info('deployment:claimed', { deployment: nameOf(deployment), id: deployment.id, sha: deployment.sha })
+    journal.info('deployment:claimed', {
+      deployment: nameOf(deployment),
+      id: deployment.id,
+      sha: deployment.sha,
+    })
     parts.moved()
     const abort = new AbortController()
     const work = see(deployment, abort.signal, parts).finally(() => {
@@ -87,9 +91,15 @@ export function startWorker(parts: WorkerParts): Worker {
       clearInterval(timer)
       await looking
       const works = () => [...active.values()].map(({ work }) => work)
-      await Promise.race([Promise.allSettled(works()), pause(withinMs, undefined, { signal: graceOver.signal }).catch(() => {})])
+      await Promise.race([
+        Promise.allSettled(works()),
+        pause(withinMs, undefined, { signal: graceOver.signal }).catch(() => {}),
+      ])
       graceOver.abort()
-      const reason: Interruption = { kind: 'interrupted', detail: 'Interrupted: Ferryman was stopped while it ran. It is not started again by itself.' }
+      const reason: Interruption = {
+        kind: 'interrupted',
+        detail: 'Interrupted: Ferryman was stopped while it ran. It is not started again by itself.',
+      }
       for (const { abort } of active.values()) abort.abort(reason)
       await Promise.allSettled(works())
     },
@@ -100,12 +110,21 @@ export function startWorker(parts: WorkerParts): Worker {
 /** Runs one deployment and writes down its end, however long the database takes to accept it. */
 async function see(deployment: Deployment, signal: AbortSignal, parts: WorkerParts): Promise<void> {
   const { store, clock, journal } = parts
-  const { state, ...change } = await parts.run(deployment, signal).catch((thrown: unknown) => broken(thrown, parts))
+  const { state, ...change } = await parts
+    .run(deployment, signal)
+    .catch((thrown: unknown) => broken(thrown, parts))
   for (;;) {
     try {
       const ended = await store.move(deployment.id, 'running', state, { ...change, at: clock() })
-      if (ended === undefined) journal.error('deployment:moved-elsewhere', { deployment: nameOf(deployment), state })
-      else journal.info(`deployment:${state}`, { deployment: nameOf(deployment), id: deployment.id, reason: change.reason, detail: change.detail })
+      if (ended === undefined)
+        journal.error('deployment:moved-elsewhere', { deployment: nameOf(deployment), state })
+      else
+        journal.info(`deployment:${state}`, {
+          deployment: nameOf(deployment),
+          id: deployment.id,
+          reason: change.reason,
+          detail: change.detail,
+        })
       parts.moved()
       return
     } catch (thrown) {
@@ -117,5 +136,10 @@ async function see(deployment: Deployment, signal: AbortSignal, parts: WorkerPar
 
 const broken = (thrown: unknown, { reports, journal }: WorkerParts): Ending => {
   journal.error('deployment:broken', { error: thrown })
-  return { state: 'failed', reason: 'internal_error', detail: `Ferryman failed: ${messageOf(thrown)}`, reports }
+  return {
+    state: 'failed',
+    reason: 'internal_error',
+    detail: `Ferryman failed: ${messageOf(thrown)}`,
+    reports,
+  }
 }

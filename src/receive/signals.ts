@@ -13,27 +13,42 @@ export function readSignal(event: string, body: unknown): Reading {
   if (event === 'ping') return ignored('ping')
   if (event === 'deployment_status') return ignored('deployment_status_noted')
   if (event !== 'deployment') return ignored('event_not_used', `${IGNORED.event_not_used} (${event})`)
-  if (action !== undefined && action !== 'created') return ignored('action_not_used', `${IGNORED.action_not_used} (${action})`)
+  if (action !== undefined && action !== 'created')
+    return ignored('action_not_used', `${IGNORED.action_not_used} (${action})`)
   return { signal: signalOf(read(DeploymentEvent, event, body)) }
 }
 
-const ignored = (reason: IgnoredReason, detail: string = IGNORED[reason]): Ignored => ({ ignored: reason, detail })
+const ignored = (reason: IgnoredReason, detail: string = IGNORED[reason]): Ignored => ({
+  ignored: reason,
+  detail,
+})
 
 /** The action of any event, for the record. */
-export const actionOf = (body: unknown): string | undefined => Envelope.safeParse(body).data?.action ?? undefined
+export const actionOf = (body: unknown): string | undefined =>
+  Envelope.safeParse(body).data?.action ?? undefined
 
 // PostgreSQL keeps no NUL in text, and no process can be handed one.
-const text = (most: number) => z.string().max(most).refine((value) => !value.includes('\0'), 'must not hold a NUL character')
+const text = (most: number) =>
+  z
+    .string()
+    .max(most)
+    .refine((value) => !value.includes('\0'), 'must not hold a NUL character')
 const name = (most: number) => text(most).min(1)
 
 const Envelope = z.looseObject({ action: text(100).nullish() })
 
-const Account = z.looseObject({ login: name(100), avatar_url: text(2_000).nullish(), type: text(50).nullish() })
+const Account = z.looseObject({
+  login: name(100),
+  avatar_url: text(2_000).nullish(),
+  type: text(50).nullish(),
+})
 
 const DeploymentEvent = z.looseObject({
   deployment: z.looseObject({
     id: z.int().positive(),
-    sha: z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/, 'must be a full commit id of 40 or 64 hexadecimal digits'),
+    sha: z
+      .string()
+      .regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/, 'must be a full commit id of 40 or 64 hexadecimal digits'),
     ref: name(1_000),
     task: name(1_000),
     environment: name(1_000),
@@ -44,7 +59,10 @@ const DeploymentEvent = z.looseObject({
   }),
   repository: z.looseObject({
     id: z.int().positive(),
-    full_name: z.string().max(300).regex(/^[\w.-]+\/[\w.-]+$/, 'must be owner/name'),
+    full_name: z
+      .string()
+      .max(300)
+      .regex(/^[\w.-]+\/[\w.-]+$/, 'must be owner/name'),
     private: z.boolean(),
   }),
   sender: Account.nullish(),
@@ -84,12 +102,16 @@ function payloadOf(given: unknown): unknown {
 }
 
 // A robot makes the deployment and names the person in the payload, as the Crowdcrafting robot did.
-const Person = z.looseObject({ deploy_user: z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9-_]{0,98}[A-Za-z0-9])?$/) })
+const Person = z.looseObject({
+  deploy_user: z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9-_]{0,98}[A-Za-z0-9])?$/),
+})
 const personIn = (payload: unknown): string | undefined => Person.safeParse(payload).data?.deploy_user
 
 function read<Shape extends z.ZodType>(shape: Shape, event: string, body: unknown): z.infer<Shape> {
   const { success, data, error } = shape.safeParse(body)
   if (success) return data
-  const list = error.issues.map(({ path, message }) => `${path.join('.') || 'the body'}: ${message}`).join('; ')
+  const list = error.issues
+    .map(({ path, message }) => `${path.join('.') || 'the body'}: ${message}`)
+    .join('; ')
   throw problem('body_wrong_shape', { event, list })
 }

@@ -4,7 +4,9 @@ import { Webhooks } from '@octokit/webhooks'
  * Makes the check of `X-Hub-Signature-256` over the raw bytes, in constant time. Any of the secrets may have
  * signed, so that a secret can be replaced without a gap.
  */
-export function createSignatureCheck(secrets: readonly string[]): (body: Buffer, signature: string) => Promise<boolean> {
+export function createSignatureCheck(
+  secrets: readonly string[],
+): (body: Buffer, signature: string) => Promise<boolean> {
   const keys = secrets.map((secret) => new Webhooks({ secret }))
   return async (body, signature) => {
     const text = body.toString('utf8')

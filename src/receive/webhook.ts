@@ -36,23 +36,32 @@ export async function serveWebhooks(server: FastifyInstance, parts: WebhookParts
   await server.register(async (routes) => {
     routes.removeAllContentTypeParsers()
     routes.addContentTypeParser('*', async (request: FastifyRequest) => request) // the body is read by us, below
+    routes.addHook('onRequest', async ({ method, headers }) => {
+      if (method === 'POST') checkTransport(headers)
+    })
+    routes.addHook('onError', async (_request, _reply, thrown) => {
+      if (thrown instanceof FerrymanError) parts.refused(thrown)
+    })
     for (const url of PATHS) {
       routes.post(url, async (request, reply) => {
-        try {
-          const headers = readHeaders(request.headers)
-          const body = await readBody(request.raw, reply.raw)
-          return await answer(reply, headers, body, parts)
-        } catch (thrown) {
-          if (thrown instanceof FerrymanError) parts.refused(thrown)
-          throw thrown
-        }
+        const headers = readHeaders(request.headers)
+        const body = await readBody(request.raw, reply.raw)
+        return answer(reply, headers, body, parts)
       })
-      if (url !== '/') routes.get(url, () => Promise.reject(problem('method_not_allowed', { method: 'GET', allowed: 'POST' })))
+      if (url !== '/')
+        routes.get(url, () =>
+          Promise.reject(problem('method_not_allowed', { method: 'GET', allowed: 'POST' })),
+        )
     }
   })
 }
 
-async function answer(reply: FastifyReply, headers: DeliveryHeaders, body: Buffer, parts: WebhookParts): Promise<WebhookAnswer> {
+async function answer(
+  reply: FastifyReply,
+  headers: DeliveryHeaders,
+  body: Buffer,
+  parts: WebhookParts,
+): Promise<WebhookAnswer> {
   if (headers.signature === undefined) throw problem('signature_missing', {})
   if (!(await parts.isSigned(body, headers.signature))) throw problem('signature_wrong', {})
   const content = parse(headers.form ? payloadField(body) : body.toString('utf8'))
@@ -77,22 +86,34 @@ interface DeliveryHeaders {
   readonly kept: Readonly<Record<string, string>>
 }
 
-/** Names everything that is missing or wrong in one answer. */
-function readHeaders(headers: IncomingHttpHeaders): DeliveryHeaders {
+const FORM = 'application/x-www-form-urlencoded'
+
+/** Refuses a body that we would not understand, before it is read. */
+function checkTransport(headers: IncomingHttpHeaders): void {
   if (Number(headers['content-length'] ?? 0) > MOST_BODY_BYTES) throw problem('body_too_large', {})
   const encoding = headers['content-encoding']
-  if (encoding !== undefined && encoding !== 'identity') throw problem('content_encoding_unsupported', { encoding })
-  const type = (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
-  if (type !== 'application/json' && type !== 'application/x-www-form-urlencoded')
-    throw problem('content_type_unsupported', { type: type || 'none' })
+  if (encoding !== undefined && encoding !== 'identity')
+    throw problem('content_encoding_unsupported', { encoding })
+  const type = contentType(headers)
+  if (type !== 'application/json' && type !== FORM)
+    throw problem('content_type_unsupported', { type: type.slice(0, 100) || 'none' })
+}
+
+const contentType = (headers: IncomingHttpHeaders): string =>
+  headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
+
+/** Names everything that is missing or wrong in one answer. */
+function readHeaders(headers: IncomingHttpHeaders): DeliveryHeaders {
   const event = wellFormed(headers['x-github-event'], /^[a-z_]{1,64}$/)
   const guid = wellFormed(headers['x-github-delivery'], /^[\w-]{1,100}$/)
   if (event === undefined || guid === undefined) {
-    const missing = [event ?? 'X-GitHub-Event', guid ?? 'X-GitHub-Delivery'].filter((name) => name.startsWith('X-'))
+    const missing = [event ?? 'X-GitHub-Event', guid ?? 'X-GitHub-Delivery'].filter((name) =>
+      name.startsWith('X-'),
+    )
     throw problem('headers_missing', { list: missing.join(', ') })
   }
   const signature = wellFormed(headers['x-hub-signature-256'], /^.{1,200}$/)
-  return { event, guid, signature, form: type !== 'application/json', kept: keptOf(headers) }
+  return { event, guid, signature, form: contentType(headers) === FORM, kept: keptOf(headers) }
 }
 
 const wellFormed = (value: string | string[] | undefined, shape: RegExp): string | undefined =>
@@ -117,7 +138,11 @@ function parse(text: string): object {
   try {
     content = JSON.parse(text)
   } catch (cause) {
-    throw problem('body_not_json', { cause: cause instanceof Error ? cause.message.slice(0, 200) : '' }, cause)
+    throw problem(
+      'body_not_json',
+      { cause: cause instanceof Error ? cause.message.slice(0, 200) : '' },
+      cause,
+    )
   }
   if (typeof content === 'object' && content !== null && !Array.isArray(content)) return content
   throw problem('body_not_json', { cause: 'it is not an object' })

@@ -17,7 +17,12 @@ export const githubChannel = (github: () => GitHub, clock: () => number): Channe
 })
 
 // Every description names its state, so equal state and text is the same report.
-async function arrived(github: GitHub, repository: string, githubId: number, owed: DeploymentStatus): Promise<boolean> {
+async function arrived(
+  github: GitHub,
+  repository: string,
+  githubId: number,
+  owed: DeploymentStatus,
+): Promise<boolean> {
   const statuses = await github.statuses(repository, githubId)
   return statuses.some(({ state, description }) => state === owed.state && description === owed.description)
 }

@@ -61,7 +61,9 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
       const ready = due.filter(({ id }) => !inFlight.has(id))
       for (const report of ready.slice(0, AT_ONCE - busy)) begin(report)
     }
-    const moments = [await outbox.nextDueAfter(now), ...pausedUntil.values()].filter((at) => at !== undefined && at > now)
+    const moments = [await outbox.nextDueAfter(now), ...pausedUntil.values()].filter(
+      (at) => at !== undefined && at > now,
+    )
     clearTimeout(alarm)
     if (!ended) alarm = setTimeout(wake, Math.min(LOOK_AGAIN_MS, ...moments.map((at) => Number(at) - now)))
   }
@@ -82,7 +84,9 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
     wake,
     async stop(withinMs) {
       const limit = AbortSignal.timeout(withinMs)
-      const timeUp = new Promise<void>((resolve) => limit.addEventListener('abort', () => resolve(), { once: true }))
+      const timeUp = new Promise<void>((resolve) =>
+        limit.addEventListener('abort', () => resolve(), { once: true }),
+      )
       const busy = (): Promise<unknown>[] => [
         ...(looking === undefined ? [] : [looking]),
         ...[...inFlight.values()].map(({ sending }) => sending),
@@ -95,9 +99,17 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
 }
 
 /** One attempt, from counting it to its end; answers until when the whole channel must rest, if it must. */
-async function attempt(report: OwedReport, { outbox, channels, clock, random, journal }: OutboxParts): Promise<number | undefined> {
+async function attempt(
+  report: OwedReport,
+  { outbox, channels, clock, random, journal }: OutboxParts,
+): Promise<number | undefined> {
   const { id, deployment } = report
-  const about = { report: id, channel: report.channel, deployment: deployment.id, attempt: report.attempts + 1 }
+  const about = {
+    report: id,
+    channel: report.channel,
+    deployment: deployment.id,
+    attempt: report.attempts + 1,
+  }
   const channel = channels[report.channel]
   if (channel === undefined) {
     await outbox.settle(id, 'refused', clock(), `${report.channel} is not configured any more`)
@@ -111,7 +123,12 @@ async function attempt(report: OwedReport, { outbox, channels, clock, random, jo
     return undefined
   } catch (thrown) {
     const failure = channel.failureOf(thrown)
-    const rule = ruleFor(failure, { now: clock(), createdAt: report.createdAt, attempts: report.attempts + 1, random: random() })
+    const rule = ruleFor(failure, {
+      now: clock(),
+      createdAt: report.createdAt,
+      attempts: report.attempts + 1,
+      random: random(),
+    })
     if (rule.settled) await outbox.settle(id, 'refused', clock(), failure.message)
     else await outbox.postpone(id, rule.dueAt, failure.message)
     journal.warn(rule.settled ? 'report:refused' : 'report:postponed', { ...about, error: failure.message })

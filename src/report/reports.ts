@@ -23,7 +23,11 @@ const SLACK_HEARS = {
 } as const satisfies Record<State, boolean>
 
 /** What is owed after a move, with the text as it will be sent. Pure; nothing secret is in it. */
-export function reportsFor(deployment: Deployment, context: ReportContext, lastLines: readonly string[] = []): readonly NewReport[] {
+export function reportsFor(
+  deployment: Deployment,
+  context: ReportContext,
+  lastLines: readonly string[] = [],
+): readonly NewReport[] {
   const logUrl = context.logUrl(deployment)
   const status = { channel: 'github', body: masked(githubStatus(deployment, logUrl), context) }
   if (!context.slack || !SLACK_HEARS[deployment.state]) return [status]
@@ -36,5 +40,7 @@ function masked<T>(body: T, context: ReportContext): T {
   if (typeof body === 'string') return context.mask(body) as T
   if (Array.isArray(body)) return body.map((one: unknown) => masked(one, context)) as T
   if (typeof body !== 'object' || body === null) return body
-  return Object.fromEntries(Object.entries(body).map(([key, value]) => [key, masked(value as unknown, context)])) as T
+  return Object.fromEntries(
+    Object.entries(body).map(([key, value]) => [key, masked(value as unknown, context)]),
+  ) as T
 }

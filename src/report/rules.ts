@@ -40,7 +40,9 @@ export function ruleFor(failure: SendFailure, { now, createdAt, attempts, random
     return { settled: false, dueAt, channelPausedUntil: dueAt }
   }
   if (failure.status === 401 || failure.status === 403)
-    return now - createdAt > WEEK ? { settled: true } : { settled: false, dueAt: now + HOUR, channelPausedUntil: undefined }
+    return now - createdAt > WEEK
+      ? { settled: true }
+      : { settled: false, dueAt: now + HOUR, channelPausedUntil: undefined }
   const wait = Math.min(1_000 * 2 ** Math.min(attempts - 1, 20), LONGEST_WAIT) * (0.75 + random / 2)
   return { settled: false, dueAt: Math.max(failure.retryAt ?? 0, now + wait), channelPausedUntil: undefined }
 }

@@ -12,7 +12,10 @@ export const slackChannel = (webhookUrl: () => string | undefined, clock: () => 
   async send({ body }) {
     const url = webhookUrl()
     if (url === undefined) throw new SlackError('Slack is not configured any more', 404, undefined)
-    const answer: { retryAfter: string | undefined; status: number | undefined } = { retryAfter: undefined, status: undefined }
+    const answer: { retryAfter: string | undefined; status: number | undefined } = {
+      retryAfter: undefined,
+      status: undefined,
+    }
     // The library's error knows no headers, so the one that matters is noted on the way.
     const noting: typeof fetch = async (input, init) => {
       const response = await fetch(input, init)
@@ -22,7 +25,12 @@ export const slackChannel = (webhookUrl: () => string | undefined, clock: () => 
     }
     try {
       const { text, blocks } = body as SlackMessage
-      await new IncomingWebhook(url, { timeout: TIMEOUT_MS, fetch: noting }).send({ text, blocks: blocks as never, unfurl_links: false, unfurl_media: false })
+      await new IncomingWebhook(url, { timeout: TIMEOUT_MS, fetch: noting }).send({
+        text,
+        blocks: blocks as never,
+        unfurl_links: false,
+        unfurl_media: false,
+      })
     } catch (thrown) {
       throw new SlackError(reasonOf(thrown, answer.status), answer.status, answer.retryAfter, thrown)
     }
@@ -45,14 +53,16 @@ class SlackError extends Error {
 /** Slack answers in one plain word, such as `invalid_blocks` or `channel_is_archived`. */
 function reasonOf(thrown: unknown, status: number | undefined): string {
   if (status === undefined) return 'Slack did not answer'
-  const body: unknown = typeof thrown === 'object' && thrown !== null ? Reflect.get(thrown, 'body') : undefined
+  const body: unknown =
+    typeof thrown === 'object' && thrown !== null ? Reflect.get(thrown, 'body') : undefined
   const word = typeof body === 'string' && /^[\w .-]{1,100}$/.test(body) ? `: ${body}` : ''
   return `Slack answered ${status}${word}`
 }
 
 /** Everything Slack refuses with a 4xx stays refused, but for 429. */
 function slackFailure(thrown: unknown, now: number): SendFailure {
-  const { status, retryAfter: header } = thrown instanceof SlackError ? thrown : { status: undefined, retryAfter: undefined }
+  const { status, retryAfter: header } =
+    thrown instanceof SlackError ? thrown : { status: undefined, retryAfter: undefined }
   return {
     message: messageOf(thrown),
     status,

@@ -26,7 +26,10 @@ export interface Surroundings {
 }
 
 /** Says in Slack where a deployment is. Pure; every word from outside is escaped. */
-export function slackMessage(deployment: Deployment, { logUrl, lastLines, githubUrl }: Surroundings): SlackMessage {
+export function slackMessage(
+  deployment: Deployment,
+  { logUrl, lastLines, githubUrl }: Surroundings,
+): SlackMessage {
   const { repository, environment, sha, ref, detail } = deployment
   const verb = verbOf(deployment)
   const commit = link(`${githubUrl}/${repository}/commit/${sha}`, short(sha))
@@ -38,8 +41,13 @@ export function slackMessage(deployment: Deployment, { logUrl, lastLines, github
     text: `${verb} ${escape(nameOf(deployment), 300)} at ${short(sha)}, by ${escape(deployment.actor, 100)}${detail === undefined ? '' : `: ${escape(detail, MOST_DETAIL)}`}`,
     blocks: [
       { type: 'section', text: { type: 'mrkdwn', text: `${headline}${why}` } },
-      { type: 'context', elements: facts.filter((fact) => fact !== '').map((text) => ({ type: 'mrkdwn', text })) },
-      ...(lastLines.length === 0 ? [] : [{ type: 'section', text: { type: 'mrkdwn', text: quoted(lastLines) } }]),
+      {
+        type: 'context',
+        elements: facts.filter((fact) => fact !== '').map((text) => ({ type: 'mrkdwn', text })),
+      },
+      ...(lastLines.length === 0
+        ? []
+        : [{ type: 'section', text: { type: 'mrkdwn', text: quoted(lastLines) } }]),
     ],
   }
 }
@@ -53,7 +61,9 @@ function verbOf({ state, sha, deployedSha }: Deployment): string {
     case 'cancelling':
       return 'Cancelling'
     case 'succeeded':
-      return deployedSha === undefined ? 'Deployed' : `Deployed ${short(deployedSha)}, asked for ${short(sha)}:`
+      return deployedSha === undefined
+        ? 'Deployed'
+        : `Deployed ${short(deployedSha)}, asked for ${short(sha)}:`
     case 'failed':
       return 'Could not deploy'
     case 'cancelled':
@@ -81,7 +91,8 @@ const escape = (text: string, most: number): string =>
 /** Inside a code span a backtick cannot be escaped. */
 const code = (text: string, most: number): string => `\`${escape(text.replaceAll('`', "'"), most)}\``
 
-const link = (url: string, label: string): string => `<${url.replaceAll(/[<>|\s]/g, encodeURIComponent)}|${label}>`
+const link = (url: string, label: string): string =>
+  `<${url.replaceAll(/[<>|\s]/g, encodeURIComponent)}|${label}>`
 
 // A section holds 3,000 characters, and escaping makes a character up to five times as long.
 const MOST_DETAIL = 350

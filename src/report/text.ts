@@ -3,7 +3,10 @@ export function truncate(text: string, most: number): string {
   const whole = text.toWellFormed()
   if (whole.length <= most) return whole
   // A pair that was cut in two loses its first half as well.
-  return `${whole.slice(0, most - 1).replace(/[\uD800-\uDBFF]$/, '').trimEnd()}…`
+  return `${whole
+    .slice(0, most - 1)
+    .replace(/[\uD800-\uDBFF]$/, '')
+    .trimEnd()}…`
 }
 
 /** `0.4 s`, `12 s`, `2 min 5 s`, `1 h 2 min`: a duration as people say it. */

@@ -1,3 +1,6 @@
+import { existsSync, realpathSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
 import { execa } from 'execa'
 
 const TIMEOUT_MS = 10_000
@@ -14,24 +17,51 @@ export interface Asked {
  * it knows the commit, or has a remote of that name. Anything else, and any trouble, is undefined: then
  * nothing is said about it.
  */
-export async function commitInFolder(folder: string, { sha, repository, path }: Asked): Promise<string | undefined> {
-  const git = (...args: string[]): Promise<string | undefined> => ask(folder, path, args)
+export async function commitInFolder(
+  folder: string,
+  { sha, repository, path }: Asked,
+): Promise<string | undefined> {
+  const tree = workTreeOf(folder)
+  if (tree === undefined) return undefined
+  const git = (...args: string[]): Promise<string | undefined> => ask(tree, path, args)
   const head = await git('rev-parse', '--verify', '--quiet', '--end-of-options', 'HEAD^{commit}')
   if (head === undefined || !/^[0-9a-f]{40,64}$/.test(head)) return undefined
   if (head === sha) return head
   if ((await git('cat-file', '-t', sha)) === 'commit') return head
   const remotes = (await git('config', '--get-regexp', String.raw`^remote\..*\.url$`)) ?? ''
-  return remotes.split('\n').some((line) => isRemoteOf(line.replace(/^\S+\s/, ''), repository)) ? head : undefined
+  return remotes.split('\n').some((line) => isRemoteOf(line.replace(/^\S+\s/, ''), repository))
+    ? head
+    : undefined
 }
+
+/** Where the work tree begins that the folder is in: git wants its true path before it trusts it. */
+function workTreeOf(folder: string): string | undefined {
+  try {
+    return upwards(realpathSync(folder)).find((path) => existsSync(join(path, '.git')))
+  } catch {
+    return undefined
+  }
+}
+
+const upwards = (path: string): string[] =>
+  dirname(path) === path ? [path] : [path, ...upwards(dirname(path))]
 
 /** Whether the last two parts of an address are the repository's owner and name. */
 const isRemoteOf = (address: string, repository: string): boolean =>
-  address.replace(/\/+$/, '').replace(/\.git$/, '').split(/[/:]/).slice(-2).join('/').toLowerCase() === repository.toLowerCase()
+  address
+    .replace(/\/+$/, '')
+    .replace(/\.git$/, '')
+    .split(/[/:]/)
+    .slice(-2)
+    .join('/')
+    .toLowerCase() === repository.toLowerCase()
 
-async function ask(folder: string, path: string, args: readonly string[]): Promise<string | undefined> {
-  const safe = ['core.fsmonitor=false', 'core.hooksPath=/dev/null', `safe.directory=${folder}`].flatMap((setting) => ['-c', setting])
+async function ask(tree: string, path: string, args: readonly string[]): Promise<string | undefined> {
+  const safe = ['core.fsmonitor=false', 'core.hooksPath=/dev/null', `safe.directory=${tree}`].flatMap(
+    (setting) => ['-c', setting],
+  )
   const { failed, stdout } = await execa('git', [...safe, ...args], {
-    cwd: folder,
+    cwd: tree,
     extendEnv: false,
     env: {
       PATH: path,
@@ -40,11 +70,15 @@ async function ask(folder: string, path: string, args: readonly string[]): Promi
       GIT_CONFIG_NOSYSTEM: '1',
       GIT_CONFIG_GLOBAL: '/dev/null',
       GIT_OPTIONAL_LOCKS: '0',
+      // A partial clone would fetch what it does not have, with the programs that its configuration names.
+      GIT_NO_LAZY_FETCH: '1',
+      GIT_ALLOW_PROTOCOL: 'none',
     },
     stdin: 'ignore',
     stderr: 'ignore',
     maxBuffer: 100_000,
     timeout: TIMEOUT_MS,
+    killDescendants: true,
     reject: false,
   })
   return failed ? undefined : stdout.trim()

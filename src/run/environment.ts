@@ -25,19 +25,25 @@ const HANDED_ON = ['TMPDIR', 'TZ', 'LANG']
 const MOST_PAYLOAD_BYTES = 64 * 1024
 
 /** The whole environment of a command: nothing of the server's own that is not named here. Pure. */
-export function commandEnvironment(deployment: Deployment, server: ServerSide, run: RunSide): Record<string, string> {
+export function commandEnvironment(
+  deployment: Deployment,
+  server: ServerSide,
+  run: RunSide,
+): Record<string, string> {
   const given = {
     ...inherited(server),
+    ...run.env,
     ...githubVariables(deployment),
     ...ferrymanVariables(deployment, run),
-    ...run.env,
   }
   // No process can be handed a NUL.
   return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, value.replaceAll('\0', '')]))
 }
 
 function inherited({ environment, user, npmFolders }: ServerSide): Record<string, string> {
-  const handedOn = HANDED_ON.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]]))
+  const handedOn = HANDED_ON.flatMap((name) =>
+    environment[name] === undefined ? [] : [[name, environment[name]]],
+  )
   return {
     ...(Object.fromEntries(handedOn) as Record<string, string>),
     PATH: commandPath(environment, npmFolders),
@@ -50,8 +56,10 @@ function inherited({ environment, user, npmFolders }: ServerSide): Record<string
 }
 
 /** The PATH that commands get. */
-export const commandPath = (environment: Readonly<Record<string, string | undefined>>, npmFolders: readonly string[]): string =>
-  withoutNpm(environment['PATH'] ?? STANDARD_PATH, npmFolders)
+export const commandPath = (
+  environment: Readonly<Record<string, string | undefined>>,
+  npmFolders: readonly string[],
+): string => withoutNpm(environment['PATH'] ?? STANDARD_PATH, npmFolders)
 
 /** Under `npm start` PATH begins with our own programs: a command's `node` would be ours. */
 function withoutNpm(path: string, folders: readonly string[]): string {
@@ -80,7 +88,10 @@ function githubVariables(deployment: Deployment): Record<string, string> {
   }
 }
 
-function ferrymanVariables(deployment: Deployment, { runId, previousSha, payloadFile }: RunSide): Record<string, string> {
+function ferrymanVariables(
+  deployment: Deployment,
+  { runId, previousSha, payloadFile }: RunSide,
+): Record<string, string> {
   const { id, number, environment, sha, payload } = deployment
   return {
     FERRYMAN_DEPLOYMENT: nameOf(deployment),

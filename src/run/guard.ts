@@ -5,32 +5,45 @@ import type { ProcessRecord } from '../deployment/deployment.ts'
 
 /**
  * Ends the commands of a server that died, by kill -9 too: it lists what it is told on a pipe, and the end of
- * the pipe is the death of the server. Groups are checked by their run id before they are signalled, since a
- * number may have been given to somebody else. It has a session of its own, so no Ctrl-C reaches it.
+ * the pipe is the death of the server. It has a session of its own, so no Ctrl-C reaches it. A number may have
+ * been given to somebody else meanwhile: a group is signalled when its leader began at the recorded moment or a
+ * member carries the run id, and beside it whoever carries the run id.
  */
 const SCRIPT = `
 trap '' INT TERM HUP
 list=
-while read -r what group run; do
+while read -r what group ticks run; do
+  entry=$group:$ticks:$run
   case $what in
-    +) list="$list $group:$run" ;;
+    +) list="$list $entry" ;;
     -) kept=
-       for one in $list; do [ "$one" = "$group:$run" ] || kept="$kept $one"; done
+       for one in $list; do [ "$one" = "$entry" ] || kept="$kept $one"; done
        list=$kept ;;
   esac
 done
-carriers() { grep -lzxF "FERRYMAN_RUN_ID=$1" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3; }
+carriers() { grep -lF "FERRYMAN_RUN_ID=$1" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3; }
+# State, parent, group and so on: what follows the name in brackets, which may hold anything.
+stat() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null; }
+begun() { set -- $(stat "$1"); echo "\${20-}"; }
 finish() {
   for one in $list; do
-    group=\${one%%:*}; run=\${one#*:}
-    for pid in $(carriers "$run"); do
+    group=\${one%%:*}; ticks=\${one#*:}; ticks=\${ticks%%:*}
+    [ "$(begun "$group")" = "$ticks" ] && kill -s "$1" -- "-$group" 2>/dev/null
+    for pid in $(carriers "\${one##*:}"); do
       kill -s "$1" "$pid" 2>/dev/null
-      # The sixth field counted from the end of the name in brackets is 'pgrp'.
-      [ "$(sed 's/.*) . [0-9]* \\([0-9]*\\) .*/\\1/' "/proc/$pid/stat" 2>/dev/null)" = "$group" ] && kill -s "$1" -- "-$group" 2>/dev/null
+      [ "$(stat "$pid" | cut -d' ' -f3)" = "$group" ] && kill -s "$1" -- "-$group" 2>/dev/null
     done
   done
 }
-left() { for one in $list; do [ -z "$(carriers "\${one#*:}")" ] || return 0; done; return 1; }
+lives() { [ "$(begun "$1")" = "$2" ] && case $(stat "$1") in Z*|X*) false ;; esac; }
+left() {
+  for one in $list; do
+    group=\${one%%:*}; ticks=\${one#*:}; ticks=\${ticks%%:*}
+    lives "$group" "$ticks" && return 0
+    [ -z "$(carriers "\${one##*:}")" ] || return 0
+  done
+  return 1
+}
 [ -n "$list" ] || exit 0
 finish TERM
 tries=0
@@ -38,17 +51,19 @@ while left && [ $tries -lt 25 ]; do sleep 0.2; tries=$((tries + 1)); done
 tries=0
 while left && [ $tries -lt 50 ]; do finish KILL; sleep 0.1; tries=$((tries + 1)); done
 `
+const AGAIN_MS = 500
 
 export interface Guard {
   add(process: ProcessRecord): void
   remove(process: ProcessRecord): void
-  /** Ends the guard without ending what it guards. */
+  /** Ends the guard; what is still listed ends with it. */
   stop(): Promise<void>
 }
 
 /** Starts the guard. If it dies, another takes its place with the same list. */
 export function startGuard(): Guard {
-  const guarded = new Map<string, string>()
+  const guarded = new Set<string>()
+  let again: NodeJS.Timeout | undefined
   let stopped = false
   let child = start()
 
@@ -59,22 +74,24 @@ export function startGuard(): Guard {
       env: { PATH: '/usr/bin:/bin' },
       cwd: '/',
     })
-    fresh.stdin?.on('error', () => {}) // it died: 'exit' starts the next one
-    fresh.once('error', () => {})
-    fresh.once('exit', () => {
-      if (!stopped) child = start()
-    })
-    for (const line of guarded.values()) fresh.stdin?.write(`+ ${line}\n`)
+    fresh.stdin?.on('error', () => {}) // it died: the next one is told
+    fresh.once('error', startAgain)
+    fresh.once('exit', startAgain)
+    for (const line of guarded) fresh.stdin?.write(`+ ${line}\n`)
     return fresh
   }
-  const lineOf = ({ group, runId }: ProcessRecord): string => {
-    if (!/^[\da-f]+$/.test(runId)) throw new Error(`Not a run id: ${runId}`)
-    return `${group} ${runId}`
+  function startAgain(): void {
+    if (stopped || again !== undefined) return
+    // Not at once: where the system refuses a process, it needs a moment.
+    again = setTimeout(() => {
+      again = undefined
+      child = start()
+    }, AGAIN_MS)
   }
   return {
     add(process) {
       const line = lineOf(process)
-      guarded.set(line, line)
+      guarded.add(line)
       child.stdin?.write(`+ ${line}\n`)
     },
     remove(process) {
@@ -84,10 +101,17 @@ export function startGuard(): Guard {
     },
     async stop() {
       stopped = true
-      const ended = child.exitCode !== null || child.signalCode !== null ? undefined : once(child, 'exit')
-      for (const line of guarded.values()) child.stdin?.write(`- ${line}\n`)
+      clearTimeout(again)
+      const isGone = child.pid === undefined || child.exitCode !== null || child.signalCode !== null
+      const ended = isGone ? undefined : once(child, 'exit')
       child.stdin?.end()
       await ended
     },
   }
+}
+
+/** The run id is part of a pattern and of a list: nothing but hexadecimal digits may be in it. */
+function lineOf({ group, startTicks, runId }: ProcessRecord): string {
+  if (!/^[\da-f]+$/.test(runId)) throw new Error(`Not a run id: ${runId}`)
+  return `${group} ${startTicks === '' ? 'unknown' : startTicks} ${runId}`
 }

@@ -1,5 +1,5 @@
 import type { ProcessRecord } from '../deployment/deployment.ts'
-import { bootId, carriersOf, isSameGroup, membersOf, signal, until } from './processes.ts'
+import { bootId, carriersOf, isSameGroup, membersOf, signal, statOf, until } from './processes.ts'
 
 const WITHIN_MS = 10_000
 
@@ -8,14 +8,20 @@ const WITHIN_MS = 10_000
  * ids. A process id that was given to somebody else since, or that is from before a reboot, is never touched.
  * Answers how many processes were ended, and how many are left after ten seconds.
  */
-export async function endLeftovers(records: readonly ProcessRecord[]): Promise<{ ended: number; left: number }> {
+export async function endLeftovers(
+  records: readonly ProcessRecord[],
+): Promise<{ ended: number; left: number }> {
   const boot = bootId()
   const ours = records.filter((record) => record.bootId === boot)
   const groups = ours.filter(isSameGroup)
   const alive = (): Set<number> =>
-    new Set([...ours.flatMap(({ runId }) => carriersOf(runId)), ...groups.filter(isSameGroup).flatMap(({ group }) => membersOf(group))])
+    new Set([
+      ...ours.flatMap(({ runId }) => carriersOf(runId)),
+      ...groups.filter(isSameGroup).flatMap(({ group }) => membersOf(group)),
+    ])
   const found = alive()
-  for (const { group } of groups) signal(-group, 'SIGKILL')
+  const ownGroup = statOf(process.pid)?.group
+  for (const { group } of groups) if (group !== ownGroup) signal(-group, 'SIGKILL')
   const gone = await until(() => {
     for (const pid of alive()) signal(pid, 'SIGKILL') // also what was started meanwhile
     return alive().size === 0

@@ -18,23 +18,41 @@ export const bootId = (): string => read('/proc/sys/kernel/random/boot_id')?.tri
 /** When a process started, in ticks since boot; undefined when there is none. */
 export const startTicks = (pid: number): string | undefined => statOf(pid)?.startTicks
 
-/** State, group and start of a process. The name in brackets may hold anything, so the fields are counted from its end. */
-export function statOf(pid: number): { state: string; group: number; startTicks: string } | undefined {
+/** State, parent, group and start of a process. The name in brackets may hold anything, so the fields are counted from its end. */
+export function statOf(pid: number): ProcessStat | undefined {
   const stat = read(`/proc/${pid}/stat`)
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const [state, group, ticks] = [fields?.[0], fields?.[2], fields?.[19]]
-  return state === undefined || group === undefined || ticks === undefined
+  const [state, parent, group, ticks] = [fields?.[0], fields?.[1], fields?.[2], fields?.[19]]
+  return state === undefined || ticks === undefined
     ? undefined
-    : { state, group: Number(group), startTicks: ticks }
+    : { state, parent: Number(parent), group: Number(group), startTicks: ticks }
 }
 
-const pids = (): number[] => {
+interface ProcessStat {
+  readonly state: string
+  readonly parent: number
+  readonly group: number
+  readonly startTicks: string
+}
+
+/** The name of a process, for people. */
+export const programOf = (pid: number): string => read(`/proc/${pid}/comm`)?.trim() ?? ''
+
+/** Everybody but ourselves and those we come from: a deployment of Ferryman may be what started this Ferryman. */
+const others = (): number[] => {
+  const ours = new Set(lineOf(process.pid))
   try {
-    return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number)
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .filter((pid) => !ours.has(pid))
   } catch {
     return []
   }
 }
+
+/** A process, its parent, and so on to the first. */
+const lineOf = (pid: number): number[] => (pid === 0 ? [] : [pid, ...lineOf(statOf(pid)?.parent ?? 0)])
 
 /** A zombie has ended; it only waits to be collected. */
 const isAlive = (state: string): boolean => state !== 'Z' && state !== 'X'
@@ -42,7 +60,7 @@ const isAlive = (state: string): boolean => state !== 'Z' && state !== 'X'
 /** Every living process that carries the run id in its environment, whatever group or session it is in. */
 export const carriersOf = (runId: string): number[] => {
   const mark = `FERRYMAN_RUN_ID=${runId}`
-  return pids().filter((pid) => {
+  return others().filter((pid) => {
     const environment = read(`/proc/${pid}/environ`)
     if (environment === undefined || !environment.split('\0').includes(mark)) return false
     const stat = statOf(pid)
@@ -52,7 +70,7 @@ export const carriersOf = (runId: string): number[] => {
 
 /** Every living member of a group. */
 export const membersOf = (group: number): number[] =>
-  pids().filter((pid) => {
+  others().filter((pid) => {
     const stat = statOf(pid)
     return stat !== undefined && stat.group === group && isAlive(stat.state)
   })

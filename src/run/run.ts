@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { secretsIn } from '../config/values.ts'
 import { nameOf, type Deployment, type ProcessRecord, type StepResult } from '../deployment/deployment.ts'
 import type { FailedReason } from '../deployment/reasons.ts'
 import type { Value } from '../deployment/recipe.ts'
@@ -12,12 +13,22 @@ import { runCommand } from './command.ts'
 import type { Patience } from './ending.ts'
 import { commandEnvironment, type ServerSide } from './environment.ts'
 import type { Guard } from './guard.ts'
+import { carriersOf, programOf } from './processes.ts'
 import { compile, type Step } from './steps.ts'
 import { usefulLine } from './useful-line.ts'
 
 export type RunResult =
-  | { readonly state: 'succeeded'; readonly steps: readonly StepResult[]; readonly deployedSha: string | undefined }
-  | { readonly state: 'failed'; readonly steps: readonly StepResult[]; readonly reason: FailedReason; readonly detail: string }
+  | {
+      readonly state: 'succeeded'
+      readonly steps: readonly StepResult[]
+      readonly deployedSha: string | undefined
+    }
+  | {
+      readonly state: 'failed'
+      readonly steps: readonly StepResult[]
+      readonly reason: FailedReason
+      readonly detail: string
+    }
 
 /** Why a run has to end before it is done; the reason of the signal. */
 export interface Stop {
@@ -47,6 +58,7 @@ export interface RunParts {
 export async function run(deployment: Deployment, parts: RunParts): Promise<RunResult> {
   const { log, previousSha, directory, runId } = parts
   const folder = join(directory, runId)
+  const steps: StepResult[] = []
   try {
     await log.line(introduction(deployment))
     const compiled = compile(deployment, previousSha)
@@ -54,14 +66,20 @@ export async function run(deployment: Deployment, parts: RunParts): Promise<RunR
     const environment = await prepare(deployment, folder, parts)
     if ('refused' in environment) return await refuse('config_invalid', environment.refused, parts)
     return await withinLimit(deployment, parts, (signal) =>
-      carryOut(deployment, compiled.steps, environment.variables, { ...parts, signal }),
+      carryOut(deployment, compiled.steps, environment.variables, {
+        ...parts,
+        signal,
+        folder,
+        results: steps,
+      }),
     )
   } catch (thrown) {
     if (thrown instanceof FerrymanError && thrown.code === 'log_unwritable')
-      return { state: 'failed', steps: [], reason: 'log_unwritable', detail: thrown.message }
+      return { state: 'failed', steps, reason: 'log_unwritable', detail: thrown.message }
     throw thrown
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    // What the commands put there may be beyond our rights; that changes nothing about how they ended.
+    await rm(folder, { recursive: true, force: true }).catch(() => {})
   }
 }
 
@@ -82,9 +100,14 @@ async function prepare(deployment: Deployment, folder: string, parts: RunParts) 
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await writeFile(payloadFile, deployment.payload, { mode: 0o600 })
   try {
-    const env = Object.fromEntries(Object.entries(deployment.recipe.env).map(([name, value]) => [name, parts.resolve(value)]))
-    const secrets = Object.entries(deployment.recipe.env).flatMap(([name, value]) => ('literal' in value ? [] : [env[name] ?? '']))
-    parts.masker.add(secrets)
+    const env = Object.fromEntries(
+      Object.entries(deployment.recipe.env).map(([name, value]) => [name, parts.resolve(value)]),
+    )
+    parts.masker.add(
+      Object.entries(deployment.recipe.env).flatMap(([name, value]) =>
+        secretsIn(name, value, env[name] ?? ''),
+      ),
+    )
     return { variables: commandEnvironment(deployment, parts.server, { ...parts, payloadFile, env }) }
   } catch (thrown) {
     if (thrown instanceof FerrymanError) return { refused: `${thrown.message} ${thrown.hint}` }
@@ -93,7 +116,11 @@ async function prepare(deployment: Deployment, folder: string, parts: RunParts) 
 }
 
 /** Adds the time limit to the reasons for which the run may have to end; the first one counts. */
-async function withinLimit(deployment: Deployment, { signal }: RunParts, work: (signal: AbortSignal) => Promise<RunResult>): Promise<RunResult> {
+async function withinLimit(
+  deployment: Deployment,
+  { signal }: RunParts,
+  work: (signal: AbortSignal) => Promise<RunResult>,
+): Promise<RunResult> {
   const { timeoutSeconds } = deployment.recipe
   const limit = new AbortController()
   const reason: Stop = { kind: 'timed_out', detail: `The time limit of ${timeoutSeconds} s was reached` }
@@ -105,17 +132,32 @@ async function withinLimit(deployment: Deployment, { signal }: RunParts, work: (
   }
 }
 
-async function carryOut(deployment: Deployment, steps: readonly Step[], environment: Readonly<Record<string, string>>, parts: RunParts): Promise<RunResult> {
-  const results: StepResult[] = []
+/** A run that has begun. */
+interface Begun extends RunParts {
+  /** Its private folder. */
+  readonly folder: string
+  /** Filled step by step. */
+  readonly results: StepResult[]
+}
+
+async function carryOut(
+  deployment: Deployment,
+  steps: readonly Step[],
+  environment: Readonly<Record<string, string>>,
+  parts: Begun,
+): Promise<RunResult> {
+  const { results, log, runId } = parts
   for (const step of steps) {
-    const failure = await carryOutStep(deployment, step, environment, results, parts)
+    const failure = await carryOutStep(deployment, step, environment, parts)
     if (failure !== undefined) return { state: 'failed', steps: results, ...failure }
   }
+  const living = carriersOf(runId).map((pid) => `${programOf(pid)} (${pid})`)
+  if (living.length > 0) await log.line(`Still running, in a session of its own: ${living.join(', ')}`)
   const { sha, repository, recipe } = deployment
   const found = await commitInFolder(recipe.folder, { sha, repository, path: environment['PATH'] ?? '' })
   const deployedSha = found === sha ? undefined : found
   if (deployedSha !== undefined)
-    await parts.log.line(`The folder is now at ${deployedSha.slice(0, 7)}, asked for ${sha.slice(0, 7)}.`)
+    await log.line(`The folder is now at ${deployedSha.slice(0, 7)}, asked for ${sha.slice(0, 7)}.`)
   return { state: 'succeeded', steps: results, deployedSha }
 }
 
@@ -126,10 +168,9 @@ async function carryOutStep(
   deployment: Deployment,
   step: Step,
   environment: Readonly<Record<string, string>>,
-  results: StepResult[],
-  parts: RunParts,
+  parts: Begun,
 ): Promise<Failure | undefined> {
-  const { log, masker, signal, clock } = parts
+  const { log, masker, signal, clock, folder, results } = parts
   const name = masker.mask(step.name)
   if (signal.aborted) return stopped(signal, name, parts)
   await log.line(`$ ${name}`)
@@ -140,21 +181,31 @@ async function carryOutStep(
     argv: step.argv,
     folder: deployment.recipe.folder,
     environment,
+    pipe: join(folder, `output-${results.length + 1}`),
     write: (chunk) => log.write(chunk),
   })
-  const seconds = (clock() - startedAt) / 1000
-  if (result.kind === 'not_started' && !signal.aborted) {
+  const seconds = Math.max(0, clock() - startedAt) / 1000
+  if (result.kind === 'not_started') {
+    if (signal.aborted) return stopped(signal, name, parts)
     const detail = masker.mask(result.detail)
     await log.line(detail)
     return { reason: result.reason, detail }
   }
-  const { exitCode, signal: killedBy } = result.kind === 'ended' ? result : { exitCode: undefined, signal: undefined }
+  const { exitCode, signal: killedBy, isStopped, leftBehind } = result
   results.push({ name, exitCode, signal: killedBy, seconds })
+  log.flush()
   const ending = exitCode === undefined ? `ended by ${killedBy ?? 'a signal'}` : `exit ${exitCode}`
   await log.line(`${ending} (${seconds.toFixed(1)} s)`)
-  if (signal.aborted) return stopped(signal, name, parts)
+  if (leftBehind > 0)
+    await log.line(
+      `Ended what it had left behind: ${leftBehind} ${leftBehind === 1 ? 'process' : 'processes'} of its group.`,
+    )
+  if (isStopped) return stopped(signal, name, parts)
   if (exitCode === 0) return undefined
-  return { reason: 'command_failed', detail: masker.mask(failed(name, exitCode, killedBy, usefulLine(log.lastLines(50)))) }
+  return {
+    reason: 'command_failed',
+    detail: masker.mask(failed(name, exitCode, killedBy, usefulLine(log.lastLines(50)))),
+  }
 }
 
 async function stopped({ reason }: AbortSignal, name: string, { log, masker }: RunParts): Promise<Failure> {
@@ -165,7 +216,12 @@ async function stopped({ reason }: AbortSignal, name: string, { log, masker }: R
 }
 
 /** The command is named by its first words; what went wrong matters more than all its arguments. */
-function failed(name: string, exitCode: number | undefined, killedBy: string | undefined, line: string): string {
+function failed(
+  name: string,
+  exitCode: number | undefined,
+  killedBy: string | undefined,
+  line: string,
+): string {
   const command = name.length > 40 ? `${name.slice(0, 39).trimEnd()}…` : name
   const how = exitCode === undefined ? `was ended by ${killedBy ?? 'a signal'}` : `exited with ${exitCode}`
   return line === '' ? `${command} ${how}` : `${command} ${how}: ${line}`

@@ -16,14 +16,20 @@ export type Compiled = { readonly steps: readonly Step[] } | { readonly refused:
  */
 export function compile(deployment: Deployment, previousSha: string | undefined): Compiled {
   const { sha, ref, environment, task, repository, payload, recipe } = deployment
-  const values = { sha, ref, environment, task, repository, previousSha, payload: JSON.parse(payload) as unknown }
+  const values = { sha, ref, environment, task, repository, previousSha, payload: readJson(payload) }
   const steps: Step[] = []
   for (const command of recipe.commands) {
     const argv: string[] = []
     for (const argument of command) {
+      if (argument.includes('\0'))
+        return {
+          refused: `An argument of "${command[0] ?? ''}" contains a NUL character, which no program can be given. (${nameOf(deployment)})`,
+        }
       const filled = fill(argument, values)
       if (typeof filled !== 'string')
-        return { refused: `The argument "${argument}" was refused: {${filled.refused}} ${filled.because}. (${nameOf(deployment)})` }
+        return {
+          refused: `The argument "${argument}" was refused: {${filled.refused}} ${filled.because}. (${nameOf(deployment)})`,
+        }
       argv.push(filled)
     }
     steps.push({ name: argv.map(quoted).join(' '), argv })
@@ -31,5 +37,14 @@ export function compile(deployment: Deployment, previousSha: string | undefined)
   return { steps }
 }
 
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // then no placeholder finds anything in it
+  }
+}
+
 /** Quotes a word for reading, the way a shell would want it. */
-const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
+const quoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`

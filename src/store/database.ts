@@ -50,7 +50,11 @@ export async function reachPostgres(address: string): Promise<string> {
     const { rows } = await client.query<{ server_version: string }>('show server_version')
     return rows[0]?.server_version ?? 'unknown'
   } catch (cause) {
-    throw problem('database_unreachable', { database: withoutPassword(address), cause: messageOf(cause) }, cause)
+    throw problem(
+      'database_unreachable',
+      { database: withoutPassword(address), cause: messageOf(cause) },
+      cause,
+    )
   } finally {
     await client.end().catch(() => {})
   }

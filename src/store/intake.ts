@@ -159,7 +159,11 @@ async function numberIn(trx: Trx, given: NewDeployment): Promise<{ id: number; n
 async function repository(trx: Trx, given: NewDeployment): Promise<number> {
   const { id } = await trx
     .insertInto('repositories')
-    .values({ name: given.repository, github_id: given.repositoryGithubId, configured_as: given.configuredAs })
+    .values({
+      name: given.repository,
+      github_id: given.repositoryGithubId,
+      configured_as: given.configuredAs,
+    })
     .onConflict((conflict) =>
       conflict.column('github_id').doUpdateSet({ name: given.repository, configured_as: given.configuredAs }),
     )

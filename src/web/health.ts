@@ -16,7 +16,13 @@ export function serveHealth(server: FastifyInstance, { probe, isStopping, clock 
   server.get('/readyz', async (_request, reply) => {
     // A probe writes, so that many askers cost no more than one.
     if (last === undefined || clock() - last.at > REMEMBER_MS)
-      last = { at: clock(), ready: probe().then(() => true, () => false) }
+      last = {
+        at: clock(),
+        ready: probe().then(
+          () => true,
+          () => false,
+        ),
+      }
     if (isStopping()) return reply.code(503).send({ status: 'stopping' })
     return (await last.ready) ? { status: 'ready' } : reply.code(503).send({ status: 'cannot_record' })
   })

@@ -21,7 +21,10 @@ const Query = z.object({
   offset: z.coerce.number().int().min(-1).max(Number.MAX_SAFE_INTEGER).default(0),
   limit: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).default(Number.MAX_SAFE_INTEGER),
   colours: z.enum(['0', '1']).default('0'),
-  expires: z.string().regex(/^\d{1,15}$/).optional(),
+  expires: z
+    .string()
+    .regex(/^\d{1,15}$/)
+    .optional(),
   signature: z.string().max(100).optional(),
 })
 type Query = z.infer<typeof Query>
@@ -38,7 +41,8 @@ export function serveLog(server: FastifyInstance, parts: LogParts): void {
   server.get<{ Params: { id: string } }>('/deployments/:id/log', async (request, reply) => {
     const id = /^\d{1,15}$/.test(request.params.id) ? Number(request.params.id) : 0
     const query = Query.safeParse(request.query)
-    if (!query.success) throw problem('query_wrong', { list: query.error.issues.map(({ path }) => path.join('.')).join(', ') })
+    if (!query.success)
+      throw problem('query_wrong', { list: query.error.issues.map(({ path }) => path.join('.')).join(', ') })
     allow(id, request, query.data, parts)
     const deployment = await parts.deployment(id)
     if (deployment === undefined) throw problem('deployment_unknown', { id: request.params.id })
@@ -51,12 +55,18 @@ export function serveLog(server: FastifyInstance, parts: LogParts): void {
       'ferryman-next-offset': end,
       'ferryman-state': deployment.state,
     })
-    if (end === 0) return `${nameOf(deployment)} is ${deployment.state}; ${deployment.state === 'queued' ? 'its log begins when it runs' : 'nothing was run, so there is no log'}.\n`
+    if (end === 0)
+      return `${nameOf(deployment)} is ${deployment.state}; ${deployment.state === 'queued' ? 'its log begins when it runs' : 'nothing was run, so there is no log'}.\n`
     return Readable.from(pieces(id, start, end, query.data.colours === '1', parts.logs))
   })
 }
 
-function allow(id: number, { headers }: FastifyRequest, { expires, signature }: Query, { links, apiToken }: LogParts): void {
+function allow(
+  id: number,
+  { headers }: FastifyRequest,
+  { expires, signature }: Query,
+  { links, apiToken }: LogParts,
+): void {
   const token = apiToken()
   const given = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1]
   if (token !== undefined && given !== undefined && isSame(token, given)) return
@@ -70,13 +80,23 @@ function allow(id: number, { headers }: FastifyRequest, { expires, signature }: 
 const isSame = (one: string, other: string): boolean => timingSafeEqual(digest(one), digest(other))
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
-async function rangeOf(id: number, { offset, limit }: Query, logs: Logs): Promise<{ start: number; end: number }> {
+async function rangeOf(
+  id: number,
+  { offset, limit }: Query,
+  logs: Logs,
+): Promise<{ start: number; end: number }> {
   const { size } = await logs.read(id, { offset: 0, limit: 0 })
   const start = offset === -1 ? Math.max(0, size - TAIL_BYTES) : Math.min(offset, size)
   return { start, end: Math.min(size, start + limit) }
 }
 
-async function* pieces(id: number, start: number, end: number, colours: boolean, logs: Logs): AsyncGenerator<Buffer> {
+async function* pieces(
+  id: number,
+  start: number,
+  end: number,
+  colours: boolean,
+  logs: Logs,
+): AsyncGenerator<Buffer> {
   const strip = colours ? undefined : createColourStrip()
   let offset = start
   while (offset < end) {

@@ -18,7 +18,10 @@ export function createServer(journal: Journal): FastifyInstance {
     routerOptions: { maxParamLength: 100 },
   })
   server.addHook('onSend', async (_request, reply) => {
-    void reply.headers({ 'x-content-type-options': 'nosniff', 'content-security-policy': "default-src 'none'" })
+    void reply.headers({
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': "default-src 'none'",
+    })
   })
   server.setNotFoundHandler((request) => {
     throw problem('path_unknown', { path: request.url.split('?')[0]?.slice(0, 200) ?? '' })
@@ -39,7 +42,8 @@ export function createServer(journal: Journal): FastifyInstance {
 }
 
 const statusOf = (thrown: unknown): number => {
-  const status: unknown = typeof thrown === 'object' && thrown !== null ? Reflect.get(thrown, 'statusCode') : undefined
+  const status: unknown =
+    typeof thrown === 'object' && thrown !== null ? Reflect.get(thrown, 'statusCode') : undefined
   return typeof status === 'number' && status >= 400 && status < 600 ? status : 500
 }
 

@@ -82,7 +82,6 @@ repositories:
       'prefix-token',
       'prefix',
       'https://hooks.example.org/T1',
-      'xprefixy',
       'literal-secret',
     ].toSorted(),
   )

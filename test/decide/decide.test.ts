@@ -18,7 +18,10 @@ const environment = (given: Partial<EnvironmentConfig> = {}): EnvironmentConfig 
 })
 const facts = (given: Partial<EnvironmentConfig> = {}, knownAs: [number, string][] = []) => {
   const one = environment(given)
-  const shop: RepositoryConfig = { name: one.repository, environments: new Map([[one.name.toLowerCase(), one]]) }
+  const shop: RepositoryConfig = {
+    name: one.repository,
+    environments: new Map([[one.name.toLowerCase(), one]]),
+  }
   return { repositories: new Map([['acme/shop', shop]]), knownAs: new Map(knownAs) }
 }
 const signal = (given: Partial<Signal> = {}): Signal => ({
@@ -40,7 +43,10 @@ const signal = (given: Partial<Signal> = {}): Signal => ({
 })
 
 test('a deployment for a configured environment deploys, whatever the case of its names', () => {
-  expect(decide(signal({ environment: 'PRODUCTION' }), facts())).toMatchObject({ verdict: 'deploy', environment: { name: 'Production' } })
+  expect(decide(signal({ environment: 'PRODUCTION' }), facts())).toMatchObject({
+    verdict: 'deploy',
+    environment: { name: 'Production' },
+  })
 })
 
 test('a repository that is not configured is ignored', () => {
@@ -67,8 +73,13 @@ test("another tool's environment is ignored", () => {
 })
 
 test("an Actions job's own deployment is ignored, unless it is accepted", () => {
-  expect(decide(signal({ byActions: true }), facts())).toMatchObject({ verdict: 'skip', reason: 'made_by_actions' })
-  expect(decide(signal({ byActions: true }), facts({ acceptActionsDeployments: true })).verdict).toBe('deploy')
+  expect(decide(signal({ byActions: true }), facts())).toMatchObject({
+    verdict: 'skip',
+    reason: 'made_by_actions',
+  })
+  expect(decide(signal({ byActions: true }), facts({ acceptActionsDeployments: true })).verdict).toBe(
+    'deploy',
+  )
 })
 
 test('an unknown task is refused aloud, and never a path', () => {

@@ -17,13 +17,22 @@ test('a signed delivery becomes a deployment, three statuses and two messages', 
   expect(statuses(deployment)).toEqual([
     'queued: Waiting in line as acme/shop/production#1',
     `in_progress: Deploying ${sha.slice(0, 7)} as acme/shop/production#1`,
-    expect.stringMatching(new RegExp(`^success: Deployed ${sha.slice(0, 7)}, in \\d\\.\\d s \\(acme/shop/production#1\\)$`)),
+    expect.stringMatching(
+      new RegExp(`^success: Deployed ${sha.slice(0, 7)}, in \\d\\.\\d s \\(acme/shop/production#1\\)$`),
+    ),
   ])
   await slack.waitFor(({ text }) => text === `Deployed acme/shop/production#1 at ${sha.slice(0, 7)}, by mona`)
   expect(slack.messages[0]?.text).toBe(`Deploying acme/shop/production#1 at ${sha.slice(0, 7)}, by mona`)
   const [delivery] = github.deliveries
   expect([delivery?.answer.status, JSON.parse(delivery?.answer.body ?? '')]).toEqual([
-    202, { verdict: 'queued', delivery: delivery?.guid, deployments: [{ id: 1, name: 'acme/shop/production#1', url: 'https://deploy.example.org/deployments/1/log' }] },
+    202,
+    {
+      verdict: 'queued',
+      delivery: delivery?.guid,
+      deployments: [
+        { id: 1, name: 'acme/shop/production#1', url: 'https://deploy.example.org/deployments/1/log' },
+      ],
+    },
   ])
   expect(await log(1)).toContain('▸ exit 0')
   expect(existsSync(join(folder, 'deployed'))).toBe(true)
@@ -31,7 +40,10 @@ test('a signed delivery becomes a deployment, three statuses and two messages', 
 
 test('a failure says what went wrong on GitHub and shows the last lines in Slack', async () => {
   const { deploy, status, slack } = await serve({
-    commands: [['sh', '-c', 'echo building; echo "error: no such table <b>" >&2; exit 3'], ['touch', 'never']],
+    commands: [
+      ['sh', '-c', 'echo building; echo "error: no such table <b>" >&2; exit 3'],
+      ['touch', 'never'],
+    ],
   })
 
   const deployment = await deploy()
@@ -52,7 +64,9 @@ test('a success shows no output in Slack', async () => {
 })
 
 test('a robot deploys for the person that it names', async () => {
-  const { deploy, status, log, slack } = await serve({ commands: [['sh', '-c', 'echo "for $GITHUB_CREATOR"']] })
+  const { deploy, status, log, slack } = await serve({
+    commands: [['sh', '-c', 'echo "for $GITHUB_CREATOR"']],
+  })
 
   await status(await deploy({ payload: { deploy_user: 'hubot-friend' } }, 'acme-bot[bot]'), 'success')
 
@@ -78,7 +92,11 @@ test('environments have their own commands, numbers and lanes', async () => {
         folder: '.',
         environments: {
           production: { commands: [['echo', 'to production']], lane: 'shop' },
-          staging: { commands: [['echo', 'to staging']], lane: 'shop', environment_url: 'https://staging.example.org' },
+          staging: {
+            commands: [['echo', 'to staging']],
+            lane: 'shop',
+            environment_url: 'https://staging.example.org',
+          },
         },
       },
     },
@@ -87,7 +105,9 @@ test('environments have their own commands, numbers and lanes', async () => {
   const staging = await world.deploy({ environment: 'staging' })
   await world.status(staging, 'success')
 
-  expect(world.github.statusesOf(staging.id).at(-1)).toMatchObject({ environmentUrl: 'https://staging.example.org' })
+  expect(world.github.statusesOf(staging.id).at(-1)).toMatchObject({
+    environmentUrl: 'https://staging.example.org',
+  })
   expect(await world.log(1)).toContain('to staging')
   expect(world.statuses(staging)[0]).toContain('acme/shop/staging#1')
 })
@@ -102,7 +122,11 @@ describe.skipIf(inject('postgres') === undefined)('on PostgreSQL', () => {
     await world.restart()
     await world.status(await world.deploy(), 'success')
 
-    expect(world.statuses(deployment).map((status) => status.split(':')[0])).toEqual(['queued', 'in_progress', 'success'])
+    expect(world.statuses(deployment).map((status) => status.split(':')[0])).toEqual([
+      'queued',
+      'in_progress',
+      'success',
+    ])
     await world.stop()
     await drop()
   })
@@ -111,14 +135,20 @@ describe.skipIf(inject('postgres') === undefined)('on PostgreSQL', () => {
 test('where the commands put another commit in place, every report names the one that is there', async () => {
   const git = (...args: string[]) => ['git', '-c', 'user.name=x', '-c', 'user.email=x@example.org', ...args]
   const world = await serve({
-    commands: [git('init', '-q', '.'), git('commit', '-q', '--allow-empty', '-m', 'other'), git('remote', 'add', 'o', 'git@example.org:acme/shop.git')],
+    commands: [
+      git('init', '-q', '.'),
+      git('commit', '-q', '--allow-empty', '-m', 'other'),
+      git('remote', 'add', 'o', 'git@example.org:acme/shop.git'),
+    ],
   })
   writeFileSync(join(world.folder, 'x'), '')
 
   const { body } = await world.status(await world.deploy(), 'success')
 
   const asked = world.sha.slice(0, 7)
-  expect(Reflect.get(Object(body), 'description')).toMatch(new RegExp(`^Deployed [0-9a-f]{7}, asked for ${asked}, in `))
+  expect(Reflect.get(Object(body), 'description')).toMatch(
+    new RegExp(`^Deployed [0-9a-f]{7}, asked for ${asked}, in `),
+  )
   const message = await world.slack.waitFor(({ text }) => text?.includes('asked for') ?? false)
   expect(message.text).toContain(`asked for ${asked}`)
   expect(await world.log(1)).toMatch(new RegExp(`The folder is now at [0-9a-f]{7}, asked for ${asked}\\.`))

@@ -27,7 +27,9 @@ test('after kill -9 the queue goes on, and what was running is reported as inter
   const second = await startProcess(world)
   await world.status(running, 'error')
 
-  expect(world.statuses(running).at(-1)).toBe('error: Interrupted: Ferryman ended while it ran. It is not started again by itself.')
+  expect(world.statuses(running).at(-1)).toBe(
+    'error: Interrupted: Ferryman ended while it ran. It is not started again by itself.',
+  )
   await world.status(waiting, 'in_progress')
   await eventually('the second deployment runs', () => runsIn(world.folder) === 2)
   expect(runsIn(world.folder)).toBe(2)
@@ -37,17 +39,25 @@ test('after kill -9 the queue goes on, and what was running is reported as inter
 test('every delivery that was acknowledged before kill -9 has its deployment afterwards, once', async () => {
   const world = await createWorld({ commands: [['sleep', '300']] })
   const server = await startProcess(world)
-  const sending = Array.from({ length: 40 }, () => world.github.createDeployment('acme/shop', { ref: 'main', auto_merge: false, required_contexts: [] }))
+  const sending = Array.from({ length: 40 }, () =>
+    world.github.createDeployment('acme/shop', { ref: 'main', auto_merge: false, required_contexts: [] }),
+  )
 
   const firstAnswers = await Promise.all(sending.slice(0, 15))
   await server.end('SIGKILL')
   const all = await Promise.all(sending)
   const again = await startProcess(world)
-  const acknowledged = all.filter(({ deliveries }) => deliveries[0]?.status === 202).map(({ deployment }) => deployment)
+  const acknowledged = all
+    .filter(({ deliveries }) => deliveries[0]?.status === 202)
+    .map(({ deployment }) => deployment)
 
   expect(firstAnswers.every(({ deliveries }) => deliveries[0]?.status === 202)).toBe(true)
   for (const deployment of acknowledged) {
-    const guid = world.github.deliveries.find(({ request }) => Reflect.get(Object(Reflect.get(Object(request.payload), 'deployment')), 'id') === deployment.id)?.guid ?? ''
+    const guid =
+      world.github.deliveries.find(
+        ({ request }) =>
+          Reflect.get(Object(Reflect.get(Object(request.payload), 'deployment')), 'id') === deployment.id,
+      )?.guid ?? ''
     const { status, body } = await world.github.redeliver(guid)
     expect([status, JSON.parse(body)]).toMatchObject([200, { verdict: 'repeated', deployments: [{}] }])
   }
@@ -60,7 +70,10 @@ test('what cannot be recorded is answered 503, and the same delivery works when 
   other.exec('begin exclusive')
   const blocked = await deploy()
   const refused = github.deliveries.find(({ event }) => event === 'deployment')
-  expect([refused?.answer.status, Reflect.get(JSON.parse(refused?.answer.body ?? '{}') as object, 'error')]).toEqual([503, 'cannot_record'])
+  expect([
+    refused?.answer.status,
+    Reflect.get(JSON.parse(refused?.answer.body ?? '{}') as object, 'error'),
+  ]).toEqual([503, 'cannot_record'])
   other.exec('rollback')
   other.close()
 
@@ -73,18 +86,25 @@ test('a delivery that was ignored because nobody was configured works when it is
   const world = await serve({ repositories: { 'acme/other': { folder: '.', commands: [['true']] } } })
   const deployment = await world.deploy()
   const ignored = world.github.deliveries[0]
-  expect(JSON.parse(ignored?.answer.body ?? '')).toMatchObject({ verdict: 'ignored', reason: 'repository_not_configured' })
+  expect(JSON.parse(ignored?.answer.body ?? '')).toMatchObject({
+    verdict: 'ignored',
+    reason: 'repository_not_configured',
+  })
 
   world.writeConfig({ commands: [['true']] })
   await world.restart()
-  const { status } = await world.github.deliver('deployment', ignored?.request.payload, { guid: ignored?.guid ?? '' })
+  const { status } = await world.github.deliver('deployment', ignored?.request.payload, {
+    guid: ignored?.guid ?? '',
+  })
 
   expect(status).toBe(202)
   await world.status(deployment, 'success')
 })
 
 test('a graceful stop lets what runs end, and leaves what waits for the next start', async () => {
-  const world = await createWorld({ commands: [['sh', '-c', 'until test -e go; do sleep 0.05; done; echo run >> runs']] })
+  const world = await createWorld({
+    commands: [['sh', '-c', 'until test -e go; do sleep 0.05; done; echo run >> runs']],
+  })
   const server = await startProcess(world)
   const running = await world.deploy()
   const waiting = await world.deploy()
@@ -116,7 +136,9 @@ test('a second signal interrupts at once, truthfully', async () => {
   process.kill(server.pid, 'SIGINT')
 
   expect(await ended).toBe(0)
-  expect(world.statuses(running).at(-1)).toBe('error: Interrupted: Ferryman was stopped while it ran. It is not started again by itself.')
+  expect(world.statuses(running).at(-1)).toBe(
+    'error: Interrupted: Ferryman was stopped while it ran. It is not started again by itself.',
+  )
 })
 
 test('a second server on the same data is refused', async () => {
@@ -124,9 +146,17 @@ test('a second server on the same data is refused', async () => {
   const masker = createMasker([])
   const journal = createJournal({ write: () => {}, masker, clock: Date.now, pretty: false, colour: false })
 
-  const second = startApp(loadConfig(world.configFile, { environment: {} }), { environment: {}, clock: Date.now, journal, masker, version: 'test' })
+  const second = startApp(loadConfig(world.configFile, { environment: {} }), {
+    environment: {},
+    clock: Date.now,
+    journal,
+    masker,
+    version: 'test',
+  })
 
-  await expect(second).rejects.toThrow(`Another Ferryman is already running on ${join(world.directory, 'data')}.`)
+  await expect(second).rejects.toThrow(
+    `Another Ferryman is already running on ${join(world.directory, 'data')}.`,
+  )
 })
 
 const read = (folder: string, name: string): string => {

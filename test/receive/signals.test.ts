@@ -46,16 +46,24 @@ describe('the payload', () => {
   })
 
   test('names the person behind a robot', () => {
-    const event = deploymentEvent({ payload: { deploy_user: 'hubot-user' }, creator: { login: 'acme-bot[bot]' } })
+    const event = deploymentEvent({
+      payload: { deploy_user: 'hubot-user' },
+      creator: { login: 'acme-bot[bot]' },
+    })
 
     const { actor, creator } = signalOf(readSignal('deployment', event))
 
     expect([actor, creator]).toEqual(['hubot-user', 'acme-bot[bot]'])
   })
 
-  test.each(['<!channel>', 'a b', '-rf', '', 'x'.repeat(101), 5, { login: 'x' }])('with the deploy_user %j names nobody', (deploy_user) => {
-    expect(signalOf(readSignal('deployment', deploymentEvent({ payload: { deploy_user } }))).actor).toBe('mona')
-  })
+  test.each(['<!channel>', 'a b', '-rf', '', 'x'.repeat(101), 5, { login: 'x' }])(
+    'with the deploy_user %j names nobody',
+    (deploy_user) => {
+      expect(signalOf(readSignal('deployment', deploymentEvent({ payload: { deploy_user } }))).actor).toBe(
+        'mona',
+      )
+    },
+  )
 
   test('of any shape is read without an error', () => {
     fc.assert(
@@ -67,7 +75,7 @@ describe('the payload', () => {
   })
 })
 
-test('a deployment by a deleted account is the ghost\'s', () => {
+test("a deployment by a deleted account is the ghost's", () => {
   const event = { ...deploymentEvent({ creator: null }), sender: null }
 
   expect(signalOf(readSignal('deployment', event)).actor).toBe('ghost')
@@ -103,11 +111,17 @@ describe('a deployment event that GitHub would not send', () => {
 
   test.each([
     [{ sha: 'main' }, 'deployment.sha: must be a full commit id of 40 or 64 hexadecimal digits'],
-    [{ sha: `${'a'.repeat(39)}\n` }, 'deployment.sha: must be a full commit id of 40 or 64 hexadecimal digits'],
+    [
+      { sha: `${'a'.repeat(39)}\n` },
+      'deployment.sha: must be a full commit id of 40 or 64 hexadecimal digits',
+    ],
     [{ ref: 'a\0b' }, 'deployment.ref: must not hold a NUL character'],
     [{ environment: '' }, 'deployment.environment: Too small: expected string to have >=1 characters'],
     [{ id: -1 }, 'deployment.id: Too small: expected number to be >0'],
-    [{ task: 7, ref: null }, 'deployment.ref: Invalid input: expected string, received null; deployment.task: Invalid input: expected string, received number'],
+    [
+      { task: 7, ref: null },
+      'deployment.ref: Invalid input: expected string, received null; deployment.task: Invalid input: expected string, received number',
+    ],
   ])('with %j is refused and says why', (change, list) => {
     expect(refusal(change)).toBe(wrong(list))
   })

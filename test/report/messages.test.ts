@@ -52,7 +52,11 @@ describe('the status on GitHub', () => {
       'success',
       'Deployed fffffff, asked for a84d88e, in 12 s (acme/shop/production#12)',
     ],
-    [{ state: 'failed', reason: 'command_failed', detail: 'git pull exited with 1: no' }, 'failure', 'git pull exited with 1: no'],
+    [
+      { state: 'failed', reason: 'command_failed', detail: 'git pull exited with 1: no' },
+      'failure',
+      'git pull exited with 1: no',
+    ],
     [{ state: 'failed', reason: 'task_unknown', detail: 'Unknown task: x' }, 'error', 'Unknown task: x'],
     [{ state: 'failed', reason: 'interrupted' }, 'error', 'Failed: interrupted'],
     [{ state: 'cancelled', reason: 'by_person', detail: 'Cancelled by mona' }, 'error', 'Cancelled by mona'],
@@ -62,9 +66,15 @@ describe('the status on GitHub', () => {
   })
 
   test('carries the addresses of the log and of the environment', () => {
-    const status = githubStatus(deployment({ environmentUrl: 'https://shop.example.org' }), 'https://deploy.example.org/log')
+    const status = githubStatus(
+      deployment({ environmentUrl: 'https://shop.example.org' }),
+      'https://deploy.example.org/log',
+    )
 
-    expect(status).toMatchObject({ logUrl: 'https://deploy.example.org/log', environmentUrl: 'https://shop.example.org' })
+    expect(status).toMatchObject({
+      logUrl: 'https://deploy.example.org/log',
+      environmentUrl: 'https://shop.example.org',
+    })
   })
 
   test('fits GitHub whatever is in it', () => {
@@ -86,14 +96,21 @@ describe('the status on GitHub', () => {
 })
 
 describe('the Slack message', () => {
-  const around = { logUrl: 'https://deploy.example.org/deployments/1/log', lastLines: [], githubUrl: 'https://github.com' }
+  const around = {
+    logUrl: 'https://deploy.example.org/deployments/1/log',
+    lastLines: [],
+    githubUrl: 'https://github.com',
+  }
 
   test('names repository, environment, commit, person, state, duration and log', () => {
     const message = slackMessage(deployment({ state: 'succeeded', ...ended, creator: 'acme-bot' }), around)
 
     expect(message.text).toBe('Deployed acme/shop/production#12 at a84d88e, by mona')
     expect(message.blocks).toEqual([
-      { type: 'section', text: { type: 'mrkdwn', text: ':white_check_mark: Deployed *acme/shop* to *production*' } },
+      {
+        type: 'section',
+        text: { type: 'mrkdwn', text: ':white_check_mark: Deployed *acme/shop* to *production*' },
+      },
       {
         type: 'context',
         elements: [
@@ -107,11 +124,18 @@ describe('the Slack message', () => {
   })
 
   test('quotes the last lines of the step that failed', () => {
-    const failed = deployment({ state: 'failed', reason: 'command_failed', detail: 'make exited with 2: boom', ...ended })
+    const failed = deployment({
+      state: 'failed',
+      reason: 'command_failed',
+      detail: 'make exited with 2: boom',
+      ...ended,
+    })
 
     const message = slackMessage(failed, { ...around, lastLines: ['compiling', 'error: `x` <y> & z'] })
 
-    expect(message.text).toBe('Could not deploy acme/shop/production#12 at a84d88e, by mona: make exited with 2: boom')
+    expect(message.text).toBe(
+      'Could not deploy acme/shop/production#12 at a84d88e, by mona: make exited with 2: boom',
+    )
     expect(message.blocks.at(-1)).toEqual({
       type: 'section',
       text: { type: 'mrkdwn', text: "```compiling\nerror: 'x' &lt;y&gt; &amp; z```" },
@@ -121,15 +145,39 @@ describe('the Slack message', () => {
   test('lets nobody call a channel, forge a link or leave the size that Slack takes', () => {
     const word = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 600 }),
-      fc.constantFrom('<!channel>', '<@U1>', '<https://evil.example|ok>', '&lt;', '```', '&'.repeat(900), '<'.repeat(900)),
+      fc.constantFrom(
+        '<!channel>',
+        '<@U1>',
+        '<https://evil.example|ok>',
+        '&lt;',
+        '```',
+        '&'.repeat(900),
+        '<'.repeat(900),
+      ),
     )
     fc.assert(
       fc.property(word, word, word, word, fc.array(word), (environment, ref, actor, detail, lastLines) => {
-        const failed = deployment({ state: 'failed', reason: 'command_failed', environment, ref, actor, detail, ...ended })
+        const failed = deployment({
+          state: 'failed',
+          reason: 'command_failed',
+          environment,
+          ref,
+          actor,
+          detail,
+          ...ended,
+        })
         const message = slackMessage(failed, { ...around, lastLines })
-        const texts = [message.text, ...JSON.stringify(message.blocks).matchAll(/"text":"((?:[^"\\]|\\.)*)"/g).map(([, text]) => text ?? '')]
+        const texts = [
+          message.text,
+          ...JSON.stringify(message.blocks)
+            .matchAll(/"text":"((?:[^"\\]|\\.)*)"/g)
+            .map(([, text]) => text ?? ''),
+        ]
         for (const text of texts) {
-          const ours = text.replaceAll(/<https:\/\/(github\.com\/acme\/shop\/commit|deploy\.example\.org\/deployments)\/[^<>|]*\|(\w+)>/g, '')
+          const ours = text.replaceAll(
+            /<https:\/\/(github\.com\/acme\/shop\/commit|deploy\.example\.org\/deployments)\/[^<>|]*\|(\w+)>/g,
+            '',
+          )
           expect(ours).not.toMatch(/[<>]/)
           expect(text.length).toBeLessThanOrEqual(3_000 * 2) // JSON escapes included
         }

@@ -30,24 +30,34 @@ test.each([401, 403])('a token refused with %i is tried again hourly, for a week
 
 test.each([
   ['Retry-After', 403, { 'retry-after': '30' }, NOW + 30_000],
-  ['a primary limit', 403, { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(NOW / 1000 + 90) }, NOW + 90_000],
+  [
+    'a primary limit',
+    403,
+    { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(NOW / 1000 + 90) },
+    NOW + 90_000,
+  ],
   ['429 alone', 429, {}, NOW + 60_000],
 ])('%s rests the whole channel', (_name, status, headers, until) => {
   expect(github(status, headers)).toEqual({ settled: false, dueAt: until, channelPausedUntil: until })
 })
 
 test('a secondary limit without any header is a limit, not a missing right', () => {
-  expect(github(403, {}, 'You have exceeded a secondary rate limit.')).toMatchObject({ channelPausedUntil: NOW + 60_000 })
-})
-
-test.each([undefined, 500, 502, 503])('no answer, or %s, is tried again soon, then more slowly, never given up', (status) => {
-  const waits = [1, 2, 5, 9, 50].map((attempts) => {
-    const rule = ruleFor(failure({ status }), { ...circumstances, attempts })
-    return rule.settled ? 'given up' : rule.dueAt - NOW
+  expect(github(403, {}, 'You have exceeded a secondary rate limit.')).toMatchObject({
+    channelPausedUntil: NOW + 60_000,
   })
-
-  expect(waits).toEqual([1_000, 2_000, 16_000, 256_000, 300_000])
 })
+
+test.each([undefined, 500, 502, 503])(
+  'no answer, or %s, is tried again soon, then more slowly, never given up',
+  (status) => {
+    const waits = [1, 2, 5, 9, 50].map((attempts) => {
+      const rule = ruleFor(failure({ status }), { ...circumstances, attempts })
+      return rule.settled ? 'given up' : rule.dueAt - NOW
+    })
+
+    expect(waits).toEqual([1_000, 2_000, 16_000, 256_000, 300_000])
+  },
+)
 
 test.each([
   ['5', NOW + 5_000],

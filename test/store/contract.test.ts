@@ -249,7 +249,9 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect(head?.body).toEqual({ state: 'queued' })
       expect(others).toEqual([])
       await store.outbox.settle(head?.id ?? 0, 'delivered', 5_000)
-      expect((await store.outbox.due('github', 5_000, 10)).map(({ body }) => body)).toEqual([{ state: 'running' }])
+      expect((await store.outbox.due('github', 5_000, 10)).map(({ body }) => body)).toEqual([
+        { state: 'running' },
+      ])
       expect((await store.outbox.of(id)).map(({ state }) => state)).toEqual(['delivered', 'owed'])
     })
 

@@ -131,7 +131,13 @@ export async function serve(given: Given = {}): Promise<Served> {
     const masker = createMasker(config.secrets)
     const write = (line: string) => void journal.push(line)
     const parts = { write, masker, clock: Date.now, pretty: false, colour: false }
-    return startApp(config, { environment, clock: Date.now, journal: createJournal(parts), masker, version: 'test' })
+    return startApp(config, {
+      environment,
+      clock: Date.now,
+      journal: createJournal(parts),
+      masker,
+      version: 'test',
+    })
   }
   let app: App | undefined = await start()
   world.connect()
@@ -178,7 +184,11 @@ export interface ServerProcess {
 }
 
 /** The server as people start it: a process of its own. It is ended after the test, however that went. */
-export async function startProcess(world: World, program = resolve('bin/ferryman'), args = ['serve']): Promise<ServerProcess> {
+export async function startProcess(
+  world: World,
+  program = resolve('bin/ferryman'),
+  args = ['serve'],
+): Promise<ServerProcess> {
   const child = spawn(program, [...args, ...(program.endsWith('ferryman') ? ['-c', world.configFile] : [])], {
     env: { PATH: process.env['PATH'] ?? '', HOME: world.directory, FERRYMAN_CONFIG: world.configFile },
     stdio: ['ignore', 'pipe', 'pipe'],

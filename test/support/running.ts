@@ -9,6 +9,7 @@ import { createLogs } from '../../src/logs/logs.ts'
 import { createMasker } from '../../src/logs/redact.ts'
 import { PATIENCE } from '../../src/run/ending.ts'
 import { startGuard } from '../../src/run/guard.ts'
+import { statOf } from '../../src/run/processes.ts'
 import { run, type RunParts } from '../../src/run/run.ts'
 import { recipe, SHA } from './samples.ts'
 
@@ -67,12 +68,14 @@ interface Given {
 /** Runs commands for real; answers the result, and the log without its time stamps. */
 export async function runFor({ commands, deployment: given, parts, ...options }: Given) {
   const directory = temporaryFolder()
-  const env = Object.fromEntries(Object.entries(options.env ?? {}).map(([name, literal]) => [name, { literal }]))
+  const env = Object.fromEntries(
+    Object.entries(options.env ?? {}).map(([name, literal]) => [name, { literal }]),
+  )
   const deployment = runningDeployment({
     recipe: recipe({ folder: directory, ...options, commands, env }),
     ...given,
   })
-  const masker = createMasker([])
+  const masker = parts?.masker ?? createMasker([])
   const logs = createLogs({ directory: join(directory, 'logs'), clock: Date.now })
   const log = await logs.open(deployment.id, { maxBytes: deployment.recipe.maxLogBytes, masker })
   const guard = startGuard()
@@ -85,7 +88,11 @@ export async function runFor({ commands, deployment: given, parts, ...options }:
       guard,
       signal: new AbortController().signal,
       clock: Date.now,
-      server: { environment: process.env, user: { name: username, home: homedir, shell: shell ?? '/bin/sh' }, npmFolders: [process.cwd()] },
+      server: {
+        environment: process.env,
+        user: { name: username, home: homedir, shell: shell ?? '/bin/sh' },
+        npmFolders: [process.cwd()],
+      },
       resolve: (value) => ('literal' in value ? value.literal : ''),
       record: async (process) => void recorded.push(process),
       previousSha: undefined,
@@ -106,18 +113,12 @@ export async function runFor({ commands, deployment: given, parts, ...options }:
 
 /** Waits until the condition holds; fails when it does not within ten seconds. */
 export async function eventually(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 10_000; Date.now() < end; ) {
+  for (const end = Date.now() + 10_000; Date.now() < end;) {
     if (await condition()) return
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
   throw new Error(`It did not happen within 10 s: ${what}`)
 }
 
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
+/** A zombie has ended, though nobody collects it. */
+export const isRunning = (pid: number): boolean => !['Z', undefined].includes(statOf(pid)?.state)

@@ -1,0 +1,121 @@
+import { closeSync, constants, openSync, rmSync } from 'node:fs'
+import { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { execa } from 'execa'
+import { messageOf } from '../errors.ts'
+
+/**
+ * The one program that starts all others. It waits for a word on its input before it becomes the command, so
+ * that the server can write down first what is about to run; without the word it ends, and nothing has run.
+ * All words of the command are arguments; none is ever part of a script.
+ *
+ * Both streams of the command become one named pipe, which keeps their true order. It is not the pipe that Node
+ * offers, because that is a socket: `> /dev/stderr` and `tee /dev/stdout` fail on sockets (open(2), ENXIO).
+ */
+const LAUNCHER = `command -p mkfifo -m 600 "$1" && echo && read -r FERRYMAN_GO || exit 125
+exec >"$1" 2>&1 </dev/null
+shift
+exec "$@"`
+
+export interface Launch {
+  /** Absolute path. */
+  readonly program: string
+  readonly arguments: readonly string[]
+  readonly folder: string
+  readonly environment: Readonly<Record<string, string>>
+  /** Where the named pipe is made; nothing may be there yet. */
+  readonly pipe: string
+}
+
+export interface Launched {
+  /** Process id, and id of the new group and session. */
+  readonly pid: number
+  /** Resolves when the word can be given, with the output that the command is going to have. */
+  readonly ready: Promise<Readable>
+  /** Gives the word: the command begins. */
+  go(): void
+  /** Never gives the word: resolves when the launcher is gone, and nothing has run. */
+  abandon(): Promise<void>
+  readonly ended: Promise<Ended>
+}
+
+export interface Ended {
+  readonly exitCode: number | undefined
+  readonly signal: string | undefined
+}
+
+/** Why there is no process: the system's code (`E2BIG`, `EAGAIN`) where it gave one, and its words. */
+export interface NotLaunched {
+  readonly code: string | undefined
+  readonly cause: string
+}
+
+/** Starts the launcher in a session of its own; the command waits behind it for `go`. Never throws. */
+export async function launch(wanted: Launch): Promise<Launched | NotLaunched> {
+  const { program, folder, environment, pipe } = wanted
+  try {
+    const shell = execa('/bin/sh', ['-c', LAUNCHER, 'sh', pipe, program, ...wanted.arguments], {
+      cwd: folder,
+      env: environment,
+      extendEnv: false,
+      detached: true,
+      cleanup: false, // the guard does it, also where the server has no time left
+      buffer: false,
+      reject: false,
+      stdin: 'pipe',
+    })
+    if (shell.pid === undefined) return notLaunched((await shell) as Failure)
+    shell.stdin.on('error', () => {}) // it ended before it read the word; its exit says so
+    const ended = shell.then(({ exitCode, signal }) => ({ exitCode, signal }))
+    return {
+      pid: shell.pid,
+      ready: pipeOf(shell.stdout, shell.stderr, pipe),
+      go: () => void shell.stdin.end('go\n'),
+      async abandon() {
+        shell.stdin.end()
+        await ended
+      },
+      ended,
+    }
+  } catch (thrown) {
+    return { code: undefined, cause: messageOf(thrown) }
+  }
+}
+
+interface Failure {
+  readonly code?: string
+  readonly originalMessage?: string
+}
+
+const notLaunched = ({ code, originalMessage }: Failure): NotLaunched => ({
+  code,
+  cause: originalMessage ?? 'the system did not say why',
+})
+
+/** Waits for the launcher to say that the pipe is there, and opens the end that we read. */
+function pipeOf(stdout: Readable, stderr: Readable, pipe: string): Promise<Readable> {
+  return new Promise((resolve, reject) => {
+    let complaint = ''
+    let writing: number | undefined
+    stderr.on('data', (chunk: Buffer) => {
+      if (complaint.length < 1_000) complaint += chunk.toString()
+    })
+    stdout.once('data', () => {
+      try {
+        const reading = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
+        // A pipe that nobody writes to is at its end: ours is the first writer, until the command is the next.
+        writing = openSync(pipe, constants.O_WRONLY)
+        resolve(new Socket({ fd: reading, readable: true, writable: false }))
+      } catch (thrown) {
+        reject(thrown instanceof Error ? thrown : new Error(String(thrown)))
+      }
+    })
+    // The launcher leaves its first output when it opens the pipe, or when it ends.
+    stdout.once('close', () => {
+      if (writing !== undefined) closeSync(writing)
+      rmSync(pipe, { force: true })
+      reject(new Error(complaint.trim() || 'the launcher ended at once'))
+    })
+    stdout.resume()
+  })
+}

@@ -1,0 +1,61 @@
+import { accessSync, constants, statSync, type Stats } from 'node:fs'
+import { resolve } from 'node:path'
+
+/** Why a command cannot even be tried. */
+export interface CannotRun {
+  readonly reason: 'folder_missing' | 'command_not_found'
+  readonly detail: string
+}
+
+/**
+ * What a command needs before anything starts, so that a program that is not there is told apart from one that
+ * failed: the folder, and the absolute path of the program.
+ */
+export function lookUp(name: string, folder: string, path: string): { readonly program: string } | CannotRun {
+  const trouble = troubleWith(folder)
+  if (trouble !== undefined) return { reason: 'folder_missing', detail: trouble }
+  const program = findProgram(name, folder, path)
+  if (program !== undefined) return { program }
+  const isThere = candidates(name, folder, path).some((candidate) => look(candidate)?.isFile())
+  const detail = isThere ? `${name} may not be executed by this user.` : `Command not found: ${name}`
+  return { reason: 'command_not_found', detail }
+}
+
+/** Where the program is: beside the folder when it is named with a slash, else on PATH. */
+export const findProgram = (name: string, folder: string, path: string): string | undefined =>
+  candidates(name, folder, path).find(isProgram)
+
+function troubleWith(folder: string): string | undefined {
+  const found = look(folder)
+  if (found === undefined) return `The folder ${folder} does not exist.`
+  if (!found.isDirectory()) return `${folder} is not a folder.`
+  return mayExecute(folder) ? undefined : `The folder ${folder} may not be entered by this user.`
+}
+
+function candidates(name: string, folder: string, path: string): string[] {
+  if (name === '') return []
+  if (name.includes('/')) return [resolve(folder, name)]
+  return path
+    .split(':')
+    .filter((entry) => entry !== '')
+    .map((entry) => resolve(folder, entry, name))
+}
+
+const isProgram = (path: string): boolean => look(path)?.isFile() === true && mayExecute(path)
+
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path)
+  } catch {
+    return undefined // also behind a folder that may not be entered, or in a circle of links
+  }
+}
+
+function mayExecute(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

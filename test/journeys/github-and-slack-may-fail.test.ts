@@ -1,0 +1,116 @@
+import { expect, test } from 'vitest'
+
+import { serve } from '../support/journey.ts'
+import { eventually } from '../support/running.ts'
+
+const STATUSES = /\/statuses$/
+
+test('a dead Slack never changes a result', async () => {
+  const world = await serve()
+  world.slack.fail({ times: 100, with: 'reset' })
+
+  const deployment = await world.deploy()
+  await world.status(deployment, 'success')
+
+  expect(world.statuses(deployment)).toHaveLength(3)
+})
+
+test('what Slack refuses for good is not sent again', async () => {
+  const world = await serve()
+  world.slack.fail({ times: 2, with: { status: 404, body: 'no_service' } })
+
+  await world.status(await world.deploy(), 'success')
+  await world.slack.waitForRequest(({ answer }) => answer === 'no_service')
+  await world.stop()
+
+  expect(world.slack.requests.filter(({ answer }) => answer === 'no_service')).toHaveLength(2)
+  expect(world.journal.join('')).toContain('Slack answered 404: no_service')
+})
+
+test('a GitHub that answers 502 with a page is asked again until it takes the final status', async () => {
+  const world = await serve()
+  world.github.fail({
+    method: 'POST',
+    path: STATUSES,
+    times: 2,
+    with: { status: 502, body: '<html>Bad gateway</html>' },
+  })
+
+  const deployment = await world.deploy()
+  await world.status(deployment, 'success')
+
+  expect(world.statuses(deployment).at(-1)).toMatch(/^success: /)
+})
+
+test('a status whose answer was lost is not written twice', async () => {
+  const world = await serve()
+  world.github.fail({ method: 'POST', path: STATUSES, times: 1, with: 'reset-after-applying' })
+
+  const deployment = await world.deploy()
+  await world.status(deployment, 'success')
+  await world.stop()
+
+  const states = world.statuses(deployment).map((one) => one.split(':')[0])
+  expect(states.filter((state, index) => states.indexOf(state) !== index)).toEqual([])
+  expect(states.at(-1)).toBe('success')
+})
+
+test('statuses that GitHub refuses end for good, and the next deployment is not held up', async () => {
+  const world = await serve()
+  world.github.fail({
+    method: 'POST',
+    path: STATUSES,
+    times: 1,
+    with: { status: 422, body: { message: 'Validation Failed', errors: [] } },
+  })
+
+  const first = await world.deploy()
+  await world.status(first, 'success')
+
+  expect(world.statuses(first).map((one) => one.split(':')[0])).toEqual(['in_progress', 'success'])
+})
+
+test('a limit with Retry-After is waited out', async () => {
+  const world = await serve()
+  world.github.fail({
+    method: 'POST',
+    path: STATUSES,
+    times: 1,
+    with: {
+      status: 403,
+      headers: { 'retry-after': '1' },
+      body: { message: 'You have exceeded a secondary rate limit.' },
+    },
+  })
+
+  const deployment = await world.deploy()
+  const before = Date.now()
+  await world.status(deployment, 'success')
+
+  expect(Date.now() - before).toBeGreaterThanOrEqual(500)
+  expect(world.github.requests.filter(({ answer }) => answer?.status === 403)).toHaveLength(1)
+})
+
+test('what is owed is sent after a restart', async () => {
+  const world = await serve()
+  world.github.fail({ method: 'POST', path: STATUSES, times: 100, with: 'reset' })
+  const deployment = await world.deploy()
+  await eventually('the deployment has ended', () =>
+    world.journal.some((line) => line.includes('deployment:succeeded')),
+  )
+
+  await world.stop()
+  expect(world.statuses(deployment)).toEqual([])
+  await drain(world)
+  await world.restart()
+  await world.status(deployment, 'success')
+})
+
+/** Uses up what is left of the scripted faults. */
+async function drain({ github, sha }: { github: { url: string }; sha: string }): Promise<void> {
+  for (let count = 0; count < 100; count += 1)
+    await fetch(`${github.url}/repos/acme/shop/deployments/1/statuses`, { method: 'POST', body: sha }).then(
+      (response) => response.status,
+      () => 0,
+    )
+}

@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+
+import { expect, onTestFinished, test } from 'vitest'
+
+import type { ProcessRecord } from '../../src/deployment/deployment.ts'
+import { endLeftovers } from '../../src/run/leftovers.ts'
+import { bootId, signal, startTicks } from '../../src/run/processes.ts'
+import { command, isRunning } from '../support/running.ts'
+
+let runs = 0
+const freshRunId = (): string => `cafe${process.pid.toString(16)}${(runs += 1).toString(16).padStart(4, '0')}`
+
+/** Starts a program in a group of its own; resolves with its record and the first line that it prints. */
+async function started(program: string, args: readonly string[] = [], runId = freshRunId()) {
+  const child = spawn(program, args, {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { PATH: '/usr/bin:/bin', FERRYMAN_RUN_ID: runId },
+  })
+  const group = child.pid ?? 0
+  const record: ProcessRecord = { runId, group, bootId: bootId(), startTicks: startTicks(group) ?? '' }
+  onTestFinished(() => signal(-group, 'SIGKILL'))
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  return { record, number: Number(/\d+/.exec(line.toString())?.[0]) }
+}
+
+test('ends the group of an earlier life, and what left it', async () => {
+  const inGroup = await started(command('ignores-term.sh'))
+  const outside = await started(command('takes-own-session.sh'))
+
+  const { ended, left } = await endLeftovers([inGroup.record, outside.record])
+
+  expect(left).toBe(0)
+  expect(ended).toBeGreaterThanOrEqual(3)
+  for (const pid of [inGroup.record.group, inGroup.number, outside.number]) expect(isRunning(pid)).toBe(false)
+})
+
+test('ends a group that emptied its environment, known by its start', async () => {
+  const { record } = await started('env', ['-i', command('forever.sh')])
+
+  expect(await endLeftovers([record])).toEqual({ ended: 2, left: 0 })
+  expect(isRunning(record.group)).toBe(false)
+})
+
+test('leaves a number alone that was given to somebody else since', async () => {
+  const { record: stranger } = await started(command('forever.sh'))
+  const recycled = { ...stranger, runId: freshRunId(), startTicks: String(Number(stranger.startTicks) - 1) }
+
+  expect(await endLeftovers([recycled])).toEqual({ ended: 0, left: 0 })
+  expect(isRunning(stranger.group)).toBe(true)
+})
+
+test('leaves everything alone that is from before a reboot', async () => {
+  const { record } = await started(command('forever.sh'))
+
+  expect(await endLeftovers([{ ...record, bootId: 'another' }])).toEqual({ ended: 0, left: 0 })
+  expect(isRunning(record.group)).toBe(true)
+})
+
+test('never ends the server itself, where a deployment of Ferryman had started it', async () => {
+  const runId = freshRunId()
+  const script = `
+    const { endLeftovers } = await import(${JSON.stringify(`${process.cwd()}/src/run/leftovers.ts`)})
+    const { bootId, startTicks } = await import(${JSON.stringify(`${process.cwd()}/src/run/processes.ts`)})
+    const record = { runId: '${runId}', group: process.pid, bootId: bootId(), startTicks: startTicks(process.pid) }
+    console.log(JSON.stringify(await endLeftovers([record])))`
+  const server = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: '/usr/bin:/bin', FERRYMAN_RUN_ID: runId },
+  })
+  const [said] = (await once(server.stdout, 'data')) as [Buffer]
+
+  expect(JSON.parse(said.toString())).toEqual({ ended: 0, left: 0 })
+})
