@@ -59,7 +59,7 @@ function findingOf(name: string, { canPush, scopes }: Access): Finding {
       `GitHub: the token may not write deployment statuses for ${name} (scopes: ${scopes.join(', ') || 'none'})`,
       missing,
     )
-  if (!canPush)
+  if (canPush === false)
     return doubtful(
       `GitHub: the token can read ${name}; GitHub does not say that it may write there`,
       missing,

@@ -1,3 +1,4 @@
+import { withoutColours } from '../logs/colours.ts'
 import type { Delivered } from './github/delivery.ts'
 import type { Exchange } from './github-double.ts'
 import type { SlackMessage } from './slack-double.ts'
@@ -66,7 +67,7 @@ export function createNarrator(out: NodeJS.WriteStream): Narrator {
     message: ({ text }) => arrow('Ferryman', 'Slack', `"${text ?? ''}"`),
     log(url, text) {
       arrow('you', 'log', url)
-      write(indented(isColoured ? text : text.replaceAll(/\u001b\[[\d;]*m/g, ''), '│'))
+      write(indented(isColoured ? text : withoutColours(text), '│'))
     },
     wrong: (text) => write(paint(RED, `did not happen: ${text}`)),
     close() {

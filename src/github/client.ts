@@ -12,9 +12,8 @@ export interface GitHub {
 }
 
 export interface Access {
-  /** A fine-grained token needs its own permission beside this one; GitHub shows it only when something is written. */
-  readonly canPush: boolean
-  readonly isPrivate: boolean
+  /** Undefined where the token sees the deployments but not the repository itself. */
+  readonly canPush: boolean | undefined
   /** Of a classic token; other tokens have none. */
   readonly scopes: readonly string[] | undefined
   /** Milliseconds since 1970; undefined for a token that lives for ever, or that does not say. */
@@ -86,7 +85,7 @@ export function createGitHub({ token, apiUrl, version }: GitHubOptions): GitHub 
         }),
       )
       return data.map(({ state, description, log_url, environment_url }) => ({
-        state: state as DeploymentStatus['state'],
+        state,
         description,
         logUrl: log_url === '' ? undefined : log_url,
         environmentUrl: environment_url === '' ? undefined : environment_url,
@@ -94,23 +93,26 @@ export function createGitHub({ token, apiUrl, version }: GitHubOptions): GitHub 
     },
     async access(repository) {
       const { owner, repo } = place(repository, 0)
-      const { data, headers } = await asked(() => octokit.rest.repos.get({ owner, repo, ...options() }))
-      await asked(() => octokit.rest.repos.listDeployments({ owner, repo, per_page: 1, ...options() }))
-      const scopes = headers['x-oauth-scopes']
-      // `2026-12-24 13:37:00 UTC`: https://docs.github.com/rest/authentication
-      const expires = Date.parse(
-        String(headers['github-authentication-token-expiration'] ?? '')
-          .replace(' UTC', 'Z')
-          .replace(' ', 'T'),
+      const { headers } = await asked(() =>
+        octokit.rest.repos.listDeployments({ owner, repo, per_page: 1, ...options() }),
       )
+      // The scope repo_deployment opens the deployments of a private repository, but not the repository itself.
+      const seen = await asked(() => octokit.rest.repos.get({ owner, repo, ...options() })).catch(
+        (thrown: unknown) => {
+          if (thrown instanceof GitHubError && thrown.status === 404) return undefined
+          throw thrown
+        },
+      )
+      // `2026-12-24 13:37:00 UTC`: https://docs.github.com/rest/authentication
+      const expiry = String(headers['github-authentication-token-expiration'] ?? '')
+      const expiresAt = Date.parse(expiry.replace(' UTC', 'Z').replace(' ', 'T'))
       return {
-        canPush: data.permissions?.push ?? false,
-        isPrivate: data.private,
-        scopes: scopes
+        canPush: seen?.data.permissions?.push,
+        scopes: headers['x-oauth-scopes']
           ?.split(',')
           .map((scope) => scope.trim())
           .filter((scope) => scope !== ''),
-        expiresAt: Number.isNaN(expires) ? undefined : expires,
+        expiresAt: Number.isNaN(expiresAt) ? undefined : expiresAt,
       }
     },
   }

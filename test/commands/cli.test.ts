@@ -1,0 +1,295 @@
+import { execFile, spawn } from 'node:child_process'
+import { symlinkSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+
+import { describe, expect, test } from 'vitest'
+
+import { ferryman } from '../support/cli.ts'
+import { createWorld, startProcess } from '../support/journey.ts'
+import { temporaryFolder } from '../support/running.ts'
+
+describe('the command line', () => {
+  test('without a word says what there is, and that this was no call', async () => {
+    const { code, out } = await ferryman([])
+
+    expect(code).toBe(2)
+    for (const name of ['serve', 'check', 'send', 'demo']) expect(out).toContain(`  ${name}`)
+  })
+
+  test('answers its version', async () => {
+    expect(await ferryman(['--version'])).toEqual({ code: 0, out: '0.1.0\n', err: '' })
+  })
+
+  test.each(['serve', 'check', 'send', 'demo'])(
+    '%s --help says what it takes and its exit codes',
+    async (name) => {
+      const { code, out } = await ferryman([name, '--help'])
+
+      expect(code).toBe(0)
+      expect(out).toContain(`Usage: ferryman ${name}`)
+      expect(out).toContain('Exit codes: 0')
+    },
+  )
+
+  test('suggests what was meant', async () => {
+    expect(await ferryman(['serv'])).toEqual({
+      code: 2,
+      out: '',
+      err: 'ferryman: There is no command "serv". Did you mean "serve"? `ferryman --help` lists them.\n',
+    })
+    expect((await ferryman(['serve', '--confg', 'x'])).err).toContain('Did you mean "--config"?')
+    expect((await ferryman(['serve', '--confg', 'x'])).code).toBe(2)
+  })
+
+  test('says where it looked for the configuration', async () => {
+    const cwd = temporaryFolder()
+
+    const { code, err } = await ferryman(['serve'], { cwd })
+
+    expect(code).toBe(1)
+    expect(err).toBe(
+      `ferryman: There is no configuration at ${join(cwd, 'config.yml')} or /etc/ferryman/config.yml.\n  Copy config.example.yml to config.yml, or name a file with --config or FERRYMAN_CONFIG.\n`,
+    )
+  })
+
+  test('does not mind when its reader goes away', async () => {
+    const { stderr } = await promisify(execFile)('sh', ['-c', `${resolve('bin/ferryman')} --help | head -1`])
+
+    expect(stderr).toBe('')
+  })
+
+  test('works through a link, from anywhere', async () => {
+    const folder = temporaryFolder()
+    symlinkSync(resolve('bin/ferryman'), join(folder, 'ferryman'))
+
+    const { stdout } = await promisify(execFile)(join(folder, 'ferryman'), ['--version'], { cwd: '/' })
+
+    expect(stdout).toBe('0.1.0\n')
+  })
+
+  test('loads nothing heavy to say what it can do', async () => {
+    const { stderr } = await promisify(execFile)(process.execPath, ['src/cli.ts', '--help'], {
+      env: { ...process.env, NODE_DEBUG: 'module_timer' },
+    })
+
+    expect(stderr).not.toContain('fastify')
+  })
+})
+
+describe('ferryman serve', () => {
+  test('ends by SIGTERM to npm, as process managers do', async () => {
+    const world = await createWorld()
+    const server = await startProcess(world, 'npm', ['start', '--silent'])
+
+    expect(await server.end('SIGTERM')).toBe(0)
+    expect(server.lines.some((line) => line.includes('server:stopped'))).toBe(true)
+    await expect(fetch(server.address)).rejects.toThrow()
+  })
+
+  test('says that its port is taken', async () => {
+    const world = await createWorld()
+    const first = await startProcess(world)
+    const port = new URL(first.address).port
+    writeFileSync(
+      join(world.directory, 'second.yml'),
+      JSON.stringify({
+        server: { port: Number(port) },
+        data_dir: './other',
+        github: { webhook_secret: 'x'.repeat(20), token: 'x'.repeat(20) },
+        repositories: { 'a/b': { folder: '.', commands: [['true']] } },
+      }),
+    )
+
+    const { code, err } = await ferryman(['serve', '-c', join(world.directory, 'second.yml')])
+
+    expect(code).toBe(1)
+    expect(err).toContain(`The address 127.0.0.1:${port} is already in use.`)
+    await first.end('SIGTERM')
+  })
+
+  test('does not start without a webhook secret', async () => {
+    const folder = temporaryFolder()
+    writeFileSync(
+      join(folder, 'config.yml'),
+      'github:\n  token: x\nrepositories:\n  a/b:\n    folder: .\n    commands: [[true]]\n',
+    )
+
+    const { code, err } = await ferryman(['serve'], { cwd: folder })
+
+    expect(code).toBe(1)
+    expect(err).toMatch(/config\.yml:\d+:\d+ github.*webhook_secret/)
+  })
+})
+
+describe('ferryman check', () => {
+  test('says that all is well, and what it looked at', async () => {
+    const world = await createWorld({ commands: [['git', 'status']] })
+
+    const { code, out } = await ferryman(['check', '-c', world.configFile])
+
+    expect(out).toContain('1 repository, 1 environment')
+    expect(out).toContain(`✔ acme/shop production: folder ${world.folder}`)
+    expect(out).toContain('✔ GitHub: the token reaches acme/shop and its deployments')
+    expect(out).toContain('✔ Slack: the address takes messages')
+    expect(out).toContain('Ready, as ')
+    expect(out).not.toContain('\u001b[')
+    expect(code).toBe(0)
+    expect(world.slack.messages).toEqual([])
+    expect(world.github.requests.every(({ method }) => method === 'GET')).toBe(true)
+  })
+
+  test('names everything that is missing at once', async () => {
+    const world = await createWorld({
+      repositories: {
+        'acme/shop': { folder: './work', commands: [['no-such-program'], ['./deploy.sh']] },
+        'acme/gone': { folder: './nowhere', commands: [['true']] },
+      },
+    })
+    world.slack.fail({ times: 1, with: { status: 404, body: 'no_service' } })
+
+    const { code, out } = await ferryman(['check', '-c', world.configFile])
+
+    expect(code).toBe(1)
+    expect(out).toContain('✘ acme/shop production: there is no program no-such-program')
+    expect(out).toContain('✘ acme/shop production: there is no program ./deploy.sh')
+    expect(out).toContain(
+      `✘ acme/gone production: the folder ${join(world.directory, 'nowhere')} does not exist`,
+    )
+    expect(out).toContain('✘ GitHub: there is no acme/gone that this token may see')
+    expect(out).toContain('✘ Slack: the address answers 404 no_service')
+    expect(out).toContain('5 things to mend.')
+  })
+
+  test('says which right the token lacks, and when it ends', async () => {
+    const world = await createWorld()
+    const token = 'ghp_another_token_0123456789'
+    world.github.addToken(token, {
+      login: 'mona',
+      type: 'classic',
+      scopes: ['repo:status'],
+      expiresAt: Date.now() + 3 * 86_400_000,
+    })
+    world.writeConfig({
+      config: { github: { webhook_secret: 'a-webhook-secret-for-tests', token, api_url: world.github.url } },
+    })
+
+    const { out } = await ferryman(['check', '-c', world.configFile])
+
+    expect(out).toMatch(/✘ GitHub: .*acme\/shop/)
+  })
+
+  test('prints every problem of the configuration with its place', async () => {
+    const folder = temporaryFolder()
+    writeFileSync(
+      join(folder, 'config.yml'),
+      'github:\n  webhook_secret: ${MISSING}\n  token: x\nrepositories:\n  acme/shop:\n    foldr: /srv\n    commands: [git]\n',
+    )
+
+    const { code, out } = await ferryman(['check'], { cwd: folder })
+
+    expect(code).toBe(1)
+    expect(out).toContain('✘ config.yml:2:')
+    expect(out).toContain('✘ config.yml:6:')
+    expect(out).toContain('✘ config.yml:7:')
+  })
+
+  test('asks nobody when it is offline', async () => {
+    const world = await createWorld()
+
+    expect((await ferryman(['check', '--offline', '-c', world.configFile])).code).toBe(0)
+    expect(world.github.requests).toEqual([])
+  })
+})
+
+describe('ferryman send', () => {
+  test('prints the verdict of a running server', async () => {
+    const world = await createWorld()
+    const server = await startProcess(world)
+    const send = (...args: string[]) => ferryman(['send', ...args, '-c', world.configFile])
+    const sha = 'b'.repeat(40)
+
+    const deployment = await send('deployment', '--sha', sha, '--by', 'mona', '--payload', '{"a": 1}')
+    expect(deployment.code).toBe(0)
+    expect(deployment.out).toContain(
+      `deployment of bbbbbbb of acme/shop to production → ${server.address}/webhooks/github\n202 verdict: queued`,
+    )
+    expect((await send('ping')).out).toContain('200 verdict: ignored\n')
+    expect((await send('push', '--sha', sha)).out).toContain('reason: event_not_used')
+    expect((await send('deployment', '--sha', sha, '--environment', 'moon')).out).toContain(
+      'reason: environment_not_configured',
+    )
+    await server.end('SIGTERM')
+  })
+
+  test('says what is wrong with the call', async () => {
+    const world = await createWorld()
+    const send = (...args: string[]) => ferryman(['send', ...args, '-c', world.configFile])
+
+    expect(await send('dance')).toMatchObject({
+      code: 1,
+      err: 'ferryman: There is no sample of "dance".\n  Samples: deployment, push, ping.\n',
+    })
+    expect((await send('deployment', '--sha', 'main')).err).toContain('"main" is no full commit id.')
+    expect((await send('deployment', '--sha', 'b'.repeat(40), '--payload', '{')).err).toContain(
+      'The payload { is not JSON.',
+    )
+    expect((await send('deployment')).err).toContain('is no git work tree with a commit')
+    expect((await send('ping')).err).toContain('No answer from http://127.0.0.1:')
+  })
+
+  test('says when the server refuses it', async () => {
+    const world = await createWorld()
+    const server = await startProcess(world)
+    world.writeConfig({
+      config: { github: { webhook_secret: 'quite-another-secret', token: 'x', api_url: world.github.url } },
+    })
+    await server.waitForLine((line) => line.includes('config:reloaded'))
+    world.writeConfig({
+      config: { github: { webhook_secret: 'a-third-secret-for-it', token: 'x', api_url: world.github.url } },
+    })
+
+    const sent = ferryman(['send', 'ping', '-c', world.configFile])
+    const { code, out } = await sent
+
+    expect([code === 1, out.includes('signature_wrong')]).toEqual([true, true])
+    await server.end('SIGTERM')
+  })
+})
+
+describe('the demonstration', () => {
+  test('shows every status and message, and leaves nothing behind', async () => {
+    const temporary = temporaryFolder()
+
+    const { code, out, err } = await ferryman(['demo', '--once'], { env: { TMPDIR: temporary } })
+
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    for (const state of ['queued ', 'in_progress ', 'success ', 'failure '])
+      expect(out).toContain(`Ferryman → GitHub    ${state}`)
+    expect(out).toContain('relation "vouchers" does not exist')
+    expect(out).not.toContain('\u001b[')
+    expect(await promisify(execFile)('ls', [temporary])).toMatchObject({ stdout: '' })
+  })
+
+  test('ends by Ctrl-C and cleans up', async () => {
+    const temporary = temporaryFolder()
+    const child = spawn(resolve('bin/ferryman'), ['demo'], {
+      env: { PATH: process.env['PATH'] ?? '', TMPDIR: temporary },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let out = ''
+    const stays = new Promise<void>((done) => {
+      child.stdout.on('data', (chunk: Buffer) => {
+        out += chunk.toString()
+        if (out.includes('Ctrl-C')) done()
+      })
+    })
+
+    await stays
+    child.kill('SIGINT')
+    const code = await new Promise((done) => child.once('exit', done))
+
+    expect(code).toBe(0)
+    expect(await promisify(execFile)('ls', [temporary])).toMatchObject({ stdout: '' })
+  })
+})

@@ -1,0 +1,28 @@
+import { spawn } from 'node:child_process'
+import { resolve } from 'node:path'
+
+export interface Ran {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs the command line as people do, in an environment of its own; answers when it has ended. */
+export function ferryman(
+  args: readonly string[],
+  options: { cwd?: string; env?: Record<string, string> } = {},
+): Promise<Ran> {
+  const child = spawn(resolve('bin/ferryman'), [...args], {
+    cwd: options.cwd ?? process.cwd(),
+    env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 25_000,
+  })
+  let [out, err] = ['', '']
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
+  return new Promise((done, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => done({ code, out, err }))
+  })
+}
