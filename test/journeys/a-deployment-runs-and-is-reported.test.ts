@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { describe, expect, inject, test } from 'vitest'
@@ -130,26 +130,4 @@ describe.skipIf(inject('postgres') === undefined)('on PostgreSQL', () => {
     await world.stop()
     await drop()
   })
-})
-
-test('where the commands put another commit in place, every report names the one that is there', async () => {
-  const git = (...args: string[]) => ['git', '-c', 'user.name=x', '-c', 'user.email=x@example.org', ...args]
-  const world = await serve({
-    commands: [
-      git('init', '-q', '.'),
-      git('commit', '-q', '--allow-empty', '-m', 'other'),
-      git('remote', 'add', 'o', 'git@example.org:acme/shop.git'),
-    ],
-  })
-  writeFileSync(join(world.folder, 'x'), '')
-
-  const { body } = await world.status(await world.deploy(), 'success')
-
-  const asked = world.sha.slice(0, 7)
-  expect(Reflect.get(Object(body), 'description')).toMatch(
-    new RegExp(`^Deployed [0-9a-f]{7}, asked for ${asked}, in `),
-  )
-  const message = await world.slack.waitFor(({ text }) => text?.includes('asked for') ?? false)
-  expect(message.text).toContain(`asked for ${asked}`)
-  expect(await world.log(1)).toMatch(new RegExp(`The folder is now at [0-9a-f]{7}, asked for ${asked}\\.`))
 })

@@ -1,0 +1,73 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+import { describe, expect, test } from 'vitest'
+
+import { FAILED, IGNORED } from '../src/deployment/reasons.ts'
+import { PROBLEMS } from '../src/errors.ts'
+
+const read = (path: string): string => readFileSync(path, 'utf8')
+
+describe('docs/errors.md', () => {
+  const rows = [...read('docs/errors.md').matchAll(/^\| `(\w+)` \| (\d+) \| (.*) \| (.*) \|$/gm)]
+
+  test('has every code with its words, and no other', () => {
+    const documented = rows.map(([, code, status, message, hint]) => [code, Number(status), message, hint])
+
+    expect(documented).toEqual(
+      Object.entries(PROBLEMS).map(([code, { status, message, hint }]) => [
+        code,
+        status,
+        message.replaceAll('\n', ' ').replaceAll('|', '\\|'),
+        hint.replaceAll('|', '\\|'),
+      ]),
+    )
+  })
+})
+
+describe('the README', () => {
+  const readme = read('README.md')
+
+  test.each(Object.keys(IGNORED))('explains why a delivery leads to nothing: %s', (reason) => {
+    expect(readme).toContain(`\`${reason}\``)
+  })
+
+  test.each(Object.keys(FAILED))('names the reason of a failure: %s', (reason) => {
+    expect(readme).toContain(`\`${reason}\``)
+  })
+
+  test('begins with the two commands that need nothing else', () => {
+    expect(readme.indexOf('npm ci && npm run demo')).toBeGreaterThan(0)
+    expect(readme.indexOf('npm ci && npm run demo')).toBeLessThan(2_000)
+    expect(readme.indexOf('npm ci && npm test')).toBeLessThan(2_000)
+  })
+})
+
+describe('links', () => {
+  test.each(['README.md', 'src/README.md', 'CHANGELOG.md', 'docs/errors.md'])(
+    'in %s lead somewhere',
+    (page) => {
+      const targets = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target = '']) => target)
+
+      for (const target of targets)
+        expect({ target, there: existsSync(join(dirname(page), target)) }).toEqual({ target, there: true })
+    },
+  )
+})
+
+test('the map names every folder and file of src that it shows', () => {
+  const map = read('src/README.md')
+  const shown = [...map.matchAll(/^(\w[\w-]*(?:\/|\.ts))\s/gm)].map(([, name = '']) => name)
+
+  expect(shown.length).toBeGreaterThan(10)
+  for (const name of shown)
+    expect({ name, there: existsSync(join('src', name)) }).toEqual({ name, there: true })
+})
+
+test('every script in package.json that the README names exists', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+  const named = [...read('README.md').matchAll(/npm run (\w+)/g)].map(([, name = '']) => name)
+
+  expect(named.length).toBeGreaterThan(2)
+  for (const name of named) expect(Object.keys(scripts)).toContain(name)
+})
