@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 
 import { expect, test } from 'vitest'
 
@@ -57,6 +57,7 @@ test('what waits runs as it was configured when it was accepted; what was remove
   writeFileSync(`${world.folder}/go`, '')
   await world.status(waiting, 'success')
 
+  expect(existsSync(`${world.folder}/new`)).toBe(false)
   expect(world.statuses(removed).at(-1)).toBe('error: acme/shop staging was removed from the configuration.')
   await server.end('SIGTERM')
   const response = await startProcess(world).then((again) => again.end('SIGTERM'))

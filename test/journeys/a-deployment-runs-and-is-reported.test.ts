@@ -131,3 +131,32 @@ describe.skipIf(inject('postgres') === undefined)('on PostgreSQL', () => {
     await drop()
   })
 })
+
+test('GitHub Enterprise Server is reported to as well, and linked to', async () => {
+  const world = await serve({ apiRoot: '/api/v3' })
+
+  await world.status(await world.deploy(), 'success')
+
+  const message = await world.slack.waitFor(({ text }) => text?.startsWith('Deployed') ?? false)
+  const server = world.github.url.replace('/api/v3', '')
+  expect(JSON.stringify(message.blocks)).toContain(`<${server}/acme/shop/commit/${world.sha}|`)
+})
+
+test('a repository that was renamed on GitHub goes on under its numeric id', async () => {
+  const world = await serve({ commands: [['true']] })
+  const deployment = await world.deploy()
+  await world.status(deployment, 'success')
+  await world.restart()
+
+  const renamed = structuredClone(world.github.events.deployment(deployment))
+  const { status, body } = await world.github.deliver('deployment', {
+    ...renamed,
+    deployment: { ...renamed.deployment, id: 999_999 },
+    repository: { ...renamed.repository, full_name: 'acme/store', name: 'store' },
+  })
+
+  expect([status, JSON.parse(body)]).toMatchObject([
+    202,
+    { deployments: [{ name: 'acme/store/production#2' }] },
+  ])
+})

@@ -29,6 +29,8 @@ export interface Given {
   readonly repositories?: Readonly<Record<string, unknown>>
   readonly isPrivate?: boolean
   readonly slack?: boolean
+  /** Path in front of GitHub's API, as Enterprise Server has one. */
+  readonly apiRoot?: string
   readonly environment?: Readonly<Record<string, string>>
 }
 
@@ -56,7 +58,7 @@ export async function createWorld(given: Given = {}): Promise<World> {
   const directory = temporaryFolder()
   const folder = join(directory, 'work')
   mkdirSync(folder)
-  const github = await githubForTest()
+  const github = await githubForTest({ root: given.apiRoot ?? '' })
   const slack = await slackForTest()
   github.addToken(TOKEN, { login: 'ferryman-robot', type: 'classic', scopes: ['repo_deployment'] })
   const repository = github.addRepository('acme/shop', { id: 17, isPrivate: given.isPrivate ?? true })
