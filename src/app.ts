@@ -127,7 +127,12 @@ export async function startApp(
       const lastLines = state === 'failed' ? log.lastLines(10) : []
       return { state, ...result, reports: (ended) => reportsFor(ended, context, lastLines) }
     } finally {
-      await log.close()
+      // The work is done, whatever becomes of the last lines about it.
+      await log
+        .close()
+        .catch((cause: unknown) =>
+          journal.warn('log:not-closed', { deployment: deployment.id, error: cause }),
+        )
     }
   }
   const recovery = {

@@ -3,13 +3,14 @@ import { dirname, join, normalize } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
 
-const GROUND = ['errors', 'deployment', 'config', 'store', 'github', 'logs']
+const GROUND = ['errors', 'waker', 'deployment', 'config', 'store', 'github', 'logs']
 const STAGE = [...GROUND]
 
 /** What each part of src may import, beside itself; a part that is not named here may import everything. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   version: [],
+  waker: [],
   deployment: [],
   config: ['errors', 'deployment'],
   store: ['errors', 'deployment'],

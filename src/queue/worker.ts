@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 import { nameOf, type Deployment } from '../deployment/deployment.ts'
-import { messageOf } from '../errors.ts'
+import { FerrymanError, messageOf } from '../errors.ts'
 import type { Journal } from '../logs/journal.ts'
 import type { Change, ReportsFor, Store } from '../store/store.ts'
+import { createWaker } from '../waker.ts'
 
 /** How a run ended, as the store takes it. */
 export type Ending = { readonly state: 'succeeded' | 'failed' } & Omit<Change, 'at'>
@@ -32,6 +33,8 @@ export interface Worker {
 
 const LOOK_AGAIN_MS = 5_000
 const RETRY_MS = 1_000
+/** A stop waits for a database that is away, but not for ever. */
+const TRIES_AT_STOP = 5
 
 /** Why a run has to end early; the reason of the abort signal. */
 export interface Interruption {
@@ -45,8 +48,6 @@ export function startWorker(parts: WorkerParts): Worker {
   const active = new Map<number, { work: Promise<void>; abort: AbortController }>()
   const graceOver = new AbortController()
   let stopping = false
-  let looking: Promise<void> | undefined
-  let lookAgain = false
 
   const begin = (deployment: Deployment): void => {
     journal.info('deployment:claimed', {
@@ -56,40 +57,32 @@ export function startWorker(parts: WorkerParts): Worker {
     })
     parts.moved()
     const abort = new AbortController()
-    const work = see(deployment, abort.signal, parts).finally(() => {
+    const work = see(deployment, abort.signal, parts, () => stopping).finally(() => {
       active.delete(deployment.id)
-      wake()
+      waker.wake()
     })
     active.set(deployment.id, { work, abort })
   }
-  const claimAll = async (): Promise<void> => {
-    while (!stopping) {
-      const deployment = await store.claim({ limit: parts.limit(), at: clock(), reports: parts.reports })
-      if (deployment === undefined) return
-      begin(deployment)
+  const waker = createWaker(async () => {
+    try {
+      while (!stopping) {
+        const deployment = await store.claim({ limit: parts.limit(), at: clock(), reports: parts.reports })
+        if (deployment === undefined) return
+        begin(deployment)
+      }
+    } catch (thrown) {
+      journal.error('queue:broken', { error: thrown })
     }
-  }
-  const lookUntilSeen = async (): Promise<void> => {
-    while (lookAgain && !stopping) {
-      lookAgain = false
-      await claimAll().catch((thrown: unknown) => journal.error('queue:broken', { error: thrown }))
-    }
-    looking = undefined
-  }
-  const wake = (): void => {
-    if (stopping) return
-    lookAgain = true
-    looking ??= lookUntilSeen()
-  }
+  })
   // Events wake the worker; the timer is for the claim that failed while the database was away.
-  const timer = setInterval(wake, LOOK_AGAIN_MS)
-  wake()
+  const timer = setInterval(waker.wake, LOOK_AGAIN_MS)
+  waker.wake()
   return {
-    wake,
+    wake: waker.wake,
     async stop(withinMs) {
       stopping = true
       clearInterval(timer)
-      await looking
+      await waker.looking
       const works = () => [...active.values()].map(({ work }) => work)
       await Promise.race([
         Promise.allSettled(works()),
@@ -108,34 +101,36 @@ export function startWorker(parts: WorkerParts): Worker {
 }
 
 /** Runs one deployment and writes down its end, however long the database takes to accept it. */
-async function see(deployment: Deployment, signal: AbortSignal, parts: WorkerParts): Promise<void> {
+async function see(
+  deployment: Deployment,
+  signal: AbortSignal,
+  parts: WorkerParts,
+  isStopping: () => boolean,
+): Promise<void> {
   const { store, clock, journal } = parts
   const { state, ...change } = await parts
     .run(deployment, signal)
     .catch((thrown: unknown) => broken(thrown, parts))
-  for (;;) {
+  const about = { deployment: nameOf(deployment), id: deployment.id, state, reason: change.reason }
+  for (let triesLeft = TRIES_AT_STOP; ; triesLeft -= isStopping() ? 1 : 0) {
     try {
       const ended = await store.move(deployment.id, 'running', state, { ...change, at: clock() })
-      if (ended === undefined)
-        journal.error('deployment:moved-elsewhere', { deployment: nameOf(deployment), state })
-      else
-        journal.info(`deployment:${state}`, {
-          deployment: nameOf(deployment),
-          id: deployment.id,
-          reason: change.reason,
-          detail: change.detail,
-        })
+      if (ended === undefined) journal.error('deployment:moved-elsewhere', about)
+      else journal.info('deployment:ended', { ...about, detail: change.detail })
       parts.moved()
       return
     } catch (thrown) {
-      journal.error('deployment:end-not-recorded', { deployment: nameOf(deployment), state, error: thrown })
+      journal.error('deployment:end-not-recorded', { ...about, error: thrown })
+      if (triesLeft <= 0) return // the next start finds it running, and says that it was interrupted
       await pause(RETRY_MS)
     }
   }
 }
 
-const broken = (thrown: unknown, { reports, journal }: WorkerParts): Ending => {
+function broken(thrown: unknown, { reports, journal }: WorkerParts): Ending {
   journal.error('deployment:broken', { error: thrown })
+  if (thrown instanceof FerrymanError && thrown.code === 'log_unwritable')
+    return { state: 'failed', reason: 'log_unwritable', detail: thrown.message, reports }
   return {
     state: 'failed',
     reason: 'internal_error',

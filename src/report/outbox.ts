@@ -1,5 +1,6 @@
 import type { Journal } from '../logs/journal.ts'
 import type { Outbox, OwedReport } from '../store/store.ts'
+import { createWaker } from '../waker.ts'
 import { ruleFor, type SendFailure } from './rules.ts'
 
 /** One way to the outside world. Rejects with a `SendFailure` when it did not work. */
@@ -37,8 +38,6 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
   const inFlight = new Map<number, { channel: string; sending: Promise<void> }>()
   const pausedUntil = new Map<string, number>()
   let alarm: NodeJS.Timeout | undefined
-  let looking: Promise<void> | undefined
-  let lookAgain = false
   let ended = false
 
   const begin = (report: OwedReport): void => {
@@ -48,7 +47,7 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
       .catch((thrown: unknown) => journal.error('outbox:broken', { report: id, error: thrown }))
       .then(() => {
         inFlight.delete(id)
-        wake()
+        waker.wake()
       })
     inFlight.set(id, { channel, sending })
   }
@@ -65,34 +64,27 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
       (at) => at !== undefined && at > now,
     )
     clearTimeout(alarm)
-    if (!ended) alarm = setTimeout(wake, Math.min(LOOK_AGAIN_MS, ...moments.map((at) => Number(at) - now)))
+    if (!ended)
+      alarm = setTimeout(waker.wake, Math.min(LOOK_AGAIN_MS, ...moments.map((at) => Number(at) - now)))
   }
-  const lookUntilSeen = async (): Promise<void> => {
-    while (lookAgain && !ended) {
-      lookAgain = false
-      await look().catch((thrown: unknown) => journal.error('outbox:broken', { error: thrown }))
-    }
-    looking = undefined
-  }
-  const wake = (): void => {
-    if (ended) return
-    lookAgain = true
-    looking ??= lookUntilSeen()
-  }
-  wake()
+  const waker = createWaker(() =>
+    look().catch((thrown: unknown) => journal.error('outbox:broken', { error: thrown })),
+  )
+  waker.wake()
   return {
-    wake,
+    wake: waker.wake,
     async stop(withinMs) {
       const limit = AbortSignal.timeout(withinMs)
       const timeUp = new Promise<void>((resolve) =>
         limit.addEventListener('abort', () => resolve(), { once: true }),
       )
       const busy = (): Promise<unknown>[] => [
-        ...(looking === undefined ? [] : [looking]),
+        ...(waker.looking === undefined ? [] : [waker.looking]),
         ...[...inFlight.values()].map(({ sending }) => sending),
       ]
       while (busy().length > 0 && !limit.aborted) await Promise.race([timeUp, ...busy()])
       ended = true
+      waker.stop()
       clearTimeout(alarm)
     },
   }

@@ -5,7 +5,7 @@ import { secretsIn } from '../config/values.ts'
 import { nameOf, type Deployment, type ProcessRecord, type StepResult } from '../deployment/deployment.ts'
 import type { FailedReason } from '../deployment/reasons.ts'
 import type { Value } from '../deployment/recipe.ts'
-import { FerrymanError, messageOf } from '../errors.ts'
+import { FerrymanError } from '../errors.ts'
 import type { LogWriter } from '../logs/logs.ts'
 import type { Masker } from '../logs/redact.ts'
 import { commitInFolder } from './commit-in-folder.ts'
@@ -226,11 +226,3 @@ function failed(
   const how = exitCode === undefined ? `was ended by ${killedBy ?? 'a signal'}` : `exited with ${exitCode}`
   return line === '' ? `${command} ${how}` : `${command} ${how}: ${line}`
 }
-
-/** An error that nobody foresaw, as the end of a run. */
-export const broken = (thrown: unknown): RunResult => ({
-  state: 'failed',
-  steps: [],
-  reason: 'internal_error',
-  detail: `Ferryman failed: ${messageOf(thrown)}`,
-})

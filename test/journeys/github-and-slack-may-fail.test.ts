@@ -96,7 +96,7 @@ test('what is owed is sent after a restart', async () => {
   world.github.fail({ method: 'POST', path: STATUSES, times: 100, with: 'reset' })
   const deployment = await world.deploy()
   await eventually('the deployment has ended', () =>
-    world.journal.some((line) => line.includes('deployment:succeeded')),
+    world.journal.some((line) => line.includes('deployment:ended')),
   )
 
   await world.stop()
