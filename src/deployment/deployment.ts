@@ -71,6 +71,3 @@ export interface ProcessRecord {
 /** `acme/shop/production#12`: how people name a deployment. */
 export const nameOf = (of: Pick<Deployment, 'repository' | 'environment' | 'number'>): string =>
   `${of.repository}/${of.environment}#${of.number}`
-
-/** The commit that is really in place after a success. */
-export const liveSha = (of: Pick<Deployment, 'sha' | 'deployedSha'>): string => of.deployedSha ?? of.sha

@@ -7,7 +7,6 @@ import { type LogEvents, type LogWriter, createLogWriter } from './log-writer.ts
 import type { Masker } from './redact.ts'
 import { type SegmentWriter, listSegments, openSegments, pathOf } from './segments.ts'
 
-export type { LogPart } from './log-reader.ts'
 export type { LogWriter } from './log-writer.ts'
 
 /**

@@ -37,7 +37,7 @@ const RETRY_MS = 1_000
 const TRIES_AT_STOP = 5
 
 /** Why a run has to end early; the reason of the abort signal. */
-export interface Interruption {
+interface Interruption {
   readonly kind: 'interrupted'
   readonly detail: string
 }

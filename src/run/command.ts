@@ -22,7 +22,7 @@ export type CommandResult =
     }
   | NotStarted
 
-export interface NotStarted {
+interface NotStarted {
   readonly kind: 'not_started'
   readonly reason: 'command_not_found' | 'folder_missing' | 'internal_error'
   readonly detail: string

@@ -39,7 +39,7 @@ export interface Launched {
   readonly ended: Promise<Ended>
 }
 
-export interface Ended {
+interface Ended {
   readonly exitCode: number | undefined
   readonly signal: string | undefined
 }

@@ -50,7 +50,7 @@ export interface NewDelivery {
   readonly headers: Readonly<Record<string, string>>
   readonly body: Buffer
 }
-export interface Delivery extends NewDelivery {
+interface Delivery extends NewDelivery {
   readonly verdict: Verdict
   readonly reason: string | undefined
 }
