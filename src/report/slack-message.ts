@@ -35,7 +35,13 @@ export function slackMessage(
   const commit = link(`${githubUrl}/${repository}/commit/${sha}`, short(sha))
   const where = `*${escape(repository, 200)}* to *${escape(environment, 100)}*`
   const headline = `${MARKS[deployment.state]} ${verb} ${where}`
-  const facts = [`${commit} (${code(ref, 200)})`, whoOf(deployment), tookOf(deployment), logOf(logUrl)]
+  const facts = [
+    `${commit} (${code(ref, 200)})`,
+    whoOf(deployment),
+    tookOf(deployment),
+    environmentOf(deployment),
+    logOf(logUrl),
+  ]
   const why = detail === undefined ? '' : `\n${escape(detail, MOST_DETAIL)}`
   return {
     text: `${verb} ${escape(nameOf(deployment), 300)} at ${short(sha)}, by ${escape(deployment.actor, 100)}${detail === undefined ? '' : `: ${escape(detail, MOST_DETAIL)}`}`,
@@ -78,6 +84,10 @@ const whoOf = ({ actor, creator, number }: Deployment): string =>
 
 const tookOf = ({ startedAt, finishedAt }: Deployment): string =>
   startedAt === undefined || finishedAt === undefined ? '' : `took ${duration(finishedAt - startedAt)}`
+
+/** Where the result can be seen, once there is one. */
+const environmentOf = ({ state, environmentUrl }: Deployment): string =>
+  state === 'succeeded' && environmentUrl !== undefined ? link(environmentUrl, 'open') : ''
 
 const logOf = (logUrl: string | undefined): string => (logUrl === undefined ? '' : link(logUrl, 'log'))
 

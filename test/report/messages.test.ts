@@ -103,7 +103,15 @@ describe('the Slack message', () => {
   }
 
   test('names repository, environment, commit, person, state, duration and log', () => {
-    const message = slackMessage(deployment({ state: 'succeeded', ...ended, creator: 'acme-bot' }), around)
+    const message = slackMessage(
+      deployment({
+        state: 'succeeded',
+        ...ended,
+        creator: 'acme-bot',
+        environmentUrl: 'https://shop.example.org/?a=b',
+      }),
+      around,
+    )
 
     expect(message.text).toBe('Deployed acme/shop/production#12 at a84d88e, by mona')
     expect(message.blocks).toEqual([
@@ -117,6 +125,7 @@ describe('the Slack message', () => {
           { type: 'mrkdwn', text: `<https://github.com/acme/shop/commit/${SHA}|a84d88e> (\`main\`)` },
           { type: 'mrkdwn', text: '#12 by mona (through acme-bot)' },
           { type: 'mrkdwn', text: 'took 12 s' },
+          { type: 'mrkdwn', text: '<https://shop.example.org/?a=b|open>' },
           { type: 'mrkdwn', text: '<https://deploy.example.org/deployments/1/log|log>' },
         ],
       },
