@@ -28,10 +28,11 @@ import { startGuard } from './run/guard.ts'
 import { endLeftovers } from './run/leftovers.ts'
 import { run } from './run/run.ts'
 import { holdDataDirectory } from './store/sole-server.ts'
+import { isOfOneRow } from './store/database.ts'
 import { openStore } from './store/sql-store.ts'
 import { serveHealth } from './web/health.ts'
 import { serveLog } from './web/log.ts'
-import { createServer, listen } from './web/server.ts'
+import { closeServer, createServer, listen } from './web/server.ts'
 
 /** What the outside gives: everything that a test may want to choose. */
 export interface Surroundings {
@@ -41,6 +42,8 @@ export interface Surroundings {
   /** Learns every secret of every configuration. */
   readonly masker: Masker
   readonly version: string
+  /** Another server has taken the database: this one must end now. */
+  readonly onLockLost?: () => void
 }
 
 export interface App {
@@ -59,168 +62,181 @@ const FLUSH_MS = 5_000
 /** Builds every part once, hands each what it needs, and starts them: the whole server. */
 export async function startApp(
   first: Config,
-  { environment, clock, journal, masker, version }: Surroundings,
+  { environment, clock, journal, masker, version, onLockLost }: Surroundings,
 ): Promise<App> {
   let config = first
   masker.add(config.secrets)
-  const release = holdDataDirectory(config.dataDir)
-  const store = await openStore(config.database ?? join(config.dataDir, 'ferryman.sqlite')).catch(
-    (cause: unknown) => {
-      release()
-      throw cause
-    },
-  )
-  const logs = createLogs({ directory: join(config.dataDir, 'logs'), clock })
-  const linkKey = await store.setting('log_link_key', () => randomBytes(32).toString('base64url'))
-  const links = createLogLinks(linkKey, config.server.publicUrl, clock)
-  masker.add([linkKey])
-  const guard = startGuard()
-  const { username: name, homedir: home, shell } = userInfo()
-  const user = { name, home, shell: shell ?? '/bin/sh' }
-  let stopping = false
-
-  const makeGitHub = (): GitHub =>
-    createGitHub({ token: config.github.token, apiUrl: config.github.apiUrl, version })
-  let github = makeGitHub()
-  let isSigned = createSignatureCheck(config.github.webhookSecrets)
-
-  const context: ReportContext = {
-    logUrl: (deployment) => links.forReport(deployment),
-    mask: (text) => masker.mask(text),
-    get slack() {
-      return config.slack !== undefined
-    },
-    get githubUrl() {
-      return webUrlOf(config.github.apiUrl)
-    },
-  }
-  const reports = (deployment: Deployment) => reportsFor(deployment, context)
-
-  const outbox = startOutbox({
-    outbox: store.outbox,
-    channels: {
-      github: githubChannel(() => github, clock),
-      slack: slackChannel(() => config.slack?.webhookUrl, clock),
-    },
-    clock,
-    random: Math.random,
-    journal,
-  })
-
-  const perform = async (deployment: Deployment, signal: AbortSignal): Promise<Ending> => {
-    const log = await logs.open(deployment.id, { maxBytes: deployment.recipe.maxLogBytes, masker })
-    try {
-      const { state, ...result } = await run(deployment, {
-        log,
-        masker,
-        guard,
-        signal,
-        clock,
-        server: { environment, user, npmFolders: npmFolders() },
-        patience: PATIENCE,
-        resolve: (value) => resolveValue(value, { environment, lookup: config.lookup }),
-        record: (process) => store.recordProcess(deployment.id, process),
-        previousSha: await store.previousSha(deployment.id),
-        runId: randomBytes(16).toString('hex'),
-        directory: join(config.dataDir, 'runs'),
-      })
-      const lastLines = state === 'failed' ? log.lastLines(10) : []
-      return { state, ...result, reports: (ended) => reportsFor(ended, context, lastLines) }
-    } finally {
-      // The work is done, whatever becomes of the last lines about it.
-      await log
-        .close()
-        .catch((cause: unknown) =>
-          journal.warn('log:not-closed', { deployment: deployment.id, error: cause }),
-        )
-    }
-  }
-  const recovery = {
-    store,
-    endLeftovers,
-    isConfigured: ({ configuredAs, environment: name }: Deployment) =>
-      config.repositories.get(configuredAs)?.environments.has(name.toLowerCase()) ?? false,
-    reports,
-    clock,
-    journal,
-  }
-
-  const server = createServer(journal)
-  const knownAs = new Map(await store.repositoriesKnown())
-  const record = createGroupCommit(store.accept)
-  const refusals = createRefusalCount(journal, clock)
-  let wakeWorker = (): void => {}
-  await serveWebhooks(server, {
-    clock,
-    isSigned: (body, signature) => isSigned(body, signature),
-    refused: refusals.count,
-    take: (delivery, body) =>
-      takeDelivery(delivery, body, {
-        config: () => config,
-        knownAs,
-        record,
-        reports,
-        logUrl: links.plain,
-        journal,
-        wake() {
-          wakeWorker()
-          outbox.wake()
-        },
-      }),
-  })
-  serveHealth(server, { probe: store.probe, isStopping: () => stopping, clock })
-  serveLog(server, { deployment: store.deployment, logs, links, apiToken: () => config.server.apiToken })
-
+  const started: (() => unknown)[] = [holdDataDirectory(config.dataDir)]
+  /** Ends what was started, the newest first. */
   const close = async (): Promise<void> => {
-    await outbox.stop(FLUSH_MS)
-    await server.close()
-    refusals.stop()
-    await guard.stop()
-    await store.close()
-    release()
+    for (const end of started.splice(0).toReversed()) await end()
   }
-  const address = await listen(server, config.server.host, config.server.port).catch(
-    async (cause: unknown) => {
-      await close()
-      throw cause
-    },
-  )
-  journal.info('server:listening', { address, version, config: config.file })
+  try {
+    return await build()
+  } catch (cause) {
+    await close()
+    throw cause
+  }
 
-  await recover(recovery)
-  await rm(join(config.dataDir, 'runs'), { recursive: true, force: true }) // of an earlier life; none runs yet
-  await endUnconfigured(recovery)
-  const worker = startWorker({
-    store,
-    limit: () => config.maxConcurrent,
-    reports,
-    run: perform,
-    clock,
-    journal,
-    moved: () => outbox.wake(),
-  })
-  wakeWorker = worker.wake
-  outbox.wake()
+  async function build(): Promise<App> {
+    const store = await openStore(config.database ?? join(config.dataDir, 'ferryman.sqlite'), onLockLost)
+    started.push(store.close)
+    const logs = createLogs({ directory: join(config.dataDir, 'logs'), clock })
+    const linkKey = await store.setting('log_link_key', () => randomBytes(32).toString('base64url'))
+    const links = createLogLinks(linkKey, config.server.publicUrl, clock)
+    masker.add([linkKey])
+    const guard = startGuard()
+    started.push(guard.stop)
+    const { username: name, homedir: home, shell } = userInfo()
+    const user = { name, home, shell: shell ?? '/bin/sh' }
+    const stopSignal = new AbortController()
+    started.push(() => stopSignal.abort())
 
-  return {
-    address,
-    async reload(next) {
-      config = next
-      masker.add(config.secrets)
-      github = makeGitHub()
-      isSigned = createSignatureCheck(config.github.webhookSecrets)
-      await endUnconfigured(recovery)
-      worker.wake()
-      outbox.wake()
-    },
-    async stop(withinMs) {
-      stopping = true
-      journal.info('server:stopping', {})
-      await worker.stop(withinMs)
-      await close()
-      journal.info('server:stopped', {})
-    },
-    hurry: worker.hurry,
+    const makeGitHub = (): GitHub =>
+      createGitHub({ token: config.github.token, apiUrl: config.github.apiUrl, version })
+    let isStopping = false
+    let github = makeGitHub()
+    let isSigned = createSignatureCheck(config.github.webhookSecrets)
+
+    const context: ReportContext = {
+      logUrl: (deployment) => links.forReport(deployment),
+      mask: (text) => masker.mask(text),
+      get slack() {
+        return config.slack !== undefined
+      },
+      get githubUrl() {
+        return webUrlOf(config.github.apiUrl)
+      },
+    }
+    const reports = (deployment: Deployment) => reportsFor(deployment, context)
+
+    const outbox = startOutbox({
+      outbox: store.outbox,
+      channels: {
+        github: githubChannel(() => github, clock),
+        slack: slackChannel(() => config.slack?.webhookUrl, clock),
+      },
+      clock,
+      random: Math.random,
+      journal,
+    })
+
+    const perform = async (deployment: Deployment, signal: AbortSignal): Promise<Ending> => {
+      const log = await logs.open(deployment.id, { maxBytes: deployment.recipe.maxLogBytes, masker })
+      try {
+        const { state, ...result } = await run(deployment, {
+          log,
+          masker,
+          guard,
+          signal,
+          clock,
+          server: { environment, user, npmFolders: npmFolders() },
+          patience: PATIENCE,
+          resolve: (value) => resolveValue(value, { environment, lookup: config.lookup }),
+          record: (process) => store.recordProcess(deployment.id, process),
+          previousSha: await store.previousSha(deployment.id),
+          runId: randomBytes(16).toString('hex'),
+          directory: join(config.dataDir, 'runs'),
+        })
+        const lastLines = state === 'failed' ? log.lastLines(10) : []
+        return { state, ...result, reports: (ended) => reportsFor(ended, context, lastLines) }
+      } finally {
+        // The work is done, whatever becomes of the last lines about it.
+        await log
+          .close()
+          .catch((cause: unknown) =>
+            journal.warn('log:not-closed', { deployment: deployment.id, error: cause }),
+          )
+      }
+    }
+    const recovery = {
+      store,
+      endLeftovers,
+      isConfigured: ({ configuredAs, environment: name }: Deployment) =>
+        config.repositories.get(configuredAs)?.environments.has(name.toLowerCase()) ?? false,
+      reports,
+      clock,
+      journal,
+    }
+
+    const server = createServer(journal)
+    const knownAs = new Map(await store.repositoriesKnown())
+    const record = createGroupCommit(store.accept, { isOfOneItem: isOfOneRow })
+    const refusals = createRefusalCount(journal, clock)
+    started.push(refusals.stop)
+    let wakeWorker = (): void => {}
+    await serveWebhooks(server, {
+      clock,
+      isSigned: (body, signature) => isSigned(body, signature),
+      refused: refusals.count,
+      take: (delivery, body) =>
+        takeDelivery(delivery, body, {
+          config: () => config,
+          knownAs,
+          record,
+          reports,
+          logUrl: links.plain,
+          journal,
+          wake() {
+            wakeWorker()
+            outbox.wake()
+          },
+        }),
+    })
+    serveHealth(server, { probe: store.probe, isStopping: () => isStopping, clock })
+    serveLog(server, {
+      deployment: store.deployment,
+      logs,
+      links,
+      apiToken: () => config.server.apiToken,
+      stopping: stopSignal.signal,
+    })
+
+    started.push(
+      () => closeServer(server),
+      () => outbox.stop(FLUSH_MS),
+    )
+    const address = await listen(server, config.server.host, config.server.port)
+    journal.info('server:listening', { address, version, config: config.file })
+
+    await recover(recovery)
+    // What runs of an earlier life left; nothing runs yet. A command may have made files there that are not ours.
+    await rm(join(config.dataDir, 'runs'), { recursive: true, force: true }).catch((cause: unknown) =>
+      journal.warn('runs:not-cleared', { error: cause }),
+    )
+    await endUnconfigured(recovery)
+    const worker = startWorker({
+      store,
+      limit: () => config.maxConcurrent,
+      reports,
+      run: perform,
+      clock,
+      journal,
+      moved: () => outbox.wake(),
+    })
+    wakeWorker = worker.wake
+    outbox.wake()
+
+    return {
+      address,
+      async reload(next) {
+        config = next
+        masker.add(config.secrets)
+        github = makeGitHub()
+        isSigned = createSignatureCheck(config.github.webhookSecrets)
+        await endUnconfigured(recovery)
+        worker.wake()
+        outbox.wake()
+      },
+      async stop(withinMs) {
+        isStopping = true
+        journal.info('server:stopping', {})
+        await worker.stop(withinMs)
+        await close()
+        journal.info('server:stopped', {})
+      },
+      hurry: worker.hurry,
+    }
   }
 }
 

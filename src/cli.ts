@@ -8,6 +8,8 @@ export interface Command {
   readonly summary: string
   readonly usage: string
   readonly options: NonNullable<ParseArgsConfig['options']>
+  /** How many words it takes beside its options. */
+  readonly words: number
   /** Answers the exit code. */
   run(given: Given): Promise<number>
 }
@@ -65,7 +67,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${version}\n`)
     return OK
   }
-  const entry = COMMANDS[name]
+  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (entry === undefined)
     throw new UsageError(
       `There is no command "${name}".${suggestion(name, Object.keys(COMMANDS))} \`ferryman --help\` lists them.`,
@@ -76,6 +78,9 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(command.usage)
     return OK
   }
+  const surplus = given.positionals[command.words]
+  if (surplus !== undefined)
+    throw new UsageError(`"${surplus}" is not understood. \`ferryman ${name} --help\` says what it takes.`)
   return command.run(given)
 }
 
@@ -110,6 +115,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
 )
 process.stderr.on('error', () => {})
 
+/** The call itself was wrong, not what it was about. */
+const isWrongCall = (thrown: unknown): boolean =>
+  thrown instanceof UsageError || (thrown instanceof FerrymanError && thrown.status === 400)
+
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (thrown) {
@@ -120,5 +129,5 @@ try {
     process.stderr.write(
       `ferryman: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`,
     )
-  process.exitCode = thrown instanceof UsageError ? USAGE : FAILED
+  process.exitCode = isWrongCall(thrown) ? USAGE : FAILED
 }

@@ -143,7 +143,7 @@ export const PROBLEMS = {
   query_wrong: {
     status: 400,
     message: 'These parameters of the address are wrong: {list}.',
-    hint: 'offset and limit are whole numbers (offset -1: the end of the log), colours is 0 or 1.',
+    hint: 'offset and limit are whole numbers (offset -1: the end of the log), colours and follow are 0 or 1.',
   },
   deployment_unknown: {
     status: 404,
@@ -197,6 +197,12 @@ export class FerrymanError extends Error {
     this.code = code
     this.status = status
     this.hint = fill(hint, details)
+  }
+
+  /** The same problem with its words put through a filter, without its cause. */
+  masked(mask: (text: string) => string): FerrymanError {
+    const same = new FerrymanError(this.code, {})
+    return Object.assign(same, { message: mask(this.message), hint: mask(this.hint) })
   }
 }
 

@@ -45,7 +45,10 @@ function checkEnvironment({ repository, name, recipe }: EnvironmentConfig, path:
     ]
   const programs = [...new Set(commands.map(([program = '']) => program))]
   const missing = programs.filter((program) => findProgram(program, folder, path) === undefined)
-  const own = programs.filter((program) => program.includes('/') && !missing.includes(program))
+  const own = programs.filter(
+    (program) =>
+      !missing.includes(program) && program.includes('/') && isWithin(folder, resolve(folder, program)),
+  )
   return [
     fine(`${where}: folder ${folder}`),
     ...ownership(where, folder, programs),
@@ -83,3 +86,5 @@ function ownership(where: string, folder: string, programs: readonly string[]): 
     ),
   ]
 }
+
+const isWithin = (folder: string, path: string): boolean => path.startsWith(`${resolve(folder)}/`)

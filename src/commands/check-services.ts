@@ -8,9 +8,8 @@ const DAY_MS = 24 * 60 * 60 * 1000
 const WARN_DAYS = 14
 const SLACK_TIMEOUT_MS = 10_000
 
-/** What GitHub, Slack and the database answer. Writes nothing and posts nothing. */
+/** What GitHub and Slack answer. Writes nothing and posts nothing. */
 export async function* checkServices(config: Config, version: string, now: number): AsyncGenerator<Finding> {
-  if (config.database !== undefined) yield await checkDatabase(config.database)
   const github = createGitHub({ token: config.github.token, apiUrl: config.github.apiUrl, version })
   let expiry: Finding | undefined
   for (const { name } of config.repositories.values()) {
@@ -28,7 +27,8 @@ export async function* checkServices(config: Config, version: string, now: numbe
     )
 }
 
-async function checkDatabase(address: string): Promise<Finding> {
+/** Whether the database can be reached, where it is not the file in the data directory. */
+export async function checkDatabase(address: string): Promise<Finding> {
   try {
     return fine(`database: PostgreSQL ${await reachPostgres(address)} answers`)
   } catch (cause) {

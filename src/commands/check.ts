@@ -15,6 +15,7 @@ Nothing is deployed, written or posted.
 Exit codes: 0 all is well (warnings included); 1 something is wrong; 2 the call was wrong.
 `,
   options: { config: { type: 'string', short: 'c' }, offline: { type: 'boolean' } },
+  words: 0,
   async run({ values }) {
     const { runCheck } = await import('./run-check.ts')
     return runCheck({

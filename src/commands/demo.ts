@@ -14,6 +14,7 @@ you to try things; Ctrl-C ends it and removes what it made.
 Exit codes: 0 everything happened as it should; 1 something did not; 2 the call was wrong.
 `,
   options: { once: { type: 'boolean' } },
+  words: 0,
   async run({ values }) {
     const { runDemo } = await import('../demo/demo.ts')
     return runDemo({ once: values['once'] === true })

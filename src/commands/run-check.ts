@@ -6,7 +6,7 @@ import { lineOf } from '../config/problems.ts'
 import { commandPath } from '../run/environment.ts'
 import { version } from '../version.ts'
 import { checkMachine } from './check-machine.ts'
-import { checkServices } from './check-services.ts'
+import { checkDatabase, checkServices } from './check-services.ts'
 import { doubtful, fine, lineFor, wrong, type Finding } from './findings.ts'
 
 export interface CheckOptions {
@@ -40,6 +40,7 @@ export async function runCheck({ config: flag, offline }: CheckOptions): Promise
   )
   for (const warning of config.warnings) say(doubtful(warning, ''))
   for (const finding of checkMachine(config, commandPath(process.env, npmFolders()))) say(finding)
+  if (config.database !== undefined) say(await checkDatabase(config.database))
   if (!offline) for await (const finding of checkServices(config, version, Date.now())) say(finding)
   process.stdout.write(
     failures === 0

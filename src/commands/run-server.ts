@@ -1,6 +1,8 @@
 import { startApp } from '../app.ts'
 import { findConfig, loadConfig } from '../config/load.ts'
+import type { Overrides } from '../config/overrides.ts'
 import { watchConfig } from '../config/reload.ts'
+import { FerrymanError } from '../errors.ts'
 import { createJournal } from '../logs/journal.ts'
 import { createMasker } from '../logs/redact.ts'
 import { version } from '../version.ts'
@@ -8,6 +10,7 @@ import { version } from '../version.ts'
 export interface ServerOptions {
   readonly config: string | undefined
   readonly json: boolean
+  readonly overrides: Overrides
 }
 
 /** systemd gives 90 s by default; what runs gets a third of it. */
@@ -17,7 +20,7 @@ const GRACE_MS = 30_000
 export async function runServer(options: ServerOptions): Promise<number> {
   const environment = process.env
   const file = findConfig({ flag: options.config, environment, cwd: process.cwd() })
-  const config = loadConfig(file, { environment })
+  const config = loadConfig(file, { environment, overrides: options.overrides })
   const masker = createMasker(config.secrets)
   const journal = createJournal({
     write: (line) => void process.stdout.write(line),
@@ -32,10 +35,29 @@ export async function runServer(options: ServerOptions): Promise<number> {
   for (const warning of config.warnings) journal.warn('config:doubtful', { warning })
 
   const signals = catchSignals() // from here on: a signal during the start counts as well
-  const app = await startApp(config, { environment, clock: Date.now, journal, masker, version })
+  let exitCode = 0
+  const onLockLost = (): void => {
+    journal.error('database:lock-lost', { hint: 'Another Ferryman has taken the database; this one ends.' })
+    exitCode = 1
+    signals.end()
+  }
+  let reload = async (): Promise<void> => {} // until there is something to reload
+  process.on('SIGHUP', () => void reload())
+  const app = await startApp(config, {
+    environment,
+    clock: Date.now,
+    journal,
+    masker,
+    version,
+    onLockLost,
+  }).catch((cause: unknown) => {
+    if (cause instanceof FerrymanError) throw cause.masked((text) => masker.mask(text))
+    throw cause
+  })
   const watch = watchConfig({
     file,
     environment,
+    overrides: options.overrides,
     current: config,
     onConfig: async (next, notes) => {
       await app.reload(next)
@@ -44,16 +66,16 @@ export async function runServer(options: ServerOptions): Promise<number> {
     },
     onProblem: (problem) => journal.error('config:refused', { error: problem }),
   })
-  process.on('SIGHUP', () => void watch.reload())
+  reload = watch.reload
   await signals.first
   watch.stop()
   void signals.second.then(app.hurry)
-  await app.stop(GRACE_MS)
-  return 0
+  await app.stop(exitCode === 0 ? GRACE_MS : 0)
+  return exitCode
 }
 
 /** Resolve with the first and the second signal that asks for an end. The second waits for nothing. */
-function catchSignals(): { readonly first: Promise<void>; readonly second: Promise<void> } {
+function catchSignals(): { readonly first: Promise<void>; readonly second: Promise<void>; end(): void } {
   const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   let seen = 0
   const onSignal = (): void => {
@@ -63,5 +85,5 @@ function catchSignals(): { readonly first: Promise<void>; readonly second: Promi
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
-  return { first: first.promise, second: second.promise }
+  return { first: first.promise, second: second.promise, end: first.resolve }
 }

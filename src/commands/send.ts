@@ -33,6 +33,7 @@ Exit codes: 0 the server took it (queued, ignored or repeated); 1 it refused it 
     by: { type: 'string' },
     public: { type: 'boolean' },
   },
+  words: 1,
   async run({ values, positionals }) {
     const { runSend } = await import('./run-send.ts')
     const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)

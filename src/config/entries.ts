@@ -122,6 +122,8 @@ const WORK = ['commands', 'deploy', 'ansible_hosts', 'ansible_playbook'] as cons
 function checkWork({ entry, path }: Level, complain: EntriesOptions['complain']): void {
   const { commands, deploy, ansible_hosts: hosts, ansible_playbook: playbook } = entry
   const isAnsible = hosts !== undefined || playbook !== undefined
+  const isGated = entry.required_contexts === 'all' || (entry.required_contexts?.length ?? 0) > 0
+  if (isGated) complain([...path, 'required_contexts'], NO_GATE)
   if (commands !== undefined && deploy !== undefined)
     complain([...path, 'deploy'], 'stands beside commands; write one of them')
   if (isAnsible && (commands ?? deploy) !== undefined)
@@ -171,6 +173,10 @@ interface Parts {
   readonly commands: readonly (readonly string[])[]
   readonly env: readonly ReadVariable[]
 }
+
+/** A key whose effect is not built yet is refused: whoever wrote it counts on it. */
+const NO_GATE =
+  'not supported by this version: nothing would wait for these checks; take it out, and let GitHub require them where the deployment is asked for'
 
 const assemble = ({ repository, environment, entry, folder, commands, env }: Parts): EnvironmentConfig => ({
   repository,

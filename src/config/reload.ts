@@ -39,9 +39,10 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
     lastProblem = undefined
     if (isSame(lastRead, read)) return
     const notes = [...restartNotes(current, read), ...read.warnings]
-    current = keepUntilRestart(current, read)
+    const next = keepUntilRestart(current, read)
+    await onConfig(next, notes)
+    current = next
     lastRead = read
-    await onConfig(current, notes)
   }
   const look = async (isAsked: boolean): Promise<void> => {
     if (stopped.signal.aborted) return

@@ -141,7 +141,9 @@ const ENVIRONMENT = {
       expecting('a list of check names such as [ci/test], or all'),
     )
     .optional()
-    .describe('The checks that must have passed: a list, or `all`; without it none.'),
+    .describe(
+      'The checks that must have passed; anything but an empty list is not supported by this version.',
+    ),
   env: z
     .record(
       z

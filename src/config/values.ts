@@ -90,7 +90,8 @@ function read(name: string, value: Value, filled: Filled): ReadValue | { readonl
   return { value, text: filled.text, secrets: [...secretsIn(name, value, filled.text), ...parts] }
 }
 
-const SECRET_NAME = /SECRET|TOKEN|PASS|PRIVATE|CREDENTIAL|AUTH|(?:API|ACCESS)_KEY|KEY$|_DSN$|WEBHOOK/i
+const SECRET_NAME =
+  /SECRET|TOKEN|PASS|PWD|(?:^|_)PIN$|PRIVATE|CREDENTIAL|AUTH|(?:API|ACCESS)_KEY|KEY$|_DSN$|WEBHOOK/i
 const ADDRESS_WITH_PASSWORD = /[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:([^\s/@]+)@/gi
 
 const looksSecret = (name: string, text: string): boolean =>

@@ -48,6 +48,7 @@ export interface GitHubOptions {
 
 /** A client for one token. The API version is pinned: https://docs.github.com/rest/about-the-rest-api/api-versions */
 export function createGitHub({ token, apiUrl, version }: GitHubOptions): GitHub {
+  const fetchThere = followRenames(new URL(apiUrl).origin)
   const octokit = new Octokit({
     auth: token,
     baseUrl: apiUrl,
@@ -56,7 +57,7 @@ export function createGitHub({ token, apiUrl, version }: GitHubOptions): GitHub 
   })
   const options = () => ({
     headers: { 'x-github-api-version': '2022-11-28' },
-    request: { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'manual' as const },
+    request: { signal: AbortSignal.timeout(TIMEOUT_MS), fetch: fetchThere },
   })
   const place = (repository: string, githubId: number) => {
     const [owner = '', repo = ''] = repository.split('/')
@@ -117,6 +118,21 @@ export function createGitHub({ token, apiUrl, version }: GitHubOptions): GitHub 
     },
   }
 }
+
+/**
+ * GitHub redirects the old name of a renamed repository, writing requests too. It is followed once, with the
+ * same method and body, and only to the same server: the token goes nowhere else.
+ */
+const followRenames =
+  (origin: string): typeof fetch =>
+  async (input, init) => {
+    const response = await fetch(input, { ...init, redirect: 'manual' })
+    const location = response.headers.get('location')
+    if (![301, 302, 307, 308].includes(response.status) || location === null) return response
+    const to = new URL(location, response.url)
+    if (to.origin !== origin) throw new Error(`it redirects to another server, ${to.origin}`)
+    return fetch(to, { ...init, redirect: 'error' })
+  }
 
 async function asked<T>(call: () => Promise<T>): Promise<T> {
   try {

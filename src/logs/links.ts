@@ -26,7 +26,7 @@ export function createLogLinks(key: string, publicUrl: string | undefined, clock
       if (publicUrl === undefined) return undefined
       if (!isPrivate && !publicLogs) return path(id)
       const expires = String(Math.floor((clock() + LIFETIME_MS) / 1000))
-      return `${path(id)}?expires=${expires}&signature=${sign(id, expires)}`
+      return `${path(id)}?follow=1&expires=${expires}&signature=${sign(id, expires)}`
     },
     check(deploymentId, { expires, signature }) {
       const right = Buffer.from(sign(deploymentId, expires))

@@ -5,7 +5,7 @@ import type { ReportsFor, Store } from '../store/store.ts'
 export interface RecoveryParts {
   readonly store: Store
   /** Ends what an earlier life of the server left running; answers when nothing of it is left. */
-  endLeftovers(processes: readonly ProcessRecord[]): Promise<unknown>
+  endLeftovers(processes: readonly ProcessRecord[]): Promise<{ left: number }>
   /** Whether the environment is still in the configuration. */
   isConfigured(deployment: Deployment): boolean
   readonly reports: ReportsFor
@@ -20,11 +20,18 @@ export interface RecoveryParts {
 export async function recover(parts: RecoveryParts): Promise<void> {
   const { store, clock, journal, reports } = parts
   for (const deployment of await store.inState('running', 'cancelling')) {
-    await parts.endLeftovers(await store.processesOf(deployment.id))
+    const { left } = await parts.endLeftovers(await store.processesOf(deployment.id))
+    if (left > 0) journal.error('processes:left', { deployment: nameOf(deployment), left })
     const from = deployment.state === 'cancelling' ? 'cancelling' : 'running'
     const detail = 'Interrupted: Ferryman ended while it ran. It is not started again by itself.'
-    await store.move(deployment.id, from, 'failed', { at: clock(), reason: 'interrupted', detail, reports })
-    journal.warn('deployment:interrupted', { deployment: nameOf(deployment), id: deployment.id })
+    const moved = await store.move(deployment.id, from, 'failed', {
+      at: clock(),
+      reason: 'interrupted',
+      detail,
+      reports,
+    })
+    if (moved !== undefined)
+      journal.warn('deployment:interrupted', { deployment: nameOf(deployment), id: deployment.id })
   }
 }
 
@@ -34,16 +41,17 @@ export async function endUnconfigured(parts: Omit<RecoveryParts, 'endLeftovers'>
   for (const deployment of await store.inState('queued')) {
     if (parts.isConfigured(deployment)) continue
     const detail = `${deployment.repository} ${deployment.environment} was removed from the configuration.`
-    await store.move(deployment.id, 'queued', 'failed', {
+    const moved = await store.move(deployment.id, 'queued', 'failed', {
       at: clock(),
       reason: 'config_removed',
       detail,
       reports,
     })
-    journal.warn('deployment:failed', {
-      deployment: nameOf(deployment),
-      id: deployment.id,
-      reason: 'config_removed',
-    })
+    if (moved !== undefined)
+      journal.warn('deployment:ended', {
+        deployment: nameOf(deployment),
+        id: deployment.id,
+        reason: 'config_removed',
+      })
   }
 }

@@ -65,7 +65,7 @@ export function startWorker(parts: WorkerParts): Worker {
   }
   const waker = createWaker(async () => {
     try {
-      while (!stopping) {
+      while (!stopping && active.size < parts.limit()) {
         const deployment = await store.claim({ limit: parts.limit(), at: clock(), reports: parts.reports })
         if (deployment === undefined) return
         begin(deployment)

@@ -1,10 +1,17 @@
+export interface GroupOptions {
+  /** The largest group. */
+  readonly most?: number
+  /** Whether it was one item that could not be written, rather than anything at all. */
+  isOfOneItem(cause: unknown): boolean
+}
+
 /**
  * Gathers what arrives while the last group is being written, and writes it as one group: one sync to the
  * disk for many deliveries. Each caller gets its own answer, or its own error.
  */
 export function createGroupCommit<Item, Answer>(
   write: (items: readonly Item[]) => Promise<readonly Answer[]>,
-  most = 200,
+  { most = 200, isOfOneItem }: GroupOptions,
 ): (item: Item) => Promise<Answer> {
   interface Waiting {
     readonly item: Item
@@ -21,6 +28,7 @@ export function createGroupCommit<Item, Answer>(
     } catch (cause) {
       const [only] = group
       if (group.length === 1) only?.reject(cause)
+      else if (!isOfOneItem(cause)) for (const one of group) one.reject(cause)
       // One that cannot be written must not take the others with it.
       else for (const one of group) await settle([one])
     }

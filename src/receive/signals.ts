@@ -35,16 +35,16 @@ const text = (most: number) =>
     .refine((value) => !value.includes('\0'), 'must not hold a NUL character')
 const name = (most: number) => text(most).min(1)
 
-const Envelope = z.looseObject({ action: text(100).nullish() })
+const Envelope = z.object({ action: text(100).nullish() })
 
-const Account = z.looseObject({
+const Account = z.object({
   login: name(100),
   avatar_url: text(2_000).nullish(),
   type: text(50).nullish(),
 })
 
-const DeploymentEvent = z.looseObject({
-  deployment: z.looseObject({
+const DeploymentEvent = z.object({
+  deployment: z.object({
     id: z.int().positive(),
     sha: z
       .string()
@@ -57,7 +57,7 @@ const DeploymentEvent = z.looseObject({
     url: text(2_000).nullish(),
     creator: Account.nullish(),
   }),
-  repository: z.looseObject({
+  repository: z.object({
     id: z.int().positive(),
     full_name: z
       .string()
@@ -102,7 +102,7 @@ function payloadOf(given: unknown): unknown {
 }
 
 // A robot makes the deployment and names the person in the payload, as the Crowdcrafting robot did.
-const Person = z.looseObject({
+const Person = z.object({
   deploy_user: z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9-_]{0,98}[A-Za-z0-9])?$/),
 })
 const personIn = (payload: unknown): string | undefined => Person.safeParse(payload).data?.deploy_user

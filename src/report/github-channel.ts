@@ -35,15 +35,18 @@ export function githubFailure(thrown: unknown, now: number): SendFailure {
   const error = thrown instanceof GitHubError ? thrown : undefined
   const status = error?.status
   const headers = error?.headers ?? {}
-  const exhausted = headers['x-ratelimit-remaining'] === '0'
-  const resetAt = exhausted ? Number(headers['x-ratelimit-reset'] ?? 0) * 1000 : undefined
-  const retryAt = retryAfter(headers['retry-after'], now) ?? resetAt
+  const isExhausted = headers['x-ratelimit-remaining'] === '0'
+  const resetAt = Number(headers['x-ratelimit-reset']) * 1000
+  const retryAt =
+    retryAfter(headers['retry-after'], now) ?? (isExhausted && resetAt > 0 ? resetAt : undefined)
   const message = messageOf(thrown)
   return {
     message,
     status,
     retryAt,
-    limited: status === 429 || (status === 403 && (retryAt !== undefined || /rate limit/i.test(message))),
+    limited:
+      status === 429 ||
+      (status === 403 && (isExhausted || retryAt !== undefined || /rate limit/i.test(message))),
     final: status === 404 || status === 410 || status === 422,
   }
 }

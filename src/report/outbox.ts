@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises'
+
 import type { Journal } from '../logs/journal.ts'
 import type { Outbox, OwedReport } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
@@ -27,7 +29,9 @@ export interface OutboxSender {
 
 /** Sent side by side in one channel. */
 const AT_ONCE = 4
+const SOON_MS = 20
 const LOOK_AGAIN_MS = 30_000
+const REST_MS = 5_000
 
 /**
  * Sends what is owed, one after the other per deployment and channel, several deployments side by side, so
@@ -44,7 +48,11 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
     const { id, channel } = report
     const sending = attempt(report, parts)
       .then((pause) => pause !== undefined && pausedUntil.set(channel, pause))
-      .catch((thrown: unknown) => journal.error('outbox:broken', { report: id, error: thrown }))
+      .catch((thrown: unknown) => {
+        // The store is away; asking again at once would only keep it busy.
+        journal.error('outbox:broken', { report: id, error: thrown })
+        pausedUntil.set(channel, clock() + REST_MS)
+      })
       .then(() => {
         inFlight.delete(id)
         waker.wake()
@@ -52,8 +60,9 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
     inFlight.set(id, { channel, sending })
   }
   const look = async (): Promise<void> => {
+    await pause(SOON_MS) // what was just begun goes first, and what comes together is looked at together
     const now = clock()
-    for (const channel of await outbox.channels()) {
+    for (const channel of Object.keys(parts.channels)) {
       if ((pausedUntil.get(channel) ?? 0) > now) continue
       const busy = [...inFlight.values()].filter((one) => one.channel === channel).length
       const due = busy < AT_ONCE ? await outbox.due(channel, now, AT_ONCE * 2) : []
@@ -108,22 +117,24 @@ async function attempt(
     return undefined
   }
   await outbox.attempt(id)
-  try {
-    await channel.send(report, report.attempts > 0)
+  const sent = await channel.send(report, report.attempts > 0).then(
+    () => ({ failed: false as const }),
+    (thrown: unknown) => ({ failed: true as const, thrown }),
+  )
+  if (!sent.failed) {
     await outbox.settle(id, 'delivered', clock())
     journal.info('report:delivered', about)
     return undefined
-  } catch (thrown) {
-    const failure = channel.failureOf(thrown)
-    const rule = ruleFor(failure, {
-      now: clock(),
-      createdAt: report.createdAt,
-      attempts: report.attempts + 1,
-      random: random(),
-    })
-    if (rule.settled) await outbox.settle(id, 'refused', clock(), failure.message)
-    else await outbox.postpone(id, rule.dueAt, failure.message)
-    journal.warn(rule.settled ? 'report:refused' : 'report:postponed', { ...about, error: failure.message })
-    return rule.settled ? undefined : rule.channelPausedUntil
   }
+  const failure = channel.failureOf(sent.thrown)
+  const rule = ruleFor(failure, {
+    now: clock(),
+    createdAt: report.createdAt,
+    attempts: report.attempts + 1,
+    random: random(),
+  })
+  if (rule.settled) await outbox.settle(id, 'refused', clock(), failure.message)
+  else await outbox.postpone(id, rule.dueAt, failure.message)
+  journal.warn(rule.settled ? 'report:refused' : 'report:postponed', { ...about, error: failure.message })
+  return rule.settled ? undefined : rule.channelPausedUntil
 }

@@ -36,7 +36,12 @@ export interface Circumstances {
 export function ruleFor(failure: SendFailure, { now, createdAt, attempts, random }: Circumstances): Rule {
   if (failure.final) return { settled: true }
   if (failure.limited) {
-    const dueAt = failure.retryAt ?? now + MINUTE
+    // What the other side says counts, but never less than a moment, and longer when it says so again and again.
+    const doubled = 2 ** Math.min(attempts - 1, 5)
+    const dueAt = Math.max(
+      failure.retryAt ?? 0,
+      now + (failure.retryAt === undefined ? MINUTE : 1_000) * doubled,
+    )
     return { settled: false, dueAt, channelPausedUntil: dueAt }
   }
   if (failure.status === 401 || failure.status === 403)

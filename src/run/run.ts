@@ -84,8 +84,8 @@ export async function run(deployment: Deployment, parts: RunParts): Promise<RunR
 }
 
 const introduction = (deployment: Deployment): string => {
-  const { sha, ref, actor, task } = deployment
-  return `${nameOf(deployment)}: ${task} ${sha} (${ref}), asked for by ${actor}`
+  const { sha, ref, actor, creator, task } = deployment
+  return `${nameOf(deployment)}: ${task} ${sha} (${ref}), asked for by ${actor}${actor === creator ? '' : ` through ${creator}`}`
 }
 
 async function refuse(reason: FailedReason, detail: string, { log, masker }: RunParts): Promise<RunResult> {

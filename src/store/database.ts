@@ -8,23 +8,26 @@ import { Migrator } from 'kysely/migration'
 import { messageOf, problem } from '../errors.ts'
 import { migrationsFor } from './migrations.ts'
 import type { Tables } from './schema.ts'
+import { holdServerLock, type ServerLock } from './server-lock.ts'
 
 export type Engine = 'sqlite' | 'postgres'
 
 export interface Database {
   readonly engine: Engine
   readonly kysely: Kysely<Tables>
+  /** Runs a change of the schema so that all of it happens or nothing. */
+  wholly<T>(work: () => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
 /**
  * Opens SQLite at a path, or PostgreSQL at a `postgres://` address, and brings the schema up to date.
- * Throws `database_unreachable`, `database_locked` (PostgreSQL, another server) or `database_newer`.
+ * `onLockLost`: another server holds the database now (PostgreSQL). Throws `database_unreachable`, `database_locked` (PostgreSQL, another server) or `database_newer`.
  */
-export async function openDatabase(address: string): Promise<Database> {
+export async function openDatabase(address: string, onLockLost: () => void = () => {}): Promise<Database> {
   const engine: Engine = /^postgres(ql)?:\/\//.test(address) ? 'postgres' : 'sqlite'
   try {
-    const database = engine === 'postgres' ? await openPostgres(address) : openSqlite(address)
+    const database = engine === 'postgres' ? await openPostgres(address, onLockLost) : openSqlite(address)
     await migrate(database).catch(async (cause: unknown) => {
       await database.close()
       throw cause
@@ -64,6 +67,13 @@ export async function reachPostgres(address: string): Promise<string> {
 export const isUniqueViolation = (thrown: unknown): boolean =>
   codeOf(thrown, 'code') === '23505' || [2067, 1555].includes(Number(codeOf(thrown, 'errcode')))
 
+/** Whether the row itself cannot be taken, whatever the state of the database: a constraint, a size, a type. */
+export const isOfOneRow = (thrown: unknown): boolean => {
+  const [code, errcode] = [codeOf(thrown, 'code'), codeOf(thrown, 'errcode')]
+  if (errcode !== undefined) return [18, 19, 20, 25].includes(Number(errcode) & 0xff)
+  return typeof code === 'string' && /^(?:22|23|54)\w{3}$/.test(code)
+}
+
 /** Whether another process holds SQLite's lock for the moment (SQLITE_BUSY and its extended codes). */
 export const isBusy = (thrown: unknown): boolean => (Number(codeOf(thrown, 'errcode')) & 0xff) === 5
 
@@ -74,9 +84,27 @@ function openSqlite(path: string): Database {
   if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   // A short busy timeout: waiting inside SQLite would stop the whole server.
   const file = new DatabaseSync(path, { timeout: 50 })
-  file.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
+  file.exec(
+    'pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma wal_autocheckpoint = 4000',
+  )
   const kysely = new Kysely<Tables>({ dialect: new SqliteDialect({ database: nodeSqlite(file) }) })
-  return { engine: 'sqlite', kysely, close: () => kysely.destroy() }
+  return {
+    engine: 'sqlite',
+    kysely,
+    close: () => kysely.destroy(),
+    // Kysely begins no transaction for the schema of SQLite, though SQLite can.
+    async wholly(work) {
+      file.exec('begin immediate')
+      try {
+        const result = await work()
+        file.exec('commit')
+        return result
+      } catch (cause) {
+        file.exec('rollback')
+        throw cause
+      }
+    },
+  }
 }
 
 /** node:sqlite in the shape that Kysely asks for; statements are prepared once. */
@@ -106,10 +134,7 @@ function nodeSqlite(file: DatabaseSync): SqliteDatabase {
   }
 }
 
-// Any constant will do, as long as every Ferryman asks for the same one.
-const ONE_SERVER = 0x66657272
-
-async function openPostgres(address: string): Promise<Database> {
+async function openPostgres(address: string, onLockLost: () => void): Promise<Database> {
   const { default: pg } = await import('pg')
   const types = {
     // int8 arrives as text; every number of ours fits into a double.
@@ -118,29 +143,28 @@ async function openPostgres(address: string): Promise<Database> {
   }
   const pool = new pg.Pool({ connectionString: address, max: 8, connectionTimeoutMillis: 10_000, types })
   pool.on('error', () => {}) // an idle connection broke; the next query opens a new one and reports its own error
-  const holder = new pg.Client({ connectionString: address, connectionTimeoutMillis: 10_000 })
-  holder.on('error', () => {})
   const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  let lock: ServerLock | undefined
   const close = async () => {
-    await holder.end().catch(() => {})
+    await lock?.release()
     await kysely.destroy()
   }
   try {
-    await holder.connect()
-    const { rows } = await holder.query<{ ours: boolean }>('select pg_try_advisory_lock($1) as ours', [
-      ONE_SERVER,
-    ])
-    if (!rows[0]?.ours) throw problem('database_locked', { database: withoutPassword(address) })
+    lock = await holdServerLock(address, onLockLost)
+    if (lock === undefined) throw problem('database_locked', { database: withoutPassword(address) })
   } catch (cause) {
     await close()
     throw cause
   }
-  return { engine: 'postgres', kysely, close }
+  return { engine: 'postgres', kysely, close, wholly: (work) => work() }
 }
 
-async function migrate({ kysely, engine }: Database): Promise<void> {
+async function migrate({ kysely, engine, wholly }: Database): Promise<void> {
   const provider = migrationsFor(engine)
-  const { error } = await new Migrator({ db: kysely, provider }).migrateToLatest()
+  const error = await wholly(async () => {
+    const { error: failure } = await new Migrator({ db: kysely, provider }).migrateToLatest()
+    if (failure !== undefined) throw failure
+  }).catch((cause: unknown) => cause)
   if (error === undefined) return
   const newer = await unknownMigration(kysely, Object.keys(await provider.getMigrations()))
   if (newer !== undefined) throw problem('database_newer', { version: newer }, error)
@@ -152,10 +176,16 @@ async function unknownMigration(
   kysely: Kysely<Tables>,
   known: readonly string[],
 ): Promise<string | undefined> {
-  const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(
-    kysely,
-  )
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`
+    .execute(kysely)
+    .catch(() => ({ rows: [] })) // it was rolled back with the rest
   return rows.map(({ name }) => name).findLast((name) => !known.includes(name))
 }
 
-const withoutPassword = (address: string): string => address.replace(/\/\/[^@/]*@/, '//')
+/** An address that can be shown: the server and the name, and nothing at all where a password may stand. */
+function withoutPassword(address: string): string {
+  if (!/^postgres(ql)?:/.test(address)) return address
+  if (!URL.canParse(address)) return 'in `database`'
+  const { host, pathname } = new URL(address)
+  return pathname.includes('@') ? 'in `database`' : `postgres://${host}${pathname}`
+}

@@ -155,18 +155,28 @@ async function numberIn(trx: Trx, given: NewDeployment): Promise<{ id: number; n
   return { id, number: next_number - 1 }
 }
 
-/** The repository's row, found by GitHub's numeric id, which survives renames. */
+/**
+ * The repository's row: by its name in the configuration, else, when that name is new, by GitHub's numeric id,
+ * so that numbers go on when the name changes here or there.
+ */
 async function repository(trx: Trx, given: NewDeployment): Promise<number> {
+  const facts = {
+    name: given.repository,
+    github_id: given.repositoryGithubId,
+    configured_as: given.configuredAs,
+  }
+  const rows = trx.selectFrom('repositories').select('id')
+  const known =
+    (await rows.where('configured_as', '=', given.configuredAs).executeTakeFirst()) ??
+    (await rows.where('github_id', '=', given.repositoryGithubId).orderBy('id', 'desc').executeTakeFirst())
+  if (known !== undefined) {
+    await trx.updateTable('repositories').set(facts).where('id', '=', known.id).execute()
+    return known.id
+  }
   const { id } = await trx
     .insertInto('repositories')
-    .values({
-      name: given.repository,
-      github_id: given.repositoryGithubId,
-      configured_as: given.configuredAs,
-    })
-    .onConflict((conflict) =>
-      conflict.column('github_id').doUpdateSet({ name: given.repository, configured_as: given.configuredAs }),
-    )
+    .values(facts)
+    .onConflict((conflict) => conflict.column('configured_as').doUpdateSet(facts))
     .returning('id')
     .executeTakeFirstOrThrow()
   return id

@@ -15,8 +15,8 @@ const start = (engine: Engine): Migration => ({
 
     await table('repositories')
       .addColumn('name', 'text', (column) => column.notNull())
-      .addColumn('github_id', 'bigint', (column) => column.notNull().unique())
-      .addColumn('configured_as', 'text', (column) => column.notNull())
+      .addColumn('github_id', 'bigint', (column) => column.notNull())
+      .addColumn('configured_as', 'text', (column) => column.notNull().unique())
       .execute()
     await table('lanes')
       .addColumn('name', 'text', (column) => column.notNull().unique())
@@ -113,6 +113,8 @@ const INDEXES = [
   `create unique index one_active_deployment_per_lane on deployments (lane_id) where state in ('running', 'cancelling')`,
   `create index deployments_waiting on deployments (id) where state = 'queued'`,
   `create index deployments_live on deployments (environment_id, id) where state = 'succeeded'`,
+  `create index deployments_of_delivery on deployments (delivery_id)`,
+  `create index repositories_by_github_id on repositories (github_id)`,
   `create index events_of_deployment on events (deployment_id)`,
   `create index processes_of_deployment on processes (deployment_id)`,
   `create index reports_due on reports (due_at) where state = 'owed'`,

@@ -24,24 +24,23 @@ export const createOutbox = (database: Kysely<Tables>): Outbox => ({
       select min(due_at) as due_at from reports where state = 'owed' and due_at > ${at}`.execute(database)
     return rows[0]?.due_at ?? undefined
   },
-  async channels() {
-    const { rows } = await sql<{ channel: string }>`
-      select distinct channel from reports where state = 'owed'`.execute(database)
-    return rows.map(({ channel }) => channel)
-  },
   async attempt(id) {
-    await database
-      .updateTable('reports')
-      .set((row) => ({ attempts: row('attempts', '+', 1) }))
-      .where('id', '=', id)
-      .execute()
+    await inTransaction(database, (trx) =>
+      trx
+        .updateTable('reports')
+        .set((row) => ({ attempts: row('attempts', '+', 1) }))
+        .where('id', '=', id)
+        .execute(),
+    )
   },
   async settle(id, state, at, error) {
-    await database
-      .updateTable('reports')
-      .set({ state, settled_at: at, last_error: error ?? null })
-      .where('id', '=', id)
-      .execute()
+    await inTransaction(database, (trx) =>
+      trx
+        .updateTable('reports')
+        .set({ state, settled_at: at, last_error: error ?? null })
+        .where('id', '=', id)
+        .execute(),
+    )
   },
   async postpone(id, dueAt, error) {
     await inTransaction(database, async (trx) => {

@@ -15,10 +15,10 @@ const decompress = promisify(zstdDecompress)
 
 /**
  * Opens the store: SQLite at a path, or PostgreSQL at a `postgres://` address. One implementation, and one
- * contract, on both.
+ * contract, on both. `onLockLost`: another server holds the database now, so this one must end.
  */
-export async function openStore(address: string): Promise<Store> {
-  const database = await openDatabase(address)
+export async function openStore(address: string, onLockLost?: () => void): Promise<Store> {
+  const database = await openDatabase(address, onLockLost)
   const { kysely } = database
   return {
     accept: (intakes) => accept(kysely, intakes),
@@ -32,7 +32,11 @@ export async function openStore(address: string): Promise<Store> {
       const rows = await kysely
         .selectFrom('deployments')
         .selectAll()
-        .where('state', 'in', states)
+        .where(
+          'state',
+          'in',
+          states.map((state) => sql.lit(state)),
+        )
         .orderBy('id')
         .execute()
       return rows.map(deploymentOf)
@@ -51,16 +55,18 @@ export async function openStore(address: string): Promise<Store> {
       return row && (row.deployed_sha ?? row.sha)
     },
     async recordProcess(deploymentId, { runId, group, bootId, startTicks }) {
-      await kysely
-        .insertInto('processes')
-        .values({
-          deployment_id: deploymentId,
-          run_id: runId,
-          group_id: group,
-          boot_id: bootId,
-          start_ticks: startTicks,
-        })
-        .execute()
+      await inTransaction(kysely, (trx) =>
+        trx
+          .insertInto('processes')
+          .values({
+            deployment_id: deploymentId,
+            run_id: runId,
+            group_id: group,
+            boot_id: bootId,
+            start_ticks: startTicks,
+          })
+          .execute(),
+      )
     },
     async processesOf(deploymentId) {
       const rows = await kysely
@@ -76,7 +82,11 @@ export async function openStore(address: string): Promise<Store> {
       }))
     },
     async repositoriesKnown() {
-      const rows = await kysely.selectFrom('repositories').select(['github_id', 'configured_as']).execute()
+      const rows = await kysely
+        .selectFrom('repositories')
+        .select(['github_id', 'configured_as'])
+        .orderBy('id')
+        .execute()
       return new Map(rows.map((row) => [row.github_id, row.configured_as]))
     },
     outbox: createOutbox(kysely),

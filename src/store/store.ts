@@ -123,8 +123,6 @@ export interface Outbox {
   due(channel: string, at: number, limit: number): Promise<readonly OwedReport[]>
   /** When the next one after that moment falls due, or undefined when there is none. */
   nextDueAfter(at: number): Promise<number | undefined>
-  /** Every channel to which something is owed. */
-  channels(): Promise<readonly string[]>
   /** Counts the attempt before it is made, so that a crash in between is known afterwards. */
   attempt(id: number): Promise<void>
   /** Ends a report: `delivered`, or `refused` for good with the reason. */

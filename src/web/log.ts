@@ -1,10 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { Readable } from 'node:stream'
 
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
 import { nameOf, type Deployment } from '../deployment/deployment.ts'
+import type { State } from '../deployment/state.ts'
 import { problem } from '../errors.ts'
 import { createColourStrip } from '../logs/colours.ts'
 import type { LogLinks } from '../logs/links.ts'
@@ -15,12 +16,15 @@ export interface LogParts {
   readonly logs: Logs
   readonly links: LogLinks
   apiToken(): string | undefined
+  /** Aborted when the server stops: then nobody follows any longer. */
+  readonly stopping: AbortSignal
 }
 
 const Query = z.object({
   offset: z.coerce.number().int().min(-1).max(Number.MAX_SAFE_INTEGER).default(0),
   limit: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).default(Number.MAX_SAFE_INTEGER),
   colours: z.enum(['0', '1']).default('0'),
+  follow: z.enum(['0', '1']).default('0'),
   expires: z
     .string()
     .regex(/^\d{1,15}$/)
@@ -35,7 +39,7 @@ const TAIL_BYTES = 64 * 1024
 /**
  * `GET /deployments/:id/log`: the log as plain text, to whoever has the token or a signed link. `offset`
  * (-1: the last 64 kB) and `limit` count stored bytes; the header `ferryman-next-offset` says where to go on.
- * Colours are taken out unless `colours=1` asks for them.
+ * Colours are taken out unless `colours=1` asks for them; `follow=1` goes on while the deployment runs.
  */
 export function serveLog(server: FastifyInstance, parts: LogParts): void {
   server.get<{ Params: { id: string } }>('/deployments/:id/log', async (request, reply) => {
@@ -55,9 +59,11 @@ export function serveLog(server: FastifyInstance, parts: LogParts): void {
       'ferryman-next-offset': end,
       'ferryman-state': deployment.state,
     })
-    if (end === 0)
-      return `${nameOf(deployment)} is ${deployment.state}; ${deployment.state === 'queued' ? 'its log begins when it runs' : 'nothing was run, so there is no log'}.\n`
-    return Readable.from(pieces(id, start, end, query.data.colours === '1', parts.logs))
+    const colours = query.data.colours === '1'
+    if (query.data.follow === '1' && deployment.state === 'running')
+      return reply.send(Readable.from(live(id, start, colours, parts.logs, closing(reply, parts.stopping))))
+    if (end === 0) return `${nameOf(deployment)} is ${deployment.state}; ${EMPTY[deployment.state]}.\n`
+    return Readable.from(pieces(id, start, end, colours, parts.logs))
   })
 }
 
@@ -88,6 +94,36 @@ async function rangeOf(
   const { size } = await logs.read(id, { offset: 0, limit: 0 })
   const start = offset === -1 ? Math.max(0, size - TAIL_BYTES) : Math.min(offset, size)
   return { start, end: Math.min(size, start + limit) }
+}
+
+/** Why a log is empty. */
+const EMPTY = {
+  queued: 'its log begins when it runs',
+  running: 'it has written nothing yet',
+  cancelling: 'it has written nothing yet',
+  succeeded: 'its log is no longer kept',
+  failed: 'nothing was run, so there is no log',
+  cancelled: 'nothing was run, so there is no log',
+} as const satisfies Record<State, string>
+
+/** Aborted when the reader goes away, or the server. */
+function closing(reply: FastifyReply, stopping: AbortSignal): AbortSignal {
+  const gone = new AbortController()
+  reply.raw.once('close', () => gone.abort())
+  return AbortSignal.any([gone.signal, stopping])
+}
+
+/** The log as it grows, until its writer closes it. */
+async function* live(
+  id: number,
+  offset: number,
+  colours: boolean,
+  logs: Logs,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const strip = colours ? undefined : createColourStrip()
+  for await (const { bytes } of logs.follow(id, { offset, signal }))
+    yield strip === undefined ? bytes : strip(bytes)
 }
 
 async function* pieces(

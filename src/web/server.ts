@@ -58,3 +58,13 @@ export async function listen(server: FastifyInstance, host: string, port: number
     throw problem('address_unusable', { address, cause: messageOf(cause) }, cause)
   }
 }
+
+/** Somebody who reads slowly holds a stop up for no longer than this. */
+const READERS_MS = 2_000
+
+/** Ends the server, after two seconds also for those who are still reading. */
+export async function closeServer(server: FastifyInstance): Promise<void> {
+  const impatient = setTimeout(() => server.server.closeAllConnections(), READERS_MS)
+  await server.close()
+  clearTimeout(impatient)
+}

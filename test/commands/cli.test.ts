@@ -227,7 +227,7 @@ describe('ferryman send', () => {
     const send = (...args: string[]) => ferryman(['send', ...args, '-c', world.configFile])
 
     expect(await send('dance')).toMatchObject({
-      code: 1,
+      code: 2,
       err: 'ferryman: There is no sample of "dance".\n  Samples: deployment, push, ping.\n',
     })
     expect((await send('deployment', '--sha', 'main')).err).toContain('"main" is no full commit id.')

@@ -99,7 +99,7 @@ describe('what a configuration means', () => {
     env: {A: shared, B: shared}
     environments:
       Staging: {folder: /srv/b, deploy: 'new {sha}', env: {B: own}}
-      production: {timeout: 1h30m, required_contexts: all}
+      production: {timeout: 1h30m, required_contexts: []}
 `)
     const environments = repositories.get('acme/shop')?.environments
 
@@ -117,7 +117,7 @@ describe('what a configuration means', () => {
       commands: [['old']],
       env: { A: { literal: 'shared' }, B: { literal: 'shared' } },
     })
-    expect(environments?.get('production')?.requiredContexts).toBe('all')
+    expect(environments?.get('production')?.requiredContexts).toEqual([])
   })
 
   test('slashes at the end of addresses are left out', () => {

@@ -2,13 +2,15 @@ import { expect, test } from 'vitest'
 
 import { createGroupCommit } from '../../src/receive/group-commit.ts'
 
+const never = { isOfOneItem: () => false }
+
 test('what arrives in one turn, and during a write, is written as one group', async () => {
   const groups: number[][] = []
   const commit = createGroupCommit(async (items: readonly number[]) => {
     groups.push([...items])
     await Promise.resolve()
     return items.map((item) => item * 10)
-  })
+  }, never)
 
   const answers = await Promise.all([1, 2, 3].map(commit))
   const later = commit(4)
@@ -20,10 +22,13 @@ test('what arrives in one turn, and during a write, is written as one group', as
 
 test('a group holds no more than the most', async () => {
   const sizes: number[] = []
-  const commit = createGroupCommit((items: readonly number[]) => {
-    sizes.push(items.length)
-    return Promise.resolve(items)
-  }, 4)
+  const commit = createGroupCommit(
+    (items: readonly number[]) => {
+      sizes.push(items.length)
+      return Promise.resolve(items)
+    },
+    { ...never, most: 4 },
+  )
 
   const answers = await Promise.all(Array.from({ length: 10 }, (_, index) => commit(index)))
 
@@ -32,11 +37,26 @@ test('a group holds no more than the most', async () => {
 })
 
 test('one that cannot be written fails alone', async () => {
-  const commit = createGroupCommit((items: readonly string[]) =>
-    items.includes('bad') ? Promise.reject(new Error('no')) : Promise.resolve(items),
+  const commit = createGroupCommit(
+    (items: readonly string[]) =>
+      items.includes('bad') ? Promise.reject(new Error('no')) : Promise.resolve(items),
+    { isOfOneItem: () => true },
   )
 
   const answers = await Promise.allSettled(['a', 'bad', 'b'].map(commit))
 
   expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+})
+
+test('when nothing can be written, everybody hears it after one attempt', async () => {
+  let attempts = 0
+  const commit = createGroupCommit(() => {
+    attempts += 1
+    return Promise.reject(new Error('the disk is gone'))
+  }, never)
+
+  const answers = await Promise.allSettled([1, 2, 3].map(commit))
+
+  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
+  expect(attempts).toBe(1)
 })

@@ -37,6 +37,14 @@ test.each([
     NOW + 90_000,
   ],
   ['429 alone', 429, {}, NOW + 60_000],
+  [
+    'a reset that is over by our clock',
+    403,
+    { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(NOW / 1000 - 20) },
+    NOW + 1_000,
+  ],
+  ['a limit that does not say until when', 403, { 'x-ratelimit-remaining': '0' }, NOW + 60_000],
+  ['Retry-After: 0', 429, { 'retry-after': '0' }, NOW + 1_000],
 ])('%s rests the whole channel', (_name, status, headers, until) => {
   expect(github(status, headers)).toEqual({ settled: false, dueAt: until, channelPausedUntil: until })
 })

@@ -24,7 +24,7 @@ test('the log narrates: who asked for what, each command, how it ended and how l
     ['true', 0],
   ])
   expect(log.replaceAll(/\d\.\d s/g, 'N s').split('\n')).toEqual([
-    `▸ acme/shop/production#12: deploy ${SHA} (main), asked for by mona`,
+    `▸ acme/shop/production#12: deploy ${SHA} (main), asked for by mona through acme-bot`,
     '▸ $ echo hello',
     'hello',
     '▸ exit 0 (N s)',

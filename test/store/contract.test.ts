@@ -127,13 +127,27 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect(names).toEqual([1, 1, 2, 3])
     })
 
-    test('a renamed repository goes on counting', async () => {
-      await queue({ repository: 'acme/shop', repositoryGithubId: 5 })
+    test('numbers go on when a repository is renamed on GitHub, in the configuration, or made anew', async () => {
+      await queue({ repository: 'acme/shop', repositoryGithubId: 5, configuredAs: 'acme/shop' })
 
-      const renamed = await queue({ repository: 'acme/store', repositoryGithubId: 5 })
-      const newcomer = await queue({ repository: 'acme/shop', repositoryGithubId: 6 })
+      const renamed = await queue({
+        repository: 'acme/store',
+        repositoryGithubId: 5,
+        configuredAs: 'acme/shop',
+      })
+      const configured = await queue({
+        repository: 'acme/store',
+        repositoryGithubId: 5,
+        configuredAs: 'acme/store',
+      })
+      const anew = await queue({
+        repository: 'acme/store',
+        repositoryGithubId: 6,
+        configuredAs: 'acme/store',
+      })
 
-      expect([renamed.number, newcomer.number]).toEqual([2, 1])
+      expect([renamed.number, configured.number, anew.number]).toEqual([2, 3, 4])
+      expect(await store.repositoriesKnown()).toEqual(new Map([[6, 'acme/store']]))
     })
 
     test('a deployment that is refused at once is failed, and only that is reported', async () => {

@@ -1,3 +1,6 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
 import { describe, expect, test } from 'vitest'
 
 import { createLogLinks } from '../../src/logs/links.ts'
@@ -42,13 +45,48 @@ describe('the log', () => {
   test('of a public repository has no signature in its link, unless public_logs says so', async () => {
     expect((await ended({ isPrivate: false })).logUrl).toBe('https://deploy.example.org/deployments/1/log')
     expect((await ended({ isPrivate: false, entry: { public_logs: true } })).logUrl).toMatch(
-      /\?expires=\d+&signature=[\w-]{43}$/,
+      /\?follow=1&expires=\d+&signature=[\w-]{43}$/,
     )
   })
 
-  test('has no link without a public address', async () => {
-    const { logUrl } = await ended({ config: { server: { port: 0 } } }).catch(() => ({ logUrl: '' }))
-    expect(logUrl).toBe('')
+  test('has no link without a public address', () => {
+    const links = createLogLinks('key', undefined, () => 0)
+
+    expect(links.forReport({ id: 1, isPrivate: true, publicLogs: true })).toBeUndefined()
+  })
+
+  test('is followed while the deployment runs', async () => {
+    const world = await serve({
+      commands: [['sh', '-c', 'echo first; until test -e go; do sleep 0.02; done; echo last']],
+    })
+    await world.status(await world.deploy(), 'in_progress')
+
+    const reader = (await open(world, '/deployments/1/log?follow=1', withToken)).body
+      ?.pipeThrough(new TextDecoderStream())
+      .getReader()
+    let text = ''
+    for (let isReleased = false; ;) {
+      const { done, value } = (await reader?.read()) ?? { done: true }
+      if (done) break
+      text += value ?? ''
+      if (!isReleased && text.includes(' first\n')) {
+        isReleased = true
+        writeFileSync(join(world.folder, 'go'), '')
+      }
+    }
+
+    expect(text).toMatch(/ first\n.* last\n.*exit 0/s)
+  })
+
+  test('that somebody reads slowly does not hold up a stop', async () => {
+    const world = await serve({ commands: [['sleep', '300']] })
+    await world.status(await world.deploy(), 'in_progress')
+    const response = await open(world, '/deployments/1/log?follow=1', withToken)
+
+    await world.stop()
+
+    await response.text().catch(() => '')
+    await expect(fetch(response.url)).rejects.toThrow()
   })
 
   test.each([

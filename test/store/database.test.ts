@@ -1,0 +1,80 @@
+import { DatabaseSync } from 'node:sqlite'
+
+import pg from 'pg'
+import { describe, expect, inject, test } from 'vitest'
+
+import { openStore } from '../../src/store/sql-store.ts'
+import { emptyDatabase } from '../support/stores.ts'
+import { eventually } from '../support/running.ts'
+
+test('a first start that fails half way leaves nothing half made', async () => {
+  const { address, drop } = await emptyDatabase.sqlite()
+  const file = new DatabaseSync(address)
+  file.exec('create table deployments (id integer)') // in the way of a later statement of the schema
+
+  await expect(openStore(address)).rejects.toThrow('deployments')
+  file.exec('drop table deployments')
+  file.close()
+  const store = await openStore(address)
+
+  expect(await store.inState('queued')).toEqual([])
+  await store.close()
+  await drop()
+})
+
+test('a database of a newer version is refused by name', async () => {
+  const { address, drop } = await emptyDatabase.sqlite()
+  await (await openStore(address)).close()
+  const file = new DatabaseSync(address)
+  file.exec("insert into kysely_migration values ('9999-from-the-future', '2030-01-01')")
+  file.close()
+
+  await expect(openStore(address)).rejects.toThrow(
+    'The database was written by a newer Ferryman (9999-from-the-future).',
+  )
+  await drop()
+})
+
+test.each([
+  'postgres://user:S3CRET@127.0.0.1:1/shop',
+  'postgres://user:p@ss/S3CRET@127.0.0.1:1/shop',
+  'postgres:///shop?host=127.0.0.1&port=1&password=S3CRET',
+])('an address that does not answer is named without its password: %s', async (address) => {
+  const cause: unknown = await openStore(address).catch((thrown: unknown) => thrown)
+
+  expect(String(cause)).toMatch(/The database .* does not answer/)
+  expect(String(cause)).not.toContain('S3CRET')
+})
+
+describe.skipIf(inject('postgres') === undefined)('the lock of the one server on PostgreSQL', () => {
+  const terminateHolder = async (address: string): Promise<void> => {
+    const client = new pg.Client({ connectionString: address })
+    await client.connect()
+    await client.query(
+      "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()",
+    )
+    await client.end()
+  }
+  const isHeld = async (address: string): Promise<boolean> => {
+    const client = new pg.Client({ connectionString: address })
+    await client.connect()
+    const { rows } = await client.query<{ held: string }>(
+      "select count(*) as held from pg_locks where locktype = 'advisory'",
+    )
+    await client.end()
+    return rows[0]?.held !== '0'
+  }
+
+  test('keeps a second server out, and is taken again when its connection breaks', async () => {
+    const { address, drop } = await emptyDatabase.postgres()
+    const store = await openStore(address)
+
+    await expect(openStore(address)).rejects.toThrow('Another Ferryman is already running on the database')
+    await terminateHolder(address)
+    await eventually('the lock is held again', () => isHeld(address))
+
+    await expect(openStore(address)).rejects.toThrow('Another Ferryman is already running on the database')
+    await store.close()
+    await drop()
+  })
+})
