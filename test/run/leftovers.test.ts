@@ -39,7 +39,10 @@ test('ends the group of an earlier life, and what left it', async () => {
 test('ends a group that emptied its environment, known by its start', async () => {
   const { record } = await started('env', ['-i', command('forever.sh')])
 
-  expect(await endLeftovers([record])).toEqual({ ended: 2, left: 0 })
+  const { ended, left } = await endLeftovers([record])
+
+  expect(left).toBe(0)
+  expect(ended).toBeGreaterThanOrEqual(1) // between two of its sleeps it has no child
   expect(isRunning(record.group)).toBe(false)
 })
 
