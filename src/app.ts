@@ -90,7 +90,6 @@ export async function startApp(
     const { username: name, homedir: home, shell } = userInfo()
     const user = { name, home, shell: shell ?? '/bin/sh' }
     const stopSignal = new AbortController()
-    started.push(() => stopSignal.abort())
 
     const makeGitHub = (): GitHub =>
       createGitHub({ token: config.github.token, apiUrl: config.github.apiUrl, version })
@@ -120,6 +119,7 @@ export async function startApp(
       random: Math.random,
       journal,
     })
+    started.push(() => outbox.stop(FLUSH_MS))
 
     const perform = async (deployment: Deployment, signal: AbortSignal): Promise<Ending> => {
       const log = await logs.open(deployment.id, { maxBytes: deployment.recipe.maxLogBytes, masker })
@@ -192,10 +192,10 @@ export async function startApp(
       stopping: stopSignal.signal,
     })
 
-    started.push(
-      () => closeServer(server),
-      () => outbox.stop(FLUSH_MS),
-    )
+    started.push(() => {
+      stopSignal.abort() // whoever follows a log would hold the server open
+      return closeServer(server)
+    })
     const address = await listen(server, config.server.host, config.server.port)
     journal.info('server:listening', { address, version, config: config.file })
 
