@@ -2,7 +2,14 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 
-import { Kysely, PostgresDialect, sql, SqliteDialect, type SqliteDatabase } from 'kysely'
+import {
+  Kysely,
+  PostgresDialect,
+  sql,
+  SqliteDialect,
+  type SqliteDatabase,
+  type SqliteStatement,
+} from 'kysely'
 import { Migrator } from 'kysely/migration'
 
 import { messageOf, problem } from '../errors.ts'
@@ -100,11 +107,18 @@ function openSqlite(path: string): Database {
         file.exec('commit')
         return result
       } catch (cause) {
-        file.exec('rollback')
+        if (file.isTransaction) file.exec('rollback')
         throw cause
       }
     },
   }
+}
+
+const NOTHING: SqliteStatement = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  iterate: () => [].values(),
 }
 
 /** node:sqlite in the shape that Kysely asks for; statements are prepared once. */
@@ -121,6 +135,8 @@ function nodeSqlite(file: DatabaseSync): SqliteDatabase {
   return {
     close: () => file.close(),
     prepare(sql) {
+      // A full disk has rolled back already; asking again would hide the reason behind another error.
+      if (sql === 'rollback' && !file.isTransaction) return NOTHING
       // A deferred transaction that reads first fails at its first write when somebody else wrote meanwhile.
       const { statement, reader } = prepare(sql === 'begin' ? 'begin immediate' : sql)
       const inputs = (parameters: readonly unknown[]) => parameters as SQLInputValue[]
