@@ -38,12 +38,13 @@ const firstExisting = (directory: string): string =>
 
 function checkEnvironment({ repository, name, recipe }: EnvironmentConfig, path: string): Finding[] {
   const where = `${repository} ${name}`
-  const { folder, commands } = recipe
+  const { folder } = recipe
   if (!(statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false))
     return [
       wrong(`${where}: the folder ${folder} does not exist`, 'Create or clone it, or correct `folder`.'),
     ]
-  const programs = [...new Set(commands.map(([program = '']) => program))]
+  if (recipe.kind === 'ansible') return [fine(`${where}: folder ${folder}`)]
+  const programs = [...new Set(recipe.commands.map(([program = '']) => program))]
   const missing = programs.filter((program) => findProgram(program, folder, path) === undefined)
   const own = programs.filter(
     (program) =>

@@ -1,14 +1,13 @@
 import { realpathSync } from 'node:fs'
-import { resolve } from 'node:path'
 
 import type { Value } from '../deployment/recipe.ts'
-import { readCommands } from './commands.ts'
 import type { EnvironmentConfig, RepositoryConfig } from './config.ts'
 import { placeholdersIn } from './placeholders.ts'
 import type { Path, Positions } from './positions.ts'
 import type { Variables } from './references.ts'
 import { DEFAULTS, type EnvironmentEntry, type Repositories } from './schema.ts'
 import { readValue } from './values.ts'
+import { originIn, readWork, type Level, type Work } from './work.ts'
 
 export interface EntriesOptions {
   /** Relative paths are resolved against it. */
@@ -50,18 +49,12 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
         if ('config' in one.value) literals.push({ path: one.path, text: one.text })
       }
       const config = assemble({ repository: name, environment, env, ...rest })
-      if (rest.isPlaced) folders(config, rest.origin('folder'))
+      if (rest.placedBy !== undefined) folders(config, rest.placedBy)
       environments.set(environment.toLowerCase(), config)
     }
     read.set(name.toLowerCase(), { name, environments })
   }
   return { repositories: read, secrets, literals }
-}
-
-/** An entry and where it stands: an environment's own, or the repository's. */
-interface Level {
-  readonly entry: EnvironmentEntry
-  readonly path: Path
 }
 
 const namedLevels = (given: Readonly<Record<string, EnvironmentEntry>>, path: Path) =>
@@ -82,61 +75,18 @@ type VariableSetting = NonNullable<EnvironmentEntry['env']>[string]
 
 /** What the levels say together; the first that has a key wins, and `env` is joined name by name. */
 function readEnvironment(levels: readonly Level[], options: EntriesOptions) {
-  const { complain, isBroken, directory } = options
-  const [nearest] = levels
-  const level = (key: keyof EnvironmentEntry): Level | undefined =>
-    levels.find(({ entry }) => entry[key] !== undefined)
-  const origin = (key: keyof EnvironmentEntry): Path => [...((level(key) ?? nearest)?.path ?? []), key]
-  const isUnmentioned = (...keys: (keyof EnvironmentEntry)[]): boolean =>
-    !levels.some(({ path }) => keys.some((key) => isBroken([...path, key])))
-
-  for (const one of levels) checkWork(one, complain)
-  const work = levels.map((one) => readCommands(one.entry, one.path, complain))
-  const commands = levels.find(({ entry }) => WORK.some((key) => entry[key] !== undefined))
-  if (commands === undefined && isUnmentioned(...WORK))
-    complain(origin('commands'), 'is missing: expected at least one command such as [git, fetch]')
-
-  const folder = level('folder')?.entry.folder
-  if (folder === undefined && isUnmentioned('folder'))
-    complain(origin('folder'), 'is missing: expected where the commands run')
-
-  const url = level('environment_url')?.entry.environment_url
+  const entry = Object.assign({}, ...levels.toReversed().map((level) => level.entry)) as EnvironmentEntry
+  for (const level of levels) checkGate(level, options)
+  const { work, placedBy } = readWork(levels, options)
+  const url = entry.environment_url
   const [placeholder] = url === undefined ? [] : placeholdersIn(url)
   if (placeholder !== undefined)
-    complain(origin('environment_url'), `{${placeholder}} is not filled here; write the address as it is`)
-
-  return {
-    origin,
-    entry: Object.assign({}, ...levels.toReversed().map(({ entry }) => entry)) as EnvironmentEntry,
-    folder: resolve(directory, folder ?? ''),
-    /** Whether folder and lane are what somebody meant. */
-    isPlaced: folder !== undefined && isUnmentioned('folder', 'lane'),
-    commands: (commands === undefined ? undefined : work[levels.indexOf(commands)]) ?? [],
-    env: readVariables(levels, options),
-  }
-}
-
-const WORK = ['commands', 'deploy', 'ansible_hosts', 'ansible_playbook'] as const
-
-/** One way to say what to do, in each entry for itself. */
-function checkWork({ entry, path }: Level, complain: EntriesOptions['complain']): void {
-  const { commands, deploy, ansible_hosts: hosts, ansible_playbook: playbook } = entry
-  const isAnsible = hosts !== undefined || playbook !== undefined
-  const isGated = entry.required_contexts === 'all' || (entry.required_contexts?.length ?? 0) > 0
-  if (isGated) complain([...path, 'required_contexts'], NO_GATE)
-  if (commands !== undefined && deploy !== undefined)
-    complain([...path, 'deploy'], 'stands beside commands; write one of them')
-  if (isAnsible && (commands ?? deploy) !== undefined)
-    complain(
-      [...path, playbook === undefined ? 'ansible_hosts' : 'ansible_playbook'],
-      `stands beside ${commands === undefined ? 'deploy' : 'commands'}; write one of them`,
+    options.complain(
+      originIn(levels, 'environment_url'),
+      `{${placeholder}} is not filled here; write the address as it is`,
     )
-  if (isAnsible && playbook === undefined)
-    complain([...path, 'ansible_hosts'], 'needs ansible_playbook beside it')
-  if (isAnsible && hosts === undefined)
-    complain([...path, 'ansible_playbook'], 'needs ansible_hosts beside it')
-  if (hosts !== undefined && playbook !== undefined)
-    complain([...path, 'ansible_playbook'], 'not supported by this version; write the call as a command')
+
+  return { entry, work, placedBy, env: readVariables(levels, options) }
 }
 
 function readVariables(
@@ -169,16 +119,20 @@ interface Parts {
   readonly repository: string
   readonly environment: string
   readonly entry: EnvironmentEntry
-  readonly folder: string
-  readonly commands: readonly (readonly string[])[]
+  readonly work: Work
   readonly env: readonly ReadVariable[]
+}
+
+function checkGate({ entry, path }: Level, { complain }: EntriesOptions): void {
+  const isGated = entry.required_contexts === 'all' || (entry.required_contexts?.length ?? 0) > 0
+  if (isGated) complain([...path, 'required_contexts'], NO_GATE)
 }
 
 /** A key whose effect is not built yet is refused: whoever wrote it counts on it. */
 const NO_GATE =
   'not supported by this version: nothing would wait for these checks; take it out, and let GitHub require them where the deployment is asked for'
 
-const assemble = ({ repository, environment, entry, folder, commands, env }: Parts): EnvironmentConfig => ({
+const assemble = ({ repository, environment, entry, work, env }: Parts): EnvironmentConfig => ({
   repository,
   name: environment,
   lane: (entry.lane ?? `${repository}/${environment}`).toLowerCase(),
@@ -187,9 +141,7 @@ const assemble = ({ repository, environment, entry, folder, commands, env }: Par
   publicLogs: entry.public_logs ?? DEFAULTS.public_logs,
   environmentUrl: entry.environment_url,
   recipe: {
-    kind: 'commands',
-    folder,
-    commands,
+    ...work,
     env: Object.fromEntries(env.map(({ name, value }) => [name, value])),
     timeoutSeconds: entry.timeout ?? DEFAULTS.timeout,
     maxLogBytes: entry.max_log_bytes ?? DEFAULTS.max_log_bytes,
@@ -211,14 +163,20 @@ function createTwinCheck(what: string, { positions, complain }: EntriesOptions) 
   }
 }
 
-/** Complains about environments that share a folder without sharing a lane: their deployments could meet there. */
+/**
+ * Complains about environments that share a folder without sharing a lane: their deployments could meet there.
+ * Playbooks only read their folder, so that two of them may.
+ */
 function createFolderCheck({ complain }: EntriesOptions) {
-  const seen = new Map<string, EnvironmentConfig>()
+  const seen = new Map<string, EnvironmentConfig[]>()
   return (config: EnvironmentConfig, path: Path): void => {
-    const { folder } = config.recipe
-    const other = seen.get(realFolder(folder))
-    if (other === undefined) seen.set(realFolder(folder), config)
-    else if (other.lane !== config.lane)
+    const { folder, kind } = config.recipe
+    const others = seen.get(realFolder(folder)) ?? []
+    seen.set(realFolder(folder), [...others, config])
+    const other = others.find(
+      ({ lane, recipe }) => lane !== config.lane && [kind, recipe.kind].includes('commands'),
+    )
+    if (other !== undefined)
       complain(
         path,
         `${folder} is also the folder of ${nameOf(other)}, and deployments of ${nameOf(config)} could meet there: ` +

@@ -120,7 +120,11 @@ const command = z
 
 /** The keys of an environment; in the repository's entry they hold for all of its environments. */
 const ENVIRONMENT = {
-  folder: text('a path').optional().describe('Where the commands run: absolute, or relative to this file.'),
+  folder: text('a path')
+    .optional()
+    .describe(
+      'Where the commands run: absolute, or relative to this file. For a playbook its own folder, if not said.',
+    ),
   commands: z
     .array(command, expecting('a list of commands such as [git, fetch]'))
     .min(1, expecting('at least one command such as [git, fetch]'))
@@ -131,10 +135,16 @@ const ENVIRONMENT = {
   deploy: text('a command such as "fab deploy:sha={sha}"')
     .optional()
     .describe('One command as a single text, split into words once; instead of `commands`.'),
-  ansible_hosts: text('a path').optional().describe('The Ansible inventory; not supported by this version.'),
+  ansible_hosts: text('a path')
+    .optional()
+    .describe(
+      'The Ansible inventory: absolute, or relative to `folder`, else to this file; or a list such as `web1,web2`.',
+    ),
   ansible_playbook: text('a path')
     .optional()
-    .describe('The Ansible playbook; not supported by this version.'),
+    .describe(
+      'The Ansible playbook to run instead of commands: absolute, or relative to `folder`, else to this file.',
+    ),
   required_contexts: z
     .union(
       [z.literal('all'), z.array(text('the name of a check'))],

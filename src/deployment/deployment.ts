@@ -54,6 +54,28 @@ export interface StepResult {
   readonly exitCode: number | undefined
   readonly signal: string | undefined
   readonly seconds: number
+  /** How its hosts fared, where the step was a playbook that came to its end. */
+  readonly recap?: Recap
+}
+
+/** What Ansible told of its hosts at the end of a playbook; secrets masked. */
+export interface Recap {
+  /** Those in trouble first, then by name; of very many only the first. */
+  readonly hosts: readonly HostResult[]
+  readonly hostCount: number
+  /** Whether the playbook itself said which commit it put in place. */
+  readonly hasReportedCommit: boolean
+}
+
+/** One line of Ansible's recap: how many tasks ended how. */
+export interface HostResult {
+  readonly name: string
+  readonly ok: number
+  readonly changed: number
+  readonly unreachable: number
+  readonly failed: number
+  /** The line that says what went wrong, where something did. */
+  readonly problem?: string
 }
 
 /** A started process group, written down before its command may run. Linux facts: see `proc(5)`. */
@@ -67,6 +89,10 @@ export interface ProcessRecord {
   /** Field 22 of `/proc/PID/stat`, in clock ticks since boot. */
   readonly startTicks: string
 }
+
+/** What the playbook of a deployment told of its hosts, where there was one and it came to its end. */
+export const recapOf = ({ steps }: Pick<Deployment, 'steps'>): Recap | undefined =>
+  steps.findLast(({ recap }) => recap !== undefined)?.recap
 
 /** `acme/shop/production#12`: how people name a deployment. */
 export const nameOf = (of: Pick<Deployment, 'repository' | 'environment' | 'number'>): string =>

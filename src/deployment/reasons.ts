@@ -16,6 +16,8 @@ export const IGNORED = {
 /** `ran`: something was executed and did not succeed (GitHub `failure`); `could_not_run`: nothing useful could be (GitHub `error`). */
 export const FAILED = {
   command_failed: 'ran',
+  playbook_failed: 'ran',
+  unreachable: 'ran',
   timed_out: 'ran',
   interrupted: 'could_not_run',
   task_unknown: 'could_not_run',
@@ -24,6 +26,11 @@ export const FAILED = {
   folder_missing: 'could_not_run',
   command_not_found: 'could_not_run',
   argument_refused: 'could_not_run',
+  inventory_missing: 'could_not_run',
+  playbook_missing: 'could_not_run',
+  playbook_invalid: 'could_not_run',
+  no_hosts_matched: 'could_not_run',
+  ansible_failed: 'could_not_run',
   log_unwritable: 'could_not_run',
   internal_error: 'could_not_run',
 } as const satisfies Record<string, 'ran' | 'could_not_run'>

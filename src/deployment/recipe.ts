@@ -15,12 +15,25 @@ export type Value =
  * What the configuration says to do for one deployment, as it was when the deployment was accepted.
  * Plain JSON: it is stored with the deployment, and what is stored is what runs.
  */
-export interface Recipe {
+export type Recipe = CommandsRecipe | PlaybookRecipe
+
+export interface CommandsRecipe extends Circumstances {
   readonly kind: 'commands'
-  /** Absolute path; the working directory of every command. */
-  readonly folder: string
   /** Argument arrays with placeholders still in them, such as `{sha}`. */
   readonly commands: readonly (readonly string[])[]
+}
+
+export interface PlaybookRecipe extends Circumstances {
+  readonly kind: 'ansible'
+  /** Absolute path of the inventory, or a list of hosts with a comma in it. */
+  readonly inventory: string
+  /** Absolute path. */
+  readonly playbook: string
+}
+
+interface Circumstances {
+  /** Absolute path; the working directory of every command. */
+  readonly folder: string
   readonly env: Readonly<Record<string, Value>>
   /** Limit for all steps together, counted from `running`. */
   readonly timeoutSeconds: number

@@ -1,5 +1,5 @@
 import type { ProcessRecord } from '../deployment/deployment.ts'
-import { carriersOf, membersOf, signal, startTicks, until } from './processes.ts'
+import { carriersOf, connectionsOf, membersOf, signal, startTicks, until } from './processes.ts'
 
 /** How long things may take, in milliseconds; tests are less patient. */
 export interface Patience {
@@ -35,6 +35,14 @@ export async function endGroup(record: ProcessRecord, { leaveMs }: Patience): Pr
   signal(-record.group, 'SIGKILL')
   await until(isGone, KILLED_MS, LOOK_EVERY_MS)
   return left
+}
+
+/** Ends the connections of ssh that a run has left in the background to be used again. */
+export async function endConnections(runId: string, { leaveMs }: Patience): Promise<void> {
+  for (const name of ['SIGTERM', 'SIGKILL'] as const) {
+    for (const pid of connectionsOf(runId)) signal(pid, name)
+    if (await until(() => connectionsOf(runId).length === 0, leaveMs, LOOK_EVERY_MS)) return
+  }
 }
 
 /** Ends the whole run: its group and whatever carries its run id, asking politely first. */

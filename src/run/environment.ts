@@ -31,14 +31,19 @@ export function commandEnvironment(
   run: RunSide,
 ): Record<string, string> {
   const given = {
-    ...inherited(server),
-    ...run.env,
+    ...baseEnvironment(server, run.env),
     ...githubVariables(deployment),
     ...ferrymanVariables(deployment, run),
   }
   // No process can be handed a NUL.
   return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, value.replaceAll('\0', '')]))
 }
+
+/** The part that is the same for every deployment, `env` included. Pure. */
+export const baseEnvironment = (server: ServerSide, env: RunSide['env']): Record<string, string> => ({
+  ...inherited(server),
+  ...env,
+})
 
 function inherited({ environment, user, npmFolders }: ServerSide): Record<string, string> {
   const handedOn = HANDED_ON.flatMap((name) =>

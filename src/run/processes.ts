@@ -62,10 +62,20 @@ export const carriersOf = (runId: string): number[] => {
   const mark = `FERRYMAN_RUN_ID=${runId}`
   return others().filter((pid) => {
     const environment = read(`/proc/${pid}/environ`)
-    if (environment === undefined || !environment.split('\0').includes(mark)) return false
+    if (environment === undefined) return false
+    if (!environment.split('\0').includes(mark) && !isConnection(pid, runId)) return false
     const stat = statOf(pid)
     return stat !== undefined && isAlive(stat.state)
   })
+}
+
+/** The connections of ssh that wait in the background to be used again by the run. */
+export const connectionsOf = (runId: string): number[] => others().filter((pid) => isConnection(pid, runId))
+
+/** Such an ssh writes its title over its environment; the title names its socket, which is in the run's own folder. */
+function isConnection(pid: number, runId: string): boolean {
+  const title = read(`/proc/${pid}/cmdline`) ?? ''
+  return title.startsWith('ssh: ') && title.includes(`/${runId}/`) && title.includes(' [mux]')
 }
 
 /** Every living member of a group. */

@@ -8,9 +8,13 @@ import type { Value } from '../deployment/recipe.ts'
 import { FerrymanError } from '../errors.ts'
 import type { LogWriter } from '../logs/logs.ts'
 import type { Masker } from '../logs/redact.ts'
+import { preparePlaybook } from './ansible/playbook.ts'
+import { isInTrouble, readAccount, recapLines, type Account } from './ansible/recap.ts'
+import { extraVariables } from './ansible/variables.ts'
+import { playbookFailure } from './ansible/verdict.ts'
 import { commitInFolder } from './commit-in-folder.ts'
 import { runCommand } from './command.ts'
-import type { Patience } from './ending.ts'
+import { endConnections, type Patience } from './ending.ts'
 import { commandEnvironment, type ServerSide } from './environment.ts'
 import type { Guard } from './guard.ts'
 import { carriersOf, programOf } from './processes.ts'
@@ -61,16 +65,17 @@ export async function run(deployment: Deployment, parts: RunParts): Promise<RunR
   const steps: StepResult[] = []
   try {
     await log.line(introduction(deployment))
-    const compiled = compile(deployment, previousSha)
+    const compiled = compile(deployment, previousSha, folder)
     if ('refused' in compiled) return await refuse('argument_refused', compiled.refused, parts)
     const environment = await prepare(deployment, folder, parts)
-    if ('refused' in environment) return await refuse('config_invalid', environment.refused, parts)
+    if ('reason' in environment) return await refuse(environment.reason, environment.detail, parts)
     return await withinLimit(deployment, parts, (signal) =>
       carryOut(deployment, compiled.steps, environment.variables, {
         ...parts,
         signal,
         folder,
         results: steps,
+        reported: [],
       }),
     )
   } catch (thrown) {
@@ -94,8 +99,12 @@ async function refuse(reason: FailedReason, detail: string, { log, masker }: Run
   return { state: 'failed', steps: [], reason, detail: masked }
 }
 
-/** The private folder with the payload, and the environment of every command. */
-async function prepare(deployment: Deployment, folder: string, parts: RunParts) {
+/** The private folder with what the steps need, and the environment of every command; or why nothing can run. */
+async function prepare(
+  deployment: Deployment,
+  folder: string,
+  parts: RunParts,
+): Promise<{ readonly variables: Readonly<Record<string, string>> } | Failure> {
   const payloadFile = join(folder, 'payload.json')
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await writeFile(payloadFile, deployment.payload, { mode: 0o600 })
@@ -108,9 +117,15 @@ async function prepare(deployment: Deployment, folder: string, parts: RunParts) 
         secretsIn(name, value, env[name] ?? ''),
       ),
     )
-    return { variables: commandEnvironment(deployment, parts.server, { ...parts, payloadFile, env }) }
+    const variables = commandEnvironment(deployment, parts.server, { ...parts, payloadFile, env })
+    if (deployment.recipe.kind === 'commands') return { variables }
+    const extra = extraVariables(deployment, parts.previousSha)
+    const prepared = await preparePlaybook(deployment.recipe, folder, { variables, extra })
+    if ('note' in prepared && prepared.note !== undefined) await parts.log.line(prepared.note)
+    return prepared
   } catch (thrown) {
-    if (thrown instanceof FerrymanError) return { refused: `${thrown.message} ${thrown.hint}` }
+    if (thrown instanceof FerrymanError)
+      return { reason: 'config_invalid', detail: `${thrown.message} ${thrown.hint}` }
     throw thrown
   }
 }
@@ -138,6 +153,8 @@ interface Begun extends RunParts {
   readonly folder: string
   /** Filled step by step. */
   readonly results: StepResult[]
+  /** The commits that a playbook says it has put in place. */
+  readonly reported: string[]
 }
 
 async function carryOut(
@@ -147,18 +164,32 @@ async function carryOut(
   parts: Begun,
 ): Promise<RunResult> {
   const { results, log, runId } = parts
+  const { sha } = deployment
   for (const step of steps) {
     const failure = await carryOutStep(deployment, step, environment, parts)
     if (failure !== undefined) return { state: 'failed', steps: results, ...failure }
   }
   const living = carriersOf(runId).map((pid) => `${programOf(pid)} (${pid})`)
   if (living.length > 0) await log.line(`Still running, in a session of its own: ${living.join(', ')}`)
-  const { sha, repository, recipe } = deployment
-  const found = await commitInFolder(recipe.folder, { sha, repository, path: environment['PATH'] ?? '' })
+  const found = await commitInPlace(deployment, environment['PATH'] ?? '', parts)
   const deployedSha = found === sha ? undefined : found
   if (deployedSha !== undefined)
-    await log.line(`The folder is now at ${deployedSha.slice(0, 7)}, asked for ${sha.slice(0, 7)}.`)
+    await log.line(
+      `${deployment.recipe.kind === 'ansible' ? 'The playbook reports' : 'The folder is now at'} ${deployedSha.slice(0, 7)}, asked for ${sha.slice(0, 7)}.`,
+    )
   return { state: 'succeeded', steps: results, deployedSha }
+}
+
+/** What a playbook does is elsewhere, so that only it can say which commit is there; and if several, the odd one. */
+async function commitInPlace(
+  { recipe, sha, repository }: Deployment,
+  path: string,
+  { reported, log }: Begun,
+): Promise<string | undefined> {
+  if (recipe.kind === 'commands') return commitInFolder(recipe.folder, { sha, repository, path })
+  if (reported.length === 0)
+    await log.line('Version not verified: the playbook did not report ferryman_deployed_sha.')
+  return reported.find((one) => one !== sha) ?? reported[0]
 }
 
 type Failure = { readonly reason: FailedReason; readonly detail: string }
@@ -171,6 +202,7 @@ async function carryOutStep(
   parts: Begun,
 ): Promise<Failure | undefined> {
   const { log, masker, signal, clock, folder, results } = parts
+  const { recipe } = deployment
   const name = masker.mask(step.name)
   if (signal.aborted) return stopped(signal, name, parts)
   await log.line(`$ ${name}`)
@@ -179,7 +211,7 @@ async function carryOutStep(
   const result = await runCommand({
     ...parts,
     argv: step.argv,
-    folder: deployment.recipe.folder,
+    folder: recipe.folder,
     environment,
     pipe: join(folder, `output-${results.length + 1}`),
     write: (chunk) => log.write(chunk),
@@ -192,7 +224,9 @@ async function carryOutStep(
     return { reason: result.reason, detail }
   }
   const { exitCode, signal: killedBy, isStopped, leftBehind } = result
-  results.push({ name, exitCode, signal: killedBy, seconds })
+  const account = recipe.kind === 'ansible' ? await seePlaybookOut(folder, parts) : undefined
+  const recap = account?.kind === 'complete' ? { recap: account.recap } : {}
+  results.push({ name, exitCode, signal: killedBy, seconds, ...recap })
   log.flush()
   const ending = exitCode === undefined ? `ended by ${killedBy ?? 'a signal'}` : `exit ${exitCode}`
   await log.line(`${ending} (${seconds.toFixed(1)} s)`)
@@ -201,11 +235,36 @@ async function carryOutStep(
       `Ended what it had left behind: ${leftBehind} ${leftBehind === 1 ? 'process' : 'processes'} of its group.`,
     )
   if (isStopped) return stopped(signal, name, parts)
+  if (account !== undefined) return judge(account, { exitCode, signal: killedBy }, parts)
   if (exitCode === 0) return undefined
   return {
     reason: 'command_failed',
     detail: masker.mask(failed(name, exitCode, killedBy, usefulLine(log.lastLines(50)))),
   }
+}
+
+/** What the playbook says of itself, when nothing of it is left. */
+async function seePlaybookOut(folder: string, { masker, runId, patience }: Begun): Promise<Account> {
+  await endConnections(runId, patience)
+  return readAccount(folder, (text) => masker.mask(text))
+}
+
+/** Tells the log how the hosts fared; answers why the playbook was no success, if it was none. */
+async function judge(
+  account: Account,
+  ended: { readonly exitCode: number | undefined; readonly signal: string | undefined },
+  { log, masker, reported }: Begun,
+): Promise<Failure | undefined> {
+  const hosts = account.kind === 'complete' ? account.recap.hosts : []
+  if (account.kind === 'complete') {
+    reported.push(...account.commits)
+    for (const line of recapLines(account.recap)) await log.line(line)
+  }
+  const failure = playbookFailure({ ...ended, account, lines: log.lastLines(50) })
+  if (failure === undefined) return undefined
+  const detail = masker.mask(failure.detail)
+  if (!hosts.some(isInTrouble)) await log.line(detail)
+  return { ...failure, detail }
 }
 
 async function stopped({ reason }: AbortSignal, name: string, { log, masker }: RunParts): Promise<Failure> {

@@ -1,5 +1,8 @@
 import { fill } from '../config/placeholders.ts'
 import { nameOf, type Deployment } from '../deployment/deployment.ts'
+import type { CommandsRecipe } from '../deployment/recipe.ts'
+import { playbookStep } from './ansible/playbook.ts'
+import { quoted } from './quoted.ts'
 
 /** One thing to do: a program with its arguments, no shell in between. */
 export interface Step {
@@ -12,10 +15,20 @@ export type Compiled = { readonly steps: readonly Step[] } | { readonly refused:
 
 /**
  * The recipe with its placeholders filled. Pure. Refused, with a sentence, when a value would become an option
- * or cannot be an argument at all; then nothing may run.
+ * or cannot be an argument at all; then nothing may run. `folder` is the private one of the run.
  */
-export function compile(deployment: Deployment, previousSha: string | undefined): Compiled {
-  const { sha, ref, environment, task, repository, payload, recipe } = deployment
+export function compile(deployment: Deployment, previousSha: string | undefined, folder: string): Compiled {
+  const { recipe } = deployment
+  if (recipe.kind === 'ansible') return { steps: [playbookStep(recipe, folder)] }
+  return compileCommands(deployment, recipe, previousSha)
+}
+
+function compileCommands(
+  deployment: Deployment,
+  recipe: CommandsRecipe,
+  previousSha: string | undefined,
+): Compiled {
+  const { sha, ref, environment, task, repository, payload } = deployment
   const values = { sha, ref, environment, task, repository, previousSha, payload: readJson(payload) }
   const steps: Step[] = []
   for (const command of recipe.commands) {
@@ -44,7 +57,3 @@ function readJson(text: string): unknown {
     return undefined // then no placeholder finds anything in it
   }
 }
-
-/** Quotes a word for reading, the way a shell would want it. */
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`

@@ -25,6 +25,7 @@ describe('config.example.yml', () => {
       'acme/blog',
       'acme/backend',
       'acme/backend-docs',
+      'acme/infrastructure',
     ])
   })
 

@@ -142,7 +142,7 @@ describe('what a configuration means', () => {
   })
 
   test('a command as one text is split once, and its placeholders wait', () => {
-    expect(shop('deploy: fab -R {env} "deploy:sha={sha}, now"').recipe.commands).toEqual([
+    expect(shop('deploy: fab -R {env} "deploy:sha={sha}, now"').recipe).toHaveProperty('commands', [
       ['fab', '-R', '{env}', 'deploy:sha={sha}, now'],
     ])
   })
@@ -406,8 +406,16 @@ repositories:
       'config.yml:5:5 repositories.acme/shop.ansible_playbook: needs ansible_hosts beside it',
     ],
     [
-      'ansible_hosts: h\nansible_playbook: p',
-      'config.yml:6:5 repositories.acme/shop.ansible_playbook: not supported by this version; write the call as a command',
+      'commands: [[id]]\nansible_hosts: h\nansible_playbook: p',
+      'config.yml:7:5 repositories.acme/shop.ansible_playbook: stands beside commands; write one of them',
+    ],
+    [
+      'deploy: id\nansible_hosts: h\nansible_playbook: p',
+      'config.yml:7:5 repositories.acme/shop.ansible_playbook: stands beside deploy; write one of them',
+    ],
+    [
+      'ansible_hosts: h\nansible_playbook: "{environment}.yml"',
+      'config.yml:6:5 repositories.acme/shop.ansible_playbook: {environment} is not filled here; write the path as it is',
     ],
     [
       'commands: [[id]]\nlock: x',

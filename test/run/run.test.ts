@@ -9,8 +9,8 @@ import { problem } from '../../src/errors.ts'
 import { createMasker } from '../../src/logs/redact.ts'
 import { PATIENCE } from '../../src/run/ending.ts'
 import type { Stop } from '../../src/run/run.ts'
-import { SHA } from '../support/samples.ts'
-import { command, isRunning, runFor, runningDeployment, temporaryFolder } from '../support/running.ts'
+import { recipe, SHA } from '../support/samples.ts'
+import { command, isRunning, runFor, temporaryFolder } from '../support/running.ts'
 
 const numberIn = (log: string, word: string): number =>
   Number(new RegExp(`^${word} (\\d+)$`, 'm').exec(log)?.[1])
@@ -181,7 +181,7 @@ describe('the environment of a command', () => {
       deployment: {
         payload,
         recipe: {
-          ...runningDeployment().recipe,
+          ...recipe(),
           folder: '/',
           commands: [
             [
@@ -294,7 +294,7 @@ describe('what cannot be started', () => {
       deployment: {
         ref: '--upload-pack=id',
         recipe: {
-          ...runningDeployment().recipe,
+          ...recipe(),
           folder: '/',
           commands: [['git', 'fetch', 'origin', '{ref}']],
         },
@@ -457,7 +457,7 @@ test('secrets from references are masked in the log, in the step and in the erro
     commands: [['sh', '-c', 'echo "error: token $TOKEN"; exit 1']],
     deployment: {
       recipe: {
-        ...runningDeployment().recipe,
+        ...recipe(),
         folder: '/',
         commands: [['sh', '-c', 'echo "error: token $TOKEN"; exit 1']],
         env: { TOKEN: { template: '${TOKEN}' } },

@@ -5,7 +5,7 @@ import { runningDeployment } from '../support/running.ts'
 import { recipe, SHA } from '../support/samples.ts'
 
 const compiled = (command: readonly string[], given: Parameters<typeof runningDeployment>[0] = {}) =>
-  compile(runningDeployment({ ...given, recipe: recipe({ commands: [command] }) }), undefined)
+  compile(runningDeployment({ ...given, recipe: recipe({ commands: [command] }) }), undefined, '/run')
 
 test('placeholders are filled within their argument, which stays one', () => {
   const { steps } = compiled(

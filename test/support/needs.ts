@@ -11,6 +11,10 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** Address of a PostgreSQL server of this test run, or undefined where the machine has none. */
     postgres: string | undefined
+    /** Whether there is an `ansible-playbook`. */
+    ansible: boolean
+    /** The path of an OpenSSH server, or undefined where the machine has none. */
+    sshd: string | undefined
   }
 }
 
@@ -23,6 +27,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const postgres = await startPostgres()
   if (postgres === undefined) missing.push('PostgreSQL: its tests are left out (apt-get install postgresql)')
   project.provide('postgres', postgres?.address)
+  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/local/sbin']
+  const find = (name: string) => folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
+  const ansible = find('ansible-playbook')
+  if (ansible === undefined) missing.push('Ansible: its tests are left out (apt-get install ansible)')
+  project.provide('ansible', ansible !== undefined)
+  const sshd = find('sshd')
+  if (sshd === undefined)
+    missing.push('an OpenSSH server: tests over ssh are left out (apt-get install openssh-server)')
+  project.provide('sshd', sshd)
 
   for (const line of missing) process.stderr.write(`not on this machine: ${line}\n`)
   if (missing.length > 0 && process.env['CI']) throw new Error('In CI nothing may be missing.')

@@ -1,14 +1,25 @@
 import { createHash, randomUUID } from 'node:crypto'
 
-import type { Recipe } from '../../src/deployment/recipe.ts'
+import type { CommandsRecipe, PlaybookRecipe } from '../../src/deployment/recipe.ts'
 import type { Intake, NewDelivery, NewDeployment } from '../../src/store/store.ts'
 
 export const SHA = 'a84d88e7554fc1fa21bcbc4efae3c782a70d2b9d'
 
-export const recipe = (given: Partial<Recipe> = {}): Recipe => ({
+export const recipe = (given: Partial<CommandsRecipe> = {}): CommandsRecipe => ({
   kind: 'commands',
   folder: '/srv/shop',
   commands: [['true']],
+  env: {},
+  timeoutSeconds: 3600,
+  maxLogBytes: 52_428_800,
+  ...given,
+})
+
+export const playbookRecipe = (given: Partial<PlaybookRecipe> = {}): PlaybookRecipe => ({
+  kind: 'ansible',
+  folder: '/srv/shop',
+  inventory: '/srv/shop/hosts.ini',
+  playbook: '/srv/shop/site.yml',
   env: {},
   timeoutSeconds: 3600,
   maxLogBytes: 52_428_800,

@@ -1,0 +1,121 @@
+import { dirname, resolve } from 'node:path'
+
+import type { CommandsRecipe, PlaybookRecipe } from '../deployment/recipe.ts'
+import { readCommands } from './commands.ts'
+import { placeholdersIn } from './placeholders.ts'
+import type { Path } from './positions.ts'
+import type { EnvironmentEntry } from './schema.ts'
+
+/** An entry and where it stands: an environment's own, or the repository's. */
+export interface Level {
+  readonly entry: EnvironmentEntry
+  readonly path: Path
+}
+
+/** What an environment's entries say to do, and where. */
+export type Work =
+  | Pick<CommandsRecipe, 'kind' | 'folder' | 'commands'>
+  | Pick<PlaybookRecipe, 'kind' | 'folder' | 'inventory' | 'playbook'>
+
+export interface WorkOptions {
+  /** Relative paths are resolved against it. */
+  readonly directory: string
+  readonly complain: (path: Path, message: string) => void
+  /** Whether something was already said about this key. */
+  readonly isBroken: (path: Path) => boolean
+}
+
+export interface WorkReading {
+  readonly work: Work
+  /** The key that says where; undefined when none does, or when it is wrong. */
+  readonly placedBy: Path | undefined
+}
+
+/**
+ * What the levels say to do, nearest first. Commands come from one level; of a playbook and its inventory each
+ * may stand in another, since environments often share the one and not the other.
+ */
+export function readWork(levels: readonly Level[], options: WorkOptions): WorkReading {
+  const { directory, complain } = options
+  for (const level of levels) checkOneWay(level, complain)
+  const lists = levels.map(({ entry, path }) => readCommands(entry, path, complain))
+  const nearest = levels.findIndex(({ entry }) => WORK.some((key) => entry[key] !== undefined))
+  const read = createReader(levels, options)
+
+  const entry = levels[nearest]?.entry
+  if (entry?.ansible_hosts !== undefined || entry?.ansible_playbook !== undefined)
+    return readPlaybook(read, options)
+  if (entry === undefined && read.isUnmentioned(...WORK))
+    complain(read.origin('commands'), 'is missing: expected at least one command such as [git, fetch]')
+  const folder = read.text('folder')
+  if (folder === undefined && read.isUnmentioned('folder'))
+    complain(read.origin('folder'), 'is missing: expected where the commands run')
+  return {
+    work: { kind: 'commands', folder: resolve(directory, folder ?? ''), commands: lists[nearest] ?? [] },
+    placedBy:
+      folder !== undefined && read.isUnmentioned('folder', 'lane') ? read.origin('folder') : undefined,
+  }
+}
+
+/** Where a key stands that is looked for from the nearest level on. */
+export function originIn(levels: readonly Level[], key: keyof EnvironmentEntry): Path {
+  const level = levels.find(({ entry }) => entry[key] !== undefined) ?? levels[0]
+  return [...(level?.path ?? []), key]
+}
+
+const WORK = ['commands', 'deploy', 'ansible_hosts', 'ansible_playbook'] as const
+type PlaceKey = 'folder' | 'ansible_hosts' | 'ansible_playbook'
+
+function createReader(levels: readonly Level[], { isBroken }: WorkOptions) {
+  return {
+    origin: (key: keyof EnvironmentEntry): Path => originIn(levels, key),
+    text: (key: PlaceKey): string | undefined =>
+      levels.find(({ entry }) => entry[key] !== undefined)?.entry[key],
+    isUnmentioned: (...keys: (keyof EnvironmentEntry)[]): boolean =>
+      !levels.some(({ path }) => keys.some((key) => isBroken([...path, key]))),
+  }
+}
+
+/** One way to say what to do, in each entry for itself. */
+function checkOneWay({ entry, path }: Level, complain: WorkOptions['complain']): void {
+  const { commands, deploy, ansible_hosts: hosts, ansible_playbook: playbook } = entry
+  if (commands !== undefined && deploy !== undefined)
+    complain([...path, 'deploy'], 'stands beside commands; write one of them')
+  if ((hosts ?? playbook) !== undefined && (commands ?? deploy) !== undefined)
+    complain(
+      [...path, playbook === undefined ? 'ansible_hosts' : 'ansible_playbook'],
+      `stands beside ${commands === undefined ? 'deploy' : 'commands'}; write one of them`,
+    )
+}
+
+function readPlaybook(
+  { text, origin, isUnmentioned }: ReturnType<typeof createReader>,
+  { directory, complain }: WorkOptions,
+): WorkReading {
+  const hosts = text('ansible_hosts')
+  const playbook = text('ansible_playbook')
+  if (playbook === undefined && isUnmentioned('ansible_playbook'))
+    complain(origin('ansible_hosts'), 'needs ansible_playbook beside it')
+  if (hosts === undefined && isUnmentioned('ansible_hosts'))
+    complain(origin('ansible_playbook'), 'needs ansible_hosts beside it')
+  for (const key of ['ansible_hosts', 'ansible_playbook'] as const) {
+    const [placeholder] = placeholdersIn(text(key) ?? '')
+    if (placeholder !== undefined)
+      complain(origin(key), `{${placeholder}} is not filled here; write the path as it is`)
+  }
+  const given = text('folder')
+  const base = resolve(directory, given ?? '')
+  const playbookPath = resolve(base, playbook ?? '')
+  return {
+    work: {
+      kind: 'ansible',
+      folder: given === undefined ? dirname(playbookPath) : base,
+      // Ansible takes a text with a comma for a list of hosts.
+      inventory: hosts?.includes(',') === true ? hosts : resolve(base, hosts ?? ''),
+      playbook: playbookPath,
+    },
+    placedBy: isUnmentioned('folder', 'lane', 'ansible_playbook')
+      ? origin(given === undefined ? 'ansible_playbook' : 'folder')
+      : undefined,
+  }
+}

@@ -1,0 +1,59 @@
+import type { HostResult } from '../../deployment/deployment.ts'
+import { usefulLine } from '../useful-line.ts'
+import type { Hindrance } from './playbook.ts'
+import { isInTrouble, troubleOf, type Account } from './recap.ts'
+
+export interface PlaybookEnd {
+  readonly exitCode: number | undefined
+  readonly signal: string | undefined
+  readonly account: Account
+  /** The last lines of its output. */
+  readonly lines: readonly string[]
+}
+
+/**
+ * Why a playbook was no success, if it was none. Exit codes alone do not tell: 0 is also what a playbook gives
+ * that found no host, and 2 and 4 each mean two things. Pure.
+ */
+export function playbookFailure({ exitCode, signal, account, lines }: PlaybookEnd): Hindrance | undefined {
+  if (account.kind === 'complete' && account.recap.hostCount === 0 && exitCode === 0)
+    return { reason: 'no_hosts_matched', detail: 'No host matched, so the playbook did nothing.' }
+  if (exitCode === 0)
+    return account.kind === 'complete'
+      ? undefined
+      : { reason: 'ansible_failed', detail: 'ansible-playbook ended without telling how its hosts fared.' }
+  if (account.kind === 'complete' && exitCode !== undefined) {
+    const troubled = account.recap.hosts.filter(isInTrouble)
+    if (troubled.length > 0) return failureOfHosts(troubled, account.recap.hostCount)
+  }
+  const how = exitCode === undefined ? `was ended by ${signal ?? 'a signal'}` : `exited with ${exitCode}`
+  const line = errorLine(lines)
+  const detail = `ansible-playbook ${how}${line === '' ? '' : `: ${line}`}`
+  if (account.kind !== 'not_begun') return { reason: 'playbook_failed', detail }
+  return exitCode === PARSER_ERROR
+    ? { reason: 'playbook_invalid', detail: `The playbook cannot be read: ${line}` }
+    : { reason: 'ansible_failed', detail }
+}
+
+/** What Ansible itself calls an error, also where warnings stand before it. */
+const errorLine = (lines: readonly string[]): string =>
+  (lines.find((line) => ERROR.test(line)) ?? usefulLine(lines)).replace(ERROR, '')
+
+const ERROR = /^\[?ERROR(?:\]:|!)\s*/
+
+/** Before the first play: YAML, modules and variables that Ansible cannot make sense of. */
+const PARSER_ERROR = 4
+
+function failureOfHosts(troubled: readonly HostResult[], of: number): Hindrance {
+  const failed = troubled.filter((host) => host.failed > 0).length
+  const unreachable = troubled.length - failed
+  const counts = [
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(unreachable > 0 ? [`${unreachable} unreachable`] : []),
+  ]
+  const [first] = troubled.map(troubleOf)
+  return {
+    reason: failed > 0 ? 'playbook_failed' : 'unreachable',
+    detail: troubled.length === 1 ? `${first}` : `Of ${of} hosts ${counts.join(', ')}. ${first}`,
+  }
+}
