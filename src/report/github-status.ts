@@ -1,7 +1,7 @@
-import { nameOf, type Deployment } from '../deployment/deployment.ts'
+import { nameOf, recapOf, type Deployment } from '../deployment/deployment.ts'
 import { CANCELLED, FAILED, type CancelledReason, type FailedReason } from '../deployment/reasons.ts'
 import type { DeploymentStatus } from '../deployment/status.ts'
-import { duration, oneLine, short, truncate } from './text.ts'
+import { countOf, duration, oneLine, short, truncate } from './text.ts'
 
 /** GitHub's limit. It does not say in which unit it counts; code points are what its error text calls characters. */
 const MOST_CHARACTERS = 140
@@ -47,7 +47,7 @@ function sentence(deployment: Deployment): string {
     case 'succeeded': {
       const took = duration((finishedAt ?? 0) - (startedAt ?? createdAt))
       const what = deployedSha === undefined ? short(sha) : `${short(deployedSha)}, asked for ${short(sha)}`
-      return `Deployed ${what}, in ${took} (${nameOf(deployment)})`
+      return `Deployed ${what}${whereOf(deployment)}, in ${took} (${nameOf(deployment)})`
     }
     case 'failed':
       return detail ?? `Failed: ${reason}`
@@ -56,4 +56,12 @@ function sentence(deployment: Deployment): string {
     default:
       return state satisfies never
   }
+}
+
+/** Of a playbook: on how many hosts, and whether anybody knows what is there now. */
+function whereOf(deployment: Deployment): string {
+  const recap = recapOf(deployment)
+  if (recap === undefined) return ''
+  const doubt = recap.hasReportedCommit ? '' : ', version not verified'
+  return ` to ${countOf(recap.hostCount, 'host')}${doubt}`
 }

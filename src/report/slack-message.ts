@@ -1,6 +1,6 @@
-import { nameOf, type Deployment } from '../deployment/deployment.ts'
+import { nameOf, recapOf, type Deployment, type HostResult } from '../deployment/deployment.ts'
 import type { State } from '../deployment/state.ts'
-import { duration, oneLine, short, truncate } from './text.ts'
+import { countOf, duration, oneLine, short, truncate } from './text.ts'
 
 /** A message as a Slack incoming webhook takes it; `text` is what notifications show. */
 export interface SlackMessage {
@@ -34,7 +34,8 @@ export function slackMessage(
   const verb = verbOf(deployment)
   const commit = link(`${githubUrl}/${repository}/commit/${sha}`, short(sha))
   const where = `*${escape(repository, 200)}* to *${escape(environment, 100)}*`
-  const headline = `${MARKS[deployment.state]} ${verb} ${where}`
+  const doubt = doubtOf(deployment)
+  const headline = `${MARKS[deployment.state]} ${verb} ${where}${doubt}`
   const facts = [
     `${commit} (${code(ref, 200)})`,
     whoOf(deployment),
@@ -44,13 +45,14 @@ export function slackMessage(
   ]
   const why = detail === undefined ? '' : `\n${escape(detail, MOST_DETAIL)}`
   return {
-    text: `${verb} ${escape(nameOf(deployment), 300)} at ${short(sha)}, by ${escape(deployment.actor, 100)}${detail === undefined ? '' : `: ${escape(detail, MOST_DETAIL)}`}`,
+    text: `${verb} ${escape(nameOf(deployment), 300)} at ${short(sha)}${doubt}, by ${escape(deployment.actor, 100)}${detail === undefined ? '' : `: ${escape(detail, MOST_DETAIL)}`}`,
     blocks: [
       { type: 'section', text: { type: 'mrkdwn', text: `${headline}${why}` } },
       {
         type: 'context',
         elements: facts.filter((fact) => fact !== '').map((text) => ({ type: 'mrkdwn', text })),
       },
+      ...hostsOf(deployment),
       ...(lastLines.length === 0
         ? []
         : [{ type: 'section', text: { type: 'mrkdwn', text: quoted(lastLines) } }]),
@@ -79,6 +81,12 @@ function verbOf({ state, sha, deployedSha }: Deployment): string {
   }
 }
 
+/** A playbook works elsewhere: unless it says which commit is there now, nobody knows. */
+const doubtOf = (deployment: Deployment): string =>
+  deployment.state === 'succeeded' && recapOf(deployment)?.hasReportedCommit === false
+    ? ', version not verified'
+    : ''
+
 const whoOf = ({ actor, creator, number }: Deployment): string =>
   `#${number} by ${escape(actor, 100)}${actor === creator ? '' : ` (through ${escape(creator, 100)})`}`
 
@@ -104,6 +112,26 @@ const code = (text: string, most: number): string => `\`${escape(text.replaceAll
 const link = (url: string, label: string): string =>
   `<${url.replaceAll(/[<>|\s]/g, encodeURIComponent)}|${label}>`
 
+const MOST_HOSTS = 10
+const MOST_NAME = 40
+
+/** How the hosts of a playbook fared, as a short table, those in trouble first. */
+function hostsOf(deployment: Deployment): object[] {
+  const recap = recapOf(deployment)
+  if (recap === undefined || recap.hostCount === 0) return []
+  const shown = recap.hosts.slice(0, MOST_HOSTS).map(rowOf)
+  const width = Math.max(...shown.map(({ name }) => name.length))
+  const rows = shown.map(({ name, counts }) => `${name.padEnd(width)}  ${counts}`)
+  const more = recap.hostCount - shown.length
+  const lines = more > 0 ? [...rows, `… and ${countOf(more, 'more host')}`] : rows
+  return [{ type: 'section', text: { type: 'mrkdwn', text: codeBlock(lines.join('\n')) } }]
+}
+
+const rowOf = ({ name, ok, changed, unreachable, failed }: HostResult) => ({
+  name: truncate(oneLine(name.replaceAll('`', "'")), MOST_NAME),
+  counts: `ok=${ok} changed=${changed} unreachable=${unreachable} failed=${failed}`,
+})
+
 // A section holds 3,000 characters, and escaping makes a character up to five times as long.
 const MOST_DETAIL = 350
 const MOST_QUOTED = 560
@@ -111,5 +139,8 @@ const MOST_QUOTED = 560
 function quoted(lines: readonly string[]): string {
   const text = lines.map((line) => line.replaceAll('`', "'").trimEnd()).join('\n')
   const tail = text.length > MOST_QUOTED ? `…${text.slice(-MOST_QUOTED)}`.toWellFormed() : text.toWellFormed()
-  return `\`\`\`${tail.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')}\`\`\``
+  return codeBlock(tail)
 }
+
+const codeBlock = (text: string): string =>
+  `\`\`\`${text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')}\`\`\``

@@ -24,3 +24,7 @@ export const short = (sha: string): string => sha.slice(0, 7)
 
 /** One line without control characters, so that nobody forges a second one. */
 export const oneLine = (text: string): string => text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim()
+
+/** `1 host`, `3 hosts`. */
+export const countOf = (number: number, thing: string): string =>
+  `${number} ${thing}${number === 1 ? '' : 's'}`

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import type { Deployment } from '../../src/deployment/deployment.ts'
+import type { Deployment, HostResult } from '../../src/deployment/deployment.ts'
 import { CANCELLED, FAILED, type EndReason } from '../../src/deployment/reasons.ts'
 import { MOVES, type State } from '../../src/deployment/state.ts'
 import { githubStatus } from '../../src/report/github-status.ts'
@@ -220,4 +220,62 @@ test('a cut never leaves half a character', () => {
       if (text.length <= most) expect(cut).toBe(text.toWellFormed())
     }),
   )
+})
+
+describe('a deployment by a playbook', () => {
+  const host = (name: string, failed = 0): HostResult => ({ name, ok: 3, changed: 1, unreachable: 0, failed })
+  const steps = (hasReportedCommit: boolean, ...hosts: HostResult[]): Deployment['steps'] => [
+    {
+      name: 'ansible-playbook',
+      exitCode: 0,
+      signal: undefined,
+      seconds: 1,
+      recap: { hosts, hostCount: hosts.length, hasReportedCommit },
+    },
+  ]
+  const message = (given: Partial<Deployment>) =>
+    slackMessage(deployment({ ...ended, ...given }), {
+      logUrl: undefined,
+      lastLines: [],
+      githubUrl: 'https://github.com',
+    })
+
+  test('names its hosts on GitHub, and the doubt about what is there', () => {
+    const description = (given: Deployment['steps']) =>
+      githubStatus(deployment({ state: 'succeeded', ...ended, steps: given }), undefined).description
+
+    expect(description(steps(false, host('web1')))).toBe(
+      'Deployed a84d88e to 1 host, version not verified, in 12 s (acme/shop/production#12)',
+    )
+    expect(description(steps(true, host('web1'), host('web2')))).toBe(
+      'Deployed a84d88e to 2 hosts, in 12 s (acme/shop/production#12)',
+    )
+  })
+
+  test('shows how each host fared in Slack', () => {
+    const { text, blocks } = message({ state: 'succeeded', steps: steps(false, host('web1'), host('db10')) })
+
+    expect(text).toBe('Deployed acme/shop/production#12 at a84d88e, version not verified, by mona')
+    expect(blocks).toContainEqual({
+      type: 'section',
+      text: {
+        type: 'mrkdwn',
+        text: '```web1  ok=3 changed=1 unreachable=0 failed=0\ndb10  ok=3 changed=1 unreachable=0 failed=0```',
+      },
+    })
+    expect(message({ state: 'succeeded', steps: steps(true, host('web1')) }).text).not.toContain('verified')
+    expect(message({ state: 'failed', steps: steps(false, host('web1', 1)) }).text).not.toContain('verified')
+  })
+
+  test('of many hosts with hostile names stays within what Slack takes', () => {
+    const hosts = Array.from({ length: 300 }, (_, index) =>
+      host(`${index}<!channel>\`\`\`&${'x'.repeat(300)}`),
+    )
+    const { blocks } = message({ state: 'failed', steps: steps(false, ...hosts) })
+    const table = JSON.stringify(blocks[2])
+
+    expect(table).toContain('… and 290 more hosts')
+    expect(table).not.toMatch(/<!channel>|```&/)
+    expect(table.length).toBeLessThan(3_000)
+  })
 })
