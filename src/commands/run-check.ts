@@ -3,9 +3,10 @@ import { userInfo } from 'node:os'
 import { npmFolders } from '../app.ts'
 import { findConfig, readConfig } from '../config/load.ts'
 import { lineOf } from '../config/problems.ts'
-import { commandPath } from '../run/environment.ts'
+import { commandPath, type ServerSide } from '../run/environment.ts'
 import { version } from '../version.ts'
 import { checkMachine } from './check-machine.ts'
+import { checkPlaybooks } from './check-playbooks.ts'
 import { checkDatabase, checkServices } from './check-services.ts'
 import { doubtful, fine, lineFor, wrong, type Finding } from './findings.ts'
 
@@ -40,6 +41,7 @@ export async function runCheck({ config: flag, offline }: CheckOptions): Promise
   )
   for (const warning of config.warnings) say(doubtful(warning, ''))
   for (const finding of checkMachine(config, commandPath(process.env, npmFolders()))) say(finding)
+  for await (const finding of checkPlaybooks(config, serverSide())) say(finding)
   if (config.database !== undefined) say(await checkDatabase(config.database))
   if (!offline) for await (const finding of checkServices(config, version, Date.now())) say(finding)
   process.stdout.write(
@@ -48,6 +50,15 @@ export async function runCheck({ config: flag, offline }: CheckOptions): Promise
       : `\n${count(failures, 'thing', 'things')} to mend.\n`,
   )
   return failures === 0 ? 0 : 1
+}
+
+function serverSide(): ServerSide {
+  const { username: name, homedir: home, shell } = userInfo()
+  return {
+    environment: process.env,
+    user: { name, home, shell: shell ?? '/bin/sh' },
+    npmFolders: npmFolders(),
+  }
 }
 
 const count = (number: number, one: string, many: string): string => `${number} ${number === 1 ? one : many}`
