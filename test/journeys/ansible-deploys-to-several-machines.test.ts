@@ -1,0 +1,127 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { describe, expect, inject, onTestFinished, test } from 'vitest'
+
+import { serve, type Given, type Served } from '../support/journey.ts'
+import { startMachines, type Machines } from '../support/machines.ts'
+import { play } from '../support/playbooks.ts'
+import { eventually, isRunning } from '../support/running.ts'
+
+/** Puts the commit in place on every machine, as a real one would, and says what is there. */
+const INSTALL = [
+  { copy: { content: '{{ ferryman.sha }}', dest: '{{ home }}/release' } },
+  { command: 'cat {{ home }}/release', register: 'installed' },
+  { set_stats: { data: { ferryman_deployed_sha: '{{ installed.stdout }}' }, per_host: true } },
+]
+
+/** A server whose repository is deployed to these machines by a playbook. */
+async function serveTo(
+  { inventory }: Machines,
+  tasks: readonly object[],
+  entry: object = {},
+): Promise<Served> {
+  const world = await serve({ entry: {}, ...repositories(entry) })
+  writeFileSync(join(world.directory, 'hosts.ini'), inventory)
+  writeFileSync(join(world.directory, 'site.yml'), JSON.stringify([play('all', ...tasks)]))
+  return world
+}
+
+const repositories = (entry: object): Given => ({
+  repositories: { 'acme/shop': { ansible_hosts: 'hosts.ini', ansible_playbook: 'site.yml', ...entry } },
+})
+
+/** The processes of ssh that belong to this server's runs. */
+const connections = (): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const title = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+        return /^ssh[\0:]/.test(title) && title.includes('ferryman-test-')
+      } catch {
+        return false
+      }
+    })
+
+describe.skipIf(!inject('ansible') || inject('sshd') === undefined)('Ansible over ssh', () => {
+  test('deploys to two machines, and everybody hears how each fared', async () => {
+    const there = await startMachines('web1', 'web2')
+    const world = await serveTo(there, INSTALL)
+
+    const deployment = await world.deploy()
+    await world.status(deployment, 'success')
+    const message = await world.slack.waitFor(({ text }) => text?.startsWith('Deployed') ?? false)
+
+    for (const { home } of there.machines) expect(readFileSync(join(home, 'release'), 'utf8')).toBe(world.sha)
+    expect(world.statuses(deployment).at(-1)).toMatch(
+      /^success: Deployed [0-9a-f]{7} to 2 hosts, in .* \(acme\/shop\/production#1\)$/,
+    )
+    expect(JSON.stringify(message)).toContain(
+      String.raw`web1  ok=3 changed=2 unreachable=0 failed=0\nweb2  ok=3 changed=2 unreachable=0 failed=0`,
+    )
+    const log = await world.log(1, '?colours=1')
+    expect(log).toMatch(/\u001b\[0;33mchanged: \[web1\]/)
+    expect(log).toMatch(/▸ web1: ok=3 changed=2\n\S+▸ web2: ok=3 changed=2\n$/)
+    expect(connections()).toEqual([])
+    expect(readdirSync(join(world.directory, 'data', 'runs'))).toEqual([])
+  })
+
+  test('with a machine that is down fails, names it, and has deployed to the other', async () => {
+    const there = await startMachines('web1', 'web2')
+    const world = await serveTo(there, INSTALL)
+    const [web1, web2] = there.machines
+    await web2?.stop()
+
+    const deployment = await world.deploy()
+    await world.status(deployment, 'failure')
+    const message = await world.slack.waitFor(({ text }) => text?.startsWith('Could not') ?? false)
+
+    expect(existsSync(join(web1?.home ?? '', 'release'))).toBe(true)
+    expect(world.statuses(deployment).at(-1)).toMatch(
+      /^failure: web2: unreachable=1: Failed to connect to the host via ssh: .*refused/,
+    )
+    expect(JSON.stringify(message)).toContain(
+      String.raw`web2  ok=0 changed=0 unreachable=1 failed=0\nweb1  ok=3 changed=2 unreachable=0 failed=0`,
+    )
+    expect(connections()).toEqual([])
+  })
+
+  test('does not talk to a machine whose key nobody knows', async () => {
+    const there = await startMachines('web1')
+    writeFileSync(there.knownHosts, '')
+    const world = await serveTo(there, INSTALL)
+
+    const deployment = await world.deploy()
+    await world.status(deployment, 'failure')
+
+    expect(world.statuses(deployment).at(-1)).toMatch(
+      /^failure: web1: unreachable=1: .*Host key verification failed/,
+    )
+    expect(readdirSync(there.machines[0]?.home ?? '')).toEqual([])
+  })
+
+  test('at its time limit leaves no connection behind', async () => {
+    const there = await startMachines('web1', 'web2')
+    const slow = { command: `sh -c 'echo $$ > {{ home }}/pid; exec sleep 100'` }
+    const world = await serveTo(there, [slow], { timeout: 4 })
+    const pids = () => there.machines.map(({ home }) => Number(readFileSync(join(home, 'pid'), 'utf8')))
+    onTestFinished(() => {
+      // Work that has begun on another machine goes on there, and is beyond us.
+      for (const pid of pids()) if (isRunning(pid)) process.kill(pid)
+    })
+
+    const deployment = await world.deploy()
+    await eventually('both tasks run', () =>
+      there.machines.every(({ home }) => existsSync(join(home, 'pid'))),
+    )
+    expect(connections().length).toBeGreaterThan(1)
+    await world.status(deployment, 'failure')
+
+    expect(world.statuses(deployment).at(-1)).toMatch(
+      /^failure: The time limit of 4 s was reached in ansible-playbook/,
+    )
+    expect(connections()).toEqual([])
+  })
+})
