@@ -6,10 +6,10 @@ export const demo: Command = {
   usage: `Usage: ferryman demo [--once]
 
 Starts the real server with a real git repository and a real working folder; GitHub and Slack are played on
-this machine. One deployment succeeds, one fails, and you see every word that is written. Then it stays up for
-you to try things; Ctrl-C ends it and removes what it made.
+this machine. One deployment succeeds, one fails, one goes to several machines where Ansible is installed, and
+you see every word that is written. Then it stays up for you to try things; Ctrl-C ends it and removes what it made.
 
-      --once  end when both deployments have ended
+      --once  end when all deployments have ended
 
 Exit codes: 0 everything happened as it should; 1 something did not; 2 the call was wrong.
 `,

@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.ts'
 import { createNarrator, type Narrator } from './narrator.ts'
-import { NAME, setStage, type Stage } from './stage.ts'
+import { MACHINES, NAME, setStage, type Stage } from './stage.ts'
 
 /** Plays the demonstration; answers the exit code. */
 export async function runDemo({ once }: { readonly once: boolean }): Promise<number> {
@@ -39,7 +39,7 @@ const aborted = (signal: AbortSignal): Promise<undefined> =>
     signal.addEventListener('abort', () => resolve(undefined), { once: true })
   })
 
-/** Both deployments; answers what should have happened and did not. */
+/** All deployments; answers what should have happened and did not. */
 async function play(stage: Stage, say: Narrator): Promise<string[]> {
   const { github, slack, repository, address, configFile, config } = stage
   say.part('The stage')
@@ -53,24 +53,38 @@ async function play(stage: Stage, say: Narrator): Promise<string[]> {
   slack.onMessage((message) => say.message(message))
 
   say.part('mona asks GitHub to deploy main to production')
-  const good = await deploy(stage, 'main', 'success', say)
+  const good = await deploy(stage, { repository: NAME, ref: 'main', by: 'mona', expected: 'success' }, say)
   say.part('hubot asks for a commit whose deploy.sh fails')
-  const bad = await deploy(stage, repository.broken.sha, 'failure', say)
-  return [...good, ...bad]
+  const broken = repository.broken.sha
+  const bad = await deploy(stage, { repository: NAME, ref: broken, by: 'hubot', expected: 'failure' }, say)
+  return [...good, ...bad, ...(await playMachines(stage, say))]
+}
+
+/** The same for several machines, where this one can. */
+async function playMachines(stage: Stage, say: Narrator): Promise<string[]> {
+  say.part('mona asks for two machines at once: a playbook of Ansible')
+  if (stage.hasAnsible)
+    return deploy(stage, { repository: MACHINES, ref: 'main', by: 'mona', expected: 'success' }, say)
+  say.fact('left out', 'there is no ansible-playbook here (apt-get install ansible)')
+  return []
+}
+
+interface Asked {
+  readonly repository: string
+  readonly ref: string
+  readonly by: string
+  readonly expected: 'success' | 'failure'
 }
 
 /** Lets GitHub's double make a deployment, and follows it to its end. */
 async function deploy(
-  stage: Stage,
-  ref: string,
-  expected: 'success' | 'failure',
+  { github, slack }: Stage,
+  { repository, ref, by, expected }: Asked,
   say: Narrator,
 ): Promise<string[]> {
-  const { github, slack } = stage
   const told = slack.messages.length
-  const by = expected === 'success' ? 'mona' : 'hubot'
   const { deployment, deliveries } = await github.createDeployment(
-    NAME,
+    repository,
     { ref, auto_merge: false, required_contexts: [] },
     by,
   )

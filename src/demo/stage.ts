@@ -8,8 +8,10 @@ import { startApp, type App } from '../app.ts'
 import { loadConfig } from '../config/load.ts'
 import { createJournal } from '../logs/journal.ts'
 import { createMasker } from '../logs/redact.ts'
+import { findProgram } from '../run/command.ts'
 import { version } from '../version.ts'
 import { startGitHubDouble, type GitHubDouble } from './github-double.ts'
+import { createSamplePlaybook } from './sample-playbook.ts'
 import { createSampleRepository, type SampleRepository } from './sample-repository.ts'
 import { startSlackDouble, type SlackDouble } from './slack-double.ts'
 
@@ -22,11 +24,15 @@ export interface Stage {
   readonly repository: SampleRepository
   readonly github: GitHubDouble
   readonly slack: SlackDouble
+  /** Whether a playbook can be run too. */
+  readonly hasAnsible: boolean
   /** Ends everything and removes the directory. */
   clear(): Promise<void>
 }
 
 export const NAME = 'acme/shop'
+/** Is deployed by a playbook. */
+export const MACHINES = 'acme/machines'
 
 /** Sets the stage: a repository, GitHub and Slack on loopback, and the real server with a real configuration. */
 export async function setStage(): Promise<Stage> {
@@ -47,12 +53,17 @@ export async function setStage(): Promise<Stage> {
     github.addRepository(NAME)
     github.addCommits(NAME, repository.commits)
 
+    const hasAnsible = findProgram('ansible-playbook', directory, process.env['PATH'] ?? '') !== undefined
+    const playbookFolder = hasAnsible ? await createSamplePlaybook(directory) : undefined
+    if (hasAnsible) github.addRepository(MACHINES)
+
     const port = await freePort()
     const config = configText({
       port,
       github: github.url,
       slack: slack.url,
       folder: repository.folder,
+      playbookFolder,
       secret,
       token,
     })
@@ -60,13 +71,15 @@ export async function setStage(): Promise<Stage> {
     await writeFile(configFile, config, { mode: 0o600 })
     const app = await startServer(configFile, join(directory, 'server.log'))
     ending.push(() => app.stop(5_000))
-    github.addHook(NAME, {
-      url: `${app.address}/webhooks/github`,
-      secret,
-      events: ['deployment'],
-      contentType: 'json',
-    })
-    return { directory, configFile, config, address: app.address, repository, github, slack, clear }
+    for (const name of hasAnsible ? [NAME, MACHINES] : [NAME])
+      github.addHook(name, {
+        url: `${app.address}/webhooks/github`,
+        secret,
+        events: ['deployment'],
+        contentType: 'json',
+      })
+    const { address } = app
+    return { directory, configFile, config, address, repository, github, slack, hasAnsible, clear }
   } catch (thrown) {
     await clear()
     throw thrown
@@ -78,11 +91,20 @@ interface Settings {
   readonly github: string
   readonly slack: string
   readonly folder: string
+  readonly playbookFolder: string | undefined
   readonly secret: string
   readonly token: string
 }
 
-const configText = ({ port, github, slack, folder, secret, token }: Settings): string => `server:
+const configText = ({
+  port,
+  github,
+  slack,
+  folder,
+  playbookFolder,
+  secret,
+  token,
+}: Settings): string => `server:
   port: ${port}
   public_url: http://127.0.0.1:${port}
 data_dir: ./data
@@ -99,6 +121,12 @@ repositories:
       - [git, fetch, --quiet, origin]
       - [git, checkout, --quiet, --detach, "{sha}"]
       - [./deploy.sh]
+${playbookFolder === undefined ? '' : machinesText(playbookFolder)}`
+
+const machinesText = (folder: string): string => `  ${MACHINES}:
+    folder: ${folder}
+    ansible_hosts: hosts.ini
+    ansible_playbook: site.yml
 `
 
 /** The server itself, as `ferryman serve` starts it; its own log goes into a file. */

@@ -3,7 +3,7 @@ import { symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
-import { describe, expect, test } from 'vitest'
+import { describe, expect, inject, test } from 'vitest'
 
 import { ferryman } from '../support/cli.ts'
 import { createWorld, startProcess } from '../support/journey.ts'
@@ -267,6 +267,9 @@ describe('the demonstration', () => {
     for (const state of ['queued ', 'in_progress ', 'success ', 'failure '])
       expect(out).toContain(`Ferryman → GitHub    ${state}`)
     expect(out).toContain('relation "vouchers" does not exist')
+    expect(out).toContain(
+      inject('ansible') ? 'to 2 hosts, in ' : 'there is no ansible-playbook here (apt-get install ansible)',
+    )
     expect(out).not.toContain('\u001b[')
     expect(await promisify(execFile)('ls', [temporary])).toMatchObject({ stdout: '' })
   })
