@@ -1,10 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
 
+import { loadConfig } from '../src/config/load.ts'
 import { FAILED, IGNORED } from '../src/deployment/reasons.ts'
 import { PROBLEMS } from '../src/errors.ts'
+import { temporaryFolder } from './support/running.ts'
 
 const read = (path: string): string => readFileSync(path, 'utf8')
 
@@ -43,16 +45,51 @@ describe('the README', () => {
   })
 })
 
-describe('links', () => {
-  test.each(['README.md', 'src/README.md', 'CHANGELOG.md', 'docs/errors.md'])(
-    'in %s lead somewhere',
-    (page) => {
-      const targets = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target = '']) => target)
+describe('the page for those who come from config.py', () => {
+  const page = read('docs/migrating-from-deployments.md')
 
-      for (const target of targets)
-        expect({ target, there: existsSync(join(dirname(page), target)) }).toEqual({ target, there: true })
-    },
-  )
+  test.each([
+    'DEBUG',
+    'SECRET',
+    'TOKEN',
+    'SLACK_WEBHOOK',
+    'REPOS',
+    'folder',
+    'commands',
+    'required_contexts',
+    'ansible_hosts',
+    'ansible_playbook',
+  ])('has a row for %s', (key) => {
+    expect(page).toMatch(new RegExp(`^\\| \`${key}\`\\s+\\|`, 'm'))
+  })
+
+  test('shows a configuration that is valid as it stands', () => {
+    const [, yaml = ''] = /```yaml\n(github:[\s\S]*?)```/.exec(page) ?? []
+    const file = join(temporaryFolder(), 'config.yml')
+    writeFileSync(file, yaml)
+    const environment = Object.fromEntries(
+      [...yaml.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => [name, `https://example.org/${name}`]),
+    )
+
+    const { repositories } = loadConfig(file, { environment })
+
+    expect([...repositories.values()].map(({ name }) => name)).toEqual(['user/repo', 'user/infrastructure'])
+  })
+})
+
+describe('links', () => {
+  test.each([
+    'README.md',
+    'src/README.md',
+    'CHANGELOG.md',
+    'docs/errors.md',
+    'docs/migrating-from-deployments.md',
+  ])('in %s lead somewhere', (page) => {
+    const targets = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target = '']) => target)
+
+    for (const target of targets)
+      expect({ target, there: existsSync(join(dirname(page), target)) }).toEqual({ target, there: true })
+  })
 })
 
 test('the map names every folder and file of src that it shows', () => {

@@ -40,7 +40,7 @@ export async function startMachines(...names: readonly string[]): Promise<Machin
     `ansible_user=${userInfo().username}`,
     `ansible_ssh_private_key_file=${key}`,
     `ansible_ssh_common_args="${options}"`,
-    'ansible_python_interpreter=/usr/bin/python3',
+    'ansible_python_interpreter=auto_silent',
     `ansible_remote_tmp=${join(folder, 'tmp')}`,
   ]
   return {

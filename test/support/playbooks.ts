@@ -24,7 +24,7 @@ interface Given extends RunGiven {
 
 /** A host that is this machine. */
 export const local = (name: string): string =>
-  `${name} ansible_connection=local ansible_python_interpreter=/usr/bin/python3`
+  `${name} ansible_connection=local ansible_python_interpreter=auto_silent`
 
 /** A host where nobody listens. */
 export const nobody = (name: string): string => `${name} ansible_host=127.0.0.1 ansible_port=1`
