@@ -32,14 +32,14 @@ const repositories = (entry: object): Given => ({
 })
 
 /** The processes of ssh that belong to this server's runs. */
-const connections = (): number[] =>
+const connections = ({ directory }: Served): number[] =>
   readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((pid) => {
       try {
         const title = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-        return /^ssh[\0:]/.test(title) && title.includes('ferryman-test-')
+        return /^ssh[\0:]/.test(title) && title.includes(`${directory}/data/`)
       } catch {
         return false
       }
@@ -64,7 +64,7 @@ describe.skipIf(!inject('ansible') || inject('sshd') === undefined)('Ansible ove
     const log = await world.log(1, '?colours=1')
     expect(log).toMatch(/\u001b\[0;33mchanged: \[web1\]/)
     expect(log).toMatch(/▸ web1: ok=3 changed=2\n\S+▸ web2: ok=3 changed=2\n$/)
-    expect(connections()).toEqual([])
+    expect(connections(world)).toEqual([])
     expect(readdirSync(join(world.directory, 'data', 'runs'))).toEqual([])
   })
 
@@ -85,7 +85,7 @@ describe.skipIf(!inject('ansible') || inject('sshd') === undefined)('Ansible ove
     expect(JSON.stringify(message)).toContain(
       String.raw`web2  ok=0 changed=0 unreachable=1 failed=0\nweb1  ok=3 changed=2 unreachable=0 failed=0`,
     )
-    expect(connections()).toEqual([])
+    expect(connections(world)).toEqual([])
   })
 
   test('does not talk to a machine whose key nobody knows', async () => {
@@ -116,12 +116,12 @@ describe.skipIf(!inject('ansible') || inject('sshd') === undefined)('Ansible ove
     await eventually('both tasks run', () =>
       there.machines.every(({ home }) => existsSync(join(home, 'pid'))),
     )
-    expect(connections().length).toBeGreaterThan(1)
+    expect(connections(world).length).toBeGreaterThan(1)
     await world.status(deployment, 'failure')
 
     expect(world.statuses(deployment).at(-1)).toMatch(
       /^failure: The time limit of 4 s was reached in ansible-playbook/,
     )
-    expect(connections()).toEqual([])
+    expect(connections(world)).toEqual([])
   })
 })
