@@ -10,14 +10,14 @@ import { freePort } from './needs.ts'
 import { temporaryFolder } from './running.ts'
 
 /** A machine that can be reached over ssh: an OpenSSH server of this user on loopback. */
-export interface Machine {
+interface Machine {
   readonly name: string
   /** Where a playbook may put things: the inventory's `home`. */
   readonly home: string
   stop(): Promise<void>
 }
 
-export interface Machines {
+interface Machines {
   readonly machines: readonly Machine[]
   /** The text of an inventory that reaches all of them, with keys and known hosts of its own. */
   readonly inventory: string
