@@ -17,7 +17,7 @@ interface Machine {
   stop(): Promise<void>
 }
 
-interface Machines {
+export interface Machines {
   readonly machines: readonly Machine[]
   /** The text of an inventory that reaches all of them, with keys and known hosts of its own. */
   readonly inventory: string
