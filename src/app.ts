@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
-import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -30,6 +29,7 @@ import { run } from './run/run.ts'
 import { holdDataDirectory } from './store/sole-server.ts'
 import { isOfOneRow } from './store/database.ts'
 import { openStore } from './store/sql-store.ts'
+import { currentUser } from './user.ts'
 import { serveHealth } from './web/health.ts'
 import { serveLog } from './web/log.ts'
 import { closeServer, createServer, listen } from './web/server.ts'
@@ -87,8 +87,7 @@ export async function startApp(
     masker.add([linkKey])
     const guard = startGuard()
     started.push(guard.stop)
-    const { username: name, homedir: home, shell } = userInfo()
-    const user = { name, home, shell: shell ?? '/bin/sh' }
+    const user = currentUser()
     const stopSignal = new AbortController()
 
     const makeGitHub = (): GitHub =>

@@ -11,6 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   version: [],
   waker: [],
+  user: [],
   deployment: [],
   config: ['errors', 'deployment'],
   store: ['errors', 'deployment'],

@@ -1,9 +1,8 @@
-import { userInfo } from 'node:os'
-
 import { npmFolders } from '../app.ts'
 import { findConfig, readConfig } from '../config/load.ts'
 import { lineOf } from '../config/problems.ts'
 import { commandPath, type ServerSide } from '../run/environment.ts'
+import { currentUser } from '../user.ts'
 import { version } from '../version.ts'
 import { checkMachine } from './check-machine.ts'
 import { checkPlaybooks } from './check-playbooks.ts'
@@ -46,17 +45,16 @@ export async function runCheck({ config: flag, offline }: CheckOptions): Promise
   if (!offline) for await (const finding of checkServices(config, version, Date.now())) say(finding)
   process.stdout.write(
     failures === 0
-      ? `\nReady, as ${userInfo().username}.\n`
+      ? `\nReady, as ${currentUser().name}.\n`
       : `\n${count(failures, 'thing', 'things')} to mend.\n`,
   )
   return failures === 0 ? 0 : 1
 }
 
 function serverSide(): ServerSide {
-  const { username: name, homedir: home, shell } = userInfo()
   return {
     environment: process.env,
-    user: { name, home, shell: shell ?? '/bin/sh' },
+    user: currentUser(),
     npmFolders: npmFolders(),
   }
 }

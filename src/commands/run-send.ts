@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
-import { userInfo } from 'node:os'
 import { promisify } from 'node:util'
 
 import type { Config } from '../config/config.ts'
@@ -11,6 +10,7 @@ import { createEvents } from '../demo/github/events.ts'
 import { userCalled } from '../demo/github/state.ts'
 import { createState, createWorld } from '../demo/github/world.ts'
 import { messageOf, problem } from '../errors.ts'
+import { currentUser } from '../user.ts'
 
 export interface SendOptions {
   readonly event: string | undefined
@@ -72,7 +72,7 @@ async function makeSample(event: string, sample: Sample): Promise<{ what: string
   const sha = sample.sha ?? (await headOf(sample))
   if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(sha)) throw problem('sha_wrong', { sha })
   world.addCommits(sample.repository, [{ sha, message: 'A sample commit' }])
-  const user = userCalled(state, sample.by ?? userInfo().username)
+  const user = userCalled(state, sample.by ?? currentUser().name)
   if (event === 'push') {
     const payload = events.push(sample.repository, {
       ref: `refs/heads/${ref}`,

@@ -15,6 +15,7 @@ export interface ServerOptions {
 
 /** systemd gives 90 s by default; what runs gets a third of it. */
 const GRACE_MS = 30_000
+const ECHO_MS = 1_000
 
 /** Runs the server until a signal ends it; answers the exit code. Problems of the start are thrown. */
 export async function runServer(options: ServerOptions): Promise<number> {
@@ -77,11 +78,13 @@ export async function runServer(options: ServerOptions): Promise<number> {
 /** Resolve with the first and the second signal that asks for an end. The second waits for nothing. */
 function catchSignals(): { readonly first: Promise<void>; readonly second: Promise<void>; end(): void } {
   const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-  let seen = 0
-  const onSignal = (): void => {
-    seen += 1
-    if (seen === 1) first.resolve()
-    else second.resolve()
+  let earlier: { signal: NodeJS.Signals; at: number } | undefined
+  // npm hands a terminal's Ctrl-C on a second time: the same signal counts again only after a second.
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (earlier === undefined) {
+      earlier = { signal, at: performance.now() }
+      first.resolve()
+    } else if (signal !== earlier.signal || performance.now() - earlier.at > ECHO_MS) second.resolve()
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)

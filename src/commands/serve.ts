@@ -31,6 +31,7 @@ Exit codes: 0 stopped by a signal; 1 it could not start; 2 the call was wrong.
   },
   words: 0,
   async run({ values }) {
+    process.on('SIGHUP', () => {}) // one that comes before there is anything to reload
     const { runServer } = await import('./run-server.ts')
     const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
     return runServer({

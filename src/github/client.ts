@@ -66,7 +66,7 @@ export function createGitHub({ token, apiUrl, version }: GitHubOptions): GitHub 
   return {
     async createStatus(repository, githubId, status) {
       const { state, description, logUrl, environmentUrl } = status
-      await asked(() =>
+      const answer = await asked(() =>
         octokit.rest.repos.createDeploymentStatus({
           ...place(repository, githubId),
           state,
@@ -76,6 +76,16 @@ export function createGitHub({ token, apiUrl, version }: GitHubOptions): GitHub 
           ...options(),
         }),
       )
+      // Whatever else says 2xx, a proxy or a sign-in page, has not written it.
+      const written: unknown = Reflect.get(Object(answer.data), 'state')
+      const code: number = answer.status
+      if (code !== 201 || written !== state)
+        throw new GitHubError(
+          `GitHub answered ${code}, but not with the status that was written`,
+          undefined,
+          {},
+          undefined,
+        )
     },
     async statuses(repository, githubId) {
       const { data } = await asked(() =>

@@ -81,12 +81,25 @@ function signalOf({ deployment, repository, sender, workflow_run }: z.infer<type
     task: deployment.task,
     environment: deployment.environment,
     description: deployment.description ?? '',
-    payload: JSON.stringify(payload),
+    payload: textOf(payload),
     actor: personIn(payload) ?? creator?.login ?? 'ghost',
     creator: creator?.login ?? 'ghost',
     creatorAvatar: creator?.avatar_url ?? '',
     apiUrl: deployment.url ?? '',
     byActions: workflow_run !== null && workflow_run !== undefined,
+  }
+}
+
+/** As JSON text; throws `body_wrong_shape` for one that is nested deeper than can be written. */
+function textOf(payload: unknown): string {
+  try {
+    return JSON.stringify(payload)
+  } catch (cause) {
+    throw problem(
+      'body_wrong_shape',
+      { event: 'deployment', list: 'deployment.payload: is nested too deeply' },
+      cause,
+    )
   }
 }
 

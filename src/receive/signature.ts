@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+
 import { Webhooks } from '@octokit/webhooks'
 
 /**
@@ -9,6 +11,7 @@ export function createSignatureCheck(
 ): (body: Buffer, signature: string) => Promise<boolean> {
   const keys = secrets.map((secret) => new Webhooks({ secret }))
   return async (body, signature) => {
+    if (!isUtf8(body)) return false // decoding would change what was signed
     const text = body.toString('utf8')
     if (text === '') return false
     for (const key of keys) if (await key.verify(text, signature)) return true

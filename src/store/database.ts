@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 
@@ -22,6 +22,8 @@ export type Engine = 'sqlite' | 'postgres'
 export interface Database {
   readonly engine: Engine
   readonly kysely: Kysely<Tables>
+  /** Throws when the file of the database is no longer the one that was opened: what is written would be lost. */
+  assertThere(): void
   /** Runs a change of the schema so that all of it happens or nothing. */
   wholly<T>(work: () => Promise<T>): Promise<T>
   close(): Promise<void>
@@ -94,11 +96,16 @@ function openSqlite(path: string): Database {
   file.exec(
     'pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma wal_autocheckpoint = 4000',
   )
+  const opened = statSync(path).ino
   const kysely = new Kysely<Tables>({ dialect: new SqliteDialect({ database: nodeSqlite(file) }) })
   return {
     engine: 'sqlite',
     kysely,
     close: () => kysely.destroy(),
+    assertThere() {
+      if (statSync(path, { throwIfNoEntry: false })?.ino !== opened)
+        throw new Error(`The database ${path} was removed or replaced while it was in use.`)
+    },
     // Kysely begins no transaction for the schema of SQLite, though SQLite can.
     async wholly(work) {
       file.exec('begin immediate')
@@ -157,8 +164,16 @@ async function openPostgres(address: string, onLockLost: () => void): Promise<Da
     getTypeParser: (oid: number, format?: 'text' | 'binary') =>
       oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format),
   }
-  const pool = new pg.Pool({ connectionString: address, max: 8, connectionTimeoutMillis: 10_000, types })
+  const pool = new pg.Pool({
+    connectionString: address,
+    max: 8,
+    connectionTimeoutMillis: 10_000,
+    query_timeout: 8_000, // a network that swallows everything must not hold up an answer for ever
+    keepAlive: true,
+    types,
+  })
   pool.on('error', () => {}) // an idle connection broke; the next query opens a new one and reports its own error
+  pool.on('connect', (client) => client.on('error', () => {})) // one in use broke: its query is told
   const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   let lock: ServerLock | undefined
   const close = async () => {
@@ -172,7 +187,7 @@ async function openPostgres(address: string, onLockLost: () => void): Promise<Da
     await close()
     throw cause
   }
-  return { engine: 'postgres', kysely, close, wholly: (work) => work() }
+  return { engine: 'postgres', kysely, close, wholly: (work) => work(), assertThere() {} }
 }
 
 async function migrate({ kysely, engine, wholly }: Database): Promise<void> {

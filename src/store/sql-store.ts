@@ -21,7 +21,10 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
   const database = await openDatabase(address, onLockLost)
   const { kysely } = database
   return {
-    accept: (intakes) => accept(kysely, intakes),
+    async accept(intakes) {
+      database.assertThere()
+      return accept(kysely, intakes)
+    },
     claim: (options) => claim(kysely, options),
     move: (id, from, to, change) => move(kysely, id, from, to, change),
     async deployment(id) {
@@ -126,6 +129,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
       return row.value
     },
     async probe() {
+      database.assertThere()
       await inTransaction(kysely, async (trx) => {
         await trx
           .insertInto('settings')

@@ -37,7 +37,7 @@ test('a renamed repository is followed with the same request, to the same server
   const { github, asked } = await api((request, response, origin) => {
     if (request.url?.startsWith('/repos/acme/old'))
       response.writeHead(307, { location: `${origin}/repositories/17/deployments/5/statuses` }).end('{}')
-    else response.writeHead(201, { 'content-type': 'application/json' }).end('{}')
+    else response.writeHead(201, { 'content-type': 'application/json' }).end('{"state":"success"}')
   })
 
   await github.createStatus('acme/old', 5, STATUS)
@@ -81,4 +81,14 @@ test('a server that is not there has no status', async () => {
   const github = createGitHub({ token: 'x', apiUrl: 'http://127.0.0.1:1', version: 'test' })
 
   expect((await failure(github.statuses('acme/shop', 5))).status).toBeUndefined()
+})
+
+test.each([
+  [200, '<html>Sign in</html>'],
+  [204, ''],
+  [200, '{"state":"success"}'],
+])('an answer of %i that is not the written status is no success', async (code, body) => {
+  const { github } = await api((_request, response) => response.writeHead(code).end(body))
+
+  expect((await failure(github.createStatus('acme/shop', 5, STATUS))).status).toBeUndefined()
 })

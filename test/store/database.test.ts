@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 
 import pg from 'pg'
@@ -77,4 +78,16 @@ describe.skipIf(inject('postgres') === undefined)('the lock of the one server on
     await store.close()
     await drop()
   })
+})
+
+test('a database that was removed under the server records nothing any more, and says so', async () => {
+  const { address, drop } = await emptyDatabase.sqlite()
+  const store = await openStore(address)
+
+  rmSync(address)
+
+  await expect(store.probe()).rejects.toThrow('was removed or replaced while it was in use')
+  await expect(store.accept([])).rejects.toThrow('was removed or replaced while it was in use')
+  await store.close()
+  await drop()
 })
