@@ -10,7 +10,7 @@ import { createMasker } from '../../src/logs/redact.ts'
 import { PATIENCE } from '../../src/run/ending.ts'
 import type { Stop } from '../../src/run/run.ts'
 import { recipe, SHA } from '../support/samples.ts'
-import { command, isRunning, runFor, temporaryFolder } from '../support/running.ts'
+import { command, eventually, isRunning, runFor, temporaryFolder } from '../support/running.ts'
 
 const numberIn = (log: string, word: string): number =>
   Number(new RegExp(`^${word} (\\d+)$`, 'm').exec(log)?.[1])
@@ -366,10 +366,18 @@ describe('a run that has to end', () => {
   test('for the server says so, and starts no further step', async () => {
     const abort = new AbortController()
     const reason: Stop = { kind: 'interrupted', detail: 'Interrupted: Ferryman was stopped.' }
-    const { result, log } = await runFor({
-      commands: [[command('forever.sh')], ['touch', 'never']],
-      parts: { signal: abort.signal, record: async () => void setTimeout(() => abort.abort(reason), 200) },
+    const begun = join(temporaryFolder(), 'begun')
+    const running = runFor({
+      commands: [
+        ['sh', '-c', `touch ${begun}; exec ${command('forever.sh')}`],
+        ['touch', 'never'],
+      ],
+      parts: { signal: abort.signal },
     })
+
+    await eventually('the command runs', () => existsSync(begun))
+    abort.abort(reason)
+    const { result, log } = await running
 
     expect(result).toMatchObject({ reason: 'interrupted', detail: 'Interrupted: Ferryman was stopped.' })
     expect(log).not.toContain('never')
