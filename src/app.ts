@@ -6,11 +6,14 @@ import { fileURLToPath } from 'node:url'
 import type { Config } from './config/config.ts'
 import { resolveValue } from './config/values.ts'
 import type { Deployment } from './deployment/deployment.ts'
-import { createGitHub, type GitHub } from './github/client.ts'
+import { createGitHub } from './github/client.ts'
+import type { GitHub } from './github/github.ts'
 import type { Journal } from './logs/journal.ts'
 import { createLogLinks } from './logs/links.ts'
 import { createLogs } from './logs/logs.ts'
 import type { Masker } from './logs/redact.ts'
+import { startFirstSight } from './decide/first-sight.ts'
+import { startHolds, type Holds } from './decide/holds.ts'
 import { takeDelivery } from './pipeline.ts'
 import { endUnconfigured, recover } from './queue/recovery.ts'
 import { startWorker, type Ending } from './queue/worker.ts'
@@ -21,7 +24,8 @@ import { serveWebhooks } from './receive/webhook.ts'
 import { githubChannel } from './report/github-channel.ts'
 import { startOutbox } from './report/outbox.ts'
 import { reportsFor, type ReportContext } from './report/reports.ts'
-import { slackChannel } from './report/slack-channel.ts'
+import { postToSlack, slackChannel } from './report/slack-channel.ts'
+import { startTokenWatch } from './report/token-watch.ts'
 import { PATIENCE } from './run/ending.ts'
 import { startGuard } from './run/guard.ts'
 import { endLeftovers } from './run/leftovers.ts'
@@ -148,11 +152,12 @@ export async function startApp(
           )
       }
     }
+    const environmentOf = ({ configuredAs, environment: name }: Deployment) =>
+      config.repositories.get(configuredAs)?.environments.get(name.toLowerCase())
     const recovery = {
       store,
       endLeftovers,
-      isConfigured: ({ configuredAs, environment: name }: Deployment) =>
-        config.repositories.get(configuredAs)?.environments.has(name.toLowerCase()) ?? false,
+      isConfigured: (deployment: Deployment) => environmentOf(deployment) !== undefined,
       reports,
       clock,
       journal,
@@ -164,6 +169,7 @@ export async function startApp(
     const refusals = createRefusalCount(journal, clock)
     started.push(refusals.stop)
     let wakeWorker = (): void => {}
+    let holds: Holds | undefined
     await serveWebhooks(server, {
       clock,
       isSigned: (body, signature) => isSigned(body, signature),
@@ -174,9 +180,12 @@ export async function startApp(
           knownAs,
           record,
           reports,
+          checksMoved: (signal, configuredAs) => holds?.checksMoved(signal, configuredAs) ?? [],
+          newNonce: () => randomBytes(16).toString('hex'),
           logUrl: links.plain,
           journal,
           wake() {
+            holds?.wake()
             wakeWorker()
             outbox.wake()
           },
@@ -215,6 +224,41 @@ export async function startApp(
     })
     wakeWorker = worker.wake
     outbox.wake()
+    holds = startHolds({
+      store,
+      github: () => github,
+      environmentOf,
+      reports,
+      clock,
+      journal,
+      moved() {
+        worker.wake()
+        outbox.wake()
+      },
+    })
+    const firstSight = startFirstSight({
+      store,
+      github: () => github,
+      repositories: () => config.repositories.values(),
+      clock,
+      journal,
+    })
+    started.push(firstSight.stop)
+    const tokenWatch = startTokenWatch({
+      async expiresAt() {
+        const [any] = config.repositories.values()
+        if (any !== undefined) await github.repository(any.name)
+        return github.tokenExpiresAt
+      },
+      post() {
+        const url = config.slack?.webhookUrl
+        return url === undefined ? undefined : (message) => postToSlack(url, message)
+      },
+      store,
+      clock,
+      journal,
+    })
+    started.push(tokenWatch.stop)
 
     return {
       address,
@@ -225,12 +269,15 @@ export async function startApp(
         isSigned = createSignatureCheck(config.github.webhookSecrets)
         await endUnconfigured(recovery)
         worker.wake()
+        holds?.lookAtAll()
+        firstSight.wake()
+        tokenWatch.wake()
         outbox.wake()
       },
       async stop(withinMs) {
         isStopping = true
         journal.info('server:stopping', {})
-        await worker.stop(withinMs)
+        await Promise.all([holds?.stop(FLUSH_MS), worker.stop(withinMs)])
         await close()
         journal.info('server:stopped', {})
       },

@@ -1,7 +1,8 @@
 import type { Config } from './config/config.ts'
-import { decide } from './decide/decide.ts'
+import { decide, repositoryOf } from './decide/decide.ts'
 import { nameOf, type Deployment } from './deployment/deployment.ts'
-import type { Signal } from './deployment/signal.ts'
+import { HELD, IGNORED } from './deployment/reasons.ts'
+import type { BranchSignal, ChecksSignal, DeploymentSignal, Signal } from './deployment/signal.ts'
 import { FerrymanError, problem } from './errors.ts'
 import type { Journal } from './logs/journal.ts'
 import { readSignal } from './receive/signals.ts'
@@ -16,6 +17,10 @@ export interface Parts {
   /** Writes durably, together with whatever else arrives now. */
   record(intake: Intake): Promise<Accepted>
   readonly reports: ReportsFor
+  /** The checks of a commit have moved: what is held for them is looked at again. Answers what that is. */
+  checksMoved(signal: ChecksSignal, configuredAs: string): readonly Deployment[]
+  /** Random, for what must not be guessed. */
+  newNonce(): string
   /** The address of a deployment's log for whoever may see the webhook's deliveries. */
   logUrl(deploymentId: number): string
   /** Something new is waiting in a lane, or owed to the outside world. */
@@ -32,12 +37,13 @@ export async function takeDelivery(
   body: unknown,
   parts: Parts,
 ): Promise<WebhookAnswer> {
-  const intake = intakeOf(delivery, body, parts)
+  const { intake, wakes = [] } = intakeOf(delivery, body, parts)
   const accepted = await parts.record(intake).catch((cause: unknown) => {
     parts.journal.error('delivery:not-recorded', { delivery: delivery.guid, error: cause })
     throw cause instanceof FerrymanError ? cause : problem('cannot_record', {}, cause)
   })
-  const { verdict, reason, detail, deployments } = accepted
+  const { verdict, reason, detail } = accepted
+  const deployments = [...accepted.deployments, ...wakes]
   parts.journal.info(`delivery:${verdict}`, {
     delivery: delivery.guid,
     github_event: delivery.event,
@@ -46,7 +52,7 @@ export async function takeDelivery(
   })
   for (const { repositoryGithubId, configuredAs } of intake.deployments)
     parts.knownAs.set(repositoryGithubId, configuredAs)
-  if (verdict === 'queued') parts.wake()
+  if (accepted.deployments.length > 0) parts.wake()
   return {
     verdict,
     delivery: delivery.guid,
@@ -62,17 +68,55 @@ const mention = (deployment: Deployment, { logUrl }: Parts) => ({
   url: logUrl(deployment.id),
 })
 
-/** What will be recorded: pure but for the configuration of this moment. */
-function intakeOf(delivery: NewDelivery, body: unknown, { config, knownAs, reports }: Parts): Intake {
+/** What will be recorded, and which held deployments it wakes. */
+interface Read {
+  readonly intake: Intake
+  readonly wakes?: readonly Deployment[]
+}
+
+function intakeOf(delivery: NewDelivery, body: unknown, parts: Parts): Read {
   const reading = readSignal(delivery.event, body)
   if ('ignored' in reading) return ignored(delivery, reading.ignored, reading.detail)
-  const decision = decide(reading.signal, { repositories: config().repositories, knownAs })
+  return reading.signal.kind === 'checks'
+    ? checksIntake(delivery, reading.signal, parts)
+    : deploymentIntake(delivery, reading.signal, parts)
+}
+
+function checksIntake(delivery: NewDelivery, signal: ChecksSignal, parts: Parts): Read {
+  const repository = repositoryOf(signal, {
+    repositories: parts.config().repositories,
+    knownAs: parts.knownAs,
+  })
+  if (repository === undefined)
+    return ignored(
+      delivery,
+      'repository_not_configured',
+      `${IGNORED.repository_not_configured} (${signal.repository.name})`,
+    )
+  const wakes = parts.checksMoved(signal, repository.name.toLowerCase())
+  if (wakes.length === 0) return ignored(delivery, 'nothing_waits', IGNORED.nothing_waits)
+  const intake: Intake = {
+    delivery,
+    verdict: 'deciding',
+    reason: undefined,
+    detail: undefined,
+    deployments: [],
+  }
+  return { intake, wakes }
+}
+
+function deploymentIntake(delivery: NewDelivery, signal: Signal, parts: Parts): Read {
+  const decision = decide(signal, { repositories: parts.config().repositories, knownAs: parts.knownAs })
   if (decision.verdict === 'skip') return ignored(delivery, decision.reason, decision.detail)
-  const { environment } = decision
   const failure =
     decision.verdict === 'refuse' ? { reason: decision.reason, detail: decision.detail } : undefined
-  const deployment: NewDeployment = {
-    ...factsOf(reading.signal),
+  const deployments = decision.environments.map((environment): NewDeployment => ({
+    ...(signal.kind === 'deployment'
+      ? factsOf(signal)
+      : ownFacts(signal, delivery.receivedAt, parts.newNonce())),
+    repository: signal.repository.name,
+    repositoryGithubId: signal.repository.githubId,
+    isPrivate: signal.repository.isPrivate,
     configuredAs: environment.repository.toLowerCase(),
     environment: environment.name,
     lane: environment.lane,
@@ -80,30 +124,24 @@ function intakeOf(delivery: NewDelivery, body: unknown, { config, knownAs, repor
     publicLogs: environment.publicLogs,
     environmentUrl: environment.environmentUrl,
     failure,
-    reports,
-  }
+    reports: parts.reports,
+  }))
+  const verdict = signal.kind === 'deployment' ? 'queued' : 'deciding'
   return {
-    delivery,
-    verdict: 'queued',
-    reason: failure?.reason,
-    detail: failure?.detail,
-    deployments: [deployment],
+    intake: { delivery, verdict, reason: failure?.reason, detail: failure?.detail, deployments },
   }
 }
 
-const ignored = (delivery: NewDelivery, reason: string, detail: string): Intake => ({
-  delivery,
-  verdict: 'ignored',
-  reason,
-  detail,
-  deployments: [],
+const ignored = (delivery: NewDelivery, reason: string, detail: string): Read => ({
+  intake: { delivery, verdict: 'ignored', reason, detail, deployments: [] },
 })
 
-const factsOf = (signal: Signal) => ({
-  repository: signal.repository.name,
-  repositoryGithubId: signal.repository.githubId,
-  isPrivate: signal.repository.isPrivate,
+const factsOf = (signal: DeploymentSignal) => ({
+  origin: signal.kind,
+  branch: undefined,
+  nonce: signal.nonce,
   githubId: signal.githubId,
+  hold: undefined,
   sha: signal.sha,
   ref: signal.ref,
   task: signal.task,
@@ -113,4 +151,26 @@ const factsOf = (signal: Signal) => ({
   description: signal.description,
   payload: signal.payload,
   apiUrl: signal.apiUrl,
+})
+
+/** A merge or push gets its row and number at once, and a deployment on GitHub when it is let through. */
+const ownFacts = (signal: BranchSignal, at: number, nonce: string) => ({
+  origin: signal.kind,
+  branch: signal.branch,
+  nonce,
+  githubId: undefined,
+  hold: { reason: 'deciding', detail: HELD.deciding, since: at } as const,
+  sha: signal.sha,
+  ref: signal.branch,
+  task: 'deploy',
+  actor: signal.actor,
+  creator: signal.actor,
+  creatorAvatar: signal.actorAvatar,
+  description: signal.title,
+  payload: JSON.stringify({
+    deploy_user: signal.actor,
+    ...(signal.pullRequest === undefined ? {} : { pull_request: signal.pullRequest }),
+    ferryman: nonce,
+  }),
+  apiUrl: '',
 })

@@ -3,7 +3,7 @@ import { dirname, join, normalize } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
 
-const GROUND = ['errors', 'waker', 'deployment', 'config', 'store', 'github', 'logs']
+const GROUND = ['errors', 'waker', 'retry-after', 'deployment', 'config', 'store', 'github', 'logs']
 const STAGE = [...GROUND]
 
 /** What each part of src may import, beside itself; a part that is not named here may import everything. */
@@ -11,11 +11,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   version: [],
   waker: [],
+  'retry-after': [],
   user: [],
   deployment: [],
   config: ['errors', 'deployment'],
   store: ['errors', 'deployment'],
-  github: ['errors', 'deployment'],
+  github: ['errors', 'deployment', 'retry-after'],
   logs: ['errors', 'deployment', 'store'],
   receive: STAGE,
   decide: STAGE,

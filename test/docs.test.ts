@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 import { loadConfig } from '../src/config/load.ts'
-import { FAILED, IGNORED } from '../src/deployment/reasons.ts'
+import { CANCELLED, FAILED, HELD, IGNORED } from '../src/deployment/reasons.ts'
 import { PROBLEMS } from '../src/errors.ts'
 import { temporaryFolder } from './support/running.ts'
 
@@ -37,6 +37,18 @@ describe('the README', () => {
   test.each(Object.keys(FAILED))('names the reason of a failure: %s', (reason) => {
     expect(readme).toContain(`\`${reason}\``)
   })
+
+  test.each(Object.keys(HELD))('names the reason of a hold: %s', (reason) => {
+    expect(readme).toContain(`\`${reason}\``)
+  })
+
+  // `by_person` comes with the commands that cancel.
+  test.each(Object.keys(CANCELLED).filter((reason) => reason !== 'by_person'))(
+    'names the reason of taking back: %s',
+    (reason) => {
+      expect(readme).toContain(`\`${reason}\``)
+    },
+  )
 
   test('begins with the two commands that need nothing else', () => {
     expect(readme.indexOf('npm ci && npm run demo')).toBeGreaterThan(0)

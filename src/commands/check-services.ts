@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts'
 import { messageOf } from '../errors.ts'
-import { createGitHub, GitHubError, type Access, type GitHub } from '../github/client.ts'
+import { createGitHub } from '../github/client.ts'
+import { GitHubError, type Access, type GitHub } from '../github/github.ts'
 import { reachPostgres } from '../store/database.ts'
 import { doubtful, fine, wrong, type Finding } from './findings.ts'
 

@@ -51,6 +51,12 @@ export interface EnvironmentConfig {
   readonly lane: string
   /** Check contexts; `undefined`: none are required; `all`: whatever GitHub reports for the commit. */
   readonly requiredContexts: readonly string[] | 'all' | undefined
+  /** How long a merge or a push waits for these checks. */
+  readonly checksWaitSeconds: number
+  /** What deploys by itself, beside the deployments that others make on GitHub. */
+  readonly deployOn: 'merge' | 'push' | 'none'
+  /** The branch that deploys by itself; undefined: the repository's default branch. */
+  readonly branch: string | undefined
   readonly acceptActionsDeployments: boolean
   readonly publicLogs: boolean
   readonly environmentUrl: string | undefined

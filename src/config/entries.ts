@@ -76,7 +76,6 @@ type VariableSetting = NonNullable<EnvironmentEntry['env']>[string]
 /** What the levels say together; the first that has a key wins, and `env` is joined name by name. */
 function readEnvironment(levels: readonly Level[], options: EntriesOptions) {
   const entry = Object.assign({}, ...levels.toReversed().map((level) => level.entry)) as EnvironmentEntry
-  for (const level of levels) checkGate(level, options)
   const { work, placedBy } = readWork(levels, options)
   const url = entry.environment_url
   const [placeholder] = url === undefined ? [] : placeholdersIn(url)
@@ -123,20 +122,14 @@ interface Parts {
   readonly env: readonly ReadVariable[]
 }
 
-function checkGate({ entry, path }: Level, { complain }: EntriesOptions): void {
-  const isGated = entry.required_contexts === 'all' || (entry.required_contexts?.length ?? 0) > 0
-  if (isGated) complain([...path, 'required_contexts'], NO_GATE)
-}
-
-/** A key whose effect is not built yet is refused: whoever wrote it counts on it. */
-const NO_GATE =
-  'not supported by this version: nothing would wait for these checks; take it out, and let GitHub require them where the deployment is asked for'
-
 const assemble = ({ repository, environment, entry, work, env }: Parts): EnvironmentConfig => ({
   repository,
   name: environment,
   lane: (entry.lane ?? `${repository}/${environment}`).toLowerCase(),
   requiredContexts: entry.required_contexts,
+  checksWaitSeconds: entry.checks_wait ?? DEFAULTS.checks_wait,
+  deployOn: entry.deploy_on ?? DEFAULTS.deploy_on,
+  branch: entry.branch,
   acceptActionsDeployments: entry.accept_actions_deployments ?? DEFAULTS.accept_actions_deployments,
   publicLogs: entry.public_logs ?? DEFAULTS.public_logs,
   environmentUrl: entry.environment_url,

@@ -92,6 +92,8 @@ const SLACK = {
 export const DEFAULTS = {
   timeout: 3600,
   max_log_bytes: 52_428_800,
+  deploy_on: 'merge',
+  checks_wait: 3600,
   accept_actions_deployments: false,
   public_logs: false,
 } as const
@@ -108,6 +110,7 @@ const measure = (what: string, read: (given: number | string) => Reading) =>
     context.addIssue(expecting(reading.expected).error)
     return z.NEVER
   })
+const BRANCH = 'the name of a branch, such as main'
 const LANE = 'a name of letters, digits, ".", "_", "-" and "/"'
 
 const word = z
@@ -152,8 +155,21 @@ const ENVIRONMENT = {
     )
     .optional()
     .describe(
-      'The checks that must have passed; anything but an empty list is not supported by this version.',
+      'The checks that must have passed before a merge or push deploys: their names, or all that GitHub reports.',
     ),
+  checks_wait: measure('a number of seconds or a text like 30m', readSeconds).optional().meta({
+    description: 'How long a merge or push waits for its checks: seconds or a text like 30m.',
+    default: DEFAULTS.checks_wait,
+  }),
+  deploy_on: z.enum(['merge', 'push', 'none'], expecting('merge, push or none')).optional().meta({
+    description:
+      'What deploys by itself: a pull request merged into the branch, any push to it, or neither. Deployments made on GitHub always do.',
+    default: DEFAULTS.deploy_on,
+  }),
+  branch: text(BRANCH)
+    .regex(/^(?![-/]|refs\/)(?!.*(?:\.\.|@\{|\/\/))[^ ~^:?*[\\]+$/, expecting(BRANCH))
+    .optional()
+    .describe("The branch that deploys by itself; without it the repository's default branch."),
   env: z
     .record(
       z
@@ -263,7 +279,7 @@ export type SecretSetting = z.output<ReturnType<typeof secret>>
 
 /** Keys that the design names and this version does not know yet: refused, never ignored. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  'app approval auto_merge branch catch_up_max_age deploy_on hooks leave_processes lock notify order runs_on source tasks windows'.split(
+  'app approval auto_merge catch_up_max_age hooks leave_processes lock notify order runs_on source tasks windows'.split(
     ' ',
   ),
 )

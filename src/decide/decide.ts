@@ -1,17 +1,23 @@
 import type { EnvironmentConfig, RepositoryConfig } from '../config/config.ts'
 import { IGNORED, type EndReason, type IgnoredReason } from '../deployment/reasons.ts'
-import type { Signal } from '../deployment/signal.ts'
+import type { BranchSignal, ChecksSignal, DeploymentSignal, Signal } from '../deployment/signal.ts'
 
 /** Our answer for one signal. `refuse` is ours to report: the deployment is recorded and ends at once. */
 export type Decision =
-  | { readonly verdict: 'deploy'; readonly environment: EnvironmentConfig }
+  | { readonly verdict: 'deploy'; readonly environments: readonly EnvironmentConfig[] }
   | {
       readonly verdict: 'refuse'
-      readonly environment: EnvironmentConfig
+      readonly environments: readonly EnvironmentConfig[]
       readonly reason: EndReason
       readonly detail: string
     }
-  | { readonly verdict: 'skip'; readonly reason: IgnoredReason; readonly detail: string }
+  | Skip
+
+interface Skip {
+  readonly verdict: 'skip'
+  readonly reason: IgnoredReason
+  readonly detail: string
+}
 
 /** What decisions are made from, beside the signal. */
 export interface Facts {
@@ -21,22 +27,48 @@ export interface Facts {
   readonly knownAs: ReadonlyMap<number, string>
 }
 
-/** Should this signal deploy? Pure; the first rule that answers wins. */
-export function decide(signal: Signal, { repositories, knownAs }: Facts): Decision {
-  const { name, githubId } = signal.repository
-  // GitHub may have renamed the repository while the configuration has not.
-  const repository = repositories.get(name.toLowerCase()) ?? repositories.get(knownAs.get(githubId) ?? '')
-  if (repository === undefined) return skip('repository_not_configured', name)
+/** Should this signal deploy, and where? Pure; the first rule that answers wins. */
+export function decide(signal: Signal, facts: Facts): Decision {
+  const repository = repositoryOf(signal, facts)
+  if (repository === undefined) return skip('repository_not_configured', signal.repository.name)
+  return signal.kind === 'deployment'
+    ? decideDeployment(signal, repository)
+    : decideBranch(signal, repository)
+}
+
+/** The repository that a signal speaks of: GitHub may have renamed it while the configuration has not. */
+export const repositoryOf = (
+  { repository: { name, githubId } }: Signal | ChecksSignal,
+  { repositories, knownAs }: Facts,
+): RepositoryConfig | undefined =>
+  repositories.get(name.toLowerCase()) ?? repositories.get(knownAs.get(githubId) ?? '')
+
+function decideDeployment(signal: DeploymentSignal, repository: RepositoryConfig): Decision {
   const environment = repository.environments.get(signal.environment.toLowerCase())
   if (environment === undefined)
     return skip('environment_not_configured', `${repository.name} ${signal.environment}`)
   if (signal.byActions && !environment.acceptActionsDeployments) return skip('made_by_actions')
-  if (signal.task !== 'deploy')
-    return { verdict: 'refuse', environment, reason: 'task_unknown', detail: `Unknown task: ${signal.task}` }
-  return { verdict: 'deploy', environment }
+  if (signal.task === 'deploy') return { verdict: 'deploy', environments: [environment] }
+  return {
+    verdict: 'refuse',
+    environments: [environment],
+    reason: 'task_unknown',
+    detail: `Unknown task: ${signal.task}`,
+  }
 }
 
-const skip = (reason: IgnoredReason, which?: string): Decision => ({
+function decideBranch(signal: BranchSignal, repository: RepositoryConfig): Decision {
+  const listening = [...repository.environments.values()].filter(({ deployOn }) => deployOn === signal.kind)
+  if (listening.length === 0)
+    return skip('deploys_otherwise', `${signal.kind} to ${repository.name} ${signal.branch}`)
+  const branchOf = ({ branch }: EnvironmentConfig): string => branch ?? signal.repository.defaultBranch
+  const environments = listening.filter((one) => branchOf(one) === signal.branch)
+  if (environments.length > 0) return { verdict: 'deploy', environments }
+  const wanted = listening.map((one) => `${one.name} deploys ${branchOf(one)}`).join(', ')
+  return skip('branch_not_configured', `${signal.branch}; ${wanted}`)
+}
+
+const skip = (reason: IgnoredReason, which?: string): Skip => ({
   verdict: 'skip',
   reason,
   detail: which === undefined ? IGNORED[reason] : `${IGNORED[reason]} (${which})`,

@@ -1,4 +1,4 @@
-import type { EndReason } from './reasons.ts'
+import type { EndReason, HoldReason } from './reasons.ts'
 import type { Recipe } from './recipe.ts'
 import type { State } from './state.ts'
 
@@ -13,8 +13,14 @@ export interface Deployment {
   /** Counts up within the environment: `acme/shop/production#12`. */
   readonly number: number
   readonly lane: string
-  /** GitHub's id of the deployment. */
-  readonly githubId: number
+  /** What called for it: a deployment made on GitHub, or a merge or push that we answered with one of our own. */
+  readonly origin: Origin
+  /** The branch that was merged or pushed to; undefined for a deployment that others made. */
+  readonly branch: string | undefined
+  /** Sent along in the payload of a deployment of our own, to know it again. */
+  readonly nonce: string | undefined
+  /** GitHub's id of the deployment; undefined while GitHub has not made it yet. */
+  readonly githubId: number | undefined
   /** The full commit id, pinned at acceptance. */
   readonly sha: string
   /** What was asked for: a branch, tag or commit. For display only. */
@@ -36,6 +42,8 @@ export interface Deployment {
   readonly publicLogs: boolean
   readonly environmentUrl: string | undefined
   readonly state: State
+  /** Why it waits, beside having to wait for its turn; only while it is queued. */
+  readonly hold: Hold | undefined
   readonly reason: EndReason | undefined
   /** One sentence about the reason, secrets masked. */
   readonly detail: string | undefined
@@ -45,6 +53,16 @@ export interface Deployment {
   readonly createdAt: number
   readonly startedAt: number | undefined
   readonly finishedAt: number | undefined
+}
+
+export type Origin = 'deployment' | 'merge' | 'push'
+
+/** Why a queued deployment may not run yet. It blocks nothing behind it. */
+export interface Hold {
+  readonly reason: HoldReason
+  /** One sentence about the reason. */
+  readonly detail: string
+  readonly since: number
 }
 
 /** How one step went. A step that never started has no entry. */

@@ -10,6 +10,12 @@ export const IGNORED = {
   environment_not_configured:
     'The environment is not configured for this repository: it belongs to another tool.',
   made_by_actions: 'A GitHub Actions job made this deployment for itself; accept_actions_deployments is off.',
+  not_merged: 'The pull request was closed without being merged.',
+  not_a_branch: 'Only pushes to branches deploy; this was a tag or another ref.',
+  branch_deleted: 'The branch was deleted.',
+  branch_not_configured: 'The branch is not the one that is deployed.',
+  deploys_otherwise: 'No environment of this repository deploys on this; deploy_on says on what.',
+  nothing_waits: 'No deployment waits for the checks of this commit.',
   deployment_status_noted: 'A status was written; Ferryman reports its own deployments itself.',
 } as const satisfies Record<string, string>
 
@@ -19,7 +25,11 @@ export const FAILED = {
   playbook_failed: 'ran',
   unreachable: 'ran',
   timed_out: 'ran',
+  checks_failed: 'ran',
   interrupted: 'could_not_run',
+  wait_expired: 'could_not_run',
+  no_checks_reported: 'could_not_run',
+  github_refused: 'could_not_run',
   task_unknown: 'could_not_run',
   config_invalid: 'could_not_run',
   config_removed: 'could_not_run',
@@ -40,10 +50,21 @@ export const CANCELLED = {
   by_person: 'Somebody cancelled it.',
   superseded: 'A newer deployment took its place.',
   overtaken: 'A newer commit was deployed meanwhile.',
+  not_on_branch: 'The commit is not on its branch any more.',
+  before_first_sight: 'The branch was further already when Ferryman first saw this environment.',
+} as const satisfies Record<string, string>
+
+/** Why a queued deployment waits for more than its turn. */
+export const HELD = {
+  deciding: 'It has just come; nothing was asked yet.',
+  checks_pending: 'Required checks have not passed yet.',
+  github_unavailable: 'GitHub does not answer, or asks for patience; it is asked again.',
+  github_forbids: 'The token lacks a right that this needs; it is tried again.',
 } as const satisfies Record<string, string>
 
 export type IgnoredReason = keyof typeof IGNORED
 export type FailedReason = keyof typeof FAILED
 export type CancelledReason = keyof typeof CANCELLED
+export type HoldReason = keyof typeof HELD
 /** Why a deployment is in its final state; a success needs none. */
 export type EndReason = FailedReason | CancelledReason

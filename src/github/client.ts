@@ -1,42 +1,7 @@
 import { Octokit } from '@octokit/rest'
 
-import type { DeploymentStatus } from '../deployment/status.ts'
-
-/** What Ferryman asks of GitHub's API. Every call has a time limit; none is repeated here: that is the outbox's rule. */
-export interface GitHub {
-  createStatus(repository: string, githubId: number, status: DeploymentStatus): Promise<void>
-  /** The newest statuses of a deployment, newest first. */
-  statuses(repository: string, githubId: number): Promise<readonly DeploymentStatus[]>
-  /** What the token may do with a repository, as far as GitHub tells without anything being written. */
-  access(repository: string): Promise<Access>
-}
-
-export interface Access {
-  /** Undefined where the token sees the deployments but not the repository itself. */
-  readonly canPush: boolean | undefined
-  /** Of a classic token; other tokens have none. */
-  readonly scopes: readonly string[] | undefined
-  /** Milliseconds since 1970; undefined for a token that lives for ever, or that does not say. */
-  readonly expiresAt: number | undefined
-}
-
-/** GitHub did not do what was asked. `status` is undefined when no answer came. */
-export class GitHubError extends Error {
-  override readonly name = 'GitHubError'
-  readonly status: number | undefined
-  readonly headers: Readonly<Record<string, string>>
-
-  constructor(
-    message: string,
-    status: number | undefined,
-    headers: Readonly<Record<string, string>>,
-    cause: unknown,
-  ) {
-    super(message, { cause })
-    this.status = status
-    this.headers = headers
-  }
-}
+import { contextsOf, firstLineOf, madeOf } from './answers.ts'
+import { GitHubError, type CheckRun, type GitHub, type ReportedChecks } from './github.ts'
 
 const TIMEOUT_MS = 15_000
 
@@ -48,7 +13,13 @@ export interface GitHubOptions {
 
 /** A client for one token. The API version is pinned: https://docs.github.com/rest/about-the-rest-api/api-versions */
 export function createGitHub({ token, apiUrl, version }: GitHubOptions): GitHub {
-  const fetchThere = followRenames(new URL(apiUrl).origin)
+  const follow = followRenames(new URL(apiUrl).origin)
+  let tokenExpiresAt: number | undefined
+  const fetchThere: typeof fetch = async (input, init) => {
+    const response = await follow(input, init)
+    tokenExpiresAt = expiryIn(response.headers.get(EXPIRY)) ?? tokenExpiresAt
+    return response
+  }
   const octokit = new Octokit({
     auth: token,
     baseUrl: apiUrl,
@@ -59,16 +30,20 @@ export function createGitHub({ token, apiUrl, version }: GitHubOptions): GitHub 
     headers: { 'x-github-api-version': '2022-11-28' },
     request: { signal: AbortSignal.timeout(TIMEOUT_MS), fetch: fetchThere },
   })
-  const place = (repository: string, githubId: number) => {
+  const at = (repository: string) => {
     const [owner = '', repo = ''] = repository.split('/')
-    return { owner, repo, deployment_id: githubId }
+    return { owner, repo }
   }
   return {
+    get tokenExpiresAt() {
+      return tokenExpiresAt
+    },
     async createStatus(repository, githubId, status) {
       const { state, description, logUrl, environmentUrl } = status
       const answer = await asked(() =>
         octokit.rest.repos.createDeploymentStatus({
-          ...place(repository, githubId),
+          ...at(repository),
+          deployment_id: githubId,
           state,
           description,
           ...(logUrl === undefined ? {} : { log_url: logUrl }),
@@ -76,21 +51,15 @@ export function createGitHub({ token, apiUrl, version }: GitHubOptions): GitHub 
           ...options(),
         }),
       )
-      // Whatever else says 2xx, a proxy or a sign-in page, has not written it.
       const written: unknown = Reflect.get(Object(answer.data), 'state')
-      const code: number = answer.status
-      if (code !== 201 || written !== state)
-        throw new GitHubError(
-          `GitHub answered ${code}, but not with the status that was written`,
-          undefined,
-          {},
-          undefined,
-        )
+      if (!isStatus(answer, 201) || written !== state)
+        throw notGitHub(answer.status, 'the status that was written')
     },
     async statuses(repository, githubId) {
       const { data } = await asked(() =>
         octokit.rest.repos.listDeploymentStatuses({
-          ...place(repository, githubId),
+          ...at(repository),
+          deployment_id: githubId,
           per_page: 100,
           ...options(),
         }),
@@ -102,30 +71,179 @@ export function createGitHub({ token, apiUrl, version }: GitHubOptions): GitHub 
         environmentUrl: environment_url === '' ? undefined : environment_url,
       }))
     },
+    async createDeployment(repository, wanted) {
+      const { sha, environment, task, description, payload, requiredContexts } = wanted
+      const answer = await asked(() =>
+        octokit.rest.repos.createDeployment({
+          ...at(repository),
+          ref: sha,
+          environment,
+          task,
+          description,
+          payload,
+          auto_merge: false,
+          ...(requiredContexts === 'all' ? {} : { required_contexts: [...requiredContexts] }),
+          ...options(),
+        }),
+      )
+      if (isStatus(answer, 202)) return 'auto_merged'
+      const made = madeOf(answer.data)
+      if (!isStatus(answer, 201) || made === undefined) throw notGitHub(answer.status, 'a deployment')
+      return made
+    },
+    async deployments(repository, { sha, environment, task }) {
+      const { data, status } = await asked(() =>
+        octokit.rest.repos.listDeployments({
+          ...at(repository),
+          sha,
+          environment,
+          task,
+          per_page: 100,
+          ...options(),
+        }),
+      )
+      return listOf(data, status).map((one) => {
+        const made = madeOf(one)
+        if (made === undefined) throw notGitHub(status, 'deployments')
+        return made
+      })
+    },
+    async reportedChecks(repository, sha) {
+      const statuses = await allPages(async (page) => {
+        const { data, status } = await asked(() =>
+          octokit.rest.repos.getCombinedStatusForRef({
+            ...at(repository),
+            ref: sha,
+            per_page: PAGE,
+            page,
+            ...options(),
+          }),
+        )
+        return listOf(Reflect.get(Object(data), 'statuses') as typeof data.statuses, status)
+      })
+      const checkRuns = await allPages(async (page) => {
+        const { data, status } = await asked(() =>
+          octokit.rest.checks.listForRef({
+            ...at(repository),
+            ref: sha,
+            filter: 'latest',
+            per_page: PAGE,
+            page,
+            ...options(),
+          }),
+        )
+        return listOf(Reflect.get(Object(data), 'check_runs') as typeof data.check_runs, status)
+      })
+      const reported: ReportedChecks = {
+        statuses: statuses.map(({ context, state }) => ({ context, state })),
+        checkRuns: checkRuns.map(({ id, name, app, status, conclusion }): CheckRun => ({
+          id,
+          name,
+          appId: app?.id,
+          status,
+          conclusion: conclusion ?? undefined,
+        })),
+      }
+      return reported
+    },
+    async branchHead(repository, branch) {
+      const answer = await unless404(() =>
+        octokit.rest.repos.getBranch({ ...at(repository), branch, ...options() }),
+      )
+      return answer === undefined ? undefined : textIn(answer, Reflect.get(Object(answer.data.commit), 'sha'))
+    },
+    async compare(repository, base, head) {
+      const answer = await unless404(() =>
+        octokit.rest.repos.compareCommitsWithBasehead({
+          ...at(repository),
+          basehead: `${base}...${head}`,
+          per_page: 1,
+          page: 2, // the first page also holds every changed file
+          ...options(),
+        }),
+      )
+      if (answer === undefined) return undefined
+      const { status, ahead_by: aheadBy } = answer.data
+      if (!['identical', 'ahead', 'behind', 'diverged'].includes(status) || !Number.isInteger(aheadBy))
+        throw notGitHub(answer.status, 'a comparison')
+      return { status, aheadBy }
+    },
+    async repository(repository) {
+      const answer = await unless404(() => octokit.rest.repos.get({ ...at(repository), ...options() }))
+      if (answer === undefined) return undefined
+      const { id, full_name, default_branch } = answer.data
+      if (!Number.isInteger(id)) throw notGitHub(answer.status, 'a repository')
+      return {
+        githubId: id,
+        name: textIn(answer, full_name),
+        defaultBranch: textIn(answer, default_branch),
+      }
+    },
     async access(repository) {
-      const { owner, repo } = place(repository, 0)
       const { headers } = await asked(() =>
-        octokit.rest.repos.listDeployments({ owner, repo, per_page: 1, ...options() }),
+        octokit.rest.repos.listDeployments({ ...at(repository), per_page: 1, ...options() }),
       )
       // The scope repo_deployment opens the deployments of a private repository, but not the repository itself.
-      const seen = await asked(() => octokit.rest.repos.get({ owner, repo, ...options() })).catch(
-        (thrown: unknown) => {
-          if (thrown instanceof GitHubError && thrown.status === 404) return undefined
-          throw thrown
-        },
-      )
-      // `2026-12-24 13:37:00 UTC`: https://docs.github.com/rest/authentication
-      const expiry = String(headers['github-authentication-token-expiration'] ?? '')
-      const expiresAt = Date.parse(expiry.replace(' UTC', 'Z').replace(' ', 'T'))
+      const seen = await unless404(() => octokit.rest.repos.get({ ...at(repository), ...options() }))
       return {
         canPush: seen?.data.permissions?.push,
         scopes: headers['x-oauth-scopes']
           ?.split(',')
           .map((scope) => scope.trim())
           .filter((scope) => scope !== ''),
-        expiresAt: Number.isNaN(expiresAt) ? undefined : expiresAt,
+        expiresAt: expiryIn(headers[EXPIRY]),
       }
     },
+  }
+}
+
+const EXPIRY = 'github-authentication-token-expiration'
+
+/** `2026-12-24 13:37:00 UTC`, or with an offset: https://docs.github.com/rest/authentication */
+function expiryIn(header: unknown): number | undefined {
+  const text = typeof header === 'string' ? header : ''
+  const expiresAt = Date.parse(text.replace(/ UTC$/, 'Z').replace(' ', 'T').replace(' ', ''))
+  return Number.isNaN(expiresAt) ? undefined : expiresAt
+}
+
+const PAGE = 100
+/** More checks of one commit than that are a mistake; what is beyond counts as not reported. */
+const MOST_PAGES = 30
+
+async function allPages<T>(read: (page: number) => Promise<readonly T[]>): Promise<readonly T[]> {
+  const all: T[] = []
+  for (let page = 1; page <= MOST_PAGES; page += 1) {
+    const items = await read(page)
+    all.push(...items)
+    if (items.length < PAGE) break
+  }
+  return all
+}
+
+// The types of the library promise one code; what is on the way to GitHub may answer with another.
+const isStatus = (answer: { readonly status: number }, status: number): boolean => answer.status === status
+
+/** Whatever says 2xx with something else, a proxy or a sign-in page, is not GitHub: nothing is known then. */
+const notGitHub = (status: number, what: string): GitHubError =>
+  new GitHubError(`GitHub answered ${status}, but not with ${what}`, undefined, {}, undefined)
+
+function listOf<T>(data: readonly T[], status: number): readonly T[] {
+  if (!Array.isArray(data)) throw notGitHub(status, 'a list')
+  return data
+}
+
+function textIn({ status }: { readonly status: number }, value: unknown): string {
+  if (typeof value !== 'string' || value === '') throw notGitHub(status, 'what was asked for')
+  return value
+}
+
+/** The answer, or undefined where GitHub knows of nothing, or does not say so to this token. */
+async function unless404<T>(call: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked(call)
+  } catch (thrown) {
+    if (thrown instanceof GitHubError && thrown.status === 404) return undefined
+    throw thrown
   }
 }
 
@@ -162,9 +280,13 @@ function errorOf(thrown: unknown): GitHubError {
       : `GitHub cannot be reached: ${thrown.message}`
     return new GitHubError(message, undefined, {}, thrown)
   }
-  const { status, headers } = response as { status: number; headers: Record<string, string> }
-  const firstLine = thrown.message.split('\n')[0]?.slice(0, 300)
-  return new GitHubError(`GitHub answered ${status}: ${firstLine}`, status, headers, thrown)
+  const { status, headers, data } = response as {
+    status: number
+    headers: Record<string, string>
+    data: unknown
+  }
+  const message = `GitHub answered ${status}: ${firstLineOf(thrown.message)}`
+  return new GitHubError(message, status, headers, thrown, contextsOf(data))
 }
 
 const isTimeout = (thrown: Error): boolean =>

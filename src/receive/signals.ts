@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 import { IGNORED, type IgnoredReason } from '../deployment/reasons.ts'
-import type { Ignored, Reading, Signal } from '../deployment/signal.ts'
+import type { BranchSignal, ChecksSignal, DeploymentSignal, Ignored, Reading } from '../deployment/signal.ts'
 import { problem } from '../errors.ts'
 
 /**
@@ -12,10 +12,42 @@ export function readSignal(event: string, body: unknown): Reading {
   const { action } = read(Envelope, event, body)
   if (event === 'ping') return ignored('ping')
   if (event === 'deployment_status') return ignored('deployment_status_noted')
-  if (event !== 'deployment') return ignored('event_not_used', `${IGNORED.event_not_used} (${event})`)
-  if (action !== undefined && action !== 'created')
+  const reader = READERS[event]
+  if (reader === undefined) return ignored('event_not_used', `${IGNORED.event_not_used} (${event})`)
+  if (reader.action !== undefined && action !== undefined && action !== null && action !== reader.action)
     return ignored('action_not_used', `${IGNORED.action_not_used} (${action})`)
-  return { signal: signalOf(read(DeploymentEvent, event, body)) }
+  return reader.read(body)
+}
+
+/** What we understand; where an action is named, only that one says something to us. */
+const READERS: Readonly<Record<string, { readonly action?: string; read(body: unknown): Reading }>> = {
+  deployment: {
+    action: 'created',
+    read: (body) => ({ signal: deploymentSignal(read(DeploymentEvent, 'deployment', body)) }),
+  },
+  pull_request: {
+    action: 'closed',
+    read: (body) => mergeSignal(read(PullRequestEvent, 'pull_request', body)),
+  },
+  push: { read: (body) => pushSignal(read(PushEvent, 'push', body)) },
+  status: {
+    read(body) {
+      const { repository, sha } = read(StatusEvent, 'status', body)
+      return checksSignal(repository, sha)
+    },
+  },
+  check_run: {
+    read(body) {
+      const { repository, check_run } = read(CheckRunEvent, 'check_run', body)
+      return checksSignal(repository, check_run.head_sha)
+    },
+  },
+  check_suite: {
+    read(body) {
+      const { repository, check_suite } = read(CheckSuiteEvent, 'check_suite', body)
+      return checksSignal(repository, check_suite.head_sha)
+    },
+  },
 }
 
 const ignored = (reason: IgnoredReason, detail: string = IGNORED[reason]): Ignored => ({
@@ -43,12 +75,24 @@ const Account = z.object({
   type: text(50).nullish(),
 })
 
+const Repository = z.object({
+  id: z.int().positive(),
+  full_name: z
+    .string()
+    .max(300)
+    .regex(/^[\w.-]+\/[\w.-]+$/, 'must be owner/name'),
+  private: z.boolean(),
+})
+const RepositoryWithBranch = Repository.extend({ default_branch: name(1_000) })
+
+const commitId = z
+  .string()
+  .regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/, 'must be a full commit id of 40 or 64 hexadecimal digits')
+
 const DeploymentEvent = z.object({
   deployment: z.object({
     id: z.int().positive(),
-    sha: z
-      .string()
-      .regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/, 'must be a full commit id of 40 or 64 hexadecimal digits'),
+    sha: commitId,
     ref: name(1_000),
     task: name(1_000),
     environment: name(1_000),
@@ -57,24 +101,120 @@ const DeploymentEvent = z.object({
     url: text(2_000).nullish(),
     creator: Account.nullish(),
   }),
-  repository: z.object({
-    id: z.int().positive(),
-    full_name: z
-      .string()
-      .max(300)
-      .regex(/^[\w.-]+\/[\w.-]+$/, 'must be owner/name'),
-    private: z.boolean(),
-  }),
+  repository: Repository,
   sender: Account.nullish(),
   workflow_run: z.unknown().optional(),
 })
 
-function signalOf({ deployment, repository, sender, workflow_run }: z.infer<typeof DeploymentEvent>): Signal {
+const PullRequestEvent = z.object({
+  pull_request: z.object({
+    number: z.int().positive(),
+    title: text(10_000),
+    merged: z.boolean().nullish(),
+    merge_commit_sha: commitId.nullish(),
+    merged_by: Account.nullish(),
+    base: z.object({ ref: name(1_000) }),
+  }),
+  repository: RepositoryWithBranch,
+  sender: Account.nullish(),
+})
+
+const PushEvent = z.object({
+  ref: name(1_000),
+  after: commitId,
+  deleted: z.boolean().nullish(),
+  head_commit: z.object({ message: text(1_000_000) }).nullish(),
+  pusher: z.object({ name: text(200).nullish() }).nullish(),
+  repository: RepositoryWithBranch,
+  sender: Account.nullish(),
+})
+
+const StatusEvent = z.object({ sha: commitId, repository: Repository })
+const CheckRunEvent = z.object({ check_run: z.object({ head_sha: commitId }), repository: Repository })
+const CheckSuiteEvent = z.object({ check_suite: z.object({ head_sha: commitId }), repository: Repository })
+
+const repositoryOf = ({ id, full_name, private: isPrivate }: z.infer<typeof Repository>) => ({
+  githubId: id,
+  name: full_name,
+  isPrivate,
+})
+
+/** A merge deploys the commit that came of it, whichever way it was merged, and whoever the branch belonged to. */
+function mergeSignal({ pull_request, repository, sender }: z.infer<typeof PullRequestEvent>): Reading {
+  const { number, title, merged, merge_commit_sha: sha, merged_by, base } = pull_request
+  if (merged !== true) return ignored('not_merged', `${IGNORED.not_merged} (#${number})`)
+  if (sha === null || sha === undefined)
+    throw problem('body_wrong_shape', {
+      event: 'pull_request',
+      list: 'pull_request.merge_commit_sha: a merged pull request must name its commit',
+    })
+  return branchSignal('merge', repository, {
+    branch: base.ref,
+    sha,
+    title: `#${number} ${title}`,
+    pullRequest: number,
+    account: merged_by ?? sender,
+  })
+}
+
+const HEADS = 'refs/heads/'
+
+function pushSignal({
+  ref,
+  after,
+  deleted,
+  head_commit,
+  pusher,
+  repository,
+  sender,
+}: z.infer<typeof PushEvent>): Reading {
+  if (!ref.startsWith(HEADS)) return ignored('not_a_branch', `${IGNORED.not_a_branch} (${ref})`)
+  const branch = ref.slice(HEADS.length)
+  if (deleted === true || /^0+$/.test(after))
+    return ignored('branch_deleted', `${IGNORED.branch_deleted} (${branch})`)
+  return branchSignal('push', repository, {
+    branch,
+    sha: after,
+    title: head_commit?.message.split('\n')[0] ?? '',
+    pullRequest: undefined,
+    account: sender ?? { login: pusher?.name || 'ghost' },
+  })
+}
+
+function branchSignal(
+  kind: BranchSignal['kind'],
+  repository: z.infer<typeof RepositoryWithBranch>,
+  given: Pick<BranchSignal, 'branch' | 'sha' | 'title' | 'pullRequest'> & {
+    readonly account: z.infer<typeof Account> | null | undefined
+  },
+): Reading {
+  const { account, ...rest } = given
+  const signal: BranchSignal = {
+    kind,
+    repository: { ...repositoryOf(repository), defaultBranch: repository.default_branch },
+    ...rest,
+    actor: account?.login ?? 'ghost', // GitHub sends null for a deleted account
+    actorAvatar: account?.avatar_url ?? '',
+  }
+  return { signal }
+}
+
+const checksSignal = (repository: z.infer<typeof Repository>, sha: string): Reading => {
+  const signal: ChecksSignal = { kind: 'checks', repository: repositoryOf(repository), sha }
+  return { signal }
+}
+
+function deploymentSignal({
+  deployment,
+  repository,
+  sender,
+  workflow_run,
+}: z.infer<typeof DeploymentEvent>): DeploymentSignal {
   const creator = deployment.creator ?? sender ?? undefined // GitHub sends null for a deleted account
   const payload = payloadOf(deployment.payload)
   return {
     kind: 'deployment',
-    repository: { githubId: repository.id, name: repository.full_name, isPrivate: repository.private },
+    repository: repositoryOf(repository),
     githubId: deployment.id,
     sha: deployment.sha,
     ref: deployment.ref,
@@ -82,6 +222,7 @@ function signalOf({ deployment, repository, sender, workflow_run }: z.infer<type
     environment: deployment.environment,
     description: deployment.description ?? '',
     payload: textOf(payload),
+    nonce: Ours.safeParse(payload).data?.ferryman,
     actor: personIn(payload) ?? creator?.login ?? 'ghost',
     creator: creator?.login ?? 'ghost',
     creatorAvatar: creator?.avatar_url ?? '',
@@ -119,6 +260,9 @@ const Person = z.object({
   deploy_user: z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9-_]{0,98}[A-Za-z0-9])?$/),
 })
 const personIn = (payload: unknown): string | undefined => Person.safeParse(payload).data?.deploy_user
+
+/** How our own deployments are known again: what `pipeline.ts` puts into their payload. */
+const Ours = z.object({ ferryman: z.string().regex(/^[0-9a-f]{32}$/) })
 
 function read<Shape extends z.ZodType>(shape: Shape, event: string, body: unknown): z.infer<Shape> {
   const { success, data, error } = shape.safeParse(body)

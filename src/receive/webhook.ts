@@ -75,7 +75,7 @@ async function answer(
     body,
   }
   const taken = await parts.take(delivery, content)
-  return reply.code(taken.verdict === 'queued' ? 202 : 200).send(taken)
+  return reply.code(['queued', 'deciding'].includes(taken.verdict) ? 202 : 200).send(taken)
 }
 
 interface DeliveryHeaders {

@@ -29,10 +29,14 @@ export function reportsFor(
   lastLines: readonly string[] = [],
 ): readonly NewReport[] {
   const logUrl = context.logUrl(deployment)
-  const status = { channel: 'github', body: masked(githubStatus(deployment, logUrl), context) }
-  if (!context.slack || !SLACK_HEARS[deployment.state]) return [status]
+  // What GitHub has not made yet has no statuses there.
+  const status =
+    deployment.githubId === undefined
+      ? []
+      : [{ channel: 'github', body: masked(githubStatus(deployment, logUrl), context) }]
+  if (!context.slack || !SLACK_HEARS[deployment.state]) return status
   const surroundings = { logUrl, lastLines, githubUrl: context.githubUrl }
-  return [status, { channel: 'slack', body: masked(slackMessage(deployment, surroundings), context) }]
+  return [...status, { channel: 'slack', body: masked(slackMessage(deployment, surroundings), context) }]
 }
 
 /** Masks every text in it; a signed link to the log is ours and stays. */

@@ -51,12 +51,3 @@ export function ruleFor(failure: SendFailure, { now, createdAt, attempts, random
   const wait = Math.min(1_000 * 2 ** Math.min(attempts - 1, 20), LONGEST_WAIT) * (0.75 + random / 2)
   return { settled: false, dueAt: Math.max(failure.retryAt ?? 0, now + wait), channelPausedUntil: undefined }
 }
-
-/** The moment that `Retry-After` (seconds or a date) names. */
-export function retryAfter(header: string | undefined, now: number): number | undefined {
-  if (header === undefined) return undefined
-  const seconds = Number(header)
-  if (Number.isFinite(seconds)) return now + Math.max(0, seconds) * 1000
-  const date = Date.parse(header)
-  return Number.isNaN(date) ? undefined : date
-}

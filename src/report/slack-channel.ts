@@ -2,41 +2,43 @@ import { IncomingWebhook } from '@slack/webhook'
 
 import { messageOf } from '../errors.ts'
 import type { Channel } from './outbox.ts'
-import { retryAfter, type SendFailure } from './rules.ts'
+import { retryAfter } from '../retry-after.ts'
+import type { SendFailure } from './rules.ts'
 import type { SlackMessage } from './slack-message.ts'
 
 const TIMEOUT_MS = 10_000
 
 /** Messages to a Slack incoming webhook. The address is a credential and never part of an error. */
 export const slackChannel = (webhookUrl: () => string | undefined, clock: () => number): Channel => ({
-  async send({ body }) {
-    const url = webhookUrl()
-    if (url === undefined) throw new SlackError('Slack is not configured any more', 404, undefined)
-    const answer: { retryAfter: string | undefined; status: number | undefined } = {
-      retryAfter: undefined,
-      status: undefined,
-    }
-    // The library's error knows no headers, so the one that matters is noted on the way.
-    const noting: typeof fetch = async (input, init) => {
-      const response = await fetch(input, init)
-      answer.status = response.status
-      answer.retryAfter = response.headers.get('retry-after') ?? undefined
-      return response
-    }
-    try {
-      const { text, blocks } = body as SlackMessage
-      await new IncomingWebhook(url, { timeout: TIMEOUT_MS, fetch: noting }).send({
-        text,
-        blocks: blocks as never,
-        unfurl_links: false,
-        unfurl_media: false,
-      })
-    } catch (thrown) {
-      throw new SlackError(reasonOf(thrown, answer.status), answer.status, answer.retryAfter, thrown)
-    }
-  },
+  send: ({ body }) => postToSlack(webhookUrl(), body as SlackMessage),
   failureOf: (thrown) => slackFailure(thrown, clock()),
 })
+
+/** Posts one message. Rejects with what Slack said, never with its address. */
+export async function postToSlack(url: string | undefined, { text, blocks }: SlackMessage): Promise<void> {
+  if (url === undefined) throw new SlackError('Slack is not configured any more', 404, undefined)
+  const answer: { retryAfter: string | undefined; status: number | undefined } = {
+    retryAfter: undefined,
+    status: undefined,
+  }
+  // The library's error knows no headers, so the one that matters is noted on the way.
+  const noting: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init)
+    answer.status = response.status
+    answer.retryAfter = response.headers.get('retry-after') ?? undefined
+    return response
+  }
+  try {
+    await new IncomingWebhook(url, { timeout: TIMEOUT_MS, fetch: noting }).send({
+      text,
+      blocks: blocks as never,
+      unfurl_links: false,
+      unfurl_media: false,
+    })
+  } catch (thrown) {
+    throw new SlackError(reasonOf(thrown, answer.status), answer.status, answer.retryAfter, thrown)
+  }
+}
 
 class SlackError extends Error {
   override readonly name = 'SlackError'

@@ -8,6 +8,12 @@ export interface SlackMessage {
   readonly blocks: readonly object[]
 }
 
+/** A message of one paragraph of mrkdwn; `text` is what notifications show. */
+export const slackMessageOf = (paragraph: string, text: string): SlackMessage => ({
+  text,
+  blocks: [{ type: 'section', text: { type: 'mrkdwn', text: paragraph } }],
+})
+
 const MARKS = {
   queued: ':hourglass:',
   running: ':rocket:',

@@ -81,7 +81,7 @@ function githubVariables(deployment: Deployment): Record<string, string> {
   const [owner = '', name = ''] = deployment.repository.split('/')
   return {
     GITHUB_TASK: deployment.task,
-    GITHUB_DEPLOYMENT_ID: String(deployment.githubId),
+    GITHUB_DEPLOYMENT_ID: String(deployment.githubId ?? ''),
     GITHUB_DEPLOYMENT_URL: deployment.apiUrl,
     GITHUB_REF: deployment.ref,
     GITHUB_SHA: deployment.sha,

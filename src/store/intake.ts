@@ -5,10 +5,11 @@ import type { Kysely, Transaction } from 'kysely'
 
 import type { Deployment } from '../deployment/deployment.ts'
 import { enter, owe } from './moves.ts'
-import { columnsOf, deploymentOf } from './rows.ts'
+import { byNonce, bind } from './binding.ts'
+import { BY_THEMSELVES, columnsOf, deploymentOf } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Accepted, Intake, NewDeployment } from './store.ts'
-import { inTransaction, type Handle } from './transaction.ts'
+import { inTransaction } from './transaction.ts'
 
 type Trx = Transaction<Tables>
 
@@ -59,7 +60,7 @@ async function acceptNew(trx: Trx, intake: Intake, deliveryId: number): Promise<
   const deployments: Deployment[] = []
   let repeated = true
   for (const given of intake.deployments) {
-    const known = await byGithubId(trx, given.githubId)
+    const known = await knownAs(trx, given, intake.delivery.receivedAt)
     repeated &&= known !== undefined
     deployments.push(known ?? (await createDeployment(trx, given, deliveryId, intake.delivery.receivedAt)))
   }
@@ -113,6 +114,9 @@ async function createDeployment(
       delivery_id: deliveryId,
       number: environment.number,
       state: 'queued',
+      hold_reason: given.hold?.reason ?? null,
+      hold_detail: given.hold?.detail ?? null,
+      hold_since: given.hold?.since ?? null,
       created_at: at,
     })
     .returningAll()
@@ -155,11 +159,13 @@ async function numberIn(trx: Trx, given: NewDeployment): Promise<{ id: number; n
   return { id, number: next_number - 1 }
 }
 
+type RepositoryNames = Pick<NewDeployment, 'repository' | 'repositoryGithubId' | 'configuredAs'>
+
 /**
  * The repository's row: by its name in the configuration, else, when that name is new, by GitHub's numeric id,
  * so that numbers go on when the name changes here or there.
  */
-async function repository(trx: Trx, given: NewDeployment): Promise<number> {
+export async function repository(trx: Trx, given: RepositoryNames): Promise<number> {
   const facts = {
     name: given.repository,
     github_id: given.repositoryGithubId,
@@ -192,11 +198,47 @@ async function laneId(trx: Trx, name: string): Promise<number> {
   return id
 }
 
-const byGithubId = (handle: Handle, githubId: number): Promise<Deployment | undefined> =>
-  handle
+/**
+ * The deployment that is meant, where we have it already: GitHub's by its id, or by the nonce that we gave it,
+ * which binds the two; one of our own by its environment and commit, since a commit goes there by itself only once.
+ */
+async function knownAs(trx: Trx, given: NewDeployment, at: number): Promise<Deployment | undefined> {
+  const { githubId, nonce } = given
+  if (githubId === undefined) return byCommit(trx, given)
+  const known = await byGithubId(trx, githubId)
+  if (known !== undefined || nonce === undefined) return known
+  const ours = await byNonce(trx, nonce)
+  const { apiUrl, creator, creatorAvatar } = given
+  return ours !== undefined && isSamePlace(ours, given)
+    ? bind(trx, ours.id, { githubId, apiUrl, creator, creatorAvatar }, { at, reports: given.reports })
+    : undefined
+}
+
+/** A payload can be copied; what it claims to be must also be what it is. */
+const isSamePlace = (ours: Deployment, given: NewDeployment): boolean =>
+  ours.configuredAs === given.configuredAs &&
+  ours.environment.toLowerCase() === given.environment.toLowerCase() &&
+  ours.sha === given.sha &&
+  ours.task === given.task
+
+const byGithubId = (trx: Trx, githubId: number): Promise<Deployment | undefined> =>
+  trx
     .selectFrom('deployments')
     .selectAll()
     .where('github_id', '=', githubId)
+    .executeTakeFirst()
+    .then((row) => row && deploymentOf(row))
+
+const byCommit = (trx: Trx, given: NewDeployment): Promise<Deployment | undefined> =>
+  trx
+    .selectFrom('deployments')
+    .innerJoin('environments', 'environments.id', 'deployments.environment_id')
+    .innerJoin('repositories', 'repositories.id', 'environments.repository_id')
+    .selectAll('deployments')
+    .where('repositories.configured_as', '=', given.configuredAs)
+    .where('environments.name_key', '=', given.environment.toLowerCase())
+    .where('deployments.sha', '=', given.sha)
+    .where('deployments.origin', 'in', BY_THEMSELVES)
     .executeTakeFirst()
     .then((row) => row && deploymentOf(row))
 

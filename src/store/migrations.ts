@@ -26,6 +26,9 @@ const start = (engine: Engine): Migration => ({
       .addColumn('name', 'text', (column) => column.notNull())
       .addColumn('name_key', 'text', (column) => column.notNull())
       .addColumn('next_number', 'bigint', (column) => column.notNull().defaultTo(1))
+      .addColumn('branch', 'text')
+      .addColumn('first_seen_sha', 'text')
+      .addColumn('first_seen_at', 'bigint')
       .addUniqueConstraint('environment_once', ['repository_id', 'name_key'])
       .execute()
     await table('deliveries')
@@ -49,7 +52,10 @@ const start = (engine: Engine): Migration => ({
       .addColumn('configured_as', 'text', (column) => column.notNull())
       .addColumn('environment', 'text', (column) => column.notNull())
       .addColumn('lane', 'text', (column) => column.notNull())
-      .addColumn('github_id', 'bigint', (column) => column.notNull().unique())
+      .addColumn('origin', 'text', (column) => column.notNull())
+      .addColumn('branch', 'text')
+      .addColumn('nonce', 'text', (column) => column.unique())
+      .addColumn('github_id', 'bigint', (column) => column.unique())
       .addColumn('sha', 'text', (column) => column.notNull())
       .addColumn('ref', 'text', (column) => column.notNull())
       .addColumn('task', 'text', (column) => column.notNull())
@@ -64,6 +70,9 @@ const start = (engine: Engine): Migration => ({
       .addColumn('public_logs', 'integer', (column) => column.notNull())
       .addColumn('environment_url', 'text')
       .addColumn('state', 'text', (column) => column.notNull())
+      .addColumn('hold_reason', 'text')
+      .addColumn('hold_detail', 'text')
+      .addColumn('hold_since', 'bigint')
       .addColumn('reason', 'text')
       .addColumn('detail', 'text')
       .addColumn('deployed_sha', 'text')
@@ -108,11 +117,13 @@ const start = (engine: Engine): Migration => ({
   },
 })
 
-// The first is the serial lane itself: the database refuses a second active deployment.
+// The first is the serial lane itself: the database refuses a second active deployment. The second is its
+// sister: one commit goes to an environment by itself only once.
 const INDEXES = [
   `create unique index one_active_deployment_per_lane on deployments (lane_id) where state in ('running', 'cancelling')`,
+  `create unique index one_automatic_deployment_per_commit on deployments (environment_id, sha) where origin in ('merge', 'push')`,
   `create index deployments_waiting on deployments (id) where state = 'queued'`,
-  `create index deployments_live on deployments (environment_id, id) where state = 'succeeded'`,
+  `create index deployments_live on deployments (environment_id, finished_at) where state = 'succeeded'`,
   `create index deployments_of_delivery on deployments (delivery_id)`,
   `create index repositories_by_github_id on repositories (github_id)`,
   `create index events_of_deployment on events (deployment_id)`,

@@ -44,7 +44,7 @@ export const move = (
 async function next(trx: Trx, limit: number): Promise<number | undefined> {
   const { rows } = await sql<{ id: number }>`
     select waiting.id from deployments waiting
-    where waiting.state = 'queued'
+    where waiting.state = 'queued' and waiting.hold_reason is null
       and not exists (
         select 1 from deployments active
         where active.lane_id = waiting.lane_id and active.state in ('running', 'cancelling'))
@@ -68,6 +68,9 @@ async function change(
       ...(given.detail === undefined ? {} : { detail: given.detail }),
       ...(given.deployedSha === undefined ? {} : { deployed_sha: given.deployedSha }),
       ...(given.steps === undefined ? {} : { steps: JSON.stringify(given.steps) }),
+      hold_reason: null,
+      hold_detail: null,
+      hold_since: null,
       ...(to === 'running' ? { started_at: given.at } : {}),
       ...(isFinal(to) ? { finished_at: given.at } : {}),
     })

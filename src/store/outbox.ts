@@ -87,7 +87,7 @@ interface DueRow {
   repository: string
   environment: string
   number: number
-  github_id: number
+  github_id: number | null
 }
 
 const owedOf = (row: DueRow): OwedReport => ({
@@ -101,6 +101,6 @@ const owedOf = (row: DueRow): OwedReport => ({
     repository: row.repository,
     environment: row.environment,
     number: row.number,
-    githubId: row.github_id,
+    githubId: row.github_id ?? undefined,
   },
 })

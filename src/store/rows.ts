@@ -1,11 +1,15 @@
-import type { Insertable, Selectable } from 'kysely'
+import { sql, type Insertable, type Selectable } from 'kysely'
 
-import type { Deployment, StepResult } from '../deployment/deployment.ts'
+import type { Deployment, Hold, Origin, StepResult } from '../deployment/deployment.ts'
+import { HELD } from '../deployment/reasons.ts'
 import type { Recipe } from '../deployment/recipe.ts'
 import type { Tables } from './schema.ts'
 import type { NewDeployment } from './store.ts'
 
 type DeploymentRow = Selectable<Tables['deployments']>
+
+/** What is not asked for on GitHub. Literals, so that SQLite's planner sees the partial index. */
+export const BY_THEMSELVES = [sql.lit<Origin>('merge'), sql.lit<Origin>('push')]
 
 /** A row as the rest of the program knows it. */
 export const deploymentOf = (row: DeploymentRow): Deployment => ({
@@ -15,7 +19,10 @@ export const deploymentOf = (row: DeploymentRow): Deployment => ({
   environment: row.environment,
   number: row.number,
   lane: row.lane,
-  githubId: row.github_id,
+  origin: row.origin,
+  branch: row.branch ?? undefined,
+  nonce: row.nonce ?? undefined,
+  githubId: row.github_id ?? undefined,
   sha: row.sha,
   ref: row.ref,
   task: row.task,
@@ -30,6 +37,7 @@ export const deploymentOf = (row: DeploymentRow): Deployment => ({
   publicLogs: row.public_logs === 1,
   environmentUrl: row.environment_url ?? undefined,
   state: row.state,
+  hold: holdOf(row),
   reason: row.reason ?? undefined,
   detail: row.detail ?? undefined,
   deployedSha: row.deployed_sha ?? undefined,
@@ -39,6 +47,13 @@ export const deploymentOf = (row: DeploymentRow): Deployment => ({
   finishedAt: row.finished_at ?? undefined,
 })
 
+const holdOf = ({
+  hold_reason: reason,
+  hold_detail: detail,
+  hold_since: since,
+}: DeploymentRow): Hold | undefined =>
+  reason === null ? undefined : { reason, detail: detail ?? HELD[reason], since: since ?? 0 }
+
 /** What a new deployment knows of itself, as columns. */
 export const columnsOf = (given: NewDeployment) =>
   ({
@@ -46,7 +61,10 @@ export const columnsOf = (given: NewDeployment) =>
     configured_as: given.configuredAs,
     environment: given.environment,
     lane: given.lane,
-    github_id: given.githubId,
+    origin: given.origin,
+    branch: given.branch ?? null,
+    nonce: given.githubId === undefined ? (given.nonce ?? null) : null, // others may have copied ours
+    github_id: given.githubId ?? null,
     sha: given.sha,
     ref: given.ref,
     task: given.task,

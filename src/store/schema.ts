@@ -1,6 +1,7 @@
 import type { Generated } from 'kysely'
 
-import type { EndReason } from '../deployment/reasons.ts'
+import type { Origin } from '../deployment/deployment.ts'
+import type { EndReason, HoldReason } from '../deployment/reasons.ts'
 import type { State } from '../deployment/state.ts'
 
 /** The tables, as both engines hold them: times in milliseconds, truth values as 0 and 1, JSON as text. */
@@ -21,6 +22,11 @@ export interface Tables {
     /** The name in lower case: GitHub compares names without regard to case. */
     name_key: string
     next_number: Generated<number>
+    /** The branch that deploys by itself, as it was when its head was looked up first. */
+    branch: string | null
+    /** That head: what lies before it was there before us. Null where GitHub did not tell. */
+    first_seen_sha: string | null
+    first_seen_at: number | null
   }
   deliveries: {
     id: Generated<number>
@@ -47,7 +53,10 @@ export interface Tables {
     configured_as: string
     environment: string
     lane: string
-    github_id: number
+    origin: Origin
+    branch: string | null
+    nonce: string | null
+    github_id: number | null
     sha: string
     ref: string
     task: string
@@ -62,6 +71,9 @@ export interface Tables {
     public_logs: number
     environment_url: string | null
     state: State
+    hold_reason: HoldReason | null
+    hold_detail: string | null
+    hold_since: number | null
     reason: EndReason | null
     detail: string | null
     deployed_sha: string | null

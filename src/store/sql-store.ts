@@ -4,10 +4,12 @@ import { zstdDecompress } from 'node:zlib'
 import { sql } from 'kysely'
 
 import { openDatabase } from './database.ts'
+import { bind } from './binding.ts'
 import { accept } from './intake.ts'
 import { claim, move } from './moves.ts'
 import { createOutbox } from './outbox.ts'
-import { deploymentOf } from './rows.ts'
+import { landmarks, lastSuccessBeside, see, seen } from './places.ts'
+import { BY_THEMSELVES, deploymentOf } from './rows.ts'
 import type { Store, Verdict } from './store.ts'
 import { inTransaction } from './transaction.ts'
 
@@ -20,6 +22,14 @@ const decompress = promisify(zstdDecompress)
 export async function openStore(address: string, onLockLost?: () => void): Promise<Store> {
   const database = await openDatabase(address, onLockLost)
   const { kysely } = database
+  const note = (name: string, value: string): Promise<void> =>
+    inTransaction(kysely, async (trx) => {
+      await trx
+        .insertInto('settings')
+        .values({ name, value })
+        .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
+        .execute()
+    })
   return {
     async accept(intakes) {
       database.assertThere()
@@ -44,19 +54,33 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
         .execute()
       return rows.map(deploymentOf)
     },
-    async previousSha(id) {
-      const row = await kysely
-        .selectFrom('deployments as this')
-        .innerJoin('deployments as earlier', 'earlier.environment_id', 'this.environment_id')
-        .select(['earlier.sha', 'earlier.deployed_sha'])
-        .where('this.id', '=', id)
-        .where('earlier.state', '=', sql.lit('succeeded'))
-        .whereRef('earlier.id', '<', 'this.id')
-        .orderBy('earlier.id', 'desc')
-        .limit(1)
-        .executeTakeFirst()
-      return row && (row.deployed_sha ?? row.sha)
+    previousSha: async (id) => (await lastSuccessBeside(kysely, id))?.sha,
+    async hold(id, { reason, detail, since }) {
+      const { numUpdatedRows } = await inTransaction(kysely, (trx) =>
+        trx
+          .updateTable('deployments')
+          .set({ hold_reason: reason, hold_detail: detail, hold_since: since })
+          .where('id', '=', id)
+          .where('state', '=', sql.lit('queued'))
+          .where('hold_reason', 'is not', null)
+          .executeTakeFirst(),
+      )
+      return numUpdatedRows > 0n
     },
+    bind: (id, made, change) => inTransaction(kysely, (trx) => bind(trx, id, made, change)),
+    async waitingByThemselves() {
+      const rows = await kysely
+        .selectFrom('deployments')
+        .selectAll()
+        .where('state', '=', sql.lit('queued'))
+        .where('origin', 'in', BY_THEMSELVES)
+        .orderBy('id')
+        .execute()
+      return rows.map(deploymentOf)
+    },
+    landmarks: (id) => landmarks(kysely, id),
+    see: (place) => see(kysely, place),
+    seen: () => seen(kysely),
     async recordProcess(deploymentId, { runId, group, bootId, startTicks }) {
       await inTransaction(kysely, (trx) =>
         trx
@@ -128,15 +152,14 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
         .executeTakeFirstOrThrow()
       return row.value
     },
+    async noted(name) {
+      const rows = kysely.selectFrom('settings').select('value').where('name', '=', name)
+      return (await rows.executeTakeFirst())?.value
+    },
+    note: (name, value) => note(name, value),
     async probe() {
       database.assertThere()
-      await inTransaction(kysely, async (trx) => {
-        await trx
-          .insertInto('settings')
-          .values({ name: 'probe', value: '1' })
-          .onConflict((conflict) => conflict.column('name').doUpdateSet({ value: '1' }))
-          .execute()
-      })
+      await note('probe', '1')
     },
     close: () => database.close(),
   }

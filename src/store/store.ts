@@ -1,4 +1,4 @@
-import type { Deployment, ProcessRecord, StepResult } from '../deployment/deployment.ts'
+import type { Deployment, Hold, ProcessRecord, StepResult } from '../deployment/deployment.ts'
 import type { EndReason } from '../deployment/reasons.ts'
 import type { Next, State } from '../deployment/state.ts'
 
@@ -11,7 +11,7 @@ export interface Store {
    */
   accept(intakes: readonly Intake[]): Promise<readonly Accepted[]>
   /**
-   * Takes the oldest queued deployment whose lane is free to `running`, unless `limit` are active already.
+   * Takes the oldest queued deployment without a hold whose lane is free to `running`, unless `limit` are active already.
    * Two claims never get two deployments of one lane, in however many processes they are made.
    */
   claim(options: { limit: number; at: number; reports: ReportsFor }): Promise<Deployment | undefined>
@@ -22,10 +22,26 @@ export interface Store {
     to: Next<From>,
     change: Change,
   ): Promise<Deployment | undefined>
+  /** Writes why a queued deployment waits; it must carry a hold already. Answers whether it still does. */
+  hold(id: number, hold: Hold): Promise<boolean>
+  /**
+   * Binds GitHub's deployment to a queued one of our own and takes its hold away, with the reports owed to
+   * GitHub. Of several that know of the binding the first does it; the others change nothing. Answers the
+   * deployment as it is then; undefined when it is bound to another.
+   */
+  bind(id: number, made: Bound, change: Pick<Change, 'at' | 'reports'>): Promise<Deployment | undefined>
+  /** Merges and pushes that are queued, held or not, oldest first. */
+  waitingByThemselves(): Promise<readonly Deployment[]>
+  /** What is known of the place that a deployment goes to. */
+  landmarks(id: number): Promise<Landmarks>
+  /** Notes where the branch of an environment stood when it was first seen; makes the environment where it is new. */
+  see(place: FirstSight): Promise<void>
+  /** The branch of every environment that has been seen, by `repository/environment` in lower case. */
+  seen(): Promise<ReadonlyMap<string, string>>
   deployment(id: number): Promise<Deployment | undefined>
   /** Every deployment in one of the states, oldest first. */
   inState(...states: readonly State[]): Promise<readonly Deployment[]>
-  /** The commit that the last success before this deployment put into its environment. */
+  /** The commit that the last success put into the environment of a deployment that has not ended itself. */
   previousSha(id: number): Promise<string | undefined>
   recordProcess(deploymentId: number, process: ProcessRecord): Promise<void>
   processesOf(deploymentId: number): Promise<readonly ProcessRecord[]>
@@ -35,6 +51,10 @@ export interface Store {
   delivery(guid: string): Promise<Delivery | undefined>
   /** A value made once and kept. */
   setting(name: string, make: () => string): Promise<string>
+  /** What was noted under the name; undefined when nothing was. */
+  noted(name: string): Promise<string | undefined>
+  /** Notes a value under the name, in place of an earlier one. */
+  note(name: string, value: string): Promise<void>
   /** Proves that something can be recorded now; throws when not. */
   probe(): Promise<void>
   close(): Promise<void>
@@ -55,7 +75,34 @@ interface Delivery extends NewDelivery {
   readonly reason: string | undefined
 }
 
-export type Verdict = 'queued' | 'ignored' | 'repeated'
+/** What GitHub said of a deployment that it made for us. */
+export interface Bound {
+  readonly githubId: number
+  readonly apiUrl: string
+  readonly creator: string
+  readonly creatorAvatar: string
+}
+
+export interface Landmarks {
+  /** What is there now, as far as we know: the commit of the last success, and its name. */
+  readonly live: { readonly sha: string; readonly number: number } | undefined
+  /** Where the branch stood when the environment was first seen; undefined when that came after the deployment. */
+  readonly firstSeenSha: string | undefined
+}
+
+export interface FirstSight {
+  readonly repository: string
+  readonly repositoryGithubId: number
+  readonly configuredAs: string
+  readonly environment: string
+  readonly branch: string
+  /** Undefined where GitHub did not tell. */
+  readonly sha: string | undefined
+  readonly at: number
+}
+
+/** `deciding`: more has to be asked before it is known whether it may deploy. */
+export type Verdict = 'queued' | 'deciding' | 'ignored' | 'repeated'
 
 export interface Intake {
   readonly delivery: NewDelivery
@@ -77,7 +124,11 @@ type Given =
   | 'configuredAs'
   | 'environment'
   | 'lane'
+  | 'origin'
+  | 'branch'
+  | 'nonce'
   | 'githubId'
+  | 'hold'
   | 'sha'
   | 'ref'
   | 'task'

@@ -215,7 +215,7 @@ describe('ferryman send', () => {
       `deployment of bbbbbbb of acme/shop to production → ${server.address}/webhooks/github\n202 verdict: queued`,
     )
     expect((await send('ping')).out).toContain('200 verdict: ignored\n')
-    expect((await send('push', '--sha', sha)).out).toContain('reason: event_not_used')
+    expect((await send('push', '--sha', sha)).out).toContain('reason: deploys_otherwise')
     expect((await send('deployment', '--sha', sha, '--environment', 'moon')).out).toContain(
       'reason: environment_not_configured',
     )

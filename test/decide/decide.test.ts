@@ -1,8 +1,8 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 import type { EnvironmentConfig, RepositoryConfig } from '../../src/config/config.ts'
 import { decide } from '../../src/decide/decide.ts'
-import type { Signal } from '../../src/deployment/signal.ts'
+import type { BranchSignal, DeploymentSignal } from '../../src/deployment/signal.ts'
 import { recipe, SHA } from '../support/samples.ts'
 
 const environment = (given: Partial<EnvironmentConfig> = {}): EnvironmentConfig => ({
@@ -10,6 +10,9 @@ const environment = (given: Partial<EnvironmentConfig> = {}): EnvironmentConfig 
   name: 'Production',
   lane: 'acme/shop/production',
   requiredContexts: undefined,
+  checksWaitSeconds: 3600,
+  deployOn: 'merge',
+  branch: undefined,
   acceptActionsDeployments: false,
   publicLogs: false,
   environmentUrl: undefined,
@@ -24,7 +27,7 @@ const facts = (given: Partial<EnvironmentConfig> = {}, knownAs: [number, string]
   }
   return { repositories: new Map([['acme/shop', shop]]), knownAs: new Map(knownAs) }
 }
-const signal = (given: Partial<Signal> = {}): Signal => ({
+const signal = (given: Partial<DeploymentSignal> = {}): DeploymentSignal => ({
   kind: 'deployment',
   repository: { githubId: 17, name: 'acme/shop', isPrivate: true },
   githubId: 5,
@@ -34,6 +37,7 @@ const signal = (given: Partial<Signal> = {}): Signal => ({
   environment: 'production',
   description: '',
   payload: '{}',
+  nonce: undefined,
   actor: 'mona',
   creator: 'mona',
   creatorAvatar: '',
@@ -45,7 +49,7 @@ const signal = (given: Partial<Signal> = {}): Signal => ({
 test('a deployment for a configured environment deploys, whatever the case of its names', () => {
   expect(decide(signal({ environment: 'PRODUCTION' }), facts())).toMatchObject({
     verdict: 'deploy',
-    environment: { name: 'Production' },
+    environments: [{ name: 'Production' }],
   })
 })
 
@@ -88,4 +92,73 @@ test('an unknown task is refused aloud, and never a path', () => {
     reason: 'task_unknown',
     detail: 'Unknown task: ../../bin/sh',
   })
+})
+
+const merge = (given: Partial<BranchSignal> = {}): BranchSignal => ({
+  kind: 'merge',
+  repository: { githubId: 17, name: 'acme/shop', isPrivate: true, defaultBranch: 'main' },
+  branch: 'main',
+  sha: SHA,
+  title: '#3 Faster',
+  pullRequest: 3,
+  actor: 'mona',
+  actorAvatar: '',
+  ...given,
+})
+
+describe('a merge', () => {
+  test("into the repository's default branch deploys", () => {
+    expect(decide(merge(), facts())).toMatchObject({
+      verdict: 'deploy',
+      environments: [{ name: 'Production' }],
+    })
+  })
+
+  test('into the configured branch deploys, and into the default branch then does not', () => {
+    const release = facts({ branch: 'release/2' })
+
+    expect(decide(merge({ branch: 'release/2' }), release).verdict).toBe('deploy')
+    expect(decide(merge(), release)).toEqual({
+      verdict: 'skip',
+      reason: 'branch_not_configured',
+      detail: 'The branch is not the one that is deployed. (main; Production deploys release/2)',
+    })
+  })
+
+  test('names of branches differ in case, unlike those of repositories', () => {
+    expect(decide(merge({ branch: 'Main' }), facts())).toMatchObject({ reason: 'branch_not_configured' })
+  })
+
+  test.each(['push', 'none'] as const)('says so where deploy_on is %s', (deployOn) => {
+    expect(decide(merge(), facts({ deployOn }))).toMatchObject({
+      verdict: 'skip',
+      reason: 'deploys_otherwise',
+    })
+  })
+
+  test('goes to every environment that deploys its branch', () => {
+    const [staging, production, manual] = [
+      environment({ name: 'staging' }),
+      environment({ name: 'production' }),
+      environment({ name: 'manual', deployOn: 'none' }),
+    ]
+    const environments = new Map([staging, production, manual].map((one) => [one.name, one]))
+    const repositories = new Map([['acme/shop', { name: 'Acme/Shop', environments }]])
+
+    expect(decide(merge(), { repositories, knownAs: new Map() })).toEqual({
+      verdict: 'deploy',
+      environments: [staging, production],
+    })
+  })
+
+  test('into a repository that is not configured is ignored', () => {
+    const repository = { githubId: 1, name: 'acme/other', isPrivate: false, defaultBranch: 'main' }
+
+    expect(decide(merge({ repository }), facts())).toMatchObject({ reason: 'repository_not_configured' })
+  })
+})
+
+test('a push deploys where deploy_on says so, and only there', () => {
+  expect(decide(merge({ kind: 'push' }), facts({ deployOn: 'push' })).verdict).toBe('deploy')
+  expect(decide(merge({ kind: 'push' }), facts())).toMatchObject({ reason: 'deploys_otherwise' })
 })

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net'
 
 import { expect, onTestFinished, test } from 'vitest'
 
-import { createGitHub, GitHubError } from '../../src/github/client.ts'
+import { createGitHub } from '../../src/github/client.ts'
+import { GitHubError } from '../../src/github/github.ts'
 
 const STATUS = { state: 'success', description: 'Deployed' } as const
 

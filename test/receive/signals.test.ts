@@ -1,13 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import type { Reading } from '../../src/deployment/signal.ts'
+import type { DeploymentSignal, Reading } from '../../src/deployment/signal.ts'
 import { FerrymanError } from '../../src/errors.ts'
 import { readSignal } from '../../src/receive/signals.ts'
 import { deploymentEvent } from '../support/payloads.ts'
+import { SHA } from '../support/samples.ts'
 
-const signalOf = (reading: Reading) => {
+const signalOf = (reading: Reading): DeploymentSignal => {
   if ('ignored' in reading) throw new Error(`ignored: ${reading.ignored}`)
+  if (reading.signal.kind !== 'deployment') throw new Error(`It is a ${reading.signal.kind}.`)
   return reading.signal
 }
 
@@ -24,6 +26,7 @@ test('a deployment event says which commit is to go where, and who wants it', ()
     environment: 'staging',
     description: 'now',
     payload: '{}',
+    nonce: undefined,
     actor: 'mona',
     creator: 'mona',
     creatorAvatar: 'https://avatars.example.org/mona',
@@ -137,4 +140,114 @@ describe('a deployment event that GitHub would not send', () => {
       }),
     )
   })
+})
+
+const repository = { id: 17, full_name: 'acme/shop', private: true, default_branch: 'main' }
+const mona = { login: 'mona', avatar_url: 'https://avatars.example.org/mona' }
+const pullRequest = (given: object = {}) => ({
+  action: 'closed',
+  pull_request: {
+    number: 3,
+    title: 'Faster',
+    merged: true,
+    merge_commit_sha: SHA,
+    merged_by: mona,
+    base: { ref: 'main' },
+    head: { ref: 'topic', sha: 'b'.repeat(40), repo: null },
+    ...given,
+  },
+  repository,
+  sender: { login: 'somebody' },
+})
+const push = (given: object = {}) => ({
+  ref: 'refs/heads/release/2',
+  before: 'b'.repeat(40),
+  after: SHA,
+  deleted: false,
+  head_commit: { message: 'Faster\n\nMuch.' },
+  pusher: { name: 'mona' },
+  repository,
+  sender: mona,
+  ...given,
+})
+
+describe('a merged pull request', () => {
+  test('says which commit came of it, where, and who merged', () => {
+    expect(readSignal('pull_request', pullRequest())).toEqual({
+      signal: {
+        kind: 'merge',
+        repository: { githubId: 17, name: 'acme/shop', isPrivate: true, defaultBranch: 'main' },
+        branch: 'main',
+        sha: SHA,
+        title: '#3 Faster',
+        pullRequest: 3,
+        actor: 'mona',
+        actorAvatar: 'https://avatars.example.org/mona',
+      },
+    })
+  })
+
+  test('whose merger has no account any more is that of the sender', () => {
+    expect(readSignal('pull_request', pullRequest({ merged_by: null }))).toMatchObject({
+      signal: { actor: 'somebody' },
+    })
+  })
+
+  test('that was only closed deploys nothing', () => {
+    expect(readSignal('pull_request', pullRequest({ merged: false, merge_commit_sha: null }))).toEqual({
+      ignored: 'not_merged',
+      detail: 'The pull request was closed without being merged. (#3)',
+    })
+  })
+
+  test('without a commit is refused', () => {
+    expect(() => readSignal('pull_request', pullRequest({ merge_commit_sha: null }))).toThrow(
+      'pull_request.merge_commit_sha: a merged pull request must name its commit',
+    )
+  })
+
+  test.each(['opened', 'synchronize', 'reopened'])('and one that was %s says nothing', (action) => {
+    expect(readSignal('pull_request', { ...pullRequest(), action })).toMatchObject({
+      ignored: 'action_not_used',
+    })
+  })
+})
+
+describe('a push', () => {
+  test('says what the branch is at now', () => {
+    expect(readSignal('push', push())).toMatchObject({
+      signal: { kind: 'push', branch: 'release/2', sha: SHA, title: 'Faster', actor: 'mona' },
+    })
+  })
+
+  test.each([
+    ['of a tag', { ref: 'refs/tags/v1' }, 'not_a_branch'],
+    ['of another ref', { ref: 'refs/notes/commits' }, 'not_a_branch'],
+    ['that deletes', { deleted: true, after: '0'.repeat(40), head_commit: null }, 'branch_deleted'],
+    ['to nothing', { after: '0'.repeat(40), head_commit: null }, 'branch_deleted'],
+  ])('%s deploys nothing', (_what, given, reason) => {
+    expect(readSignal('push', push(given))).toMatchObject({ ignored: reason })
+  })
+
+  test('without a sender is by who pushed', () => {
+    expect(readSignal('push', push({ sender: null }))).toMatchObject({ signal: { actor: 'mona' } })
+  })
+})
+
+test.each([
+  ['status', { sha: SHA, repository }],
+  ['check_run', { action: 'completed', check_run: { head_sha: SHA }, repository }],
+  ['check_suite', { action: 'requested', check_suite: { head_sha: SHA }, repository }],
+])('%s says that the checks of a commit have moved', (event, body) => {
+  expect(readSignal(event, body)).toEqual({
+    signal: { kind: 'checks', repository: { githubId: 17, name: 'acme/shop', isPrivate: true }, sha: SHA },
+  })
+})
+
+test('the payload of a deployment of our own carries its nonce; what does not look like one is none', () => {
+  const nonce = '0123456789abcdef0123456789abcdef'
+  const nonceOf = (ferryman: unknown) =>
+    signalOf(readSignal('deployment', deploymentEvent({ payload: { ferryman } }))).nonce
+
+  expect([nonce, `${nonce}0`, 5, { a: 1 }].map(nonceOf)).toEqual([nonce, undefined, undefined, undefined])
 })

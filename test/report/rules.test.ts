@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 
-import { GitHubError } from '../../src/github/client.ts'
+import { GitHubError } from '../../src/github/github.ts'
 import { githubFailure } from '../../src/report/github-channel.ts'
-import { retryAfter, ruleFor, type SendFailure } from '../../src/report/rules.ts'
+import { ruleFor, type SendFailure } from '../../src/report/rules.ts'
+import { retryAfter } from '../../src/retry-after.ts'
 
 const NOW = 1_000_000_000_000
 const HOUR = 3_600_000

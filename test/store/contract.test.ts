@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import type { Accepted, Intake, Store } from '../../src/store/store.ts'
-import { newDelivery, newDeployment, queuedIntake } from '../support/samples.ts'
+import { newDelivery, newDeployment, newMerge, queuedIntake } from '../support/samples.ts'
 import { emptyDatabase, type TestDatabase } from '../support/stores.ts'
 
 const ENGINES = [
@@ -66,6 +66,177 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         verdict: 'ignored',
         reason: 'ping',
         headers: { 'x-github-event': 'ping' },
+      })
+    })
+
+    describe('a merge', () => {
+      const merge = async (given: Parameters<typeof newMerge>[0] = {}): Promise<Deployment> => {
+        const [deployment] = (await accept(mergeIntake(newMerge(given)))).deployments
+        if (deployment === undefined) throw new Error('nothing was recorded')
+        return deployment
+      }
+      const mergeIntake = (...deployments: readonly ReturnType<typeof newMerge>[]): Intake => ({
+        ...queuedIntake(...deployments),
+        verdict: 'deciding',
+      })
+      const made = (githubId: number) => ({
+        githubId,
+        apiUrl: `https://api.github.com/repos/acme/shop/deployments/${githubId}`,
+        creator: 'robot',
+        creatorAvatar: '',
+      })
+      const change = { at: 3_000, reports }
+      const other = 'c'.repeat(40)
+
+      test('is held from the first moment, has its number, and is not claimed', async () => {
+        const held = await merge()
+
+        expect(held).toMatchObject({ state: 'queued', number: 1, githubId: undefined })
+        expect(held.hold).toEqual({ reason: 'deciding', detail: 'It has just come.', since: 1_000 })
+        expect(await claim()).toBeUndefined()
+        expect(await store.waitingByThemselves()).toEqual([held])
+      })
+
+      test('goes to an environment only once; to another one it goes as well', async () => {
+        await merge()
+
+        const again = await accept(mergeIntake(newMerge()))
+        const both = await accept(mergeIntake(newMerge(), newMerge({ environment: 'staging' })))
+
+        expect(again).toMatchObject({ verdict: 'repeated', deployments: [{ number: 1 }] })
+        expect(both.verdict).toBe('deciding')
+        expect(await store.waitingByThemselves()).toHaveLength(2)
+      })
+
+      test('that came twice in one batch is there once', async () => {
+        const answers = await store.accept([mergeIntake(newMerge()), mergeIntake(newMerge())])
+
+        expect(answers.map(({ verdict }) => verdict)).toEqual(['deciding', 'repeated'])
+      })
+
+      test('blocks nothing behind it', async () => {
+        await merge()
+        const asked = await queue()
+
+        expect(await claim()).toMatchObject({ id: asked.id, state: 'running' })
+      })
+
+      test('may run once GitHub has made its deployment, and GitHub is told', async () => {
+        const { id } = await merge()
+
+        const bound = await store.bind(id, made(77), change)
+
+        expect(bound).toMatchObject({ githubId: 77, creator: 'robot', hold: undefined, state: 'queued' })
+        expect(await store.outbox.of(id)).toMatchObject([
+          { channel: 'github', body: { state: 'queued' } },
+          { channel: 'github', body: { state: 'queued' } },
+        ])
+        expect(await claim()).toMatchObject({ id, githubId: 77, state: 'running' })
+      })
+
+      test('is bound once, by whoever knows first', async () => {
+        const { id } = await merge()
+
+        const answers = [
+          await store.bind(id, made(77), change),
+          await store.bind(id, made(77), change),
+          await store.bind(id, made(78), change),
+        ]
+
+        expect(answers.map((one) => one?.githubId)).toEqual([77, 77, undefined])
+        expect(await store.outbox.of(id)).toHaveLength(2)
+      })
+
+      test('is known again by its nonce when the webhook overtakes the answer', async () => {
+        const held = await merge()
+        const { nonce } = held
+
+        const webhook = await accept(queuedIntake(newDeployment({ nonce, githubId: 77 })))
+
+        expect(webhook).toMatchObject({ verdict: 'repeated', deployments: [{ id: held.id, githubId: 77 }] })
+        expect(await store.bind(held.id, made(77), change)).toMatchObject({ id: held.id })
+        expect(await claim()).toMatchObject({ id: held.id })
+        expect(await claim()).toBeUndefined()
+      })
+
+      test.each([
+        ['another commit', { sha: other }],
+        ['another environment', { environment: 'staging' }],
+        ['another repository', { configuredAs: 'acme/store', repositoryGithubId: 18 }],
+        ['another task', { task: 'migrate' }],
+      ])('is not bound to a deployment of %s with a copied nonce', async (_what, given) => {
+        const { id, nonce } = await merge()
+
+        const copy = await accept(queuedIntake(newDeployment({ nonce, githubId: 77, ...given })))
+
+        expect(copy.verdict).toBe('queued')
+        expect(copy.deployments[0]?.id).not.toBe(id)
+        expect((await store.deployment(id))?.githubId).toBeUndefined()
+      })
+
+      test('whose payload somebody copied leads to a deployment of its own', async () => {
+        const { id, nonce } = await merge()
+        await store.bind(id, made(77), change)
+
+        const copy = await accept(queuedIntake(newDeployment({ nonce, githubId: 78 })))
+
+        expect(copy).toMatchObject({ verdict: 'queued', deployments: [{ githubId: 78, nonce: undefined }] })
+      })
+
+      test('that ended while GitHub made its deployment has its end reported there', async () => {
+        const { id } = await merge()
+        const end = { at: 2_000, reason: 'superseded', detail: 'Superseded by #2.', reports } as const
+        await store.move(id, 'queued', 'cancelled', end)
+
+        await store.bind(id, made(77), change)
+
+        expect(await claim()).toBeUndefined()
+        expect((await store.outbox.of(id)).at(-1)).toMatchObject({ body: { state: 'cancelled' } })
+      })
+
+      test('says why it waits, until it does not', async () => {
+        const { id } = await merge()
+        const hold = { reason: 'checks_pending', detail: 'Waiting for ci/test', since: 2_000 } as const
+
+        expect(await store.hold(id, hold)).toBe(true)
+        expect((await store.deployment(id))?.hold).toEqual(hold)
+        await store.bind(id, made(77), change)
+        expect(await store.hold(id, hold)).toBe(false)
+        expect((await store.deployment(id))?.hold).toBeUndefined()
+      })
+
+      test('knows what is live in its environment, whatever its number', async () => {
+        const held = await merge()
+        const asked = await queue({ sha: other })
+        expect(await store.landmarks(held.id)).toEqual({ live: undefined, firstSeenSha: undefined })
+
+        await claim()
+        await store.move(asked.id, 'running', 'succeeded', { at: 4_000, reports })
+
+        expect((await store.landmarks(held.id)).live).toEqual({ sha: other, number: 2 })
+        expect(await store.previousSha(held.id)).toBe(other)
+      })
+
+      test('knows where its branch was first seen, if that was before it', async () => {
+        const place = {
+          repository: 'acme/shop',
+          repositoryGithubId: 17,
+          configuredAs: 'acme/shop',
+          environment: 'Production',
+          branch: 'main',
+          sha: other,
+          at: 500,
+        }
+        await store.see(place)
+        expect(await store.seen()).toEqual(new Map([['acme/shop/production', 'main']]))
+
+        const { id } = await merge()
+        expect((await store.landmarks(id)).firstSeenSha).toBe(other)
+
+        await store.see({ ...place, at: 5_000 })
+        expect((await store.landmarks(id)).firstSeenSha).toBeUndefined()
+        await store.see({ ...place, branch: 'release' })
+        expect((await store.landmarks(id)).firstSeenSha).toBeUndefined()
       })
     })
 

@@ -8,7 +8,7 @@ import { onTestFinished } from 'vitest'
 import { startApp, type App } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Exchange, GitHubDouble } from '../../src/demo/github-double.ts'
-import type { Deployment } from '../../src/demo/github/state.ts'
+import type { Deployment, Repository } from '../../src/demo/github/state.ts'
 import type { SlackDouble } from '../../src/demo/slack-double.ts'
 import { createJournal } from '../../src/logs/journal.ts'
 import { createMasker } from '../../src/logs/redact.ts'
@@ -32,6 +32,8 @@ export interface Given {
   /** Path in front of GitHub's API, as Enterprise Server has one. */
   readonly apiRoot?: string
   readonly environment?: Readonly<Record<string, string>>
+  /** Changes the world before the server starts. */
+  readonly prepare?: (world: World) => unknown
 }
 
 /** A world for one journey: GitHub and Slack on loopback, a folder, a configuration; no server yet. */
@@ -41,6 +43,8 @@ export interface World {
   readonly configFile: string
   readonly github: GitHubDouble
   readonly slack: SlackDouble
+  /** acme/shop at GitHub. */
+  readonly repository: Repository
   readonly sha: string
   writeConfig(given: Given): void
   /** Lets GitHub send its deliveries to the server's port, which stays the same when it is started again. */
@@ -84,6 +88,7 @@ export async function createWorld(given: Given = {}): Promise<World> {
     configFile,
     github,
     slack,
+    repository,
     sha: repository.branches.get('main')?.sha ?? '',
     writeConfig,
     connect() {
@@ -117,6 +122,8 @@ export interface Served extends World {
   readonly address: string
   /** What the server's own log says. */
   readonly journal: readonly string[]
+  /** Resolves with the first line of it that fits, past or future. */
+  waitForJournal(fits: (line: string) => boolean): Promise<string>
   /** Stops the server and starts it again on the same data. */
   restart(): Promise<void>
   stop(): Promise<void>
@@ -126,12 +133,17 @@ export interface Served extends World {
 /** A world with the whole server in it, in this process. */
 export async function serve(given: Given = {}): Promise<Served> {
   const world = await createWorld(given)
+  await given.prepare?.(world)
   const journal: string[] = []
+  const listeners = new Set<() => void>()
   const start = async (): Promise<App> => {
     const environment = { PATH: process.env['PATH'] ?? '', ...given.environment }
     const config = loadConfig(world.configFile, { environment })
     const masker = createMasker(config.secrets)
-    const write = (line: string) => void journal.push(line)
+    const write = (line: string): void => {
+      journal.push(line)
+      for (const listener of listeners) listener()
+    }
     const parts = { write, masker, clock: Date.now, pretty: false, colour: false }
     return startApp(config, {
       environment,
@@ -156,6 +168,7 @@ export async function serve(given: Given = {}): Promise<Served> {
   return {
     ...world,
     journal,
+    waitForJournal: (fits) => firstIn(journal, listeners, fits),
     stop,
     get app() {
       return current()
@@ -214,6 +227,29 @@ export async function startProcess(
       return code ?? killedBy
     },
   }
+}
+
+/** The first line that fits; one that does not come in time rejects with all that did. */
+function firstIn(
+  lines: readonly string[],
+  listeners: Set<() => void>,
+  fits: (line: string) => boolean,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const done = (line: string | undefined): void => {
+      clearTimeout(timer)
+      listeners.delete(look)
+      if (line === undefined) reject(new Error(`No such line; these came:\n${lines.join('')}`))
+      else resolve(line)
+    }
+    const look = (): void => {
+      const found = lines.find(fits)
+      if (found !== undefined) done(found)
+    }
+    const timer = setTimeout(() => done(undefined), 15_000)
+    listeners.add(look)
+    look()
+  })
 }
 
 /** The lines that a process writes to either output, as they come. */

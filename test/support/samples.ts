@@ -49,7 +49,11 @@ export const newDeployment = (given: Partial<NewDeployment> = {}): NewDeployment
   configuredAs: 'acme/shop',
   environment: 'production',
   lane: 'acme/shop/production',
+  origin: 'deployment',
+  branch: undefined,
+  nonce: undefined,
   githubId: (nextGithubId += 1),
+  hold: undefined,
   sha: SHA,
   ref: 'main',
   task: 'deploy',
@@ -75,3 +79,15 @@ export const queuedIntake = (...deployments: readonly NewDeployment[]): Intake =
   detail: undefined,
   deployments,
 })
+
+/** A merge as it is recorded: held, and not on GitHub yet. */
+export const newMerge = (given: Partial<NewDeployment> = {}): NewDeployment =>
+  newDeployment({
+    origin: 'merge',
+    branch: 'main',
+    nonce: randomUUID().replaceAll('-', ''),
+    githubId: undefined,
+    hold: { reason: 'deciding', detail: 'It has just come.', since: 1_000 },
+    apiUrl: '',
+    ...given,
+  })

@@ -1,0 +1,79 @@
+import type { Deployment } from '../deployment/deployment.ts'
+import { GitHubError, type Comparison, type GitHub } from '../github/github.ts'
+import { limitOf } from '../github/limits.ts'
+
+/** Where commits stand to each other. Commits do not change, so that an answer is asked for once. */
+export interface History {
+  /** How `head` stands to `base`; undefined where GitHub does not know or does not tell. */
+  compare(repository: string, base: string, head: string): Promise<Comparison | undefined>
+  /** What waits for one branch, by its place on it. */
+  newestFirst(waiting: readonly Deployment[]): Promise<Sorted>
+}
+
+interface Sorted {
+  /** The newest commit first. */
+  readonly onBranch: readonly Deployment[]
+  /** Of commits that are not on the branch any more. */
+  readonly off: readonly Deployment[]
+}
+
+const MOST_KEPT = 10_000
+
+export function createHistory(github: () => GitHub): History {
+  const known = new Map<string, Comparison>()
+
+  async function compare(repository: string, base: string, head: string): Promise<Comparison | undefined> {
+    if (base === head) return { status: 'identical', aheadBy: 0 }
+    const key = `${base}...${head}`
+    const answer = known.get(key) ?? (await permitted(() => github().compare(repository, base, head)))
+    if (answer === 'forbidden' || answer === undefined) return undefined
+    if (known.size >= MOST_KEPT) known.clear()
+    known.set(key, answer)
+    return answer
+  }
+
+  async function newestFirst(waiting: readonly Deployment[]): Promise<Sorted> {
+    const [first] = waiting
+    if (first?.branch === undefined) return { onBranch: [], off: [] }
+    const { repository, branch } = first
+    const head = await permitted(() => github().branchHead(repository, branch))
+    if (head === undefined && (await isVisible(repository))) return { onBranch: [], off: waiting }
+    // A token that may not see the branch leaves only the order of arrival.
+    if (head === undefined || head === 'forbidden') return { onBranch: lastComeFirst(waiting), off: [] }
+    const placed = await Promise.all(
+      waiting.map(async (one) => ({ one, place: await compare(repository, one.sha, head) })),
+    )
+    const isOn = (place: Comparison | undefined): place is Comparison =>
+      place?.status === 'identical' || place?.status === 'ahead'
+    return {
+      onBranch: placed
+        .flatMap(({ one, place }) => (isOn(place) ? [{ one, behind: place.aheadBy }] : []))
+        .toSorted((a, b) => a.behind - b.behind || b.one.id - a.one.id)
+        .map(({ one }) => one),
+      off: placed.flatMap(({ one, place }) => (isOn(place) ? [] : [one])),
+    }
+  }
+
+  const isVisible = async (repository: string): Promise<boolean> => {
+    const facts = await permitted(() => github().repository(repository))
+    return facts !== undefined && facts !== 'forbidden'
+  }
+  return { compare, newestFirst }
+}
+
+const lastComeFirst = (waiting: readonly Deployment[]): readonly Deployment[] =>
+  waiting.toSorted((a, b) => b.id - a.id)
+
+/** A missing right is an answer too: this cannot be known. Limits and failures are not. */
+async function permitted<T>(ask: () => Promise<T>): Promise<T | 'forbidden'> {
+  try {
+    return await ask()
+  } catch (thrown) {
+    if (isForbidden(thrown)) return 'forbidden'
+    throw thrown
+  }
+}
+
+/** The token has no right to ask this, whenever it asks; a limit on requests is also a 403 and is no such answer. */
+export const isForbidden = (thrown: unknown): thrown is GitHubError =>
+  thrown instanceof GitHubError && thrown.status === 403 && !limitOf(thrown, 0).limited

@@ -1,0 +1,132 @@
+import type { Deployment } from '../deployment/deployment.ts'
+import type { ChecksSignal } from '../deployment/signal.ts'
+import { createWaker } from '../waker.ts'
+import type { Store } from '../store/store.ts'
+import { createHistory } from './history.ts'
+import { look, type LookParts } from './look.ts'
+
+export interface HoldParts extends Omit<LookParts, 'store' | 'history'> {
+  readonly store: LookParts['store'] & Pick<Store, 'waitingByThemselves'>
+}
+
+export interface Holds {
+  /** Something new may be held: look at it now. */
+  wake(): void
+  /** Everything may have changed, the configuration for one: look at all of it now. */
+  lookAtAll(): void
+  /** The checks of a commit have moved: looks at what waits for them, and answers what that is. */
+  checksMoved(signal: ChecksSignal, configuredAs: string): readonly Deployment[]
+  /** Looks no more. What is under way has the time to end; the next start goes on from what is written down. */
+  stop(withinMs: number): Promise<void>
+}
+
+/** What waits for one branch to go to one environment: it is looked at together. */
+interface Place {
+  readonly waiting: readonly Deployment[]
+  /** On the monotonic clock. */
+  dueAt: number
+  endedAt: number
+  failures: number
+  /** Something happened while it was looked at. */
+  again: boolean
+}
+
+/** Places looked at side by side: one whose repository does not answer delays no other. */
+const AT_ONCE = 8
+/** Checks come in swarms; a place is not looked at more often than this. */
+const REST_MS = 1_000
+const BROKEN_MS = 5_000
+const LOOK_AGAIN_MS = 60_000
+
+/** Looks at what is held, when something happens and when its time has come. */
+export function startHolds(parts: HoldParts): Holds {
+  const { store, journal } = parts
+  const history = createHistory(parts.github)
+  const lookParts: LookParts = { ...parts, history }
+  const places = new Map<string, Place>()
+  const inFlight = new Map<string, Promise<void>>()
+  let alarm: NodeJS.Timeout | undefined
+  let ended = false
+  const now = (): number => performance.now()
+
+  /** Brings the places up to date with what the store holds. */
+  const gather = async (): Promise<void> => {
+    const grouped = Map.groupBy(await store.waitingByThemselves(), placeOf)
+    for (const key of places.keys()) if (!grouped.has(key) && !inFlight.has(key)) places.delete(key)
+    for (const [key, waiting] of grouped) {
+      const place = places.get(key) ?? { dueAt: 0, endedAt: -REST_MS, failures: 0, again: false }
+      const isNew = waiting.some(({ hold }) => hold?.reason === 'deciding')
+      const isHeld = waiting.some(({ hold }) => hold !== undefined)
+      const dueAt = isNew ? 0 : place.dueAt
+      places.set(key, Object.assign(place, { waiting, dueAt: isHeld ? dueAt : Infinity }))
+    }
+  }
+  const begin = (key: string, place: Place): void => {
+    place.again = false
+    const looking = look(place.waiting, place.failures, lookParts)
+      .then(({ lookAgainMs, failed }) => {
+        place.failures = failed ? place.failures + 1 : 0
+        place.dueAt = now() + (lookAgainMs ?? LOOK_AGAIN_MS)
+      })
+      .catch((thrown: unknown) => {
+        // The store is away; asking again at once would only keep it busy.
+        journal.error('holds:broken', { place: key, error: thrown })
+        place.dueAt = now() + BROKEN_MS
+      })
+      .then(() => {
+        place.endedAt = now()
+        if (place.again) place.dueAt = 0
+        inFlight.delete(key)
+        waker.wake()
+      })
+    inFlight.set(key, looking)
+  }
+  const waker = createWaker(async () => {
+    try {
+      await gather()
+      for (const [key, place] of places) {
+        if (inFlight.size >= AT_ONCE) break
+        if (!ended && !inFlight.has(key) && momentOf(place) <= now()) begin(key, place)
+      }
+    } catch (thrown) {
+      journal.error('holds:broken', { error: thrown })
+    }
+    clearTimeout(alarm)
+    const moments = [...places].filter(([key]) => !inFlight.has(key)).map(([, place]) => momentOf(place))
+    const waitMs = Math.max(0, Math.min(LOOK_AGAIN_MS, ...moments.map((at) => at - now())))
+    if (!ended && inFlight.size < AT_ONCE) alarm = setTimeout(waker.wake, waitMs)
+  })
+  const hurry = (place: Place): void => {
+    place.dueAt = 0
+    place.again = true
+  }
+  waker.wake()
+  return {
+    wake: waker.wake,
+    lookAtAll() {
+      for (const place of places.values()) hurry(place)
+      waker.wake()
+    },
+    checksMoved({ sha }, configuredAs) {
+      const isMeant = (one: Deployment): boolean =>
+        one.sha === sha && one.configuredAs === configuredAs && one.hold !== undefined
+      const meant = [...places.values()].filter(({ waiting }) => waiting.some(isMeant))
+      for (const place of meant) hurry(place)
+      if (meant.length > 0) waker.wake()
+      return meant.flatMap(({ waiting }) => waiting.filter(isMeant))
+    },
+    async stop(withinMs) {
+      ended = true
+      waker.stop()
+      clearTimeout(alarm)
+      const limit = new Promise((resolve) => setTimeout(resolve, withinMs).unref())
+      await Promise.race([Promise.allSettled([waker.looking, ...inFlight.values()]), limit])
+    },
+  }
+}
+
+const placeOf = ({ configuredAs, environment, branch }: Deployment): string =>
+  `${configuredAs}/${environment.toLowerCase()} ${branch}`
+
+/** When it may be looked at: when it is due, but not at once after the last look. */
+const momentOf = ({ dueAt, endedAt }: Place): number => Math.max(dueAt, endedAt + REST_MS)

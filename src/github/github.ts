@@ -1,0 +1,114 @@
+import type { DeploymentStatus } from '../deployment/status.ts'
+
+/**
+ * What Ferryman asks of GitHub's API. Every call has a time limit; none is repeated here: when to ask again is
+ * for whoever asks to decide. Rejects with `GitHubError`.
+ */
+export interface GitHub {
+  createStatus(repository: string, githubId: number, status: DeploymentStatus): Promise<void>
+  /** The newest statuses of a deployment, newest first. */
+  statuses(repository: string, githubId: number): Promise<readonly DeploymentStatus[]>
+  /** Makes a deployment. `auto_merged`: GitHub merged branches instead (202), and made none. */
+  createDeployment(repository: string, wanted: WantedDeployment): Promise<MadeDeployment | 'auto_merged'>
+  /** Deployments of one commit, environment and task, newest first; at most 100. */
+  deployments(repository: string, of: DeploymentFilter): Promise<readonly MadeDeployment[]>
+  /** Everything that has been reported about a commit, all pages. */
+  reportedChecks(repository: string, sha: string): Promise<ReportedChecks>
+  /** The newest commit of a branch; undefined where there is no such branch, or where the token may not see it. */
+  branchHead(repository: string, branch: string): Promise<string | undefined>
+  /** How `head` stands to `base`; undefined where GitHub knows one of them not, or the token may not see them. */
+  compare(repository: string, base: string, head: string): Promise<Comparison | undefined>
+  /** The repository itself; undefined where there is none, or where the token may not see it. */
+  repository(repository: string): Promise<RepositoryFacts | undefined>
+  /** What the token may do with a repository, as far as GitHub tells without anything being written. */
+  access(repository: string): Promise<Access>
+  /** When the token ends, as GitHub said last; undefined for one that lives for ever, or before any answer. */
+  readonly tokenExpiresAt: number | undefined
+}
+
+interface WantedDeployment {
+  /** A full commit id: what a branch is called may move. */
+  readonly sha: string
+  readonly environment: string
+  readonly task: string
+  readonly description: string
+  readonly payload: Readonly<Record<string, unknown>>
+  /** What GitHub must find green itself: names, or `all`; an empty list when that was seen to already. */
+  readonly requiredContexts: readonly string[] | 'all'
+}
+
+interface DeploymentFilter {
+  readonly sha: string
+  readonly environment: string
+  readonly task: string
+}
+
+export interface MadeDeployment {
+  readonly githubId: number
+  /** GitHub's API address of it. */
+  readonly apiUrl: string
+  readonly creator: string
+  readonly creatorAvatar: string
+  /** As it was sent: an object, or text. */
+  readonly payload: unknown
+}
+
+/** What was reported about a commit: https://docs.github.com/rest/commits/statuses and …/rest/checks/runs */
+export interface ReportedChecks {
+  /** The newest of each context. */
+  readonly statuses: readonly { readonly context: string; readonly state: string }[]
+  readonly checkRuns: readonly CheckRun[]
+}
+
+export interface CheckRun {
+  readonly id: number
+  readonly name: string
+  /** Undefined where the app is gone. */
+  readonly appId: number | undefined
+  readonly status: string
+  readonly conclusion: string | undefined
+}
+
+/** `ahead`: everything in `base` is also in `head`, and `aheadBy` commits more. */
+export interface Comparison {
+  readonly status: 'identical' | 'ahead' | 'behind' | 'diverged'
+  readonly aheadBy: number
+}
+
+interface RepositoryFacts {
+  readonly githubId: number
+  /** `owner/name` as GitHub spells it now. */
+  readonly name: string
+  readonly defaultBranch: string
+}
+
+export interface Access {
+  /** Undefined where the token sees the deployments but not the repository itself. */
+  readonly canPush: boolean | undefined
+  /** Of a classic token; other tokens have none. */
+  readonly scopes: readonly string[] | undefined
+  /** Milliseconds since 1970; undefined for a token that lives for ever, or that does not say. */
+  readonly expiresAt: number | undefined
+}
+
+/** GitHub did not do what was asked. `status` is undefined when no answer came. */
+export class GitHubError extends Error {
+  override readonly name = 'GitHubError'
+  readonly status: number | undefined
+  readonly headers: Readonly<Record<string, string>>
+  /** What a 409 holds against a deployment; empty where it says nothing of contexts. */
+  readonly contexts: readonly { readonly context: string; readonly state: string }[]
+
+  constructor(
+    message: string,
+    status: number | undefined,
+    headers: Readonly<Record<string, string>>,
+    cause: unknown,
+    contexts: GitHubError['contexts'] = [],
+  ) {
+    super(message, { cause })
+    this.status = status
+    this.headers = headers
+    this.contexts = contexts
+  }
+}

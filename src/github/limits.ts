@@ -1,0 +1,24 @@
+import { retryAfter } from '../retry-after.ts'
+import type { GitHubError } from './github.ts'
+
+/** Whether an answer of GitHub's speaks of a limit on requests, and when it says that it will listen again. */
+export interface Limit {
+  readonly limited: boolean
+  /** Milliseconds since 1970. */
+  readonly retryAt: number | undefined
+}
+
+/**
+ * GitHub's own rules: a 403 or 429 is a limit when it says when to come back or that nothing remains; a bare
+ * 403 is a missing right. https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
+ */
+export function limitOf({ status, headers, message }: GitHubError, now: number): Limit {
+  const isExhausted = headers['x-ratelimit-remaining'] === '0'
+  const resetAt = Number(headers['x-ratelimit-reset']) * 1000
+  const retryAt =
+    retryAfter(headers['retry-after'], now) ?? (isExhausted && resetAt > 0 ? resetAt : undefined)
+  const limited =
+    status === 429 ||
+    (status === 403 && (isExhausted || retryAt !== undefined || /rate limit/i.test(message)))
+  return { limited, retryAt }
+}

@@ -1,0 +1,52 @@
+import type { Transaction } from 'kysely'
+
+import type { Deployment } from '../deployment/deployment.ts'
+import { owe } from './moves.ts'
+import { deploymentOf } from './rows.ts'
+import type { Tables } from './schema.ts'
+import type { Bound, Change } from './store.ts'
+
+type Trx = Transaction<Tables>
+
+/**
+ * `Store.bind`: the answer, the webhook and a list may all say what GitHub's id is; the first one counts. One
+ * that ended meanwhile is bound as well, so that GitHub hears of its end.
+ */
+export async function bind(
+  trx: Trx,
+  id: number,
+  { githubId, apiUrl, creator, creatorAvatar }: Bound,
+  { at, reports }: Pick<Change, 'at' | 'reports'>,
+): Promise<Deployment | undefined> {
+  const bound = await trx
+    .updateTable('deployments')
+    .set({
+      github_id: githubId,
+      api_url: apiUrl,
+      creator,
+      creator_avatar: creatorAvatar,
+      hold_reason: null,
+      hold_detail: null,
+      hold_since: null,
+    })
+    .where('id', '=', id)
+    .where('github_id', 'is', null)
+    .returningAll()
+    .executeTakeFirst()
+  if (bound === undefined) {
+    const row = await trx.selectFrom('deployments').selectAll().where('id', '=', id).executeTakeFirst()
+    return row?.github_id === githubId ? deploymentOf(row) : undefined
+  }
+  const deployment = deploymentOf(bound)
+  const owed = reports(deployment).filter(({ channel }) => channel === 'github')
+  await owe(trx, deployment, owed, at)
+  return deployment
+}
+
+export const byNonce = (trx: Trx, nonce: string): Promise<Deployment | undefined> =>
+  trx
+    .selectFrom('deployments')
+    .selectAll()
+    .where('nonce', '=', nonce)
+    .executeTakeFirst()
+    .then((row) => row && deploymentOf(row))

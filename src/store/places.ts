@@ -1,0 +1,67 @@
+import { sql, type Kysely } from 'kysely'
+
+import { repository } from './intake.ts'
+import type { Tables } from './schema.ts'
+import type { FirstSight, Landmarks } from './store.ts'
+import { inTransaction } from './transaction.ts'
+
+/** `Store.see`: where a branch stood when its environment was first seen. */
+export const see = (database: Kysely<Tables>, place: FirstSight): Promise<void> =>
+  inTransaction(database, async (trx) => {
+    const seen = {
+      name: place.environment,
+      branch: place.branch,
+      first_seen_sha: place.sha ?? null,
+      first_seen_at: place.at,
+    }
+    await trx
+      .insertInto('environments')
+      .values({
+        repository_id: await repository(trx, place),
+        name_key: place.environment.toLowerCase(),
+        ...seen,
+      })
+      .onConflict((conflict) => conflict.columns(['repository_id', 'name_key']).doUpdateSet(seen))
+      .execute()
+  })
+
+/** `Store.seen`. */
+export async function seen(database: Kysely<Tables>): Promise<ReadonlyMap<string, string>> {
+  const rows = await database
+    .selectFrom('environments')
+    .innerJoin('repositories', 'repositories.id', 'environments.repository_id')
+    .select(['repositories.configured_as', 'environments.name_key', 'environments.branch'])
+    .where('environments.branch', 'is not', null)
+    .execute()
+  return new Map(rows.map((row) => [`${row.configured_as}/${row.name_key}`, row.branch ?? '']))
+}
+
+/** `Store.landmarks`. */
+export async function landmarks(database: Kysely<Tables>, id: number): Promise<Landmarks> {
+  const live = await lastSuccessBeside(database, id)
+  const place = await database
+    .selectFrom('deployments')
+    .innerJoin('environments', 'environments.id', 'deployments.environment_id')
+    .select('environments.first_seen_sha')
+    .where('deployments.id', '=', id)
+    .whereRef('environments.first_seen_at', '<=', 'deployments.created_at')
+    .whereRef('environments.branch', '=', 'deployments.branch')
+    .executeTakeFirst()
+  return { live, firstSeenSha: place?.first_seen_sha ?? undefined }
+}
+
+/** The last success in the environment of a deployment that has not ended itself. */
+export async function lastSuccessBeside(database: Kysely<Tables>, id: number): Promise<Landmarks['live']> {
+  const row = await database
+    .selectFrom('deployments as this')
+    .innerJoin('deployments as other', 'other.environment_id', 'this.environment_id')
+    .select(['other.sha', 'other.deployed_sha', 'other.number'])
+    .where('this.id', '=', id)
+    .where('other.state', '=', sql.lit('succeeded'))
+    .whereRef('other.id', '!=', 'this.id')
+    .orderBy('other.finished_at', 'desc')
+    .orderBy('other.id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row && { sha: row.deployed_sha ?? row.sha, number: row.number }
+}

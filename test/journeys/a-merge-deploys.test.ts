@@ -1,0 +1,195 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { expect, test } from 'vitest'
+
+import { DEPLOY, openShop, type Shop } from '../support/merging.ts'
+
+const headOf = ({ sample }: Shop): string =>
+  execFileSync('git', ['rev-parse', 'HEAD'], { cwd: sample.folder, encoding: 'utf8' }).trim()
+
+/** The commits that were deployed, in order. */
+const deployedIn = ({ sample }: Shop): string[] =>
+  readFileSync(join(sample.folder, '..', 'deployed'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(' ')[0] ?? '')
+
+const GATE = ['sh', '-c', 'until test -e ../go; do sleep 0.02; done']
+
+test('a merge into the default branch is deployed, with a deployment on GitHub that names who merged', async () => {
+  const shop = await openShop()
+  const sha = await shop.commit('Faster')
+
+  const answer = await shop.merge(sha, { number: 7, by: 'hubot' })
+  const deployment = await shop.made(sha)
+  await shop.status(deployment, 'success')
+
+  expect(answer).toMatchObject({
+    status: 202,
+    verdict: 'deciding',
+    deployments: [{ id: 1, name: 'acme/shop/production#1' }],
+  })
+  expect(headOf(shop)).toBe(sha)
+  const asked = shop.github.requests.filter(
+    ({ method, path }) => method === 'POST' && path.endsWith('/deployments'),
+  )
+  expect(asked.map(({ body }) => body)).toEqual([
+    {
+      ref: sha,
+      task: 'deploy',
+      auto_merge: false,
+      required_contexts: [],
+      environment: 'production',
+      description: '#7 Change 7',
+      payload: { deploy_user: 'hubot', pull_request: 7, ferryman: expect.stringMatching(/^[0-9a-f]{32}$/) },
+    },
+  ])
+  expect(shop.statuses(deployment).map((line) => line.split(':')[0])).toEqual([
+    'queued',
+    'in_progress',
+    'success',
+  ])
+  await shop.slack.waitFor(({ text }) => text?.startsWith('Deployed acme/shop/production#1 at') ?? false)
+  expect(shop.slack.messages.map(({ text }) => text)).toContainEqual(expect.stringContaining('by hubot'))
+  expect(await shop.log(1)).toContain(`deploy ${sha} (main), asked for by hubot`)
+})
+
+test.each(['before', 'after', 'without'] as const)(
+  'the webhook of our own deployment starts nothing twice: it comes %s the answer',
+  async (timing) => {
+    const shop = await openShop()
+    shop.github.setWebhookTiming(timing)
+    const sha = await shop.commit('Faster')
+
+    await shop.merge(sha)
+    const deployment = await shop.made(sha)
+    await shop.status(deployment, 'success')
+    await shop.github.idle()
+
+    expect(deployedIn(shop)).toEqual([sha])
+    expect(shop.repository.deployments).toHaveLength(1)
+    const verdicts = shop.github.deliveries
+      .filter(({ event }) => event === 'deployment')
+      .map(({ answer }) => Reflect.get(JSON.parse(answer.body) as object, 'verdict') as unknown)
+    expect(verdicts).toEqual(timing === 'without' ? [] : ['repeated'])
+  },
+)
+
+test('a merge that is told twice, under two delivery ids, is deployed once', async () => {
+  const shop = await openShop()
+  const sha = await shop.commit('Faster')
+
+  const first = await shop.merge(sha)
+  const again = await shop.merge(sha)
+  await shop.status(await shop.made(sha), 'success')
+
+  expect([first.verdict, again.verdict]).toEqual(['deciding', 'repeated'])
+  expect(again.deployments).toEqual(first.deployments)
+  expect(deployedIn(shop)).toEqual([sha])
+})
+
+test('a merge into another branch does nothing, and says why', async () => {
+  const shop = await openShop()
+  const sha = await shop.commit('Faster')
+
+  const answer = await shop.merge(sha, { branch: 'develop' })
+
+  expect(answer).toMatchObject({
+    status: 200,
+    verdict: 'ignored',
+    reason: 'branch_not_configured',
+    detail: 'The branch is not the one that is deployed. (develop; production deploys main)',
+  })
+})
+
+test('a push deploys where deploy_on says push, and a merge then does not', async () => {
+  const shop = await openShop({ entry: { deploy_on: 'push', branch: 'main' } })
+  const sha = await shop.commit('Faster')
+
+  expect(await shop.merge(sha)).toMatchObject({ verdict: 'ignored', reason: 'deploys_otherwise' })
+  expect(await shop.push(sha)).toMatchObject({ status: 202, verdict: 'deciding' })
+  await shop.status(await shop.made(sha), 'success')
+
+  expect(headOf(shop)).toBe(sha)
+})
+
+test('a first start deploys nothing, and neither does a merge from before it', async () => {
+  const shop = await openShop()
+  const old = shop.sample.commits.at(-2)?.sha ?? ''
+  expect(shop.repository.deployments).toEqual([])
+
+  const answer = await shop.merge(old)
+  await shop.waitForJournal((line) => line.includes('before_first_sight'))
+
+  expect(answer.verdict).toBe('deciding')
+  expect(shop.repository.deployments).toEqual([])
+})
+
+test('two merges within a second: the newer one is deployed, the older one gives way', async () => {
+  const shop = await openShop({ commands: [GATE, ...DEPLOY] })
+  const running = await shop.commit('Running')
+  await shop.merge(running)
+  await shop.status(await shop.made(running), 'in_progress')
+  const [first, second] = [await shop.commit('First'), await shop.commit('Second')]
+
+  await Promise.all([shop.merge(second), shop.merge(first)]) // GitHub promises no order
+  const newest = await shop.made(second)
+  await shop.waitForJournal((line) => line.includes('superseded'))
+  writeFileSync(join(shop.sample.folder, '..', 'go'), '')
+  await shop.status(newest, 'success')
+
+  expect(deployedIn(shop)).toEqual([running, second])
+})
+
+test('ten pushes during a running deployment lead to one more, of the newest commit', async () => {
+  const shop = await openShop({ entry: { deploy_on: 'push' }, commands: [GATE, ...DEPLOY] })
+  const running = await shop.commit('Running')
+  await shop.push(running)
+  await shop.status(await shop.made(running), 'in_progress')
+
+  const pushed: string[] = []
+  for (let count = 1; count <= 10; count += 1) {
+    pushed.push(await shop.commit(`Change ${count}`))
+    await shop.push(pushed.at(-1) ?? '')
+  }
+  const newest = await shop.made(pushed.at(-1) ?? '')
+  await shop.status(newest, 'queued')
+  writeFileSync(join(shop.sample.folder, '..', 'go'), '')
+  await shop.status(newest, 'success')
+
+  expect(deployedIn(shop)).toEqual([running, pushed.at(-1)])
+  const others = shop.repository.deployments.filter(({ sha }) => ![running, newest.sha].includes(sha))
+  for (const other of others) {
+    await shop.status(other, 'inactive')
+    expect(shop.statuses(other).at(-1)).toMatch(/^inactive: Superseded by #\d+\.$/)
+  }
+})
+
+test('a commit that a force-push took off the branch is not deployed', async () => {
+  const shop = await openShop()
+  const sha = await shop.commit('Regretted')
+  shop.github.setBranch('acme/shop', 'main', shop.sample.commits.at(-1)?.sha ?? '')
+
+  await shop.merge(sha)
+  const line = await shop.waitForJournal((one) => one.includes('not_on_branch'))
+
+  expect(line).toContain(`${sha.slice(0, 7)} is not on main any more.`)
+  expect(shop.repository.deployments).toEqual([])
+})
+
+test('a merge is overtaken when somebody deployed its commit, or a newer one, by hand meanwhile', async () => {
+  const shop = await openShop({ entry: { required_contexts: ['ci/test'] } })
+  const sha = await shop.commit('Faster')
+  await shop.merge(sha)
+  await shop.waitForJournal((line) => line.includes('checks_pending'))
+
+  await shop.status(await shop.deploy({ ref: sha }), 'success')
+  shop.github.addCommitStatus('acme/shop', sha, { context: 'ci/test', state: 'success' })
+  await shop.checked(sha)
+  const line = await shop.waitForJournal((one) => one.includes('overtaken'))
+
+  expect(line).toContain('#2 has deployed this commit already.')
+  expect(deployedIn(shop)).toEqual([sha])
+})
