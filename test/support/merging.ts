@@ -1,3 +1,4 @@
+import { loadConfig } from '../../src/config/load.ts'
 import { createSampleRepository, type SampleRepository } from '../../src/demo/sample-repository.ts'
 import type { Deployment } from '../../src/demo/github/state.ts'
 import { serve, TOKEN, type Given, type Served } from './journey.ts'
@@ -21,6 +22,8 @@ export interface Shop extends Served {
   merge(sha: string, given?: MergeGiven): Promise<Answer>
   /** Tells the server of a push. */
   push(sha: string, given?: { readonly branch?: string; readonly before?: string }): Promise<Answer>
+  /** Changes the entry in the configuration of the running server. */
+  reconfigure(wanted: Given): Promise<void>
   /** Tells the server that something was reported about a commit. */
   checked(sha: string): Promise<Answer>
   /** Resolves with the deployment that Ferryman made for the commit. */
@@ -41,7 +44,7 @@ export const DEPLOY = [
 ]
 
 /** A shop with a real repository behind it, that merges deploy. */
-export async function openShop(given: Given = {}): Promise<Shop> {
+export async function openShop(given: Given & { readonly isSeen?: boolean } = {}): Promise<Shop> {
   const sample = await createSampleRepository(temporaryFolder())
   const served = await serve({
     commands: DEPLOY,
@@ -54,7 +57,8 @@ export async function openShop(given: Given = {}): Promise<Shop> {
     },
   })
   const { github } = served
-  await served.waitForJournal((line) => line.includes('environment:first-seen'))
+  const seen = given.isSeen === false ? 'first-sight:unknown' : 'environment:first-seen'
+  await served.waitForJournal((line) => line.includes(seen))
   let numbers = 0
   const tell = async (event: string, payload: unknown): Promise<Answer> => {
     const { status, body } = await github.deliver(event, payload)
@@ -96,6 +100,10 @@ export async function openShop(given: Given = {}): Promise<Shop> {
             pusher: 'mona',
           }),
         ),
+      async reconfigure(wanted: Given) {
+        served.writeConfig({ commands: DEPLOY, ...wanted, entry: { folder: sample.folder, ...wanted.entry } })
+        await served.app.reload(loadConfig(served.configFile, { environment: process.env }))
+      },
       checked: (sha: string) =>
         tell('status', {
           id: 1,
