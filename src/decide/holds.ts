@@ -45,6 +45,8 @@ export function startHolds(parts: HoldParts): Holds {
   const lookParts: LookParts = { ...parts, history }
   const places = new Map<string, Place>()
   const inFlight = new Map<string, Promise<void>>()
+  /** GitHub's patience is for all places together; what happens meanwhile does not shorten it. */
+  let restUntil = 0
   let alarm: NodeJS.Timeout | undefined
   let ended = false
   const now = (): number => performance.now()
@@ -64,9 +66,10 @@ export function startHolds(parts: HoldParts): Holds {
   const begin = (key: string, place: Place): void => {
     place.again = false
     const looking = look(place.waiting, place.failures, lookParts)
-      .then(({ lookAgainMs, failed }) => {
-        place.failures = failed ? place.failures + 1 : 0
-        place.dueAt = now() + (lookAgainMs ?? LOOK_AGAIN_MS)
+      .then(({ lookAgainMs = LOOK_AGAIN_MS, vain }) => {
+        place.failures = vain === undefined ? 0 : place.failures + 1
+        place.dueAt = now() + lookAgainMs
+        if (vain === 'limited') restUntil = Math.max(restUntil, place.dueAt)
       })
       .catch((thrown: unknown) => {
         // The store is away; asking again at once would only keep it busy.
@@ -86,13 +89,15 @@ export function startHolds(parts: HoldParts): Holds {
       await gather()
       for (const [key, place] of places) {
         if (inFlight.size >= AT_ONCE) break
-        if (!ended && !inFlight.has(key) && momentOf(place) <= now()) begin(key, place)
+        if (!ended && !inFlight.has(key) && momentOf(place, restUntil) <= now()) begin(key, place)
       }
     } catch (thrown) {
       journal.error('holds:broken', { error: thrown })
     }
     clearTimeout(alarm)
-    const moments = [...places].filter(([key]) => !inFlight.has(key)).map(([, place]) => momentOf(place))
+    const moments = [...places]
+      .filter(([key]) => !inFlight.has(key))
+      .map(([, place]) => momentOf(place, restUntil))
     const waitMs = Math.max(0, Math.min(LOOK_AGAIN_MS, ...moments.map((at) => at - now())))
     if (!ended && inFlight.size < AT_ONCE) alarm = setTimeout(waker.wake, waitMs)
   })
@@ -104,6 +109,7 @@ export function startHolds(parts: HoldParts): Holds {
   return {
     wake: waker.wake,
     lookAtAll() {
+      restUntil = 0 // the token may be another one
       for (const place of places.values()) hurry(place)
       waker.wake()
     },
@@ -128,5 +134,6 @@ export function startHolds(parts: HoldParts): Holds {
 const placeOf = ({ configuredAs, environment, branch }: Deployment): string =>
   `${configuredAs}/${environment.toLowerCase()} ${branch}`
 
-/** When it may be looked at: when it is due, but not at once after the last look. */
-const momentOf = ({ dueAt, endedAt }: Place): number => Math.max(dueAt, endedAt + REST_MS)
+/** When it may be looked at: when it is due, but not at once after the last look, nor before GitHub will listen. */
+const momentOf = ({ dueAt, endedAt }: Place, restUntil: number): number =>
+  Math.max(dueAt, endedAt + REST_MS, restUntil)

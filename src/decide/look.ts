@@ -21,30 +21,37 @@ export interface LookParts extends GateParts {
 /** How long GitHub is asked in vain before a deployment ends. */
 const PATIENCE_MS = 24 * 60 * 60_000
 
+export interface Looked {
+  /** After how many milliseconds to look again; undefined: when something happens. */
+  readonly lookAgainMs: number | undefined
+  /** GitHub was asked in vain; `limited`: it asks for patience, from everybody who holds this token. */
+  readonly vain?: 'failed' | 'limited'
+}
+
 /**
  * One look at what waits to go to one environment from one branch by itself: the newest commit that may go is
- * let through, and what is older gives way to it. `failures`: how many looks failed before this one. Answers
- * after how many milliseconds to look again, and whether GitHub was asked in vain.
+ * let through, and what is older gives way to it. `failures`: how many looks failed before this one.
  */
 export async function look(
   waiting: readonly Deployment[],
   failures: number,
   parts: LookParts,
-): Promise<{ readonly lookAgainMs: number | undefined; readonly failed: boolean }> {
+): Promise<Looked> {
   const [first] = waiting
   const environment = first === undefined ? undefined : parts.environmentOf(first)
-  if (first === undefined || environment === undefined) return { lookAgainMs: undefined, failed: false }
+  if (first === undefined || environment === undefined) return { lookAgainMs: undefined }
   const changed = waiting.filter((one) => !isWanted(one, environment))
   for (const one of changed) await settle(one, noLongerWanted(one, environment), parts)
   const wanted = waiting.filter((one) => !changed.includes(one))
   try {
-    return { lookAgainMs: await letThrough(wanted, environment, parts), failed: false }
+    return { lookAgainMs: await letThrough(wanted, environment, parts) }
   } catch (thrown) {
     if (!(thrown instanceof GitHubError)) throw thrown
     const outcome = patience(thrown, failures, parts.clock())
     for (const one of wanted)
       if (one.hold !== undefined) await settle(one, inVain(one, outcome, parts.clock()), parts)
-    return { lookAgainMs: outcome.lookAgainMs, failed: true }
+    const { limited } = limitOf(thrown, parts.clock())
+    return { lookAgainMs: outcome.lookAgainMs, vain: limited ? 'limited' : 'failed' }
   }
 }
 
