@@ -6,6 +6,7 @@ import { createFaults, type Faults } from './faults.ts'
 import { accountRoutes } from './github/account.ts'
 import type { Answer } from './github/answers.ts'
 import { commitRoutes } from './github/commits.ts'
+import { compareRoutes } from './github/compare.ts'
 import { createDeliverer, type Delivered, type Envelope } from './github/delivery.ts'
 import { deploymentStatusRoutes } from './github/deployment-statuses.ts'
 import { create, deploymentRoutes } from './github/deployments.ts'
@@ -101,6 +102,7 @@ export async function startGitHubDouble(options: GitHubDoubleOptions = {}): Prom
     ...deploymentStatusRoutes,
     ...hookRoutes(deliverer),
     ...commitRoutes,
+    ...compareRoutes,
   ]
   const answering = new Set<Promise<void>>()
   let timing: Timing = 'after'
@@ -165,7 +167,7 @@ export async function startGitHubDouble(options: GitHubDoubleOptions = {}): Prom
   }
 
   const all = <Key extends 'hooks' | 'deployments'>(key: Key) =>
-    [...state.repositories.values()].flatMap(
+    [...new Set(state.repositories.values())].flatMap(
       (repository): readonly Repository[Key][number][] => repository[key],
     )
 

@@ -1,46 +1,115 @@
-import type { GitHubError, MadeDeployment } from './github.ts'
+import { z } from 'zod'
 
-/** A deployment as GitHub describes it; undefined where that is none. */
-export function madeOf(data: unknown): MadeDeployment | undefined {
-  const { id, url, creator, payload } = Object(data) as Record<string, unknown>
-  if (!Number.isSafeInteger(id)) return undefined
-  const { login, avatar_url: avatar } = Object(creator) as Record<string, unknown>
-  return {
-    githubId: id as number,
-    apiUrl: textOf(url),
-    creator: textOf(login) || 'ghost', // GitHub sends null for a deleted account
-    creatorAvatar: textOf(avatar),
-    payload: typeof payload === 'string' ? parsed(payload) : payload,
-  }
+import type { DeploymentStatus } from '../deployment/status.ts'
+import {
+  GitHubError,
+  type CheckRun,
+  type Comparison,
+  type MadeDeployment,
+  type RepositoryFacts,
+} from './github.ts'
+import type { Answer } from './requests.ts'
+
+// Fields that we do not need are not looked at.
+const text = z.string().max(10_000)
+const sha = z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/)
+
+/** What an answer says, as long as it has that status and that shape: a proxy's page, say, has not. */
+export function read<Shape extends z.ZodType>(
+  { status, data }: Answer,
+  shape: Shape,
+  { what, wanted = 200 }: { readonly what: string; readonly wanted?: number },
+): z.infer<Shape> {
+  const parsed = shape.safeParse(data)
+  if (status === wanted && parsed.success) return parsed.data
+  throw new GitHubError(`GitHub answered ${status}, but not with ${what}`, undefined, {}, parsed.error)
 }
 
-const MOST_CONTEXTS = 1_000
+const State = z.enum(['queued', 'pending', 'in_progress', 'success', 'failure', 'error', 'inactive'])
 
-/** What a 409 holds against a deployment: `errors[].contexts[]`, each once. */
-export function contextsOf(data: unknown): GitHubError['contexts'] {
-  const errors: unknown = Reflect.get(Object(data), 'errors')
-  if (!Array.isArray(errors)) return []
-  const found = errors
-    .flatMap((error: unknown) => Reflect.get(Object(error), 'contexts') as unknown)
-    .slice(0, MOST_CONTEXTS)
-    .flatMap((one: unknown) => {
-      const { context, state } = Object(one) as Record<string, unknown>
-      return typeof context === 'string' && typeof state === 'string' ? [{ context, state }] : []
-    })
-  return [...new Map(found.map((one) => [`${one.context}\n${one.state}`, one])).values()]
+/** A status that was written as asked. */
+export const writtenStatus = (state: DeploymentStatus['state']) => z.object({ state: z.literal(state) })
+
+const link = text.nullish().transform((url) => (url === '' || url === null ? undefined : url))
+const Status = z
+  .object({ state: State, description: text.nullish(), log_url: link, environment_url: link })
+  .transform(({ state, description, log_url, environment_url }): DeploymentStatus => ({
+    state,
+    description: description ?? '',
+    logUrl: log_url,
+    environmentUrl: environment_url,
+  }))
+
+/** Statuses of a deployment; one in a state that we do not know is none of ours. */
+export const Statuses = z
+  .array(z.unknown())
+  .transform((all) => all.flatMap((one) => Status.safeParse(one).data ?? []))
+
+export const Deployment = z
+  .object({
+    id: z.int().positive(),
+    url: text,
+    creator: z.object({ login: text, avatar_url: text.nullish() }).nullish(), // null for a deleted account
+    payload: z.unknown(),
+  })
+  .transform(({ id, url, creator, payload }): MadeDeployment => ({
+    githubId: id,
+    apiUrl: url,
+    creator: creator?.login ?? 'ghost',
+    creatorAvatar: creator?.avatar_url ?? '',
+    payload,
+  }))
+
+/** The 202 that is no deployment: `Auto-merged master into topic-branch on deployment.` */
+export const AutoMerged = z.object({ message: z.string(), id: z.undefined().optional() })
+
+export const CombinedStatus = z.object({
+  statuses: z.array(z.object({ id: z.int(), context: text, state: text })),
+})
+
+export const CheckRuns = z.object({
+  check_runs: z.array(
+    z
+      .object({
+        id: z.int(),
+        name: text,
+        status: text,
+        conclusion: text.nullish(),
+        app: z.object({ id: z.int() }).nullish(),
+      })
+      .transform(({ id, name, status, conclusion, app }): CheckRun => ({
+        id,
+        name,
+        appId: app?.id,
+        status,
+        conclusion: conclusion ?? undefined,
+      })),
+  ),
+})
+
+export const Branch = z.object({ name: z.string(), commit: z.object({ sha }) })
+
+export const Compared = z
+  .object({ status: z.enum(['identical', 'ahead', 'behind', 'diverged']), ahead_by: z.int().nonnegative() })
+  .transform(({ status, ahead_by }): Comparison => ({ status, aheadBy: ahead_by }))
+
+export const Repository = z
+  .object({
+    id: z.int().positive(),
+    full_name: text,
+    default_branch: text,
+    permissions: z.object({ push: z.boolean().optional() }).nullish(),
+  })
+  .transform(({ id, full_name, default_branch, permissions }): RepositoryFacts & Permission => ({
+    githubId: id,
+    name: full_name,
+    defaultBranch: default_branch,
+    canPush: permissions?.push,
+  }))
+
+interface Permission {
+  /** Undefined where GitHub does not say. */
+  readonly canPush: boolean | undefined
 }
 
-const MOST_CHARACTERS = 300
-
-export const firstLineOf = (message: string): string =>
-  (message.split('\n')[0] ?? '').slice(0, MOST_CHARACTERS)
-
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
-}
+export const AnyList = z.array(z.unknown())

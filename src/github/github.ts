@@ -26,7 +26,7 @@ export interface GitHub {
   readonly tokenExpiresAt: number | undefined
 }
 
-interface WantedDeployment {
+export interface WantedDeployment {
   /** A full commit id: what a branch is called may move. */
   readonly sha: string
   readonly environment: string
@@ -75,7 +75,7 @@ export interface Comparison {
   readonly aheadBy: number
 }
 
-interface RepositoryFacts {
+export interface RepositoryFacts {
   readonly githubId: number
   /** `owner/name` as GitHub spells it now. */
   readonly name: string

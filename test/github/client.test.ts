@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { createGitHub } from '../../src/github/client.ts'
-import { GitHubError } from '../../src/github/github.ts'
+import { refusalOf } from '../support/doubles.ts'
 
 const STATUS = { state: 'success', description: 'Deployed' } as const
 
@@ -25,15 +25,6 @@ async function api(answer: (request: IncomingMessage, response: ServerResponse, 
   return { github, asked, origin: origin() }
 }
 
-const failure = async (work: Promise<unknown>): Promise<GitHubError> => {
-  const thrown: unknown = await work.then(
-    () => undefined,
-    (cause: unknown) => cause,
-  )
-  if (thrown instanceof GitHubError) return thrown
-  throw new Error('It did not fail as expected.')
-}
-
 test('a renamed repository is followed with the same request, to the same server', async () => {
   const { github, asked } = await api((request, response, origin) => {
     if (request.url?.startsWith('/repos/acme/old'))
@@ -49,39 +40,34 @@ test('a renamed repository is followed with the same request, to the same server
   ])
 })
 
+test('a redirect without a query does not lose the one that was asked with', async () => {
+  const { github, asked } = await api((request, response, origin) => {
+    if (request.url?.startsWith('/repos/acme/old'))
+      response.writeHead(301, { location: `${origin}/repositories/17/deployments/5/statuses` }).end('{}')
+    else response.writeHead(200, { 'content-type': 'application/json' }).end('[]')
+  })
+
+  expect(await github.statuses('acme/old', 5)).toEqual([])
+  expect(asked.at(-1)).toBe('GET /repositories/17/deployments/5/statuses?per_page=100 token a-token')
+})
+
 test('the token goes to no other server, and a redirect is no success', async () => {
   const elsewhere = await api((_request, response) => response.end('{}'))
   const { github } = await api((_request, response) =>
     response.writeHead(302, { location: `${elsewhere.origin}/steal` }).end(),
   )
 
-  const { message, status } = await failure(github.createStatus('acme/shop', 5, STATUS))
+  const { message, status } = await refusalOf(github.createStatus('acme/shop', 5, STATUS))
 
   expect(message).toContain('it redirects to another server')
   expect(status).toBeUndefined()
   expect(elsewhere.asked).toEqual([])
 })
 
-test('a refusal keeps the status, the headers and the first line of what GitHub said', async () => {
-  const { github } = await api((_request, response) =>
-    response
-      .writeHead(403, { 'content-type': 'application/json', 'retry-after': '7' })
-      .end('{"message":"No.\\nMore."}'),
-  )
-
-  const { message, status, headers } = await failure(github.createStatus('acme/shop', 5, STATUS))
-
-  expect([message.split(' - ')[0], status, headers['retry-after']]).toEqual([
-    'GitHub answered 403: No.',
-    403,
-    '7',
-  ])
-})
-
 test('a server that is not there has no status', async () => {
   const github = createGitHub({ token: 'x', apiUrl: 'http://127.0.0.1:1', version: 'test' })
 
-  expect((await failure(github.statuses('acme/shop', 5))).status).toBeUndefined()
+  expect((await refusalOf(github.statuses('acme/shop', 5))).status).toBeUndefined()
 })
 
 test.each([
@@ -91,5 +77,91 @@ test.each([
 ])('an answer of %i that is not the written status is no success', async (code, body) => {
   const { github } = await api((_request, response) => response.writeHead(code).end(body))
 
-  expect((await failure(github.createStatus('acme/shop', 5, STATUS))).status).toBeUndefined()
+  expect((await refusalOf(github.createStatus('acme/shop', 5, STATUS))).status).toBeUndefined()
+})
+
+test.each([
+  [200, '<html>Sign in</html>'],
+  [202, '<html>Your request was taken</html>'],
+  [201, '{"id":"5","url":"https://example.org"}'],
+  [202, '{"id":5,"message":"Auto-merged main into topic on deployment."}'],
+  [204, ''],
+])('an answer of %i that is no deployment is neither a deployment nor a merge', async (code, body) => {
+  const { github } = await api((_request, response) =>
+    response.writeHead(code, { 'content-type': 'application/json' }).end(body),
+  )
+
+  const { message, status } = await refusalOf(
+    github.createDeployment('acme/shop', {
+      sha: 'a'.repeat(40),
+      environment: 'production',
+      task: 'deploy',
+      description: '',
+      payload: {},
+      requiredContexts: [],
+    }),
+  )
+
+  expect([message, status]).toEqual([
+    `GitHub answered ${code}, but not with the deployment that was made`,
+    undefined,
+  ])
+})
+
+test('a page where a list should be is not taken for an empty list', async () => {
+  const { github } = await api((_request, response) =>
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<html>Sign in</html>'),
+  )
+  const sha = 'a'.repeat(40)
+  const refusals = await Promise.all(
+    [
+      github.statuses('acme/shop', 5),
+      github.deployments('acme/shop', { sha, environment: 'production', task: 'deploy' }),
+      github.reportedChecks('acme/shop', sha),
+      github.branchHead('acme/shop', 'main'),
+      github.compare('acme/shop', sha, sha),
+      github.repository('acme/shop'),
+      github.access('acme/shop'),
+    ].map(refusalOf),
+  )
+
+  expect(refusals.map(({ status }) => status)).toEqual(refusals.map(() => undefined))
+})
+
+test('an answer that breaks off in the middle is none', async () => {
+  const { github } = await api((_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' }).write('[{"sta')
+    setImmediate(() => response.destroy())
+  })
+
+  expect((await refusalOf(github.statuses('acme/shop', 5))).status).toBeUndefined()
+})
+
+test('a list that never ends is given up, not shortened', async () => {
+  const { github, asked } = await api((_request, response, origin) =>
+    response
+      .writeHead(200, { 'content-type': 'application/json', link: `<${origin}/next>; rel="next"` })
+      .end('{"total_count":9,"statuses":[]}'),
+  )
+
+  const { message } = await refusalOf(github.reportedChecks('acme/shop', 'a'.repeat(40)))
+
+  expect(message).toBe('GitHub has more than 30 pages of it')
+  expect(asked).toHaveLength(30)
+})
+
+test.each([
+  ['2026-12-24 18:30:00 UTC', Date.UTC(2026, 11, 24, 18, 30)],
+  ['2026-12-24 18:30:00 +0200', Date.UTC(2026, 11, 24, 16, 30)],
+  ['2026-12-24 18:30:00 -0730', Date.UTC(2026, 11, 25, 2)],
+  ['soon', undefined],
+])('a token that expires %s', async (text, at) => {
+  const { github } = await api((_request, response) =>
+    response.writeHead(500, { 'github-authentication-token-expiration': text }).end(),
+  )
+
+  expect(github.tokenExpiresAt).toBeUndefined()
+  await refusalOf(github.statuses('acme/shop', 5))
+
+  expect(github.tokenExpiresAt).toBe(at)
 })

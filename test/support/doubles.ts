@@ -6,6 +6,8 @@ import {
   type GitHubDoubleOptions,
 } from '../../src/demo/github-double.ts'
 import { startSlackDouble, type SlackDouble } from '../../src/demo/slack-double.ts'
+import { createGitHub } from '../../src/github/client.ts'
+import { GitHubError, type GitHub } from '../../src/github/github.ts'
 import { createOpenApiCheck } from './openapi.ts'
 
 const wrongExchange = createOpenApiCheck()
@@ -78,6 +80,20 @@ export const post = (
 ): Promise<Reply> => ask(github, path, { method: 'POST', body, ...question })
 
 const MONA = 'mona-token'
+
+/** Ferryman's own client, asking the double. */
+export const clientOf = (github: GitHubDouble, token = MONA, timeoutMs = 5_000): GitHub =>
+  createGitHub({ token, apiUrl: github.url, version: 'test', timeoutMs })
+
+/** What the client throws; anything else fails the test. */
+export async function refusalOf(asking: Promise<unknown>): Promise<GitHubError> {
+  const thrown: unknown = await asking.then(
+    () => undefined,
+    (cause: unknown) => cause,
+  )
+  if (thrown instanceof GitHubError) return thrown
+  throw new Error('It did not fail as expected.', { cause: thrown })
+}
 
 /** GitHub's double with the private repository acme/shop and mona, who may do everything there. */
 export async function shopAtGitHub(options: Parameters<typeof githubForTest>[0] = {}): Promise<{

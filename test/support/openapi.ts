@@ -23,7 +23,7 @@ interface Description {
 }
 
 /** Statuses that GitHub gives everywhere and describes almost nowhere. */
-const EVERYWHERE = ['400', '401', '403', '404', '422', '429']
+const EVERYWHERE = ['301', '307', '400', '401', '403', '404', '422', '429']
 
 // GitHub writes "" where there is no URL, so that `uri` cannot be checked.
 const UNCHECKED = { uri: true, 'uri-template': true, int64: true, int32: true, timestamp: true } as const
@@ -143,7 +143,8 @@ const dereferenced = ({ components }: Description, value: Json): Json => {
 }
 
 /** The operation of the most specific path that fits. */
-function findOperation({ paths }: Description, { method, path }: Exchange) {
+function findOperation({ paths }: Description, { method, path: asked }: Exchange) {
+  const path = asked.replace(/^\/repositories\/\d+/, '/repos/of/that-number')
   const fitting = Object.keys(paths).filter((template) => patternOf(template).test(path))
   const byFixedParts = fitting.toSorted((a, b) => fixedParts(b) - fixedParts(a))
   for (const template of byFixedParts) {
@@ -154,7 +155,7 @@ function findOperation({ paths }: Description, { method, path }: Exchange) {
   return undefined
 }
 
-const MANY_SEGMENTS = ['ref', 'branch', 'sha', 'commit_sha']
+const MANY_SEGMENTS = ['ref', 'branch', 'sha', 'commit_sha', 'basehead']
 const patternOf = (template: string): RegExp =>
   new RegExp(
     `^${template.replaceAll(/\{(\w+)\}/g, (_, name: string) => (MANY_SEGMENTS.includes(name) ? '.+' : '[^/]+'))}$`,

@@ -81,6 +81,7 @@ function hasRight(token: Token, repository: Repository, { permission, level, sco
   return granted === 'write' || granted === level
 }
 
-const reaches = ({ repositories }: Token, { owner, name }: Repository): boolean =>
-  repositories === undefined ||
-  repositories.some((one) => one.toLowerCase() === `${owner}/${name}`.toLowerCase())
+function reaches({ repositories }: Token, { owner, name, formerNames }: Repository): boolean {
+  const names = [`${owner}/${name}`, ...formerNames].map((one) => one.toLowerCase())
+  return repositories === undefined || repositories.some((one) => names.includes(one.toLowerCase()))
+}

@@ -61,9 +61,9 @@ export const invalidRequest = (documentation: string, message: string): Refusal 
   })
 
 /** For `fail`: too many requests in a short time; the rate-limit headers say nothing about it. */
-export const secondaryLimit = (retryAfterSeconds: number): ScriptedAnswer => ({
+export const secondaryLimit = (retryAfterSeconds?: number): ScriptedAnswer => ({
   status: 403,
-  headers: { 'retry-after': String(retryAfterSeconds) },
+  headers: retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) },
   body: {
     message: 'You have exceeded a secondary rate limit. Please wait a few minutes before you try again.',
     documentation_url: `${DOCS}/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits`,

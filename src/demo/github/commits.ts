@@ -1,6 +1,5 @@
 import { refusal, validationFailed } from './answers.ts'
 import { combinedState, latestCheckRuns, latestStatuses } from './contexts.ts'
-import { compareRoute } from './compare.ts'
 import { creatorOf } from './deployments.ts'
 import { charactersIn, readFields } from './fields.ts'
 import { fullRepositoryShape, repositoryShape } from './repository-shape.ts'
@@ -22,7 +21,6 @@ const reading = (permission: string, ...scopes: string[]) =>
 
 /** Those with more after `{ref}` come first: a ref may hold slashes. */
 export const commitRoutes: readonly Route[] = [
-  compareRoute,
   { method: 'GET', template: REPOSITORY, right: reading('metadata'), answer: repositoryItself },
   { method: 'GET', template: `${REPOSITORY}/branches/{branch}`, right: reading('contents'), answer: branch },
   {

@@ -1,61 +1,69 @@
-import { htmlUrl, fullName, commitShape, repositoryUrl } from './shapes.ts'
-import { existing, type AskedThere, type Outcome, type Route } from './routes.ts'
+import { notFound, refusal } from './answers.ts'
+import { fullName, commitShape, htmlUrl, repositoryUrl } from './shapes.ts'
+import { paged, type AskedThere, type Outcome, type Route } from './routes.ts'
 import { resolve, type Commit, type Repository } from './state.ts'
 
-/** How two commits stand to each other: https://docs.github.com/rest/commits/commits#compare-two-commits */
-export const compareRoute: Route = {
-  method: 'GET',
-  template: '/repos/{owner}/{repo}/compare/{basehead}',
-  right: { permission: 'contents', level: 'read', scopes: ['repo'] },
-  answer: compare,
-}
+export const compareRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    template: '/repos/{owner}/{repo}/compare/{basehead}',
+    right: { permission: 'contents', level: 'read', scopes: ['repo'] },
+    answer: compare,
+  },
+]
 
-function compare({ state, repository, param, query }: AskedThere): Outcome {
-  const [from = '', to = ''] = param('basehead').split('...')
-  const base = existing(resolve(repository, from))
-  const head = existing(resolve(repository, to))
-  const [ofBase, ofHead] = [historyOf(repository, base), historyOf(repository, head)]
-  const ahead = ofHead.filter((commit) => !ofBase.includes(commit)).toReversed()
-  const behind = ofBase.filter((commit) => !ofHead.includes(commit))
-  const mergeBase = existing(ofBase.find((commit) => ofHead.includes(commit)))
-  const url = `${repositoryUrl(state, repository)}/compare/${from}...${to}`
-  const html = `${htmlUrl(state)}/${fullName(repository)}/compare/${from}...${to}`
-  const page = Number(query.get('page') ?? 1)
-  const perPage = Number(query.get('per_page') ?? 30)
-  return {
-    status: 200,
-    body: {
-      url,
-      html_url: html,
-      permalink_url: html,
-      diff_url: `${html}.diff`,
-      patch_url: `${html}.patch`,
-      base_commit: commitShape(state, repository, base),
-      merge_base_commit: commitShape(state, repository, mergeBase),
-      status: statusOf(ahead.length, behind.length),
-      ahead_by: ahead.length,
-      behind_by: behind.length,
-      total_commits: ahead.length,
-      commits: ahead
-        .slice((page - 1) * perPage, page * perPage)
-        .map((commit) => commitShape(state, repository, commit)),
-      ...(page === 1 ? { files: [] } : {}),
-    },
-  }
+function compare(asked: AskedThere): Outcome {
+  const { state, repository } = asked
+  const [from = '', to = '', ...more] = asked.param('basehead').split('...')
+  const [base, head] = [resolve(repository, from), resolve(repository, to)]
+  if (base === undefined || head === undefined || more.length > 0) throw notFound()
+  const { mergeBase, ahead, behind } = between(repository, base, head)
+  if (mergeBase === undefined) throw refusal(404, `No common ancestor between ${from} and ${to}.`)
+  const name = `${from}...${to}`
+  const page = `${htmlUrl(state)}/${fullName(repository)}/compare`
+  const isFirstPage = [null, '1'].includes(asked.query.get('page'))
+  return paged(asked, ahead, (commits) => ({
+    url: `${repositoryUrl(state, repository)}/compare/${name}`,
+    html_url: `${page}/${name}`,
+    permalink_url: `${page}/${repository.owner}:${base.sha.slice(0, 7)}...${repository.owner}:${head.sha.slice(0, 7)}`,
+    diff_url: `${page}/${name}.diff`,
+    patch_url: `${page}/${name}.patch`,
+    base_commit: commitShape(state, repository, base),
+    merge_base_commit: commitShape(state, repository, mergeBase),
+    status: statusOf(ahead.length, behind.length),
+    ahead_by: ahead.length,
+    behind_by: behind.length,
+    total_commits: ahead.length,
+    commits: commits.map((commit) => commitShape(state, repository, commit)),
+    ...(isFirstPage ? { files: [] } : {}),
+  }))
 }
 
 function statusOf(ahead: number, behind: number): 'identical' | 'ahead' | 'behind' | 'diverged' {
-  if (ahead > 0) return behind > 0 ? 'diverged' : 'ahead'
+  if (ahead > 0 && behind > 0) return 'diverged'
+  if (ahead > 0) return 'ahead'
   return behind > 0 ? 'behind' : 'identical'
 }
 
+/** How two commits stand to each other; the lists are oldest first. */
+function between(repository: Repository, base: Commit, head: Commit) {
+  const [inBase, inHead] = [historyOf(repository, base), historyOf(repository, head)]
+  const all = [...repository.commits.values()]
+  return {
+    mergeBase: [...inHead].find((commit) => inBase.has(commit)),
+    ahead: all.filter((commit) => inHead.has(commit) && !inBase.has(commit)),
+    behind: all.filter((commit) => inBase.has(commit) && !inHead.has(commit)),
+  }
+}
+
 /** The commit and everything before it, nearest first. */
-function historyOf({ commits }: Repository, from: Commit): readonly Commit[] {
-  const seen = new Set<Commit>([from])
-  for (const { parents } of seen)
+function historyOf({ commits }: Repository, from: Commit): ReadonlySet<Commit> {
+  const found = new Set([from])
+  for (const { parents } of found)
+    // a set that grows is walked to its new end
     for (const sha of parents) {
       const parent = commits.get(sha)
-      if (parent !== undefined) seen.add(parent)
+      if (parent !== undefined) found.add(parent)
     }
-  return [...seen]
+  return found
 }

@@ -4,9 +4,9 @@ import type { CheckRun, CommitStatus, Repository } from './state.ts'
 export const latestStatuses = ({ commitStatuses }: Repository, sha: string): CommitStatus[] =>
   latestBy(commitStatuses, sha, ({ context }) => context.toLowerCase())
 
-/** The newest run of each check of a commit, newest first. */
+/** The newest run of each check of a commit, newest first. Of one name there may be several, in different suites. */
 export const latestCheckRuns = ({ checkRuns }: Repository, sha: string): CheckRun[] =>
-  latestBy(checkRuns, sha, ({ app, name }) => `${app}/${name}`)
+  latestBy(checkRuns, sha, ({ suiteId, app, name }) => `${suiteId}/${app}/${name}`)
 
 /** The one word for all statuses of a commit; none at all is `pending`. Checks do not count here. */
 export function combinedState(statuses: readonly CommitStatus[]): 'success' | 'pending' | 'failure' {

@@ -4,6 +4,7 @@ import { accessHeaders, enter, identify, type Caller } from './access.ts'
 import { Refusal, notFound, refusal } from './answers.ts'
 import { limitHeaders, type RateLimits } from './rate-limits.ts'
 import { findRoute, type Asked, type Outcome, type Route } from './routes.ts'
+import { fullName } from './shapes.ts'
 import type { GitHubState } from './state.ts'
 
 export interface Api {
@@ -88,8 +89,30 @@ function ask(
     body: incoming.body,
   }
   if (route.right === undefined) return route.answer(asked)
-  const repository = enter(state, caller, `${params['owner']}/${params['repo']}`, route.right)
+  const { repository_id: id, owner, repo } = params
+  const name = id === undefined ? `${owner}/${repo}` : nameOf(state, id)
+  const repository = enter(state, caller, name, route.right)
+  if (fullName(repository).toLowerCase() !== name.toLowerCase()) throw moved(asked, repository.id, incoming)
   return route.answer({ ...asked, repository })
+}
+
+function nameOf({ repositories }: GitHubState, id: string): string {
+  const found = [...repositories.values()].find((repository) => String(repository.id) === id)
+  return found === undefined ? '' : fullName(found)
+}
+
+/** Who asks for a repository under its old name is led to its number, to read or to write. */
+function moved({ state }: Asked, id: number, { method, path, query }: Incoming): Refusal {
+  const [, , , , ...rest] = path.split('/')
+  const search = query.size === 0 ? '' : `?${query.toString()}`
+  const url = `${[`${state.url}/repositories/${id}`, ...rest].join('/')}${search}`
+  const [status, message] =
+    method === 'GET' ? ([301, 'Moved Permanently'] as const) : ([307, 'Temporary Redirect'] as const)
+  return new Refusal({
+    status,
+    headers: { location: url },
+    body: { message, url, documentation_url: 'https://docs.github.com/rest' },
+  })
 }
 
 function tagged(outcome: Outcome, { headers }: Incoming): Outcome {

@@ -5,7 +5,7 @@ import type { GitHubState, Repository } from './state.ts'
 /** One operation of the API, written as GitHub's documentation writes it. */
 export type Route = {
   readonly method: 'GET' | 'POST' | 'DELETE'
-  /** Such as `/repos/{owner}/{repo}/deployments`; `{ref}` and `{branch}` may hold slashes. */
+  /** Such as `/repos/{owner}/{repo}/deployments`; `{ref}`, `{branch}` and `{basehead}` may hold slashes. */
   readonly template: string
 } & (
   | { readonly right: Right; answer(asked: AskedThere): Outcome | Promise<Outcome> }
@@ -47,16 +47,23 @@ export function findRoute(
     if (route.method !== method) continue
     const groups = patternOf(route.template).exec(path)?.groups
     if (groups === undefined) continue
-    const params = Object.entries(groups).map(([name, value]) => [name, decodeURIComponent(value)] as const)
+    const params = Object.entries(groups)
+      .filter(([, value]: readonly [string, string | undefined]) => value !== undefined)
+      .map(([name, value]) => [name, decodeURIComponent(value)] as const)
     return { route, params: Object.fromEntries(params) }
   }
   return undefined
 }
 
+const MAY_HOLD_SLASHES = ['ref', 'branch', 'basehead']
+
+/** A repository answers under its number too: redirects from an old name lead there. */
 const patternOf = (template: string): RegExp => {
-  const blanks = template.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
-    name === 'ref' || name === 'branch' ? `(?<${name}>.+?)` : `(?<${name}>[^/]+)`,
-  )
+  const blanks = template
+    .replace('/repos/{owner}/{repo}', '/(?:repos/{owner}/{repo}|repositories/{repository_id})')
+    .replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+      MAY_HOLD_SLASHES.includes(name) ? `(?<${name}>.+?)` : `(?<${name}>[^/]+)`,
+    )
   return new RegExp(`^${blanks}$(?<none>)`)
 }
 

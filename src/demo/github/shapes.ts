@@ -1,12 +1,13 @@
-import type {
-  CheckRun,
-  Commit,
-  CommitStatus,
-  Deployment,
-  DeploymentStatus,
-  GitHubState,
-  Repository,
-  User,
+import {
+  userCalled,
+  type CheckRun,
+  type Commit,
+  type CommitStatus,
+  type Deployment,
+  type DeploymentStatus,
+  type GitHubState,
+  type Repository,
+  type User,
 } from './state.ts'
 
 /** GitHub's way to write a time: seconds, UTC. */
@@ -71,9 +72,13 @@ export function ownUserShape(state: GitHubState, user: User) {
   }
 }
 
-/** The app that acts with an installation token. */
+/** GitHub's own number for Actions; any other app has that of its robot. */
+const appId = (state: GitHubState, slug: string): number =>
+  slug === 'github-actions' ? 15_368 : userCalled(state, `${slug}[bot]`).id
+
+/** An app, that acts with an installation token or reports checks. */
 const appShape = (state: GitHubState, slug: string) => ({
-  id: 42,
+  id: appId(state, slug),
   slug,
   node_id: nodeId('A', slug),
   owner: userShape(state, { login: 'acme', id: 1, type: 'Organization' }),

@@ -7,6 +7,7 @@ export interface GitHubState {
   nextId(): number
   readonly users: Map<string, User>
   readonly tokens: Map<string, Token>
+  /** By `owner/name` in lower case; a renamed one under its old names too. */
   readonly repositories: Map<string, Repository>
 }
 
@@ -30,8 +31,10 @@ export type Token = {
 
 export interface Repository {
   readonly id: number
-  readonly owner: string
-  readonly name: string
+  owner: string
+  name: string
+  /** `owner/name` as it was before. */
+  readonly formerNames: string[]
   readonly isPrivate: boolean
   readonly defaultBranch: string
   readonly createdAt: number
@@ -167,7 +170,7 @@ export interface HookDelivery {
   }
 }
 
-/** Looks a repository up by `owner/name`. */
+/** Looks a repository up by `owner/name`, which may be an old one. */
 export const repositoryCalled = (state: GitHubState, name: string): Repository | undefined =>
   state.repositories.get(name.toLowerCase())
 

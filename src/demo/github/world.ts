@@ -23,6 +23,8 @@ export interface World {
   revokeToken(token: string): void
   /** With one commit on its default branch, which is `main` when left out. */
   addRepository(name: string, given?: NewRepository): Repository
+  /** The old name leads to the new one, as long as nothing else is called so. */
+  renameRepository(name: string, to: string): void
   /** Puts commits, oldest first, on top of a branch; makes the branch where there is none. */
   addCommits(repository: string, commits: readonly NewCommit[], branch?: string): void
   setBranch(repository: string, branch: string, sha: string, behind?: Branch['behind']): void
@@ -76,6 +78,13 @@ export function createWorld(state: GitHubState): World {
     addToken: (token, rights) => void state.tokens.set(token, rights),
     revokeToken: (token) => void state.tokens.delete(token),
     addRepository: (name, given = {}) => addRepository(state, name, given),
+    renameRepository(name, to) {
+      const repository = there(name)
+      const [owner = '', newName = ''] = to.split('/')
+      repository.formerNames.push(`${repository.owner}/${repository.name}`)
+      Object.assign(repository, { owner, name: newName })
+      state.repositories.set(to.toLowerCase(), repository)
+    },
     addCommits: (name, commits, branch = there(name).defaultBranch) =>
       addCommits(state, there(name), commits, branch),
     setBranch: (name, branch, sha, behind = 'no') => void there(name).branches.set(branch, { sha, behind }),
@@ -110,6 +119,7 @@ function addRepository(state: GitHubState, fullName: string, given: NewRepositor
     id: given.id ?? state.nextId(),
     owner,
     name,
+    formerNames: [],
     isPrivate: given.isPrivate ?? true,
     defaultBranch: given.defaultBranch ?? 'main',
     createdAt: state.clock(),

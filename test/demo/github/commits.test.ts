@@ -95,3 +95,50 @@ test('the newest run of each check is listed, or all of them', async () => {
   expect(await runs('?filter=all')).toMatchObject({ total_count: 3 })
   expect(await runs('?check_name=lint&status=queued')).toMatchObject({ total_count: 1 })
 })
+
+test('two commits are compared, with their files on the first page alone', async () => {
+  const { github, sha } = await shopAtGitHub()
+  const [tea, coffee, milk] = ['b'.repeat(40), 'c'.repeat(40), 'd'.repeat(40)] as const
+  github.setBranch('acme/shop', 'feature/milk', sha)
+  github.addCommits('acme/shop', [{ sha: milk, message: 'Sell milk' }], 'feature/milk')
+  github.addCommits('acme/shop', [
+    { sha: tea, message: 'Sell tea' },
+    { sha: coffee, message: 'Sell coffee' },
+  ])
+
+  const ahead = await ask(github, `${SHOP}/compare/${sha}...main`)
+  const second = await ask(github, `${SHOP}/compare/${sha}...main?per_page=1&page=2`)
+  const diverged = await ask(github, `${SHOP}/compare/feature/milk...main`)
+  const behind = await ask(github, `${SHOP}/compare/main...${sha}`)
+
+  expect(ahead.body).toMatchObject({
+    status: 'ahead',
+    ahead_by: 2,
+    behind_by: 0,
+    commits: [{ sha: tea }, { sha: coffee }],
+    files: [],
+  })
+  expect(second.body).toMatchObject({ total_commits: 2, commits: [{ sha: coffee }] })
+  expect(second.body).not.toHaveProperty('files')
+  expect(diverged.body).toMatchObject({
+    status: 'diverged',
+    ahead_by: 2,
+    behind_by: 1,
+    merge_base_commit: { sha },
+  })
+  expect(behind.body).toMatchObject({ status: 'behind', ahead_by: 0, behind_by: 2, commits: [] })
+})
+
+test('what has no history in common, or is not there, is not compared', async () => {
+  const { github, sha } = await shopAtGitHub()
+  const lone = 'e'.repeat(40)
+  github.addCommits('acme/shop', [{ sha: lone, message: 'Begin anew' }], 'lone')
+  const compared = (basehead: string) => ask(github, `${SHOP}/compare/${basehead}`)
+
+  expect(await compared(`${sha}...lone`)).toMatchObject({
+    status: 404,
+    body: { message: `No common ancestor between ${sha} and lone.` },
+  })
+  for (const basehead of ['main...none', 'none...main', 'main', 'main...main...main'])
+    expect(await compared(basehead)).toMatchObject({ status: 404, body: { message: 'Not Found' } })
+})

@@ -132,3 +132,31 @@ test('everything that was asked can be looked at', async () => {
     { at: NOW, method: 'POST', path: `${SHOP}/deployments`, body: { ref: 'main' }, answer: { status: 201 } },
   ])
 })
+
+test('a renamed repository is led to by its old name, and reached by its number', async () => {
+  const { github } = await shopAtGitHub()
+  github.addToken('here', {
+    type: 'fine-grained',
+    login: 'mona',
+    permissions: { deployments: 'write' },
+    repositories: ['acme/shop'],
+  })
+  github.renameRepository('acme/shop', 'acme/store')
+  const asked = { token: 'here', headers: {} }
+
+  const moved = await fetch(`${github.url}${SHOP}/deployments?per_page=1`, {
+    headers: { authorization: 'token here' },
+    redirect: 'manual',
+  })
+  const led = await ask(github, `${SHOP}/deployments?per_page=1`, asked)
+  const made = await post(github, `${SHOP}/deployments`, { ref: 'main' }, asked)
+
+  const location = `${github.url}/repositories/17/deployments`
+  expect([moved.status, moved.headers.get('location')]).toEqual([301, `${location}?per_page=1`])
+  expect(await moved.json()).toMatchObject({ message: 'Moved Permanently', url: `${location}?per_page=1` })
+  expect(led.status).toBe(200)
+  expect(made).toMatchObject({ status: 201, body: { repository_url: `${github.url}/repos/acme/store` } })
+  expect((await ask(github, '/repos/acme/store', asked)).status).toBe(200)
+  expect((await ask(github, '/repositories/18')).status).toBe(404)
+  expect((await ask(github, SHOP, { token: '' })).status).toBe(404)
+})

@@ -1,0 +1,116 @@
+import { Octokit } from '@octokit/rest'
+
+import { GitHubError } from './github.ts'
+import { errorOf } from './refusals.ts'
+
+export interface GitHubOptions {
+  readonly token: string
+  readonly apiUrl: string
+  readonly version: string
+  readonly timeoutMs?: number
+}
+
+/** One answer. Nobody has looked yet at what it says. */
+export interface Answer {
+  readonly status: number
+  readonly data: unknown
+  readonly headers: Readonly<Record<string, string | number | undefined>>
+}
+
+/** Requests to GitHub in the name of one token; each has its own time limit. */
+export interface Requests {
+  readonly rest: Octokit['rest']
+  ask(call: (common: Common) => Promise<Answer>): Promise<Answer>
+  /** Every page of a list. Rejects rather than leave some out. */
+  askAll(call: (page: Page) => Promise<Answer>): Promise<readonly Answer[]>
+  /** See `GitHub`. */
+  readonly tokenExpiresAt: number | undefined
+}
+
+/** What every request carries. */
+interface Common {
+  readonly headers: Readonly<Record<string, string>>
+  readonly request: { readonly signal: AbortSignal; readonly fetch: typeof fetch }
+}
+
+interface Page extends Common {
+  readonly page: number
+  readonly per_page: number
+}
+
+const TIMEOUT_MS = 15_000
+const PER_PAGE = 100
+const MOST_PAGES = 30
+
+/** The API version is pinned: https://docs.github.com/rest/about-the-rest-api/api-versions */
+export function createRequests({ token, apiUrl, version, timeoutMs = TIMEOUT_MS }: GitHubOptions): Requests {
+  const fetchThere = followRenames(new URL(apiUrl).origin)
+  const octokit = new Octokit({
+    auth: token,
+    baseUrl: apiUrl,
+    userAgent: `ferryman/${version}`,
+    log: { debug() {}, info() {}, warn() {}, error() {} }, // its own log would name addresses; ours says what matters
+  })
+  let tokenExpiresAt: number | undefined
+
+  const fetchAndNote: typeof fetch = async (input, init) => {
+    const response = await fetchThere(input, init)
+    tokenExpiresAt = expiryIn(response.headers) ?? tokenExpiresAt
+    return response
+  }
+
+  async function ask(call: (common: Common) => Promise<Answer>): Promise<Answer> {
+    const signal = AbortSignal.timeout(timeoutMs)
+    const headers = { 'x-github-api-version': '2022-11-28' }
+    try {
+      const answer = await call({ headers, request: { signal, fetch: fetchAndNote } })
+      signal.throwIfAborted() // octokit takes a body that was cut off for an empty one
+      return answer
+    } catch (thrown) {
+      throw errorOf(thrown, timeoutMs)
+    }
+  }
+
+  return {
+    rest: octokit.rest,
+    ask,
+    async askAll(call) {
+      const answers: Answer[] = []
+      while (answers.length < MOST_PAGES) {
+        const answer = await ask((common) =>
+          call({ ...common, page: answers.length + 1, per_page: PER_PAGE }),
+        )
+        answers.push(answer)
+        if (!String(answer.headers['link']).includes('rel="next"')) return answers
+      }
+      throw new GitHubError(`GitHub has more than ${MOST_PAGES} pages of it`, undefined, {}, undefined)
+    },
+    get tokenExpiresAt() {
+      return tokenExpiresAt
+    },
+  }
+}
+
+/**
+ * GitHub redirects the old name of a renamed repository, writing requests too. It is followed once, with the
+ * same method and body, and only to the same server: the token goes nowhere else.
+ */
+const followRenames =
+  (origin: string): typeof fetch =>
+  async (input, init) => {
+    const response = await fetch(input, { ...init, redirect: 'manual' })
+    const location = response.headers.get('location')
+    if (![301, 302, 307, 308].includes(response.status) || location === null) return response
+    const to = new URL(location, response.url)
+    if (to.origin !== origin) throw new Error(`it redirects to another server, ${to.origin}`)
+    if (to.search === '') to.search = new URL(response.url).search
+    return fetch(to, { ...init, redirect: 'error' })
+  }
+
+// `2026-12-24 13:37:00 UTC`, of some tokens `… +0200`: https://docs.github.com/rest/authentication
+function expiryIn(headers: Headers): number | undefined {
+  const text = headers.get('github-authentication-token-expiration') ?? ''
+  const [, day, time, zone] = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) (UTC|[+-]\d{4})$/.exec(text) ?? []
+  const at = Date.parse(`${day}T${time}${zone === 'UTC' ? 'Z' : `${zone?.slice(0, 3)}:${zone?.slice(3)}`}`)
+  return Number.isNaN(at) ? undefined : at
+}
