@@ -258,7 +258,7 @@ export async function startApp(
       clock,
       journal,
     })
-    started.push(tokenWatch.stop)
+    started.push(() => void tokenWatch.stop()) // GitHub may take its time; what was not told is told next time
 
     return {
       address,

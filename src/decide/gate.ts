@@ -147,7 +147,7 @@ async function create(
       sha,
       environment,
       task,
-      description: description.slice(0, MOST_DESCRIPTION).toWellFormed(),
+      description: description.slice(0, MOST_DESCRIPTION).replace(/[\uD800-\uDBFF]$/, ''),
       payload: JSON.parse(payload) as Record<string, unknown>,
       requiredContexts,
     })

@@ -18,7 +18,8 @@ export interface TokenWatchParts {
 export interface TokenWatch {
   /** Look now: the token may be another one. */
   wake(): void
-  stop(): void
+  /** Looks no more; resolves when the look that is under way is over. */
+  stop(): Promise<void>
 }
 
 const DAY_MS = 24 * 60 * 60_000
@@ -50,9 +51,10 @@ export function startTokenWatch({ expiresAt, post, store, clock, journal }: Toke
   waker.wake()
   return {
     wake: waker.wake,
-    stop() {
+    async stop() {
       clearInterval(timer)
       waker.stop()
+      await waker.looking
     },
   }
 }

@@ -1,0 +1,128 @@
+import { expect, test } from 'vitest'
+
+import { passGate, type Outcome } from '../../src/decide/gate.ts'
+import type { Deployment } from '../../src/deployment/deployment.ts'
+import { createGitHub } from '../../src/github/client.ts'
+import { shopAtGitHub } from '../support/doubles.ts'
+import { runningDeployment } from '../support/running.ts'
+
+const NONCE = '0123456789abcdef0123456789abcdef'
+const SECOND = 1_000
+const MINUTE = 60 * SECOND
+
+/** A merge that was recorded at 0, and GitHub as it is asked about it at some later time. */
+async function gateAt(rights: 'all' | 'no checks' = 'all') {
+  const { github, sha } = await shopAtGitHub()
+  const granted = { deployments: 'write', contents: 'read' } as const
+  const permissions = rights === 'all' ? ({ ...granted, statuses: 'read', checks: 'read' } as const) : granted
+  github.addToken('robot-token', { type: 'fine-grained', login: 'robot', permissions })
+  const client = createGitHub({ token: 'robot-token', apiUrl: github.url, version: 'test' })
+  const merge: Deployment = runningDeployment({
+    origin: 'merge',
+    branch: 'main',
+    nonce: NONCE,
+    githubId: undefined,
+    state: 'queued',
+    sha,
+    payload: JSON.stringify({ deploy_user: 'mona', ferryman: NONCE }),
+    createdAt: 0,
+  })
+  const pass = (
+    requiredContexts: readonly string[] | 'all' | undefined,
+    age: number,
+    given: Partial<Deployment> = {},
+  ): Promise<Outcome> =>
+    passGate(
+      { ...merge, ...given },
+      { requiredContexts, checksWaitSeconds: 3600 },
+      { github: () => client, clock: () => age },
+    )
+  return { github, sha, pass }
+}
+
+test('what requires nothing passes, and GitHub makes its deployment', async () => {
+  const { pass } = await gateAt()
+
+  expect(await pass(undefined, 0)).toMatchObject({ kind: 'made', made: { creator: 'robot' } })
+})
+
+test('what GitHub made before is found by its nonce and not made again; one of others is not taken', async () => {
+  const { github, pass } = await gateAt()
+  const others = {
+    ref: 'main',
+    auto_merge: false,
+    required_contexts: [],
+    payload: { ferryman: 'f'.repeat(32) },
+  }
+  await github.createDeployment('acme/shop', others)
+
+  const [first, again] = [await pass([], 0), await pass([], 0)]
+
+  expect(first.kind).toBe('made')
+  expect(again).toEqual(first)
+})
+
+test('the wait says for what and how long, and ends after an hour', async () => {
+  const { pass } = await gateAt()
+
+  expect(await pass(['ci/test'], 20 * SECOND)).toEqual({
+    kind: 'wait',
+    reason: 'checks_pending',
+    detail: 'Waiting for ci/test',
+    lookAgainMs: MINUTE,
+  })
+  expect(await pass(['ci/test'], 4.5 * MINUTE)).toMatchObject({ detail: 'Waiting for ci/test, 4 min' })
+  expect(await pass(['ci/test'], 59.5 * MINUTE)).toMatchObject({ lookAgainMs: 30 * SECOND })
+  expect(await pass(['ci/test'], 60 * MINUTE)).toMatchObject({
+    kind: 'end',
+    reason: 'wait_expired',
+    detail: 'Not deployed: still waiting for ci/test after 60 min',
+  })
+})
+
+test('checks that pass after the wait was over let it through all the same', async () => {
+  const { github, sha, pass } = await gateAt()
+  github.addCommitStatus('acme/shop', sha, { context: 'ci/test', state: 'success' })
+
+  expect((await pass(['ci/test'], 61 * MINUTE)).kind).toBe('made')
+})
+
+test('where all are required, silence is waited out for a minute and then an end of its own', async () => {
+  const { pass } = await gateAt()
+
+  expect(await pass('all', 10 * SECOND)).toMatchObject({
+    reason: 'checks_pending',
+    detail: 'Waiting for its checks',
+    lookAgainMs: 50 * SECOND,
+  })
+  expect(await pass('all', MINUTE)).toMatchObject({ kind: 'end', reason: 'no_checks_reported' })
+})
+
+test('a token that may not read checks hands their names to GitHub, and understands its answer', async () => {
+  const { github, sha, pass } = await gateAt('no checks')
+
+  expect(await pass(['ci/test'], 0)).toMatchObject({ kind: 'wait', detail: 'Waiting for ci/test' })
+  github.addCommitStatus('acme/shop', sha, { context: 'ci/test', state: 'failure' })
+  expect(await pass(['ci/test'], 0)).toMatchObject({
+    kind: 'end',
+    reason: 'checks_failed',
+    detail: `Not deployed: ci/test (failure) on ${sha.slice(0, 7)}`,
+  })
+})
+
+test('without that right all means all that GitHub knows, which is asked after a minute', async () => {
+  const { github, sha, pass } = await gateAt('no checks')
+
+  expect(await pass('all', 10 * SECOND)).toMatchObject({ kind: 'wait', detail: 'Waiting for its checks' })
+  github.addCheckRun('acme/shop', sha, { name: 'lint', status: 'in_progress', conclusion: null })
+  expect(await pass('all', MINUTE)).toMatchObject({ kind: 'wait', detail: 'Waiting for lint, 1 min' })
+})
+
+test('a long title is cut for GitHub, and no character is cut in two', async () => {
+  const { github, pass } = await gateAt()
+
+  await pass([], 0, { description: `${'x'.repeat(139)}😀` })
+
+  const made = github.requests.find(({ method, path }) => method === 'POST' && path.endsWith('/deployments'))
+  expect(Reflect.get(Object(made?.body), 'description')).toBe('x'.repeat(139))
+})
