@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts'
+import type { Config, RepositoryConfig } from '../config/config.ts'
 import { messageOf } from '../errors.ts'
 import { createGitHub } from '../github/client.ts'
 import { GitHubError, type Access, type GitHub } from '../github/github.ts'
@@ -13,9 +13,15 @@ const SLACK_TIMEOUT_MS = 10_000
 export async function* checkServices(config: Config, version: string, now: number): AsyncGenerator<Finding> {
   const github = createGitHub({ token: config.github.token, apiUrl: config.github.apiUrl, version })
   let expiry: Finding | undefined
-  for (const { name } of config.repositories.values()) {
-    const { finding, access } = await checkRepository(github, name)
+  for (const repository of config.repositories.values()) {
+    const { finding, access } = await checkRepository(github, repository.name)
     yield finding
+    if (access !== undefined)
+      try {
+        yield* checkMerges(github, repository)
+      } catch (cause) {
+        yield refusal(repository.name, cause)
+      }
     expiry ??= expiryOf(access, now)
   }
   if (expiry !== undefined) yield expiry
@@ -50,6 +56,47 @@ async function checkRepository(
   } catch (cause) {
     return { finding: refusal(name, cause), access: undefined }
   }
+}
+
+/** What merges and pushes need beyond a deployment: to see the branch, and the checks of its commits. */
+async function* checkMerges(
+  github: GitHub,
+  { name, environments }: RepositoryConfig,
+): AsyncGenerator<Finding> {
+  const own = [...environments.values()].filter(({ deployOn }) => deployOn !== 'none')
+  if (own.length === 0) return
+  const facts = await seen(() => github.repository(name))
+  const branches = new Set(own.flatMap(({ branch }) => branch ?? facts?.defaultBranch ?? []))
+  for (const branch of branches) {
+    const head = await seen(() => github.branchHead(name, branch))
+    if (head !== undefined)
+      yield fine(`GitHub: ${name} deploys ${branch} by itself, now at ${head.slice(0, 7)}`)
+    else if (facts !== undefined)
+      yield doubtful(
+        `GitHub: ${name} has no branch ${branch}, or the token may not see it`,
+        'Correct `branch`, or give the token "Contents: read".',
+      )
+  }
+  if (facts === undefined)
+    yield doubtful(
+      `GitHub: the token does not see the branches of ${name}, so merges deploy in the order in which they come`,
+      'Give it "Contents: read" (fine-grained) or the scope repo (classic); or set `deploy_on: none`.',
+    )
+  const [head] = await Promise.all([...branches].map((branch) => seen(() => github.branchHead(name, branch))))
+  const isGated = own.some(({ requiredContexts = [] }) => requiredContexts.length > 0)
+  if (isGated && head !== undefined && (await seen(() => github.reportedChecks(name, head))) === undefined)
+    yield doubtful(
+      `GitHub: the token may not read the checks of ${name}: GitHub is handed required_contexts instead`,
+      'Give it "Commit statuses: read" and "Checks: read" to be told at once how they stand.',
+    )
+}
+
+/** The answer, or undefined where the token has no right to it. */
+async function seen<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  return ask().catch((thrown: unknown) => {
+    if (thrown instanceof GitHubError && [403, 404].includes(thrown.status ?? 0)) return undefined
+    throw thrown
+  })
 }
 
 function findingOf(name: string, { canPush, scopes }: Access): Finding {

@@ -26,19 +26,27 @@ export interface SendOptions {
   readonly isPublic: boolean
 }
 
-const EVENTS = ['deployment', 'push', 'ping']
+/** What can be sent, and the event that GitHub has for it. */
+const EVENTS: Readonly<Record<string, string>> = {
+  deployment: 'deployment',
+  merge: 'pull_request',
+  push: 'push',
+  ping: 'ping',
+}
 
 /** Sends one sample; answers 0 when the server took it. */
 export async function runSend(options: SendOptions): Promise<number> {
-  const { event = 'nothing' } = options
-  if (!EVENTS.includes(event)) throw problem('event_unknown', { event, known: EVENTS.join(', ') })
+  const { event: kind = 'nothing' } = options
+  const event = EVENTS[kind]
+  if (event === undefined)
+    throw problem('event_unknown', { event: kind, known: Object.keys(EVENTS).join(', ') })
   const config = loadConfig(
     findConfig({ flag: options.config, environment: process.env, cwd: process.cwd() }),
     { environment: process.env },
   )
   const url = options.url ?? addressOf(config)
   const repository = options.repository ?? [...config.repositories.values()][0]?.name ?? ''
-  const { what, payload } = await makeSample(event, { ...options, url, repository, config })
+  const { what, payload } = await makeSample(kind, { ...options, url, repository, config })
   process.stdout.write(`${what} → ${url}\n`)
   const { status, body } = await post(url, event, payload, config.github.webhookSecrets[0] ?? '')
   process.stdout.write(`${status} ${readable(body)}\n`)
@@ -57,13 +65,13 @@ interface Sample extends Omit<SendOptions, 'config' | 'url' | 'repository'> {
 }
 
 /** What a GitHub of its own, in memory, that knows one repository with one commit, would send. */
-async function makeSample(event: string, sample: Sample): Promise<{ what: string; payload: unknown }> {
+async function makeSample(kind: string, sample: Sample): Promise<{ what: string; payload: unknown }> {
   const { config, environment, task, ref } = sample
   const state = createState(config.github.apiUrl, Date.now, Date.now() * 1_000)
   const world = createWorld(state)
   const repository = world.addRepository(sample.repository, { isPrivate: !sample.isPublic })
   const events = createEvents(state)
-  if (event === 'ping')
+  if (kind === 'ping')
     return {
       what: 'ping',
       payload: events.ping(world.addHook(sample.repository, { url: 'http://127.0.0.1/' })),
@@ -73,7 +81,20 @@ async function makeSample(event: string, sample: Sample): Promise<{ what: string
   if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(sha)) throw problem('sha_wrong', { sha })
   world.addCommits(sample.repository, [{ sha, message: 'A sample commit' }])
   const user = userCalled(state, sample.by ?? currentUser().name)
-  if (event === 'push') {
+  if (kind === 'merge') {
+    const before = repository.branches.get(repository.defaultBranch)?.sha ?? sha
+    const payload = events.pullRequest(sample.repository, {
+      action: 'closed',
+      number: 1,
+      title: 'A sample',
+      base: { branch: ref, sha: before },
+      head: { branch: 'a-sample', sha },
+      author: user.login,
+      merged: { sha, by: user.login },
+    })
+    return { what: `merge of ${sha.slice(0, 7)} into ${sample.repository} ${ref}`, payload }
+  }
+  if (kind === 'push') {
     const payload = events.push(sample.repository, {
       ref: `refs/heads/${ref}`,
       after: sha,

@@ -3,7 +3,7 @@ import type { Command } from '../cli.ts'
 /** `ferryman send`: what GitHub would send, from here. */
 export const send: Command = {
   summary: 'sign a sample delivery, send it to a running server and print the verdict',
-  usage: `Usage: ferryman send deployment|push|ping [options]
+  usage: `Usage: ferryman send deployment|merge|push|ping [options]
 
 Signs a sample delivery with the secret of the configuration, sends it and prints the verdict. GitHub knows
 nothing of the sample, so its statuses will be refused there (404); everything else is real.
@@ -13,13 +13,13 @@ nothing of the sample, so its statuses will be refused there (404); everything e
       --repository NAME  owner/name; else the first one of the configuration
       --environment NAME else production
       --sha SHA          the full commit id; else the HEAD of the configured folder
-      --ref REF          else main
+      --ref REF          the branch, or what a deployment is asked for; else main
       --task TASK        else deploy
       --payload JSON     else {}
       --by LOGIN         who asks; else your login on this machine
       --public           as if the repository were public
 
-Exit codes: 0 the server took it (queued, ignored or repeated); 1 it refused it or did not answer; 2 the call was wrong.
+Exit codes: 0 the server took it (queued, deciding, ignored or repeated); 1 it refused it or did not answer; 2 the call was wrong.
 `,
   options: {
     config: { type: 'string', short: 'c' },

@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { describe, expect, inject, test } from 'vitest'
 
 import { ferryman } from '../support/cli.ts'
-import { createWorld, startProcess } from '../support/journey.ts'
+import { createWorld, TOKEN, startProcess } from '../support/journey.ts'
 import { temporaryFolder } from '../support/running.ts'
 
 describe('the command line', () => {
@@ -179,6 +179,25 @@ describe('ferryman check', () => {
     expect(out).toMatch(/✘ GitHub: .*acme\/shop/)
   })
 
+  test('says what merges need beyond deployments: the branch, and the checks of its commits', async () => {
+    const world = await createWorld({ entry: { required_contexts: ['ci/test'] } })
+    const check = async (permissions?: Record<string, 'read' | 'write'>) => {
+      if (permissions !== undefined)
+        world.github.addToken(TOKEN, { login: 'robot', type: 'fine-grained', permissions })
+      return (await ferryman(['check', '-c', world.configFile])).out
+    }
+
+    expect(await check()).toContain('the token does not see the branches of acme/shop')
+    expect(await check({ deployments: 'write' })).toContain(
+      'acme/shop has no branch main, or the token may not see it',
+    )
+    const some = await check({ deployments: 'write', contents: 'read' })
+    expect(some).toContain(`✔ GitHub: acme/shop deploys main by itself, now at ${world.sha.slice(0, 7)}`)
+    expect(some).toContain('the token may not read the checks of acme/shop')
+    const all = await check({ deployments: 'write', contents: 'read', statuses: 'read', checks: 'read' })
+    expect(all).not.toContain('may not')
+  })
+
   test('prints every problem of the configuration with its place', async () => {
     const folder = temporaryFolder()
     writeFileSync(
@@ -216,6 +235,10 @@ describe('ferryman send', () => {
     )
     expect((await send('ping')).out).toContain('200 verdict: ignored\n')
     expect((await send('push', '--sha', sha)).out).toContain('reason: deploys_otherwise')
+    expect((await send('merge', '--sha', sha, '--by', 'mona')).out).toContain('202 verdict: deciding')
+    expect((await send('merge', '--sha', sha, '--ref', 'develop')).out).toContain(
+      'reason: branch_not_configured',
+    )
     expect((await send('deployment', '--sha', sha, '--environment', 'moon')).out).toContain(
       'reason: environment_not_configured',
     )
@@ -228,7 +251,7 @@ describe('ferryman send', () => {
 
     expect(await send('dance')).toMatchObject({
       code: 2,
-      err: 'ferryman: There is no sample of "dance".\n  Samples: deployment, push, ping.\n',
+      err: 'ferryman: There is no sample of "dance".\n  Samples: deployment, merge, push, ping.\n',
     })
     expect((await send('deployment', '--sha', 'main')).err).toContain('"main" is no full commit id.')
     expect((await send('deployment', '--sha', 'b'.repeat(40), '--payload', '{')).err).toContain(
