@@ -1,0 +1,107 @@
+import { expect, onTestFinished, test } from 'vitest'
+
+import type { EnvironmentConfig, RepositoryConfig } from '../../src/config/config.ts'
+import { startFirstSight } from '../../src/decide/first-sight.ts'
+import { createGitHub } from '../../src/github/client.ts'
+import { openStore } from '../../src/store/sql-store.ts'
+import { shopAtGitHub } from '../support/doubles.ts'
+import { recipe } from '../support/samples.ts'
+import { emptyDatabase } from '../support/stores.ts'
+
+const TOKEN = 'robot-token'
+
+const environment = (given: Partial<EnvironmentConfig> = {}): EnvironmentConfig => ({
+  repository: 'Acme/Shop',
+  name: 'production',
+  lane: 'acme/shop/production',
+  requiredContexts: undefined,
+  checksWaitSeconds: 3600,
+  deployOn: 'merge',
+  branch: undefined,
+  acceptActionsDeployments: false,
+  publicLogs: false,
+  environmentUrl: undefined,
+  recipe: recipe(),
+  ...given,
+})
+
+/** A sight of one repository's environments; `look` resolves with what the journal said by then. */
+async function sightOf(...first: readonly EnvironmentConfig[]) {
+  const { github, sha } = await shopAtGitHub()
+  github.addToken(TOKEN, { type: 'classic', login: 'robot', scopes: ['repo'] })
+  const database = await emptyDatabase.sqlite()
+  const store = await openStore(database.address)
+  onTestFinished(async () => {
+    await store.close()
+    await database.drop()
+  })
+  const client = createGitHub({ token: TOKEN, apiUrl: github.url, version: 'test' })
+  const look = async (environments: readonly EnvironmentConfig[] = first): Promise<string[]> => {
+    const said: string[] = []
+    const { promise, resolve } = Promise.withResolvers<string[]>()
+    const write = (event: string): void => {
+      said.push(event)
+      if (said.length === environments.length) resolve(said)
+    }
+    const repository: RepositoryConfig = {
+      name: 'Acme/Shop',
+      environments: new Map(environments.map((one) => [one.name, one])),
+    }
+    const sight = startFirstSight({
+      store,
+      github: () => client,
+      repositories: () => [repository],
+      clock: () => 1_000,
+      journal: { info: write, warn: write, error: write },
+    })
+    return promise.finally(sight.stop)
+  }
+  return { github, sha, store, look }
+}
+
+test('the head of the default branch is noted for every environment that deploys by itself', async () => {
+  const { look, store } = await sightOf(environment(), environment({ name: 'staging', branch: 'main' }))
+
+  expect(await look()).toEqual(['environment:first-seen', 'environment:first-seen'])
+  expect(await store.seen()).toEqual(
+    new Map([
+      ['acme/shop/production', 'main'],
+      ['acme/shop/staging', 'main'],
+    ]),
+  )
+})
+
+test('a branch that was changed is seen anew, one that was not is left alone', async () => {
+  const { github, sha, look, store } = await sightOf(environment({ branch: 'main' }))
+  github.setBranch('acme/shop', 'release/2', sha)
+  await look()
+  const before = github.requests.length
+
+  expect(await look([environment({ branch: 'release/2' })])).toEqual(['environment:first-seen'])
+  expect(github.requests.length).toBe(before + 2)
+  expect(await store.seen()).toEqual(new Map([['acme/shop/production', 'release/2']]))
+})
+
+test('a branch that does not exist yet is seen without a commit', async () => {
+  const { look, store } = await sightOf(environment({ branch: 'later' }))
+
+  await look()
+
+  expect((await store.seen()).get('acme/shop/production')).toBe('later')
+})
+
+test('a token that may not look leaves it open, and says so', async () => {
+  const { github, look, store } = await sightOf(environment())
+  github.addToken(TOKEN, { type: 'classic', login: 'robot', scopes: ['repo_deployment'] })
+
+  expect(await look()).toEqual(['first-sight:unknown'])
+  expect((await store.seen()).size).toBe(0)
+})
+
+test('a GitHub that is away is asked again later', async () => {
+  const { github, look, store } = await sightOf(environment())
+  github.fail({ with: 'reset' })
+
+  expect(await look()).toEqual(['first-sight:postponed'])
+  expect((await store.seen()).size).toBe(0)
+})
