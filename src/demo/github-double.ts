@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import { createChronicle } from './chronicle.ts'
 import { createFaults, type Faults } from './faults.ts'
+import { createActivity, type Activity } from './github/activity.ts'
 import { accountRoutes } from './github/account.ts'
 import type { Answer } from './github/answers.ts'
 import { commitRoutes } from './github/commits.ts'
@@ -49,7 +50,7 @@ export interface GitHubDoubleOptions {
 type Timing = 'before' | 'after' | 'without'
 
 /** A GitHub on this machine: strict where GitHub is, and scriptable where GitHub is unreliable. */
-export interface GitHubDouble extends World, Pick<Faults<Exchange>, 'fail' | 'hold'> {
+export interface GitHubDouble extends World, Activity, Pick<Faults<Exchange>, 'fail' | 'hold'> {
   /** The API's address, without a slash at the end. */
   readonly url: string
   /** Builders of webhook payloads. */
@@ -173,6 +174,7 @@ export async function startGitHubDouble(options: GitHubDoubleOptions = {}): Prom
 
   return {
     ...createWorld(state),
+    ...createActivity(state, announce),
     url: state.url,
     events: createEvents(state),
     requests: arrived,

@@ -59,7 +59,7 @@ export function createOpenApiCheck(): OpenApiCheck {
   }
 }
 
-/** The same for what hooks are sent: `deployment`, `deployment_status`, `push`, `pull_request` and `ping`. */
+/** The same for what hooks are sent. */
 export function createWebhookCheck(): (event: string, payload: unknown) => string[] {
   const description = fixture('webhooks.json') as { readonly webhooks: Json }
   const ajv = new Ajv2020({ strict: false, allErrors: true, formats: UNCHECKED })

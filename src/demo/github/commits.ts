@@ -1,4 +1,5 @@
 import { refusal, validationFailed } from './answers.ts'
+import { statusEvent } from './check-events.ts'
 import { combinedState, latestCheckRuns, latestStatuses } from './contexts.ts'
 import { creatorOf } from './deployments.ts'
 import { charactersIn, readFields } from './fields.ts'
@@ -118,6 +119,8 @@ function createStatus({ state, repository, param, caller, body }: AskedThere): O
   if (charactersIn(status.description ?? '') > 140)
     throw refuse('description', 'description is too long (maximum is 140 characters)')
   repository.commitStatuses.push(status)
+  const payload = statusEvent(state, repository, status)
   const shape = { ...commitStatusShape(state, repository, status), creator: userShape(state, status.creator) }
-  return { status: 201, headers: { location: shape.url }, body: shape }
+  const announces = [{ event: 'status', repository, payload }]
+  return { status: 201, headers: { location: shape.url }, body: shape, announces }
 }

@@ -1,7 +1,8 @@
 import { notFound, refusal } from './answers.ts'
-import { fullName, commitShape, htmlUrl, repositoryUrl } from './shapes.ts'
+import { between } from './history.ts'
 import { paged, type AskedThere, type Outcome, type Route } from './routes.ts'
-import { resolve, type Commit, type Repository } from './state.ts'
+import { commitShape, fullName, htmlUrl, repositoryUrl } from './shapes.ts'
+import { resolve } from './state.ts'
 
 export const compareRoutes: readonly Route[] = [
   {
@@ -43,27 +44,4 @@ function statusOf(ahead: number, behind: number): 'identical' | 'ahead' | 'behin
   if (ahead > 0 && behind > 0) return 'diverged'
   if (ahead > 0) return 'ahead'
   return behind > 0 ? 'behind' : 'identical'
-}
-
-/** How two commits stand to each other; the lists are oldest first. */
-function between(repository: Repository, base: Commit, head: Commit) {
-  const [inBase, inHead] = [historyOf(repository, base), historyOf(repository, head)]
-  const all = [...repository.commits.values()]
-  return {
-    mergeBase: [...inHead].find((commit) => inBase.has(commit)),
-    ahead: all.filter((commit) => inHead.has(commit) && !inBase.has(commit)),
-    behind: all.filter((commit) => inBase.has(commit) && !inHead.has(commit)),
-  }
-}
-
-/** The commit and everything before it, nearest first. */
-function historyOf({ commits }: Repository, from: Commit): ReadonlySet<Commit> {
-  const found = new Set([from])
-  for (const { parents } of found)
-    // a set that grows is walked to its new end
-    for (const sha of parents) {
-      const parent = commits.get(sha)
-      if (parent !== undefined) found.add(parent)
-    }
-  return found
 }

@@ -1,17 +1,26 @@
 import { repositoryShape } from './repository-shape.ts'
 import { fullName, htmlUrl, nodeId, repositoryUrl, timeText, userShape } from './shapes.ts'
-import { userCalled, type GitHubState, type Repository } from './state.ts'
+import { repositoryCalled, userCalled, type GitHubState, type Repository } from './state.ts'
+
+interface End {
+  readonly branch: string
+  readonly sha: string
+  /** `owner/name`, where it is another one: a fork. */
+  readonly repository?: string
+}
 
 export interface PullRequest {
   readonly action: 'opened' | 'closed'
   readonly number: number
   readonly title: string
   /** Where it goes, and where it comes from. */
-  readonly base: { readonly branch: string; readonly sha: string }
-  readonly head: { readonly branch: string; readonly sha: string }
+  readonly base: End
+  readonly head: End
   readonly author: string
   /** Who merged it and the commit that came of it; left out when it was closed unmerged, or is open. */
   readonly merged?: { readonly sha: string; readonly by: string }
+  /** How many the head has and the base has not; one when left out. */
+  readonly commits?: number
 }
 
 /** The `pull_request` event. */
@@ -26,7 +35,7 @@ export function pullRequestEvent(state: GitHubState, repository: Repository, req
 }
 
 function pullRequestShape(state: GitHubState, repository: Repository, request: PullRequest) {
-  const { number, action, title, base, head, merged } = request
+  const { number, action, title, base, head, merged, commits = 1 } = request
   const author = userShape(state, userCalled(state, request.author))
   const now = timeText(state.clock())
   const id = repository.id * 10_000 + number
@@ -68,14 +77,15 @@ function pullRequestShape(state: GitHubState, repository: Repository, request: P
     comments: 0,
     review_comments: 0,
     maintainer_can_modify: false,
-    commits: 1,
+    commits,
     additions: 1,
     deletions: 0,
     changed_files: 1,
   }
 }
 
-function endShape(state: GitHubState, repository: Repository, { branch, sha }: PullRequest['head']) {
+function endShape(state: GitHubState, here: Repository, { branch, sha, repository: name }: End) {
+  const repository = name === undefined ? here : (repositoryCalled(state, name) ?? here)
   return {
     label: `${repository.owner}:${branch}`,
     ref: branch,

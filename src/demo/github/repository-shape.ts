@@ -15,7 +15,7 @@ export function repositoryShape(state: GitHubState, repository: Repository) {
     owner: userShape(state, userCalled(state, repository.owner, 'Organization')),
     html_url: page,
     description: null,
-    fork: false,
+    fork: repository.isFork,
     ...places(repositoryUrl(state, repository)),
     created_at: at,
     updated_at: at,

@@ -77,7 +77,7 @@ const appId = (state: GitHubState, slug: string): number =>
   slug === 'github-actions' ? 15_368 : userCalled(state, `${slug}[bot]`).id
 
 /** An app, that acts with an installation token or reports checks. */
-const appShape = (state: GitHubState, slug: string) => ({
+export const appShape = (state: GitHubState, slug: string) => ({
   id: appId(state, slug),
   slug,
   node_id: nodeId('A', slug),
@@ -196,6 +196,13 @@ export function branchShape(state: GitHubState, repository: Repository, name: st
     protection_url: `${self}/protection`,
   }
 }
+
+/** A branch as events name it. */
+export const branchSummary = (state: GitHubState, repository: Repository, name: string, sha: string) => ({
+  name,
+  commit: { sha, url: `${repositoryUrl(state, repository)}/commits/${sha}` },
+  protected: false,
+})
 
 /** A commit status as the combined status holds it. */
 export function commitStatusShape(state: GitHubState, repository: Repository, status: CommitStatus) {

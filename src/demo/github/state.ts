@@ -36,6 +36,7 @@ export interface Repository {
   /** `owner/name` as it was before. */
   readonly formerNames: string[]
   readonly isPrivate: boolean
+  readonly isFork: boolean
   readonly defaultBranch: string
   readonly createdAt: number
   readonly branches: Map<string, Branch>

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 
+import { addCheckRun, addCommitStatus, type NewCheckRun, type NewCommitStatus } from './checks.ts'
+import { stack, type NewCommit } from './history.ts'
 import { addHook, type NewHook } from './hooks.ts'
 import {
   repositoryCalled,
@@ -26,14 +28,10 @@ export interface World {
   /** The old name leads to the new one, as long as nothing else is called so. */
   renameRepository(name: string, to: string): void
   /** Puts commits, oldest first, on top of a branch; makes the branch where there is none. */
-  addCommits(repository: string, commits: readonly NewCommit[], branch?: string): void
+  addCommits(repository: string, commits: readonly NewCommit[], branch?: string): readonly Commit[]
   setBranch(repository: string, branch: string, sha: string, behind?: Branch['behind']): void
   setTag(repository: string, tag: string, sha: string): void
-  addCommitStatus(
-    repository: string,
-    sha: string,
-    given: Pick<CommitStatus, 'context' | 'state'>,
-  ): CommitStatus
+  addCommitStatus(repository: string, sha: string, given: NewCommitStatus): CommitStatus
   addCheckRun(repository: string, sha: string, given: NewCheckRun): CheckRun
   addHook(repository: string, given: NewHook): Hook
 }
@@ -41,15 +39,9 @@ export interface World {
 interface NewRepository {
   readonly id?: number
   readonly isPrivate?: boolean
+  readonly isFork?: boolean
   readonly defaultBranch?: string
 }
-
-type NewCommit = Pick<Commit, 'sha' | 'message'> & Partial<Pick<Commit, 'author' | 'at'>>
-
-type NewCheckRun = Pick<CheckRun, 'name' | 'status' | 'conclusion'> &
-  Partial<Pick<CheckRun, 'app' | 'suiteId'>>
-
-const AUTHOR = { name: 'Shop team', email: 'team@example.org' }
 
 /** An empty GitHub; its ids count up from the given one. */
 export function createState(url: string, clock: () => number, firstId = 1_001): GitHubState {
@@ -89,30 +81,14 @@ export function createWorld(state: GitHubState): World {
       addCommits(state, there(name), commits, branch),
     setBranch: (name, branch, sha, behind = 'no') => void there(name).branches.set(branch, { sha, behind }),
     setTag: (name, tag, sha) => void there(name).tags.set(tag, sha),
-    addCommitStatus(name, sha, { context, state: word }) {
-      const status: CommitStatus = {
-        id: state.nextId(),
-        sha,
-        context,
-        state: word,
-        description: null,
-        targetUrl: null,
-        creator: userCalled(state, 'ci[bot]'),
-        createdAt: state.clock(),
-      }
-      there(name).commitStatuses.push(status)
-      return status
-    },
-    addCheckRun(name, sha, { app = 'github-actions', suiteId = 1, ...given }) {
-      const run: CheckRun = { id: state.nextId(), sha, app, suiteId, startedAt: state.clock(), ...given }
-      there(name).checkRuns.push(run)
-      return run
-    },
+    addCommitStatus: (name, sha, given) => addCommitStatus(state, there(name), sha, given),
+    addCheckRun: (name, sha, given) => addCheckRun(state, there(name), sha, given).run,
     addHook: (name, given) => addHook(state, there(name), given),
   }
 }
 
-function addRepository(state: GitHubState, fullName: string, given: NewRepository): Repository {
+/** Adds a repository with one commit. */
+export function addRepository(state: GitHubState, fullName: string, given: NewRepository): Repository {
   const [owner = '', name = ''] = fullName.split('/')
   userCalled(state, owner, 'Organization')
   const repository: Repository = {
@@ -121,6 +97,7 @@ function addRepository(state: GitHubState, fullName: string, given: NewRepositor
     name,
     formerNames: [],
     isPrivate: given.isPrivate ?? true,
+    isFork: given.isFork ?? false,
     defaultBranch: given.defaultBranch ?? 'main',
     createdAt: state.clock(),
     branches: new Map(),
@@ -142,10 +119,10 @@ function addCommits(
   repository: Repository,
   commits: readonly NewCommit[],
   branch: string,
-): void {
-  for (const { sha, message, author = AUTHOR, at = state.clock() } of commits) {
-    const head = repository.branches.get(branch)?.sha
-    repository.commits.set(sha, { sha, message, author, at, parents: head === undefined ? [] : [head] })
-    repository.branches.set(branch, { sha, behind: repository.branches.get(branch)?.behind ?? 'no' })
-  }
+): Commit[] {
+  const at = repository.branches.get(branch)
+  const made = stack(state, repository, commits, at?.sha)
+  const sha = made.at(-1)?.sha
+  if (sha !== undefined) repository.branches.set(branch, { sha, behind: at?.behind ?? 'no' })
+  return made
 }

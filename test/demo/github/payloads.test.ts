@@ -69,3 +69,22 @@ test('a pull request can be opened, closed and merged', async () => {
     merged_by: { login: 'hubot' },
   })
 })
+
+test('what is reported about a commit, and a branch that comes and goes, are as GitHub describes them', async () => {
+  const { github, sha } = await shopAtGitHub()
+  const status = github.addCommitStatus('acme/shop', sha, { context: 'ci', state: 'failure' })
+  const run = github.addCheckRun('acme/shop', sha, {
+    name: 'test',
+    status: 'completed',
+    conclusion: 'success',
+  })
+  const { events } = github
+  const change = { branch: 'tea', by: 'mona' }
+
+  expect(wrongPayload('status', events.status('acme/shop', status))).toEqual([])
+  for (const action of ['created', 'completed'] as const)
+    expect(wrongPayload('check_run', events.checkRun('acme/shop', run, action))).toEqual([])
+  expect(wrongPayload('check_suite', events.checkSuite('acme/shop', run))).toEqual([])
+  expect(wrongPayload('create', events.branch('acme/shop', { ...change, isNew: true }))).toEqual([])
+  expect(wrongPayload('delete', events.branch('acme/shop', { ...change, isNew: false }))).toEqual([])
+})
