@@ -117,7 +117,8 @@ export async function openShop(given: Given & { readonly isSeen?: boolean } = {}
   })
 }
 
-async function made({ github, repository }: Served, sha: string): Promise<Deployment> {
+/** Resolves with the deployment that Ferryman made for the commit. */
+export async function made({ github, repository }: Served, sha: string): Promise<Deployment> {
   const { answer } = await github.waitFor(
     ({ method, path, body, answer }) =>
       method === 'POST' &&
