@@ -27,9 +27,11 @@ import { reportsFor, type ReportContext } from './report/reports.ts'
 import { postToSlack, slackChannel } from './report/slack-channel.ts'
 import { startTokenWatch } from './report/token-watch.ts'
 import { PATIENCE } from './run/ending.ts'
+import { baseEnvironment } from './run/environment.ts'
 import { startGuard } from './run/guard.ts'
 import { endLeftovers } from './run/leftovers.ts'
 import { run } from './run/run.ts'
+import { startStandby } from './run/standby.ts'
 import { holdDataDirectory } from './store/sole-server.ts'
 import { isOfOneRow } from './store/database.ts'
 import { openStore } from './store/sql-store.ts'
@@ -91,7 +93,7 @@ export async function startApp(
     masker.add([linkKey])
     const guard = startGuard()
     started.push(guard.stop)
-    const user = currentUser()
+    const runs = join(config.dataDir, 'runs')
     const stopSignal = new AbortController()
 
     const makeGitHub = (): GitHub =>
@@ -124,34 +126,6 @@ export async function startApp(
     })
     started.push(() => outbox.stop(FLUSH_MS))
 
-    const perform = async (deployment: Deployment, signal: AbortSignal): Promise<Ending> => {
-      const log = await logs.open(deployment.id, { maxBytes: deployment.recipe.maxLogBytes, masker })
-      try {
-        const { state, ...result } = await run(deployment, {
-          log,
-          masker,
-          guard,
-          signal,
-          clock,
-          server: { environment, user, npmFolders: npmFolders() },
-          patience: PATIENCE,
-          resolve: (value) => resolveValue(value, { environment, lookup: config.lookup }),
-          record: (process) => store.recordProcess(deployment.id, process),
-          previousSha: await store.previousSha(deployment.id),
-          runId: randomBytes(16).toString('hex'),
-          directory: join(config.dataDir, 'runs'),
-        })
-        const lastLines = state === 'failed' ? log.lastLines(10) : []
-        return { state, ...result, reports: (ended) => reportsFor(ended, context, lastLines) }
-      } finally {
-        // The work is done, whatever becomes of the last lines about it.
-        await log
-          .close()
-          .catch((cause: unknown) =>
-            journal.warn('log:not-closed', { deployment: deployment.id, error: cause }),
-          )
-      }
-    }
     const environmentOf = ({ configuredAs, environment: name }: Deployment) =>
       config.repositories.get(configuredAs)?.environments.get(name.toLowerCase())
     const recovery = {
@@ -209,10 +183,42 @@ export async function startApp(
 
     await recover(recovery)
     // What runs of an earlier life left; nothing runs yet. A command may have made files there that are not ours.
-    await rm(join(config.dataDir, 'runs'), { recursive: true, force: true }).catch((cause: unknown) =>
+    await rm(runs, { recursive: true, force: true }).catch((cause: unknown) =>
       journal.warn('runs:not-cleared', { error: cause }),
     )
     await endUnconfigured(recovery)
+    const side = { environment, user: currentUser(), npmFolders: npmFolders() }
+    const standby = startStandby({ directory: runs, environment: baseEnvironment(side, {}) })
+    started.push(standby.stop)
+    const perform = async (deployment: Deployment, signal: AbortSignal): Promise<Ending> => {
+      const log = await logs.open(deployment.id, { maxBytes: deployment.recipe.maxLogBytes, masker })
+      try {
+        const { state, ...result } = await run(deployment, {
+          log,
+          masker,
+          guard,
+          standby,
+          signal,
+          clock,
+          server: side,
+          patience: PATIENCE,
+          resolve: (value) => resolveValue(value, { environment, lookup: config.lookup }),
+          record: (process) => store.recordProcess(deployment.id, process),
+          previousSha: await store.previousSha(deployment.id),
+          runId: randomBytes(16).toString('hex'),
+          directory: runs,
+        })
+        const lastLines = state === 'failed' ? log.lastLines(10) : []
+        return { state, ...result, reports: (ended) => reportsFor(ended, context, lastLines) }
+      } finally {
+        // The work is done, whatever becomes of the last lines about it.
+        await log
+          .close()
+          .catch((cause: unknown) =>
+            journal.warn('log:not-closed', { deployment: deployment.id, error: cause }),
+          )
+      }
+    }
     const worker = startWorker({
       store,
       limit: () => config.maxConcurrent,

@@ -2,10 +2,11 @@ import type { ProcessRecord } from '../deployment/deployment.ts'
 import { messageOf } from '../errors.ts'
 import { endGroup, endRun, type Patience } from './ending.ts'
 import type { Guard } from './guard.ts'
-import { launch, type Launched } from './launcher.ts'
+import type { Launched } from './launcher.ts'
 import { follow, type Output } from './output.ts'
 import { bootId, startTicks } from './processes.ts'
 import { lookUp } from './program.ts'
+import type { Standby } from './standby.ts'
 
 export { findProgram } from './program.ts'
 
@@ -36,6 +37,7 @@ export interface CommandParts {
   /** Where the named pipe of its output is made, for this command only. */
   readonly pipe: string
   readonly guard: Guard
+  readonly standby: Standby
   /** Writes the process down durably; only then is the word given. */
   record(process: ProcessRecord): Promise<void>
   /** Takes the output as it comes; the command waits while it is busy. */
@@ -50,11 +52,17 @@ export interface CommandParts {
  * after the command was ended.
  */
 export async function runCommand(parts: CommandParts): Promise<CommandResult> {
-  const { folder, environment, pipe, guard, signal } = parts
+  const { folder, environment, pipe, guard, standby, signal } = parts
   const [name = '', ...args] = parts.argv
   const found = lookUp(name, folder, environment['PATH'] ?? '')
   if ('reason' in found) return { kind: 'not_started', ...found }
-  const launched = await launch({ program: found.program, arguments: args, folder, environment, pipe })
+  const launched = await standby.launch({
+    program: found.program,
+    arguments: args,
+    folder,
+    environment,
+    pipe,
+  })
   if ('cause' in launched) return notStarted(`${name} could not be started: ${launched.cause}`)
 
   const { pid } = launched

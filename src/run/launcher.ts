@@ -1,21 +1,29 @@
-import { closeSync, constants, openSync, rmSync } from 'node:fs'
+import { constants, openSync, rmSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { execa } from 'execa'
 import { messageOf } from '../errors.ts'
 
 /**
+ * Makes the named pipe that both streams of the command become, which keeps their true order. It is not the pipe
+ * that Node offers, because that is a socket: `> /dev/stderr` and `tee /dev/stdout` fail on sockets (open(2),
+ * ENXIO). Opening it for both directions first waits for nobody; what is kept open only writes.
+ */
+export const MAKE_PIPE = `command -p mkfifo -m 600 "$1" && exec 3<>"$1" 4>"$1" 3<&- && echo || exit 125
+shift`
+
+/** Becomes the command. */
+export const BECOME = `exec >&4 2>&1 </dev/null 4>&-
+exec "$@"`
+
+/**
  * The one program that starts all others. It waits for a word on its input before it becomes the command, so
  * that the server can write down first what is about to run; without the word it ends, and nothing has run.
  * All words of the command are arguments; none is ever part of a script.
- *
- * Both streams of the command become one named pipe, which keeps their true order. It is not the pipe that Node
- * offers, because that is a socket: `> /dev/stderr` and `tee /dev/stdout` fail on sockets (open(2), ENXIO).
  */
-const LAUNCHER = `command -p mkfifo -m 600 "$1" && echo && read -r FERRYMAN_GO || exit 125
-exec >"$1" 2>&1 </dev/null
-shift
-exec "$@"`
+const LAUNCHER = `${MAKE_PIPE}
+read -r FERRYMAN_GO || exit 125
+${BECOME}`
 
 export interface Launch {
   /** Absolute path. */
@@ -53,8 +61,29 @@ export interface NotLaunched {
 /** Starts the launcher in a session of its own; the command waits behind it for `go`. Never throws. */
 export async function launch(wanted: Launch): Promise<Launched | NotLaunched> {
   const { program, folder, environment, pipe } = wanted
+  const shell = await startShell(LAUNCHER, [pipe, program, ...wanted.arguments], {
+    folder,
+    environment,
+    pipe,
+  })
+  return 'cause' in shell ? shell : { ...shell, go: () => shell.end('go\n') }
+}
+
+/** A shell that waits for words. */
+export interface Shell extends Omit<Launched, 'go'> {
+  write(text: string): void
+  /** The last words. */
+  end(text: string): void
+}
+
+/** Starts a shell with one of our scripts, the first of whose arguments is the pipe. Never throws. */
+export async function startShell(
+  script: string,
+  args: readonly string[],
+  { folder, environment, pipe }: Pick<Launch, 'folder' | 'environment' | 'pipe'>,
+): Promise<Shell | NotLaunched> {
   try {
-    const shell = execa('/bin/sh', ['-c', LAUNCHER, 'sh', pipe, program, ...wanted.arguments], {
+    const shell = execa('/bin/sh', ['-c', script, 'sh', ...args], {
       cwd: folder,
       env: environment,
       extendEnv: false,
@@ -64,15 +93,17 @@ export async function launch(wanted: Launch): Promise<Launched | NotLaunched> {
       reject: false,
       stdin: 'pipe',
     })
-    if (shell.pid === undefined) return notLaunched((await shell) as Failure)
-    shell.stdin.on('error', () => {}) // it ended before it read the word; its exit says so
+    const { pid, stdin, stdout, stderr } = shell
+    if (pid === undefined) return notLaunched((await shell) as Failure)
+    stdin.on('error', () => {}) // it ended before it read the word; its exit says so
     const ended = shell.then(({ exitCode, signal }) => ({ exitCode, signal }))
     return {
-      pid: shell.pid,
-      ready: pipeOf(shell.stdout, shell.stderr, pipe),
-      go: () => void shell.stdin.end('go\n'),
+      pid,
+      ready: pipeOf(stdout, stderr, pipe),
+      write: (text) => void stdin.write(text),
+      end: (text) => void stdin.end(text),
       async abandon() {
-        shell.stdin.end()
+        stdin.end()
         await ended
       },
       ended,
@@ -92,27 +123,24 @@ const notLaunched = ({ code, originalMessage }: Failure): NotLaunched => ({
   cause: originalMessage ?? 'the system did not say why',
 })
 
-/** Waits for the launcher to say that the pipe is there, and opens the end that we read. */
+/** Waits for the shell to say that the pipe is there, and opens the end that we read; its name is needed no longer. */
 function pipeOf(stdout: Readable, stderr: Readable, pipe: string): Promise<Readable> {
   return new Promise((resolve, reject) => {
     let complaint = ''
-    let writing: number | undefined
     stderr.on('data', (chunk: Buffer) => {
       if (complaint.length < 1_000) complaint += chunk.toString()
     })
     stdout.once('data', () => {
       try {
         const reading = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
-        // A pipe that nobody writes to is at its end: ours is the first writer, until the command is the next.
-        writing = openSync(pipe, constants.O_WRONLY)
+        rmSync(pipe, { force: true })
         resolve(new Socket({ fd: reading, readable: true, writable: false }))
       } catch (thrown) {
         reject(thrown instanceof Error ? thrown : new Error(String(thrown)))
       }
     })
-    // The launcher leaves its first output when it opens the pipe, or when it ends.
+    // The shell leaves its first output when it becomes the command, or when it ends.
     stdout.once('close', () => {
-      if (writing !== undefined) closeSync(writing)
       rmSync(pipe, { force: true })
       reject(new Error(complaint.trim() || 'the launcher ended at once'))
     })

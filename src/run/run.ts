@@ -18,6 +18,7 @@ import { endConnections, type Patience } from './ending.ts'
 import { commandEnvironment, type ServerSide } from './environment.ts'
 import type { Guard } from './guard.ts'
 import { carriersOf, programOf } from './processes.ts'
+import type { Standby } from './standby.ts'
 import { compile, type Step } from './steps.ts'
 import { usefulLine } from './useful-line.ts'
 
@@ -44,6 +45,7 @@ export interface RunParts {
   readonly log: LogWriter
   readonly masker: Masker
   readonly guard: Guard
+  readonly standby: Standby
   /** Aborted with a `Stop` when the server has to end the run. */
   readonly signal: AbortSignal
   readonly clock: () => number

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 
 import type { ProcessRecord } from '../../src/deployment/deployment.ts'
 import { startGuard } from '../../src/run/guard.ts'
-import { bootId, signal, startTicks } from '../../src/run/processes.ts'
+import { bootId, signal, startTicks, statOf } from '../../src/run/processes.ts'
 import { command, eventually, isRunning, temporaryFolder } from '../support/running.ts'
 
 let runs = 0
@@ -22,7 +22,7 @@ async function dyingServer(when: 'never' | 'at-once', ...argv: string[]) {
   const line = async (): Promise<string> => ((await lines.next()) as { value: string }).value
   const record = JSON.parse(await line()) as ProcessRecord
   onTestFinished(() => signal(-record.group, 'SIGKILL'))
-  return { record, line, kill: () => killed(server) }
+  return { pid: server.pid, record, line, kill: () => killed(server) }
 }
 
 async function killed(server: ChildProcess): Promise<void> {
@@ -44,14 +44,32 @@ function sleeper(runId = freshRunId()): ProcessRecord {
 }
 
 describe('a server that is killed', () => {
-  test('before the word is given has run nothing', async () => {
-    const proof = join(temporaryFolder(), 'proof')
+  test.each([
+    ['the launcher that waited', 'proof'],
+    ['a launcher of its own', 'prüf'],
+  ])('before %s is given the word has run nothing', async (_, name) => {
+    const proof = join(temporaryFolder(), name)
     const server = await dyingServer('never', 'touch', proof)
 
     await server.kill()
 
     await eventually('the launcher is gone', () => !isRunning(server.record.group))
     expect(existsSync(proof)).toBe(false)
+  })
+
+  test('takes the launcher with it that waits for the next command', async () => {
+    const server = await dyingServer('at-once', command('forever.sh'))
+    const waiting = (): number[] =>
+      readdirSync('/proc')
+        .filter((name) => /^\d+$/.test(name))
+        .map(Number)
+        .filter((pid) => statOf(pid)?.parent === server.pid && statOf(pid)?.group !== server.record.group)
+    await eventually('it waits beside the guard', () => waiting().length === 2)
+    const pids = waiting()
+
+    await server.kill()
+
+    await eventually('both are gone', () => !pids.some(isRunning))
   })
 
   test('takes its commands with it, and what they started', async () => {

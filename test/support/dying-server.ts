@@ -1,6 +1,9 @@
+import { dirname } from 'node:path'
+
 import { PATIENCE } from '../../src/run/ending.ts'
 import { startGuard } from '../../src/run/guard.ts'
 import { runCommand } from '../../src/run/command.ts'
+import { startStandby } from '../../src/run/standby.ts'
 
 /**
  * A server that can only be killed: `node dying-server.ts never|at-once PIPE RUN_ID COMMAND…` prints the record
@@ -15,6 +18,7 @@ await runCommand({
   runId,
   pipe,
   guard: startGuard(),
+  standby: startStandby({ directory: dirname(pipe), environment: { PATH: '/usr/bin:/bin' } }),
   record(record) {
     process.stdout.write(`${JSON.stringify(record)}\n`)
     return when === 'never' ? new Promise(() => {}) : Promise.resolve()

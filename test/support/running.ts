@@ -11,6 +11,7 @@ import { PATIENCE } from '../../src/run/ending.ts'
 import { startGuard } from '../../src/run/guard.ts'
 import { statOf } from '../../src/run/processes.ts'
 import { run, type RunParts } from '../../src/run/run.ts'
+import { startStandby } from '../../src/run/standby.ts'
 import { recipe, SHA } from './samples.ts'
 
 /** The path of a program in test/fixtures/commands. */
@@ -83,6 +84,7 @@ export async function runFor({ commands, deployment: given, parts, ...options }:
   const logs = createLogs({ directory: join(directory, 'logs'), clock: Date.now })
   const log = await logs.open(deployment.id, { maxBytes: deployment.recipe.maxLogBytes, masker })
   const guard = startGuard()
+  const standby = startStandby({ directory: join(directory, 'standby'), environment: {} })
   const recorded: ProcessRecord[] = []
   const { username, homedir, shell } = userInfo()
   try {
@@ -90,6 +92,7 @@ export async function runFor({ commands, deployment: given, parts, ...options }:
       log,
       masker,
       guard,
+      standby,
       signal: new AbortController().signal,
       clock: Date.now,
       server: {
@@ -112,6 +115,7 @@ export async function runFor({ commands, deployment: given, parts, ...options }:
   } finally {
     await log.close()
     await guard.stop()
+    await standby.stop()
   }
 }
 

@@ -1,0 +1,156 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+
+import {
+  BECOME,
+  launch,
+  MAKE_PIPE,
+  startShell,
+  type Launch,
+  type Launched,
+  type NotLaunched,
+  type Shell,
+} from './launcher.ts'
+import { signal } from './processes.ts'
+
+/**
+ * A launcher that is started before anybody knows what it will launch: starting a process takes Node longer the
+ * more memory it has. It is told on its input, a line at a time, the first letter of which says what the rest is:
+ * a line of a word that goes on, the folder, a variable, an argument, and the word that lets it begin. The words
+ * are only ever values. When its input ends, as it does when the server dies, it ends and has run nothing.
+ */
+const WAITING = `${MAKE_PIPE}
+word=
+lf='
+'
+while IFS= read -r line; do
+  text=\${line#?}
+  case $line in
+    +*) word=$word$text$lf; continue ;;
+    d*) cd -P -- "$word$text" 2>&4 || exit 125 ;;
+    v*) export "$word$text" ;;
+    a*) set -- "$@" "$word$text" ;;
+    go) unset OLDPWD
+        ${BECOME} ;;
+  esac
+  word=
+done
+exit 125`
+
+/** Starts commands. */
+export interface Standby {
+  /** Starts the launcher in a session of its own; the command waits behind it for `go`. Never throws. */
+  launch(wanted: Launch): Promise<Launched | NotLaunched>
+  /** Ends the launcher that waits. */
+  stop(): Promise<void>
+}
+
+export interface StandbyParts {
+  /** Where its named pipe is for a moment. */
+  readonly directory: string
+  /** What the environments of all commands have in common; no secrets. */
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** A launcher that has made its pipe. */
+type Waiting = Shell & { readonly output: Readable; readonly hasEnded: () => boolean }
+
+/** Keeps one launcher waiting for the next command. Where there is none, or it cannot be told, a command gets one of its own. */
+export function startStandby(parts: StandbyParts): Standby {
+  let isStopped = false
+  let next: Promise<Waiting | undefined> | undefined
+  const prepareNext = (): void => {
+    if (!isStopped) next ??= prepare(parts)
+  }
+  const take = async (): Promise<Waiting | undefined> => {
+    const taken = next
+    next = undefined
+    const waiting = await taken
+    if (!waiting?.hasEnded()) return waiting
+    waiting.output.destroy()
+    return undefined
+  }
+  prepareNext()
+  return {
+    async launch(wanted) {
+      const words = wordsFor(wanted, parts.environment)
+      if (words === undefined) return launch(wanted)
+      const waiting = await take()
+      if (waiting === undefined) {
+        const launched = await launch(wanted)
+        prepareNext()
+        return launched
+      }
+      waiting.write(words)
+      return {
+        ...waiting,
+        go() {
+          waiting.end('go\n')
+          setImmediate(prepareNext) // the command comes first
+        },
+        async abandon() {
+          await waiting.abandon()
+          prepareNext()
+        },
+      }
+    },
+    async stop() {
+      isStopped = true
+      const waiting = await take()
+      if (waiting === undefined) return
+      signal(-waiting.pid, 'SIGKILL')
+      await waiting.ended
+      waiting.output.destroy()
+    },
+  }
+}
+
+async function prepare({ directory, environment }: StandbyParts): Promise<Waiting | undefined> {
+  const pipe = join(directory, `standby-${randomBytes(8).toString('hex')}`)
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    const shell = await startShell(WAITING, [pipe], { folder: '/', environment, pipe })
+    if ('cause' in shell) return undefined
+    let hasEnded = false
+    void shell.ended.then(() => (hasEnded = true))
+    return { ...shell, output: await shell.ready, hasEnded: () => hasEnded }
+  } catch {
+    return undefined // a command that cannot be started either says why
+  }
+}
+
+/** It reads a byte at a time: more than this is faster told to a launcher of its own. */
+const MOST_CHARACTERS = 4096
+
+/**
+ * What the waiting launcher is told, or undefined when it had better not be: every shell hands on plain text and
+ * line feeds as they are, and takes the name of a variable for nothing but a name where it has no use for it itself.
+ */
+function wordsFor(
+  { folder, program, arguments: args, environment }: Launch,
+  common: StandbyParts['environment'],
+): string | undefined {
+  if (Object.keys(common).some((name) => environment[name] === undefined)) return undefined
+  const own = Object.entries(environment).filter(([name, value]) => common[name] !== value)
+  if (!own.every(([name]) => isPlainName(name))) return undefined
+  const words = [
+    word('d', folder),
+    ...own.map(([name, value]) => word('v', `${name}=${value}`)),
+    ...[program, ...args].map((text) => word('a', text)),
+  ].join('')
+  return words.length <= MOST_CHARACTERS && /^[\t\n\x20-\x7e]*$/.test(words) ? words : undefined
+}
+
+const word = (kind: string, text: string): string =>
+  text
+    .split('\n')
+    .map((line, index, lines) => `${index === lines.length - 1 ? kind : '+'}${line}\n`)
+    .join('')
+
+// Our script has its own in lower case. What sounds like one of a shell's own is not risked.
+const isPlainName = (name: string): boolean => /^[A-Z][A-Z\d_]*$/.test(name) && !OF_SHELLS.test(name)
+
+const OF_SHELLS =
+  /^(BASH|CDPATH|COLUMNS|COMP|COPROC|DIRSTACK|E?UID|E?GID|EDITOR|ENV|EPOCH|ERRNO|EXECIGNORE|FC|FIGNORE|FPATH|FUNC|GLOB|GROUPS|HIST|HOST|IFS|IGNOREEOF|INPUTRC|INSIDE|JOB|KSH|LANG|LC_|LINE|MACH|MAIL|NULLCMD|OLDPWD|OPT|OSTYPE|PATH|PGRP|PIPE|POSIX|PPID|PROMPT|PS\d|PWD|RANDOM|READ|REPLY|SECONDS|SH|SRANDOM|TERM|TIME|TMOUT|USERNAME|VISUAL|YASH|ZSH)/

@@ -1,0 +1,179 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import fc from 'fast-check'
+import { describe, expect, onTestFinished, test } from 'vitest'
+
+import { launch, type Launch } from '../../src/run/launcher.ts'
+import { follow } from '../../src/run/output.ts'
+import { signal, statOf } from '../../src/run/processes.ts'
+import { startStandby, type Standby } from '../../src/run/standby.ts'
+import { eventually, isRunning, temporaryFolder } from '../support/running.ts'
+
+const COMMON = { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' }
+const SHOW = ['-c', 'pwd; for one; do printf "%s\\0" "$one"; done; env -0 | sort -z', 'sh']
+
+/** The launchers of this process that wait with a pipe in that folder. */
+const waitingIn = (directory: string): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => statOf(pid)?.parent === process.pid && isRunning(pid))
+    .filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`${directory}/standby-`))
+
+/** A standby with one launcher that waits. */
+async function standingBy() {
+  const directory = temporaryFolder()
+  const standby = startStandby({ directory, environment: COMMON })
+  onTestFinished(() => standby.stop())
+  return { directory, standby, waiting: await nextIn(directory) }
+}
+
+async function nextIn(directory: string, other?: number): Promise<number> {
+  // The name of its pipe is gone when the pipe is open.
+  const next = () => waitingIn(directory).find((pid) => pid !== other)
+  await eventually('one waits', () => next() !== undefined && readdirSync(directory).length === 0)
+  return next() ?? 0
+}
+
+const wanted = (given: Partial<Launch> = {}): Launch => ({
+  program: '/bin/sh',
+  arguments: SHOW,
+  folder: '/',
+  environment: { ...COMMON, FERRYMAN_RUN_ID: 'abcdef' },
+  pipe: join(temporaryFolder(), 'pipe'),
+  ...given,
+})
+
+/** Starts it, lets it begin and sees it to its end. */
+async function resultOf(starting: ReturnType<Standby['launch']>) {
+  const launched = await starting
+  if ('cause' in launched) throw new Error(launched.cause)
+  const chunks: Buffer[] = []
+  const output = follow(await launched.ready, async (chunk) => void chunks.push(chunk))
+  launched.go()
+  const ended = await launched.ended
+  await output.drain({ quietMs: 1_000, drainMs: 5_000 })
+  return { pid: launched.pid, ...ended, output: Buffer.concat(chunks).toString('latin1') }
+}
+
+test('the launcher that waited becomes the command, and another takes its place', async () => {
+  const { directory, standby, waiting } = await standingBy()
+
+  const { pid, exitCode } = await resultOf(standby.launch(wanted({ arguments: ['-c', 'exit 7'] })))
+
+  expect(pid).toBe(waiting)
+  expect(exitCode).toBe(7)
+  expect(await nextIn(directory, pid)).toBeGreaterThan(0)
+})
+
+test('the signal that ends the command is told', async () => {
+  const { standby } = await standingBy()
+
+  const ended = await resultOf(standby.launch(wanted({ arguments: ['-c', 'kill -9 $$'] })))
+
+  expect(ended).toMatchObject({ exitCode: undefined, signal: 'SIGKILL' })
+})
+
+describe('the command is the same as with a launcher of its own', () => {
+  const same = async (standby: Standby, given: Partial<Launch>): Promise<number> => {
+    const { pid, ...own } = await resultOf(launch(wanted(given)))
+    const { pid: other, ...waited } = await resultOf(standby.launch(wanted(given)))
+    expect(other).not.toBe(pid)
+    expect(waited).toEqual(own)
+    return other
+  }
+
+  test('whatever a shell would make of its arguments, variables and folder', async () => {
+    const { directory, standby } = await standingBy()
+    const plain = fc.string({
+      unit: fc.constantFrom(...Array.from('abc \t\n\n$`\'"\\*?~;&|<>(){}[]#!=+-dvag/')),
+      maxLength: 30,
+    })
+    const plainName = fc.stringMatching(/^X[A-Z0-9_]{0,8}$/)
+
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(plain, { maxLength: 6 }),
+        fc.dictionary(plainName, plain),
+        async (args, own) => {
+          const waiting = await nextIn(directory)
+          const environment = { ...COMMON, ...own }
+          expect(await same(standby, { arguments: [...SHOW, ...args], environment })).toBe(waiting)
+        },
+      ),
+      { numRuns: 25, examples: [[['go', '\n', '', '-n', '$(id)\n'], { X: '\n\n', XY: '' }]] },
+    )
+  }, 60_000)
+
+  test.each([
+    ['text that is not plain', { arguments: [...SHOW, 'ü', '\u0081'] }],
+    ['text of a size', { arguments: [...SHOW, 'x'.repeat(100_000)] }],
+    [
+      'variables that shells have',
+      { environment: { ...COMMON, IFS: 'x', UID: '7', PWD: '/x', LC_ALL: 'C' } },
+    ],
+    [
+      'variables that our script has',
+      { environment: { ...COMMON, line: '1', text: '2', word: '3', lf: '4' } },
+    ],
+    ['variables that are none to a shell', { environment: { ...COMMON, 'A-B': '1', '': '2' } }],
+    ['less than all have in common', { environment: { PATH: '/usr/bin:/bin' } }],
+  ])('and it gets one of its own with %s', async (_, given) => {
+    const { standby, waiting } = await standingBy()
+
+    expect(await same(standby, given)).not.toBe(waiting)
+    expect(isRunning(waiting)).toBe(true)
+  })
+})
+
+test('many commands at once all begin, and one launcher is left', async () => {
+  const { directory, standby } = await standingBy()
+
+  const results = await Promise.all(
+    Array.from({ length: 8 }, (_, index) =>
+      resultOf(standby.launch(wanted({ arguments: ['-c', 'echo "$1"', 'sh', `${index}`] }))),
+    ),
+  )
+
+  expect(results.map(({ output }) => output)).toEqual(Array.from({ length: 8 }, (_, index) => `${index}\n`))
+  await nextIn(directory)
+  expect(waitingIn(directory)).toHaveLength(1)
+})
+
+test('one that was killed while it waited is replaced, and the command begins', async () => {
+  const { directory, standby, waiting } = await standingBy()
+  signal(waiting, 'SIGKILL')
+  await eventually('it is gone', () => !existsSync(`/proc/${waiting}`))
+
+  const { exitCode } = await resultOf(standby.launch(wanted({ arguments: ['-c', 'exit 3'] })))
+
+  expect(exitCode).toBe(3)
+  expect(await nextIn(directory)).toBeGreaterThan(0)
+})
+
+test('one that is abandoned has run nothing', async () => {
+  const { directory, standby, waiting } = await standingBy()
+  const proof = join(directory, 'proof')
+  const launched = await standby.launch(wanted({ arguments: ['-c', `: > ${proof}`] }))
+  if ('cause' in launched) throw new Error(launched.cause)
+
+  await launched.abandon()
+
+  expect(launched.pid).toBe(waiting)
+  expect(isRunning(waiting)).toBe(false)
+  expect(existsSync(proof)).toBe(false)
+})
+
+test('a stop leaves nothing behind, also of one that has only begun or that hangs', async () => {
+  const { standby, waiting } = await standingBy()
+  const directory = temporaryFolder()
+  const begun = startStandby({ directory, environment: COMMON })
+  signal(waiting, 'SIGSTOP')
+
+  await Promise.all([standby.stop(), begun.stop()])
+
+  expect(isRunning(waiting)).toBe(false)
+  expect(waitingIn(directory)).toEqual([])
+  expect(readdirSync(directory)).toEqual([])
+})
