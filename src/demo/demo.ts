@@ -1,5 +1,6 @@
 import { messageOf } from '../errors.ts'
 import { createNarrator, type Narrator } from './narrator.ts'
+import { MERGED_CHANGE } from './sample-files.ts'
 import { MACHINES, NAME, setStage, type Stage } from './stage.ts'
 
 /** Plays the demonstration; answers the exit code. */
@@ -54,10 +55,12 @@ async function play(stage: Stage, say: Narrator): Promise<string[]> {
 
   say.part('mona asks GitHub to deploy main to production')
   const good = await deploy(stage, { repository: NAME, ref: 'main', by: 'mona', expected: 'success' }, say)
+  say.part('mona merges a pull request: it is held until its check is green')
+  const merged = await merge(stage, say)
   say.part('hubot asks for a commit whose deploy.sh fails')
   const broken = repository.broken.sha
   const bad = await deploy(stage, { repository: NAME, ref: broken, by: 'hubot', expected: 'failure' }, say)
-  return [...good, ...bad, ...(await playMachines(stage, say))]
+  return [...good, ...merged, ...bad, ...(await playMachines(stage, say))]
 }
 
 /** The same for several machines, where this one can. */
@@ -88,7 +91,56 @@ async function deploy(
     { ref, auto_merge: false, required_contexts: [] },
     by,
   )
-  for (const delivery of deliveries) say.delivery(delivery)
+  for (const delivery of deliveries) say.delivery('deployment', delivery)
+  return follow({ github, slack, id: deployment.id, told, expected }, say)
+}
+
+const CHECK = 'ci/test'
+
+/** Lets GitHub's double merge a pull request whose check is still running, and turn it green. */
+async function merge({ github, slack, repository }: Stage, say: Narrator): Promise<string[]> {
+  const told = slack.messages.length
+  const { sha, message } = await repository.push(MERGED_CHANGE)
+  const looked = github.waitFor(({ path }) => path.endsWith(`/commits/${sha}/check-runs`), WITHIN_MS)
+  const merged = await github.merge(NAME, {
+    number: 12,
+    title: message,
+    author: 'octo',
+    by: 'mona',
+    method: 'squash',
+    shas: [sha],
+    tell: ['pull_request'],
+  })
+  for (const delivery of merged.deliveries) say.delivery('pull_request', delivery)
+  const missing: string[] = []
+  await looked.catch((thrown: unknown) => missing.push(`a look at the checks: ${messageOf(thrown)}`))
+  say.fact('held', `waiting for ${CHECK}, which has not been reported yet`)
+
+  const made = github.waitFor(
+    ({ method, path, answer }) =>
+      method === 'POST' && path.endsWith('/deployments') && answer?.status === 201,
+    WITHIN_MS,
+  )
+  const green = await github.reportStatus(NAME, sha, { context: CHECK, state: 'success' })
+  for (const delivery of green.deliveries) say.delivery('status', delivery)
+  const asked = await made.catch((thrown: unknown) => {
+    missing.push(`a deployment on GitHub: ${messageOf(thrown)}`)
+    return undefined
+  })
+  if (asked === undefined) return missing
+  const id = Number(Reflect.get(Object(asked.answer?.body), 'id'))
+  return [...missing, ...(await follow({ github, slack, id, told, expected: 'success' }, say))]
+}
+
+interface Followed extends Pick<Stage, 'github' | 'slack'> {
+  readonly id: number
+  /** Messages in Slack before it. */
+  readonly told: number
+  readonly expected: 'success' | 'failure'
+}
+
+/** Waits for everything that is to be told of a deployment, and shows its log; answers what did not come. */
+async function follow({ github, slack, id, told, expected }: Followed, say: Narrator): Promise<string[]> {
   const missing: string[] = []
   const expect = async (what: string, happening: Promise<unknown>): Promise<void> => {
     await happening.catch((thrown: unknown) => missing.push(`${what}: ${messageOf(thrown)}`))
@@ -97,8 +149,7 @@ async function deploy(
     await expect(
       `the status ${state} on GitHub`,
       github.waitFor(
-        ({ path, body }) =>
-          path.endsWith(`/deployments/${deployment.id}/statuses`) && stateIn(body) === state,
+        ({ path, body }) => path.endsWith(`/deployments/${id}/statuses`) && stateIn(body) === state,
         WITHIN_MS,
       ),
     )
@@ -106,7 +157,7 @@ async function deploy(
     'two messages in Slack',
     slack.waitFor(() => slack.messages.length >= told + 2, WITHIN_MS),
   )
-  const logUrl = github.statusesOf(deployment.id).at(-1)?.logUrl ?? ''
+  const logUrl = github.statusesOf(id).at(-1)?.logUrl ?? ''
   say.log(logUrl, await logOf(logUrl).catch((thrown: unknown) => `no log: ${messageOf(thrown)}`))
   return missing
 }

@@ -9,7 +9,7 @@ export interface Narrator {
   part(text: string): void
   fact(name: string, text: string): void
   quote(text: string): void
-  delivery(delivery: Delivered): void
+  delivery(event: string, delivery: Delivered): void
   exchange(exchange: Exchange): void
   message(message: SlackMessage): void
   log(url: string, text: string): void
@@ -49,14 +49,20 @@ export function createNarrator(out: NodeJS.WriteStream): Narrator {
     part: (text) => write(`\n${paint(BOLD, `${(parts += 1)}. ${text}`)}`),
     fact: (name, text) => write(`  ${paint(GREY, name.padEnd(20))} ${text}`),
     quote: (text) => write(indented(text, '│')),
-    delivery: ({ guid, status, body }) =>
+    delivery: (event, { guid, status, body }) =>
       arrow(
         'GitHub',
         'Ferryman',
-        `deployment, signed, ${guid}\n${' '.repeat(23)}answered ${paint(status < 300 ? GREEN : RED, String(status))} ${body}`,
+        `${event}, signed, ${guid}\n${' '.repeat(23)}answered ${paint(status < 300 ? GREEN : RED, String(status))} ${body}`,
       ),
     exchange({ method, path, body, answer }) {
-      if (method !== 'POST' || !path.endsWith('/statuses')) return
+      if (method !== 'POST') return
+      if (path.endsWith('/deployments')) {
+        const { ref, payload } = Object(body) as { ref: string; payload: { deploy_user?: string } }
+        const what = `deployment of ${ref.slice(0, 7)} for ${payload.deploy_user}`
+        arrow('Ferryman', 'GitHub', `${paint(BLUE, 'makes a')} ${what} (${answer?.status ?? 'no answer'})`)
+      }
+      if (!path.endsWith('/statuses')) return
       const { state, description } = Object(body) as { state: string; description: string }
       arrow(
         'Ferryman',

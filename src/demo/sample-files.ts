@@ -63,5 +63,11 @@ export const SAMPLE_CHANGES: readonly SampleChange[] = [
   },
 ]
 
+/** What is merged later, in front of everybody. */
+export const MERGED_CHANGE: SampleChange = {
+  message: 'Greet our guests',
+  files: { 'index.html': page('<p>Welcome! Tea 4.20, coffee 5.30, gift cards, tax included.') },
+}
+
 /** Which of the changes breaks `deploy.sh`. */
 export const BROKEN_CHANGE = 3

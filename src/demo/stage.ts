@@ -49,7 +49,7 @@ export async function setStage(): Promise<Stage> {
     ending.push(slack.close)
     const secret = randomBytes(20).toString('hex')
     const token = `ghp_${randomBytes(18).toString('hex')}`
-    github.addToken(token, { login: 'ferryman-robot', type: 'classic', scopes: ['repo_deployment'] })
+    github.addToken(token, { login: 'ferryman-robot', type: 'classic', scopes: ['repo'] })
     github.addRepository(NAME)
     github.addCommits(NAME, repository.commits)
 
@@ -75,7 +75,7 @@ export async function setStage(): Promise<Stage> {
       github.addHook(name, {
         url: `${app.address}/webhooks/github`,
         secret,
-        events: ['deployment'],
+        events: ['deployment', 'pull_request', 'status'],
         contentType: 'json',
       })
     const { address } = app
@@ -121,6 +121,7 @@ repositories:
       - [git, fetch, --quiet, origin]
       - [git, checkout, --quiet, --detach, "{sha}"]
       - [./deploy.sh]
+    required_contexts: [ci/test]
 ${playbookFolder === undefined ? '' : machinesText(playbookFolder)}`
 
 const machinesText = (folder: string): string => `  ${MACHINES}:
