@@ -1,37 +1,81 @@
-import { promisify } from 'node:util'
-import { constants, zstdCompress, zstdCompressSync } from 'node:zlib'
-
-import type { Kysely, Transaction } from 'kysely'
+import { sql, type Kysely, type Selectable, type Transaction } from 'kysely'
 
 import type { Deployment } from '../deployment/deployment.ts'
-import { enter, owe } from './moves.ts'
-import { byNonce, bind } from './binding.ts'
+import type { EndReason } from '../deployment/reasons.ts'
+import { bind, byNonce } from './binding.ts'
+import { bundled, deleteBodies, insertBodies, type BodyPlace } from './bodies.ts'
+import { eventRow, reportRows } from './moves.ts'
 import { BY_THEMSELVES, columnsOf, deploymentOf } from './rows.ts'
 import type { Tables } from './schema.ts'
+import { createSharedRows, type SharedRows } from './shared-rows.ts'
+import { compiledInsert, compiledOnce } from './statements.ts'
 import type { Accepted, Intake, NewDeployment } from './store.ts'
 import { inTransaction } from './transaction.ts'
 
 type Trx = Transaction<Tables>
+type Statements = ReturnType<typeof statementsFor>
 
-/** `Store.accept`: the deliveries and what they lead to, in one transaction. */
-export async function accept(
-  database: Kysely<Tables>,
-  intakes: readonly Intake[],
-): Promise<readonly Accepted[]> {
-  const bodies = await Promise.all(intakes.map(({ delivery }) => compressed(delivery.body)))
-  return inTransaction(database, async (trx) => {
-    const ids = await insertDeliveries(trx, intakes, bodies)
-    const answers: Accepted[] = []
-    for (const intake of intakes) {
-      const id = ids.get(intake.delivery.key)
-      ids.delete(intake.delivery.key) // the same delivery twice in one batch: the second is a repetition
-      answers.push(id === undefined ? await acceptAgain(trx, intake) : await acceptNew(trx, intake, id))
-    }
-    return answers
-  })
+/** What the deliveries of one transaction have in common. */
+interface Batch {
+  readonly trx: Trx
+  readonly statements: Statements
+  readonly shared: SharedRows
+  /** Events and reports, written together at the end. */
+  readonly events: ReturnType<typeof eventRow>[]
+  readonly reports: ReturnType<typeof reportRows>[number][]
 }
 
-async function insertDeliveries(trx: Trx, intakes: readonly Intake[], bodies: readonly Uint8Array[]) {
+/** Makes `Store.accept`: the deliveries and what they lead to, in one transaction. */
+export function createAccept(
+  database: Kysely<Tables>,
+): (intakes: readonly Intake[]) => Promise<readonly Accepted[]> {
+  const statements = statementsFor(database)
+  return async (intakes) => {
+    const bundles = await bundled(intakes.map(({ delivery }) => delivery.body))
+    return inTransaction(database, async (trx) => {
+      const batch: Batch = { trx, statements, shared: createSharedRows(trx), events: [], reports: [] }
+      const places = await insertBodies(bundles, (content) => statements.insertBodies(trx, [{ content }]))
+      const ids = await insertDeliveries(batch, intakes, places)
+      if (ids.size === 0) await deleteBodies(trx, places) // all of them are known
+      const answers: Accepted[] = []
+      for (const intake of intakes) {
+        const id = ids.get(intake.delivery.key)
+        ids.delete(intake.delivery.key) // the same delivery twice in one batch: the second is a repetition
+        answers.push(id === undefined ? await acceptAgain(batch, intake) : await acceptNew(batch, intake, id))
+      }
+      await batch.shared.write()
+      await statements.insertEvents(trx, batch.events)
+      await statements.insertReports(trx, batch.reports)
+      return answers
+    })
+  }
+}
+
+/** What every delivery needs. Building and compiling these anew would take as long as running them. */
+const statementsFor = (database: Kysely<Tables>) => ({
+  insertBodies: compiledInsert<'bodies', { id: number }>((rows) =>
+    database.insertInto('bodies').values(rows).returning('id'),
+  ),
+  insertDeliveries: compiledInsert<'deliveries', { id: number; key: string }>((rows) =>
+    database
+      .insertInto('deliveries')
+      .values(rows)
+      .onConflict((conflict) => conflict.column('key').doNothing())
+      .returning(['id', 'key']),
+  ),
+  insertDeployments: compiledInsert<'deployments', { id: number }>((rows) =>
+    database.insertInto('deployments').values(rows).returning('id'),
+  ),
+  insertEvents: compiledInsert<'events', unknown>((rows) => database.insertInto('events').values(rows)),
+  insertReports: compiledInsert<'reports', unknown>((rows) => database.insertInto('reports').values(rows)),
+  byGithubId: compiledOnce(() => database.selectFrom('deployments').selectAll().where('github_id', '=', 0)),
+})
+
+async function insertDeliveries(
+  { trx, statements }: Batch,
+  intakes: readonly Intake[],
+  places: readonly BodyPlace[],
+): Promise<Map<string, number>> {
   const rows = intakes.map(({ delivery, verdict, reason, detail }, index) => ({
     key: delivery.key,
     guid: delivery.guid,
@@ -39,33 +83,33 @@ async function insertDeliveries(trx: Trx, intakes: readonly Intake[], bodies: re
     action: delivery.action ?? null,
     received_at: delivery.receivedAt,
     headers: JSON.stringify(delivery.headers),
-    body: bodies[index] ?? new Uint8Array(),
+    ...(places[index] as BodyPlace),
     verdict,
     reason: reason ?? null,
     detail: detail ?? null,
   }))
-  const fresh = await trx
-    .insertInto('deliveries')
-    .values(rows)
-    .onConflict((conflict) => conflict.column('key').doNothing())
-    .returning(['id', 'key'])
-    .execute()
+  const fresh = await statements.insertDeliveries(trx, rows)
   return new Map(fresh.map(({ key, id }) => [key, id]))
 }
 
-async function acceptNew(trx: Trx, intake: Intake, deliveryId: number): Promise<Accepted> {
+async function acceptNew(batch: Batch, intake: Intake, deliveryId: number): Promise<Accepted> {
   const { verdict, reason, detail } = intake
   if (intake.deployments.length === 0) return { verdict, reason, detail, deployments: [] }
 
   const deployments: Deployment[] = []
   let repeated = true
   for (const given of intake.deployments) {
-    const known = await knownAs(trx, given, intake.delivery.receivedAt)
-    repeated &&= known !== undefined
-    deployments.push(known ?? (await createDeployment(trx, given, deliveryId, intake.delivery.receivedAt)))
+    const at = intake.delivery.receivedAt
+    const match = await matchOf(batch, given, at)
+    repeated &&= match.kind === 'known'
+    if (match.kind === 'known') deployments.push(match.deployment)
+    else {
+      const end = match.kind === 'twin' ? twinEnd(match.deployment) : failureOf(given)
+      deployments.push(await createDeployment(batch, given, { deliveryId, at, end }))
+    }
   }
   if (!repeated) return { verdict, reason, detail, deployments }
-  await trx
+  await batch.trx
     .updateTable('deliveries')
     .set({ verdict: 'repeated', reason: null, detail: null })
     .where('id', '=', deliveryId)
@@ -74,7 +118,8 @@ async function acceptNew(trx: Trx, intake: Intake, deliveryId: number): Promise<
 }
 
 // GitHub's "Redeliver" after the configuration was mended: what was ignored then may be wanted now.
-async function acceptAgain(trx: Trx, intake: Intake): Promise<Accepted> {
+async function acceptAgain(batch: Batch, intake: Intake): Promise<Accepted> {
+  const { trx } = batch
   const earlier = await trx
     .selectFrom('deliveries')
     .select(['id', 'verdict'])
@@ -87,7 +132,7 @@ async function acceptAgain(trx: Trx, intake: Intake): Promise<Accepted> {
       .set({ verdict, reason: reason ?? null, detail: detail ?? null })
       .where('id', '=', earlier.id)
       .execute()
-    return acceptNew(trx, intake, earlier.id)
+    return acceptNew(batch, intake, earlier.id)
   }
   const rows = await trx
     .selectFrom('deployments')
@@ -99,120 +144,78 @@ async function acceptAgain(trx: Trx, intake: Intake): Promise<Accepted> {
 }
 
 async function createDeployment(
-  trx: Trx,
+  batch: Batch,
   given: NewDeployment,
-  deliveryId: number,
-  at: number,
+  { deliveryId, at, end }: { deliveryId: number; at: number; end: End | undefined },
 ): Promise<Deployment> {
-  const environment = await numberIn(trx, given)
-  const row = await trx
-    .insertInto('deployments')
-    .values({
-      ...columnsOf(given),
-      environment_id: environment.id,
-      lane_id: await laneId(trx, given.lane),
-      delivery_id: deliveryId,
-      number: environment.number,
-      state: 'queued',
-      hold_reason: given.hold?.reason ?? null,
-      hold_detail: given.hold?.detail ?? null,
-      hold_since: given.hold?.since ?? null,
-      created_at: at,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow()
-  const queued = deploymentOf(row)
-  await enter(trx, queued, undefined, at)
-  if (given.failure === undefined) {
-    await owe(trx, queued, given.reports(queued), at)
-    return queued
+  const environment = await batch.shared.numberIn(given)
+  const row: Omit<Selectable<Tables['deployments']>, 'id'> = {
+    ...columnsOf(given),
+    environment_id: environment.id,
+    lane_id: await batch.shared.laneId(given.lane),
+    delivery_id: deliveryId,
+    number: environment.number,
+    state: end?.state ?? 'queued',
+    hold_reason: given.hold?.reason ?? null,
+    hold_detail: given.hold?.detail ?? null,
+    hold_since: given.hold?.since ?? null,
+    reason: end?.reason ?? null,
+    detail: end?.detail ?? null,
+    deployed_sha: null,
+    created_at: at,
+    started_at: null,
+    finished_at: end === undefined ? null : at,
   }
-  const { reason, detail } = given.failure
-  const failed = await trx
-    .updateTable('deployments')
-    .set({ state: 'failed', reason, detail, finished_at: at })
-    .where('id', '=', queued.id)
-    .returningAll()
-    .executeTakeFirstOrThrow()
-    .then(deploymentOf)
-  await enter(trx, failed, 'queued', at)
-  await owe(trx, failed, given.reports(failed), at)
-  return failed
+  const [inserted] = await batch.statements.insertDeployments(batch.trx, [row])
+  if (inserted === undefined) throw new Error('The new deployment was given no id.')
+  const deployment = deploymentOf({ ...row, ...inserted })
+  batch.events.push(eventRow({ id: inserted.id, state: 'queued', reason: undefined }, undefined, at))
+  if (end !== undefined) batch.events.push(eventRow(deployment, 'queued', at))
+  batch.reports.push(...reportRows(deployment, given.reports(deployment), at))
+  return deployment
 }
 
-/** The next number of the environment, which is made where it is new. */
-async function numberIn(trx: Trx, given: NewDeployment): Promise<{ id: number; number: number }> {
-  const repositoryId = await repository(trx, given)
-  const key = given.environment.toLowerCase()
-  await trx
-    .insertInto('environments')
-    .values({ repository_id: repositoryId, name: given.environment, name_key: key })
-    .onConflict((conflict) => conflict.columns(['repository_id', 'name_key']).doNothing())
-    .execute()
-  const { id, next_number } = await trx
-    .updateTable('environments')
-    .set((row) => ({ next_number: row('next_number', '+', 1), name: given.environment }))
-    .where('repository_id', '=', repositoryId)
-    .where('name_key', '=', key)
-    .returning(['id', 'next_number'])
-    .executeTakeFirstOrThrow()
-  return { id, number: next_number - 1 }
+/** A deployment that ends at once, without having been in line. */
+interface End {
+  readonly state: 'failed' | 'cancelled'
+  readonly reason: EndReason
+  readonly detail: string
 }
 
-type RepositoryNames = Pick<NewDeployment, 'repository' | 'repositoryGithubId' | 'configuredAs'>
+const failureOf = ({ failure }: NewDeployment): End | undefined => failure && { state: 'failed', ...failure }
 
-/**
- * The repository's row: by its name in the configuration, else, when that name is new, by GitHub's numeric id,
- * so that numbers go on when the name changes here or there.
- */
-export async function repository(trx: Trx, given: RepositoryNames): Promise<number> {
-  const facts = {
-    name: given.repository,
-    github_id: given.repositoryGithubId,
-    configured_as: given.configuredAs,
-  }
-  const rows = trx.selectFrom('repositories').select('id')
-  const known =
-    (await rows.where('configured_as', '=', given.configuredAs).executeTakeFirst()) ??
-    (await rows.where('github_id', '=', given.repositoryGithubId).orderBy('id', 'desc').executeTakeFirst())
-  if (known !== undefined) {
-    await trx.updateTable('repositories').set(facts).where('id', '=', known.id).execute()
-    return known.id
-  }
-  const { id } = await trx
-    .insertInto('repositories')
-    .values(facts)
-    .onConflict((conflict) => conflict.column('configured_as').doUpdateSet(facts))
-    .returning('id')
-    .executeTakeFirstOrThrow()
-  return id
-}
+const twinEnd = (twin: Deployment): End => ({
+  state: 'cancelled',
+  reason: 'superseded',
+  detail: `GitHub made this deployment twice; it goes as #${twin.number}.`,
+})
 
-async function laneId(trx: Trx, name: string): Promise<number> {
-  await trx
-    .insertInto('lanes')
-    .values({ name })
-    .onConflict((conflict) => conflict.column('name').doNothing())
-    .execute()
-  const { id } = await trx.selectFrom('lanes').select('id').where('name', '=', name).executeTakeFirstOrThrow()
-  return id
-}
+type Match =
+  | { readonly kind: 'known'; readonly deployment: Deployment }
+  /** Ours, which GitHub made once more: of two requests both were carried out. */
+  | { readonly kind: 'twin'; readonly deployment: Deployment }
+  | { readonly kind: 'new' }
 
 /**
  * The deployment that is meant, where we have it already: GitHub's by its id, or by the nonce that we gave it,
  * which binds the two; one of our own by its environment and commit, since a commit goes there by itself only once.
  */
-async function knownAs(trx: Trx, given: NewDeployment, at: number): Promise<Deployment | undefined> {
+async function matchOf(batch: Batch, given: NewDeployment, at: number): Promise<Match> {
   const { githubId, nonce } = given
-  if (githubId === undefined) return byCommit(trx, given)
-  const known = await byGithubId(trx, githubId)
-  if (known !== undefined || nonce === undefined) return known
-  const ours = await byNonce(trx, nonce)
+  const known = githubId === undefined ? await byCommit(batch, given) : await byGithubId(batch, githubId)
+  if (known !== undefined) return { kind: 'known', deployment: known }
+  if (githubId === undefined || nonce === undefined) return { kind: 'new' }
+  const ours = await byNonce(batch.trx, nonce)
+  if (ours === undefined || !isSamePlace(ours, given)) return { kind: 'new' }
   const { apiUrl, creator, creatorAvatar } = given
-  return ours !== undefined && isSamePlace(ours, given)
-    ? bind(trx, ours.id, { githubId, apiUrl, creator, creatorAvatar }, { at, reports: given.reports })
-    : undefined
+  const made = { githubId, apiUrl, creator, creatorAvatar }
+  const bound = await bind(batch.trx, ours.id, made, { at, reports: given.reports })
+  if (bound !== undefined) return { kind: 'known', deployment: bound }
+  return at - (ours.finishedAt ?? at) < TWIN_MS ? { kind: 'twin', deployment: ours } : { kind: 'new' }
 }
+
+/** Later than that somebody means it who copied the payload of an earlier deployment. */
+const TWIN_MS = 10 * 60_000
 
 /** A payload can be copied; what it claims to be must also be what it is. */
 const isSamePlace = (ours: Deployment, given: NewDeployment): boolean =>
@@ -221,31 +224,33 @@ const isSamePlace = (ours: Deployment, given: NewDeployment): boolean =>
   ours.sha === given.sha &&
   ours.task === given.task
 
-const byGithubId = (trx: Trx, githubId: number): Promise<Deployment | undefined> =>
-  trx
-    .selectFrom('deployments')
-    .selectAll()
-    .where('github_id', '=', githubId)
-    .executeTakeFirst()
-    .then((row) => row && deploymentOf(row))
-
-const byCommit = (trx: Trx, given: NewDeployment): Promise<Deployment | undefined> =>
-  trx
+/** The same words as of the unique index. */
+async function byCommit({ trx }: Batch, given: NewDeployment): Promise<Deployment | undefined> {
+  const row = await trx
     .selectFrom('deployments')
     .innerJoin('environments', 'environments.id', 'deployments.environment_id')
     .innerJoin('repositories', 'repositories.id', 'environments.repository_id')
     .selectAll('deployments')
-    .where('repositories.configured_as', '=', given.configuredAs)
+    .where((where) =>
+      where.or([
+        where('repositories.configured_as', '=', given.configuredAs),
+        where('repositories.github_id', '=', given.repositoryGithubId),
+      ]),
+    )
     .where('environments.name_key', '=', given.environment.toLowerCase())
     .where('deployments.sha', '=', given.sha)
     .where('deployments.origin', 'in', BY_THEMSELVES)
+    .where(sql<boolean>`not (${TAKEN_BACK})`)
     .executeTakeFirst()
-    .then((row) => row && deploymentOf(row))
+  return row && deploymentOf(row)
+}
 
-const SMALL = 64 * 1024
-const FAST = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
-const compressLater = promisify(zstdCompress)
+/** Never let through, and no fault of the commit: it may come again. */
+const TAKEN_BACK = sql.raw(
+  `deployments.github_id is null and (deployments.state = 'cancelled' or coalesce(deployments.reason, '') = 'config_removed')`,
+)
 
-/** Small bodies at once: handing 9 kB to the thread pool costs more than compressing it. */
-const compressed = async (body: Buffer): Promise<Uint8Array> =>
-  body.length <= SMALL ? zstdCompressSync(body, FAST) : compressLater(body, FAST)
+async function byGithubId({ trx, statements }: Batch, githubId: number): Promise<Deployment | undefined> {
+  const [row] = await statements.byGithubId(trx, githubId)
+  return row && deploymentOf(row)
+}

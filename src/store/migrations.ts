@@ -31,6 +31,9 @@ const start = (engine: Engine): Migration => ({
       .addColumn('first_seen_at', 'bigint')
       .addUniqueConstraint('environment_once', ['repository_id', 'name_key'])
       .execute()
+    await table('bodies')
+      .addColumn('content', blob, (column) => column.notNull())
+      .execute()
     await table('deliveries')
       .addColumn('key', 'text', (column) => column.notNull().unique())
       .addColumn('guid', 'text', (column) => column.notNull())
@@ -38,7 +41,9 @@ const start = (engine: Engine): Migration => ({
       .addColumn('action', 'text')
       .addColumn('received_at', 'bigint', (column) => column.notNull())
       .addColumn('headers', 'text', (column) => column.notNull())
-      .addColumn('body', blob, (column) => column.notNull())
+      .addColumn('body_id', 'bigint', (column) => column.notNull())
+      .addColumn('body_offset', 'integer', (column) => column.notNull())
+      .addColumn('body_length', 'integer', (column) => column.notNull())
       .addColumn('verdict', 'text', (column) => column.notNull())
       .addColumn('reason', 'text')
       .addColumn('detail', 'text')
@@ -121,7 +126,7 @@ const start = (engine: Engine): Migration => ({
 // sister: one commit goes to an environment by itself only once.
 const INDEXES = [
   `create unique index one_active_deployment_per_lane on deployments (lane_id) where state in ('running', 'cancelling')`,
-  `create unique index one_automatic_deployment_per_commit on deployments (environment_id, sha) where origin in ('merge', 'push')`,
+  `create unique index one_automatic_deployment_per_commit on deployments (environment_id, sha) where origin in ('merge', 'push') and not (github_id is null and (state = 'cancelled' or coalesce(reason, '') = 'config_removed'))`,
   `create index deployments_waiting on deployments (id) where state = 'queued'`,
   `create index deployments_live on deployments (environment_id, finished_at) where state = 'succeeded'`,
   `create index deployments_of_delivery on deployments (delivery_id)`,

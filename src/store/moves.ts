@@ -87,38 +87,41 @@ async function change(
 }
 
 /** Writes the event of a move that has just been made. */
-export async function enter(
-  trx: Trx,
-  deployment: Deployment,
-  from: State | undefined,
-  at: number,
-): Promise<void> {
-  const { id, state, reason } = deployment
+async function enter(trx: Trx, deployment: Deployment, from: State | undefined, at: number): Promise<void> {
   await trx
     .insertInto('events')
-    .values({ deployment_id: id, at, from_state: from ?? null, to_state: state, reason: reason ?? null })
+    .values(eventRow(deployment, from, at))
     .execute()
 }
 
 /** Writes what the move owes to the outside world. */
 export async function owe(
   trx: Trx,
-  { id }: Deployment,
+  deployment: Deployment,
   reports: readonly NewReport[],
   at: number,
 ): Promise<void> {
   if (reports.length === 0) return
   await trx
     .insertInto('reports')
-    .values(
-      reports.map(({ channel, body }) => ({
-        deployment_id: id,
-        channel,
-        body: JSON.stringify(body),
-        state: 'owed' as const,
-        due_at: at,
-        created_at: at,
-      })),
-    )
+    .values(reportRows(deployment, reports, at))
     .execute()
 }
+
+/** The event of a move, as a row of `events`. */
+export const eventRow = (
+  { id, state, reason }: Pick<Deployment, 'id' | 'state' | 'reason'>,
+  from: State | undefined,
+  at: number,
+) => ({ deployment_id: id, at, from_state: from ?? null, to_state: state, reason: reason ?? null })
+
+/** What a move owes to the outside world, as rows of `reports`. */
+export const reportRows = ({ id }: Deployment, reports: readonly NewReport[], at: number) =>
+  reports.map(({ channel, body }) => ({
+    deployment_id: id,
+    channel,
+    body: JSON.stringify(body),
+    state: 'owed' as const,
+    due_at: at,
+    created_at: at,
+  }))

@@ -1,7 +1,7 @@
 import { sql, type Kysely } from 'kysely'
 
-import { repository } from './intake.ts'
 import type { Tables } from './schema.ts'
+import { repository } from './shared-rows.ts'
 import type { FirstSight, Landmarks } from './store.ts'
 import { inTransaction } from './transaction.ts'
 

@@ -28,6 +28,8 @@ export interface Tables {
     first_seen_sha: string | null
     first_seen_at: number | null
   }
+  /** The raw bodies of deliveries that came together, one after the other, compressed with zstd. */
+  bodies: { id: Generated<number>; content: Uint8Array }
   deliveries: {
     id: Generated<number>
     /** GUID and SHA-256 of the body: the GUID alone is not covered by the signature. */
@@ -37,8 +39,10 @@ export interface Tables {
     action: string | null
     received_at: number
     headers: string
-    /** The raw body, compressed with zstd. */
-    body: Uint8Array
+    /** Where the raw body lies in the row of `bodies`. Not declared a foreign key: that would be looked up each time. */
+    body_id: number
+    body_offset: number
+    body_length: number
     verdict: string
     reason: string | null
     detail: string | null

@@ -1,19 +1,15 @@
-import { promisify } from 'node:util'
-import { zstdDecompress } from 'node:zlib'
-
 import { sql } from 'kysely'
 
+import { readBody } from './bodies.ts'
 import { openDatabase } from './database.ts'
 import { bind } from './binding.ts'
-import { accept } from './intake.ts'
+import { createAccept } from './intake.ts'
 import { claim, move } from './moves.ts'
 import { createOutbox } from './outbox.ts'
 import { landmarks, lastSuccessBeside, see, seen } from './places.ts'
 import { BY_THEMSELVES, deploymentOf } from './rows.ts'
 import type { Store, Verdict } from './store.ts'
 import { inTransaction } from './transaction.ts'
-
-const decompress = promisify(zstdDecompress)
 
 /**
  * Opens the store: SQLite at a path, or PostgreSQL at a `postgres://` address. One implementation, and one
@@ -30,10 +26,11 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
         .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
         .execute()
     })
+  const accept = createAccept(kysely)
   return {
     async accept(intakes) {
       database.assertThere()
-      return accept(kysely, intakes)
+      return accept(intakes)
     },
     claim: (options) => claim(kysely, options),
     move: (id, from, to, change) => move(kysely, id, from, to, change),
@@ -133,7 +130,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
           action: row.action ?? undefined,
           receivedAt: row.received_at,
           headers: JSON.parse(row.headers) as Record<string, string>,
-          body: await decompress(row.body),
+          body: await readBody(kysely, row),
           verdict: row.verdict as Verdict,
           reason: row.reason ?? undefined,
         }

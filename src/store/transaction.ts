@@ -5,6 +5,8 @@ import type { Kysely, Transaction } from 'kysely'
 import { isBusy } from './database.ts'
 import type { Tables } from './schema.ts'
 
+export type Handle = Kysely<Tables> | Transaction<Tables>
+
 const TRIES = 40
 const PAUSE_MS = 50
 

@@ -174,13 +174,55 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         expect((await store.deployment(id))?.githubId).toBeUndefined()
       })
 
-      test('whose payload somebody copied leads to a deployment of its own', async () => {
+      test('that GitHub made twice runs once; the other one is told so', async () => {
         const { id, nonce } = await merge()
         await store.bind(id, made(77), change)
 
-        const copy = await accept(queuedIntake(newDeployment({ nonce, githubId: 78 })))
+        const [twin] = (await accept(queuedIntake(newDeployment({ nonce, githubId: 78 })))).deployments
+
+        expect(twin).toMatchObject({
+          githubId: 78,
+          nonce: undefined,
+          state: 'cancelled',
+          reason: 'superseded',
+          detail: 'GitHub made this deployment twice; it goes as #1.',
+        })
+        expect(await store.outbox.of(twin?.id ?? 0)).toMatchObject([{ body: { state: 'cancelled' } }])
+        expect(await claim()).toMatchObject({ id })
+        expect(await claim()).toBeUndefined()
+      })
+
+      test('whose payload somebody copies later leads to a deployment of its own', async () => {
+        const { id, nonce } = await merge()
+        await store.bind(id, made(77), change)
+        await claim()
+        await store.move(id, 'running', 'succeeded', { at: 4_000, reports })
+
+        const copied = queuedIntake(newDeployment({ nonce, githubId: 78 }))
+        const copy = await accept({ ...copied, delivery: newDelivery({ receivedAt: 4_000 + 600_000 }) })
 
         expect(copy).toMatchObject({ verdict: 'queued', deployments: [{ githubId: 78, nonce: undefined }] })
+      })
+
+      test('that was taken back before it was let through may come again; one that failed may not', async () => {
+        const first = await merge()
+        const end = { at: 2_000, detail: 'It is not on main any more.', reports } as const
+        await store.move(first.id, 'queued', 'cancelled', { ...end, reason: 'not_on_branch' })
+
+        const second = await merge()
+        await store.move(second.id, 'queued', 'failed', { ...end, reason: 'checks_failed' })
+        const third = await accept(mergeIntake(newMerge()))
+
+        expect(second.number).toBe(2)
+        expect(third).toMatchObject({ verdict: 'repeated', deployments: [{ number: 2 }] })
+      })
+
+      test('is known by the id of its repository when that was renamed in the configuration', async () => {
+        await merge()
+
+        const again = await accept(mergeIntake(newMerge({ configuredAs: 'acme/store' })))
+
+        expect(again).toMatchObject({ verdict: 'repeated', deployments: [{ number: 1 }] })
       })
 
       test('that ended while GitHub made its deployment has its end reported there', async () => {
@@ -249,6 +291,16 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect((await store.delivery(delivery.guid))?.body.equals(body)).toBe(true)
     })
 
+    test('bodies that came together are each kept byte for byte', async () => {
+      const bodies = ['one', '', '{"three":3}', 'four'.repeat(100_000), 'π', 'x'.repeat(1_048_576), 'last']
+      const deliveries = bodies.map((body) => newDelivery({ body: Buffer.from(body) }))
+
+      await store.accept(deliveries.map((delivery) => ({ ...ignored(), delivery })))
+
+      for (const [index, { guid }] of deliveries.entries())
+        expect((await store.delivery(guid))?.body.equals(Buffer.from(bodies[index] ?? ''))).toBe(true)
+    })
+
     test('the same delivery again leads to nothing and names what it led to', async () => {
       const intake = queuedIntake(newDeployment())
 
@@ -296,6 +348,33 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         names.push((await queue({ environment, lane: environment.toLowerCase() })).number)
 
       expect(names).toEqual([1, 1, 2, 3])
+    })
+
+    test('a batch of many is numbered in the order given, without a gap, and reported in that order', async () => {
+      await queue({ environment: 'production' })
+      const twice = newDeployment({ environment: 'production' })
+      const failure = { reason: 'task_unknown', detail: 'Unknown task: dance' } as const
+      const intakes = Array.from({ length: 150 }, (_, index) => {
+        if (index % 10 === 3) return ignored()
+        if (index % 10 === 4) return queuedIntake(twice)
+        const environment = index % 3 === 0 ? 'staging' : index % 2 === 0 ? 'production' : 'Production'
+        return queuedIntake(
+          newDeployment({ environment, failure: index % 10 === 5 ? failure : undefined, lane: environment }),
+        )
+      })
+
+      const answers = await store.accept(intakes)
+      const next = await queue({ environment: 'PRODUCTION' })
+
+      const made = answers.flatMap(({ verdict, deployments }) => (verdict === 'queued' ? deployments : []))
+      const numbersIn = (name: string) =>
+        made.filter(({ environment }) => environment.toLowerCase() === name).map(({ number }) => number)
+      expect(numbersIn('staging')).toEqual(numbersIn('staging').map((_, index) => index + 1))
+      expect(numbersIn('production')).toEqual(numbersIn('production').map((_, index) => index + 2))
+      expect(next.number).toBe(numbersIn('production').length + 2)
+      for (const deployment of made) expect(await store.deployment(deployment.id)).toEqual(deployment)
+      const owed = await store.outbox.due('github', 5_000, 200)
+      expect(owed.map(({ deployment }) => deployment.id)).toEqual([1, ...made.map(({ id }) => id), next.id])
     })
 
     test('numbers go on when a repository is renamed on GitHub, in the configuration, or made anew', async () => {

@@ -5,6 +5,7 @@ import pg from 'pg'
 import { describe, expect, inject, test } from 'vitest'
 
 import { openStore } from '../../src/store/sql-store.ts'
+import { newDeployment, queuedIntake } from '../support/samples.ts'
 import { emptyDatabase } from '../support/stores.ts'
 import { eventually } from '../support/running.ts'
 
@@ -78,6 +79,21 @@ describe.skipIf(inject('postgres') === undefined)('the lock of the one server on
     await store.close()
     await drop()
   })
+})
+
+test('deliveries that are known keep no second body', async () => {
+  const { address, drop } = await emptyDatabase.sqlite()
+  const store = await openStore(address)
+  const intakes = [queuedIntake(newDeployment()), queuedIntake(newDeployment())]
+
+  await store.accept(intakes)
+  await store.accept(intakes)
+  await store.close()
+
+  const file = new DatabaseSync(address)
+  expect(file.prepare('select count(*) as count from bodies').get()).toEqual({ count: 1 })
+  file.close()
+  await drop()
 })
 
 test('a database that was removed under the server records nothing any more, and says so', async () => {

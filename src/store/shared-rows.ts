@@ -1,0 +1,134 @@
+import type { Transaction } from 'kysely'
+
+import type { Tables } from './schema.ts'
+import type { NewDeployment } from './store.ts'
+
+type Trx = Transaction<Tables>
+
+/** The rows that many deployments share. Within one transaction each is looked up once. */
+export interface SharedRows {
+  /** The next number of the environment, which is made where it is new. */
+  numberIn(given: NewDeployment): Promise<{ readonly id: number; readonly number: number }>
+  laneId(name: string): Promise<number>
+  /** Writes down which numbers were given out; must be called before the transaction ends. */
+  write(): Promise<void>
+}
+
+interface Environment {
+  readonly id: number
+  name: string
+  nextNumber: number
+  isWritten: boolean
+}
+
+/** Looks up, or makes, what the deployments of one transaction share. */
+export function createSharedRows(trx: Trx): SharedRows {
+  const repositories = new Map<string, number>()
+  const environments = new Map<string, Environment>()
+  const lanes = new Map<string, number>()
+  return {
+    async numberIn(given) {
+      const names = [given.configuredAs, given.repositoryGithubId, given.repository].join(' ')
+      const repositoryId = repositories.get(names) ?? (await repository(trx, given))
+      repositories.set(names, repositoryId)
+      const key = given.environment.toLowerCase()
+      const known = environments.get(`${repositoryId} ${key}`)
+      if (known === undefined) {
+        const { id, nextNumber } = await firstNumberIn(trx, repositoryId, given.environment)
+        environments.set(`${repositoryId} ${key}`, {
+          id,
+          name: given.environment,
+          nextNumber,
+          isWritten: true,
+        })
+        return { id, number: nextNumber - 1 }
+      }
+      known.name = given.environment
+      known.nextNumber += 1
+      known.isWritten = false
+      return { id: known.id, number: known.nextNumber - 1 }
+    },
+    async laneId(name) {
+      const id = lanes.get(name) ?? (await lane(trx, name))
+      lanes.set(name, id)
+      return id
+    },
+    async write() {
+      for (const { id, name, nextNumber, isWritten } of environments.values())
+        if (!isWritten)
+          await trx
+            .updateTable('environments')
+            .set({ name, next_number: nextNumber })
+            .where('id', '=', id)
+            .execute()
+    },
+  }
+}
+
+/** Takes one number, and with it the row: nobody else can take another before this transaction ends. */
+async function firstNumberIn(
+  trx: Trx,
+  repositoryId: number,
+  name: string,
+): Promise<{ id: number; nextNumber: number }> {
+  const key = name.toLowerCase()
+  const taken = trx
+    .updateTable('environments')
+    .set((row) => ({ next_number: row('next_number', '+', 1), name }))
+    .where('repository_id', '=', repositoryId)
+    .where('name_key', '=', key)
+    .returning(['id', 'next_number as nextNumber'])
+  const known = await taken.executeTakeFirst()
+  if (known !== undefined) return known
+  await trx
+    .insertInto('environments')
+    .values({ repository_id: repositoryId, name, name_key: key })
+    .onConflict((conflict) => conflict.columns(['repository_id', 'name_key']).doNothing())
+    .execute()
+  return taken.executeTakeFirstOrThrow()
+}
+
+type RepositoryNames = Pick<NewDeployment, 'repository' | 'repositoryGithubId' | 'configuredAs'>
+
+/**
+ * The repository's row: by its name in the configuration, else, when that name is new, by GitHub's numeric id,
+ * so that numbers go on when the name changes here or there.
+ */
+export async function repository(trx: Trx, given: RepositoryNames): Promise<number> {
+  const facts = {
+    name: given.repository,
+    github_id: given.repositoryGithubId,
+    configured_as: given.configuredAs,
+  }
+  const rows = trx.selectFrom('repositories').selectAll()
+  const known =
+    (await rows.where('configured_as', '=', given.configuredAs).executeTakeFirst()) ??
+    (await rows.where('github_id', '=', given.repositoryGithubId).orderBy('id', 'desc').executeTakeFirst())
+  if (known !== undefined) {
+    const isSame =
+      known.name === facts.name &&
+      known.github_id === facts.github_id &&
+      known.configured_as === facts.configured_as
+    if (!isSame) await trx.updateTable('repositories').set(facts).where('id', '=', known.id).execute()
+    return known.id
+  }
+  const { id } = await trx
+    .insertInto('repositories')
+    .values(facts)
+    .onConflict((conflict) => conflict.column('configured_as').doUpdateSet(facts))
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  return id
+}
+
+async function lane(trx: Trx, name: string): Promise<number> {
+  const row = trx.selectFrom('lanes').select('id').where('name', '=', name)
+  const known = await row.executeTakeFirst()
+  if (known !== undefined) return known.id
+  await trx
+    .insertInto('lanes')
+    .values({ name })
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .execute()
+  return (await row.executeTakeFirstOrThrow()).id
+}
