@@ -226,14 +226,31 @@ export async function startApp(
       run: perform,
       clock,
       journal,
-      moved: () => outbox.wake(),
+      moved() {
+        outbox.wake()
+        holds?.ended()
+      },
     })
     wakeWorker = worker.wake
     outbox.wake()
+    const firstSight = startFirstSight({
+      store,
+      github: () => github,
+      repositories: () => config.repositories.values(),
+      looked(githubId, configuredAs) {
+        if (githubId !== undefined) knownAs.set(githubId, configuredAs)
+        holds?.lookAtAll()
+      },
+      clock,
+      journal,
+    })
+    started.push(firstSight.stop)
     holds = startHolds({
       store,
       github: () => github,
       environmentOf,
+      isSightOwed: ({ configuredAs, environment: name }) =>
+        firstSight.isOwed(`${configuredAs}/${name.toLowerCase()}`),
       reports,
       clock,
       journal,
@@ -242,18 +259,11 @@ export async function startApp(
         outbox.wake()
       },
     })
-    const firstSight = startFirstSight({
-      store,
-      github: () => github,
-      repositories: () => config.repositories.values(),
-      clock,
-      journal,
-    })
-    started.push(firstSight.stop)
     const tokenWatch = startTokenWatch({
       async expiresAt() {
         const [any] = config.repositories.values()
-        if (any !== undefined) await github.repository(any.name)
+        // One that has ended is refused, and its end is known all the same if it was heard of before.
+        await (any && github.repository(any.name).catch(() => {}))
         return github.tokenExpiresAt
       },
       post() {

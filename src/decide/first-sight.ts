@@ -12,17 +12,23 @@ export interface FirstSightParts {
   readonly store: Pick<Store, 'see' | 'seen'>
   github(): GitHub
   repositories(): Iterable<RepositoryConfig>
+  /** A repository was looked at; undefined where the token may not see it. */
+  looked(githubId: number | undefined, configuredAs: string): void
   readonly clock: () => number
   readonly journal: Journal
 }
 
 export interface FirstSight {
+  /** Whether the place, `repository/environment` in lower case, is still to be looked at if it was not seen yet. */
+  isOwed(place: string): boolean
+
   /** The configuration may name something new. */
   wake(): void
   stop(): void
 }
 
 const RETRY_MS = 60_000
+const LONGEST_MS = 60 * 60_000
 /** Of many repositories the first go at once; the others leave GitHub's hourly budget to what matters more. */
 const AT_ONCE = 20
 const PACE_MS = 1_000
@@ -49,18 +55,19 @@ export function startFirstSight(parts: FirstSightParts): FirstSight {
         if (places.length === 0) continue
         if ((asked += 1) > AT_ONCE) await pause(PACE_MS, undefined, { signal: ended.signal })
         const later = await lookAt(repository, places).catch((thrown: unknown) => laterAfter(thrown))
-        again = Math.min(later ?? Infinity, again ?? Infinity)
+        if (later === undefined) continue
+        again = Math.min(later.afterMs, again ?? Infinity)
+        if (later.limited) break
       }
     } catch (thrown) {
       if (ended.signal.aborted) return
       journal.error('first-sight:broken', { error: thrown })
       again = RETRY_MS
     }
-    if (again !== undefined && again < Infinity && !ended.signal.aborted)
-      alarm = setTimeout(waker.wake, again)
+    if (again !== undefined && !ended.signal.aborted) alarm = setTimeout(waker.wake, again)
   })
 
-  async function lookAt({ name }: RepositoryConfig, places: readonly Place[]): Promise<undefined> {
+  async function lookAt({ name }: RepositoryConfig, places: readonly Place[]): Promise<void> {
     const facts = await parts.github().repository(name)
     for (const { environment, key } of places) {
       if (facts === undefined) {
@@ -75,16 +82,17 @@ export function startFirstSight(parts: FirstSightParts): FirstSight {
       await store.see({ ...place, configuredAs: configured.toLowerCase(), environment: environmentName })
       journal.info('environment:first-seen', { environment: `${name}/${environmentName}`, branch, sha })
     }
-    return undefined
+    parts.looked(facts?.githubId, name.toLowerCase())
   }
-  function laterAfter(thrown: unknown): number {
+  function laterAfter(thrown: unknown): { afterMs: number; limited: boolean } {
     if (!(thrown instanceof GitHubError)) throw thrown
     journal.warn('first-sight:postponed', { error: thrown.message })
-    const { retryAt } = limitOf(thrown, clock())
-    return Math.max(RETRY_MS, (retryAt ?? 0) - clock())
+    const { retryAt, limited } = limitOf(thrown, clock())
+    return { afterMs: Math.min(Math.max(RETRY_MS, (retryAt ?? 0) - clock()), LONGEST_MS), limited }
   }
   waker.wake()
   return {
+    isOwed: (place) => !unknown.has(place),
     wake() {
       unknown.clear() // the token may be another one now
       waker.wake()

@@ -21,12 +21,14 @@ export interface Waiting {
   readonly kind: 'wait'
   readonly reason: HoldReason
   readonly detail: string
-  /** After which time to look again, if nothing happens before. */
-  readonly lookAgainMs: number
+  /** After which time to look again, if nothing happens before; undefined: only then. */
+  readonly lookAgainMs: number | undefined
 }
 
 export interface GateParts {
   github(): GitHub
+  /** Writes down that GitHub is about to be asked for the deployment. */
+  asking(deployment: Deployment): Promise<void>
   readonly clock: () => number
 }
 
@@ -43,11 +45,12 @@ const SILENCE_MS = 60_000
 export async function passGate(
   deployment: Deployment,
   { requiredContexts: required = [], checksWaitSeconds }: Wanted,
-  { github, clock }: GateParts,
+  { github, clock, asking }: GateParts,
 ): Promise<Outcome> {
-  const earlier = await madeBefore(deployment, github())
+  const earlier = deployment.wasAsked ? await madeBefore(deployment, github()) : undefined
   if (earlier !== undefined) return { kind: 'made', made: earlier }
-  if (required.length === 0) return create(deployment, [], github())
+  const ask = (contexts: readonly string[] | 'all') => create(deployment, contexts, { github, asking })
+  if (required.length === 0) return ask([])
 
   const age = clock() - deployment.createdAt
   const limitMs = checksWaitSeconds * 1000
@@ -55,20 +58,44 @@ export async function passGate(
     outcomeOf(judgement, { deployment, age, limitMs })
 
   const reported = await readable(() => github().reportedChecks(deployment.repository, deployment.sha))
-  if (reported !== undefined)
-    return answer(judge(required, reported)) ?? (await create(deployment, [], github()))
+  const judgement = reported === undefined ? undefined : judge(required, reported)
+  // What was reported first is not all that will be.
+  if (required === 'all' && age < SILENCE_MS && judgement?.verdict !== 'failed')
+    return waiting('its checks', age, SILENCE_MS - age)
+  if (judgement !== undefined) return answer(judgement) ?? (await ask([]))
+  return askGitHubToCheck(required, { ask, answer, age, limitMs })
+}
 
-  // GitHub knows of nothing yet, and would let it pass.
-  if (required === 'all' && age < SILENCE_MS) return waiting('its checks', age, SILENCE_MS - age)
+interface Asking extends Omit<Age, 'deployment'> {
+  ask(contexts: readonly string[] | 'all'): Promise<Outcome>
+  answer(judgement: Judgement): Outcome | undefined
+}
+
+/** GitHub looks at the checks itself, and says no with a 409. */
+async function askGitHubToCheck(
+  required: readonly string[] | 'all',
+  { ask, answer, age, limitMs }: Asking,
+): Promise<Outcome> {
   try {
-    return await create(deployment, required, github())
+    return await ask(required)
   } catch (thrown) {
-    if (!(thrown instanceof GitHubError) || thrown.contexts.length === 0) throw thrown
+    if (!(thrown instanceof GitHubError) || !isAboutChecks(thrown)) throw thrown
     const checks = thrown.contexts.map(({ context, state }) => ({ name: context, word: state }))
-    // GitHub takes a skipped check for a failed one; branch protection does not, and neither do we.
-    return answer(judgeAll(checks)) ?? (await create(deployment, [], github()))
+    if (checks.length === 0)
+      return age < limitMs
+        ? waiting('the required checks', age, Math.min(LOOK_AGAIN_MS, limitMs - age))
+        : failed('wait_expired', `Not deployed: ${thrown.message}`)
+    const outcome = answer(judgeAll(checks))
+    if (outcome !== undefined) return outcome
+    // GitHub takes a skipped check for a failed one; branch protection does not, and neither do we. The others
+    // it has to find green all the same.
+    const skipped = new Set(checks.map(({ name }) => name.toLowerCase()))
+    return ask(required === 'all' ? [] : required.filter((name) => !skipped.has(name.toLowerCase())))
   }
 }
+
+const isAboutChecks = ({ status, contexts, message }: GitHubError): boolean =>
+  status === 409 && (contexts.length > 0 || /status checks failed/i.test(message))
 
 interface Age {
   readonly deployment: Deployment
@@ -128,7 +155,10 @@ async function readable(ask: () => Promise<ReportedChecks>): Promise<ReportedChe
 }
 
 /** GitHub has no key against doing things twice: what was asked for before is looked for by our nonce. */
-async function madeBefore(deployment: Deployment, github: GitHub): Promise<MadeDeployment | undefined> {
+export async function madeBefore(
+  deployment: Deployment,
+  github: GitHub,
+): Promise<MadeDeployment | undefined> {
   const { repository, sha, environment, task, nonce } = deployment
   const made = await github.deployments(repository, { sha, environment, task })
   return made.find(({ payload }) => Reflect.get(Object(payload), 'ferryman') === nonce)
@@ -139,11 +169,12 @@ const MOST_DESCRIPTION = 140
 async function create(
   deployment: Deployment,
   requiredContexts: readonly string[] | 'all',
-  github: GitHub,
+  { github, asking }: Pick<GateParts, 'github' | 'asking'>,
 ): Promise<Outcome> {
   const { repository, sha, environment, task, description, payload } = deployment
+  await asking(deployment)
   try {
-    const made = await github.createDeployment(repository, {
+    const made = await github().createDeployment(repository, {
       sha,
       environment,
       task,
@@ -152,11 +183,11 @@ async function create(
       requiredContexts,
     })
     if (made !== 'auto_merged') return { kind: 'made', made }
-    const detail = 'GitHub merged branches instead of making the deployment; it is asked again'
-    return { kind: 'wait', reason: 'github_unavailable', detail, lookAgainMs: 1_000 }
   } catch (thrown) {
-    if (!(thrown instanceof GitHubError) || thrown.contexts.length > 0) throw thrown
+    if (!(thrown instanceof GitHubError) || isAboutChecks(thrown)) throw thrown
     if (thrown.status === 409 || thrown.status === 422) return failed('github_refused', thrown.message)
     throw thrown
   }
+  const message = 'GitHub merged branches instead of making the deployment (202)'
+  throw new GitHubError(message, undefined, {}, undefined)
 }

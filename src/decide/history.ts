@@ -11,10 +11,14 @@ export interface History {
 }
 
 interface Sorted {
-  /** The newest commit first. */
+  /** The newest commit of the branch; undefined where the token may not see it. */
+  readonly head: string | undefined
+  /** Those on the branch, the newest commit first. */
   readonly onBranch: readonly Deployment[]
   /** Of commits that are not on the branch any more. */
   readonly off: readonly Deployment[]
+  /** GitHub does not show them on the branch; it may only be behind with its answers. */
+  readonly unclear: readonly Deployment[]
 }
 
 const MOST_KEPT = 10_000
@@ -22,35 +26,53 @@ const MOST_KEPT = 10_000
 export function createHistory(github: () => GitHub): History {
   const known = new Map<string, Comparison>()
 
-  async function compare(repository: string, base: string, head: string): Promise<Comparison | undefined> {
+  async function compareOr(
+    repository: string,
+    base: string,
+    head: string,
+  ): Promise<Comparison | 'forbidden' | undefined> {
     if (base === head) return { status: 'identical', aheadBy: 0 }
     const key = `${base}...${head}`
     const answer = known.get(key) ?? (await permitted(() => github().compare(repository, base, head)))
-    if (answer === 'forbidden' || answer === undefined) return undefined
+    if (answer === 'forbidden' || answer === undefined) return answer
     if (known.size >= MOST_KEPT) known.clear()
     known.set(key, answer)
     return answer
   }
 
+  async function compare(repository: string, base: string, head: string): Promise<Comparison | undefined> {
+    const answer = await compareOr(repository, base, head)
+    return answer === 'forbidden' ? undefined : answer
+  }
+
   async function newestFirst(waiting: readonly Deployment[]): Promise<Sorted> {
     const [first] = waiting
-    if (first?.branch === undefined) return { onBranch: [], off: [] }
+    const [none, byArrival] = [
+      { head: undefined, onBranch: [], off: [], unclear: [] },
+      lastComeFirst(waiting),
+    ]
+    if (first?.branch === undefined) return none
     const { repository, branch } = first
     const head = await permitted(() => github().branchHead(repository, branch))
-    if (head === undefined && (await isVisible(repository))) return { onBranch: [], off: waiting }
+    if (head === undefined && (await isVisible(repository))) return { ...none, unclear: waiting }
     // A token that may not see the branch leaves only the order of arrival.
-    if (head === undefined || head === 'forbidden') return { onBranch: lastComeFirst(waiting), off: [] }
-    const placed = await Promise.all(
-      waiting.map(async (one) => ({ one, place: await compare(repository, one.sha, head) })),
-    )
-    const isOn = (place: Comparison | undefined): place is Comparison =>
-      place?.status === 'identical' || place?.status === 'ahead'
+    if (head === undefined || head === 'forbidden') return { ...none, onBranch: byArrival }
+
+    const placed: { readonly one: Deployment; readonly place: Comparison | undefined }[] = []
+    for (const one of waiting) {
+      const place = await compareOr(repository, one.sha, head)
+      if (place === 'forbidden') return { ...none, onBranch: byArrival }
+      placed.push({ one, place })
+    }
+    const those = (...statuses: readonly (Comparison['status'] | undefined)[]) =>
+      placed.filter(({ place }) => statuses.includes(place?.status))
     return {
-      onBranch: placed
-        .flatMap(({ one, place }) => (isOn(place) ? [{ one, behind: place.aheadBy }] : []))
-        .toSorted((a, b) => a.behind - b.behind || b.one.id - a.one.id)
+      head,
+      onBranch: those('identical', 'ahead')
+        .toSorted((a, b) => (a.place?.aheadBy ?? 0) - (b.place?.aheadBy ?? 0) || b.one.id - a.one.id)
         .map(({ one }) => one),
-      off: placed.flatMap(({ one, place }) => (isOn(place) ? [] : [one])),
+      off: those('diverged').map(({ one }) => one),
+      unclear: those('behind', undefined).map(({ one }) => one),
     }
   }
 

@@ -12,6 +12,8 @@ export interface HoldParts extends Omit<LookParts, 'store' | 'history'> {
 export interface Holds {
   /** Something new may be held: look at it now. */
   wake(): void
+  /** A deployment has ended: what waits for it is looked at. */
+  ended(): void
   /** Everything may have changed, the configuration for one: look at all of it now. */
   lookAtAll(): void
   /** The checks of a commit have moved: looks at what waits for them, and answers what that is. */
@@ -20,21 +22,27 @@ export interface Holds {
   stop(withinMs: number): Promise<void>
 }
 
-/** What waits for one branch to go to one environment: it is looked at together. */
+/** What waits to go to one environment by itself: it is looked at together. */
 interface Place {
   readonly waiting: readonly Deployment[]
   /** On the monotonic clock. */
   dueAt: number
+  /** When all of it is looked at, whatever was looked at between. */
+  allDueAt: number
   endedAt: number
   failures: number
-  /** Something happened while it was looked at. */
-  again: boolean
+  /** Looks that events caused, one soon after the other. */
+  swarm: number
+  /** What has happened since the last look began: of these commits the checks have moved, or anything. */
+  news: Set<string> | 'anything' | undefined
 }
 
 /** Places looked at side by side: one whose repository does not answer delays no other. */
 const AT_ONCE = 8
-/** Checks come in swarms; a place is not looked at more often than this. */
+/** Checks come in swarms: the more of them, the longer a place rests between two looks. */
 const REST_MS = 1_000
+const LONGEST_REST_MS = 15_000
+const CALM_MS = 60_000
 const BROKEN_MS = 5_000
 const LOOK_AGAIN_MS = 60_000
 
@@ -56,29 +64,42 @@ export function startHolds(parts: HoldParts): Holds {
     const grouped = Map.groupBy(await store.waitingByThemselves(), placeOf)
     for (const key of places.keys()) if (!grouped.has(key) && !inFlight.has(key)) places.delete(key)
     for (const [key, waiting] of grouped) {
-      const place = places.get(key) ?? { dueAt: 0, endedAt: -REST_MS, failures: 0, again: false }
-      const isNew = waiting.some(({ hold }) => hold?.reason === 'deciding')
+      const fresh = {
+        dueAt: 0,
+        allDueAt: 0,
+        endedAt: -CALM_MS,
+        failures: 0,
+        swarm: 0,
+        news: 'anything' as const,
+      }
+      const place = places.get(key) ?? fresh
+      const isNew = waiting.some(({ id, hold }) => hold !== undefined && !known(place, id))
       const isHeld = waiting.some(({ hold }) => hold !== undefined)
+      if (isNew) place.news = 'anything'
       const dueAt = isNew ? 0 : place.dueAt
       places.set(key, Object.assign(place, { waiting, dueAt: isHeld ? dueAt : Infinity }))
     }
   }
   const begin = (key: string, place: Place): void => {
-    place.again = false
-    const looking = look(place.waiting, place.failures, lookParts)
+    const { waiting, failures, news } = place
+    place.news = undefined
+    place.swarm = now() - place.endedAt > CALM_MS ? 0 : place.swarm + 1
+    const moved = typeof news === 'object' && now() < place.allDueAt ? news : undefined
+    const looking = look({ waiting, failures, moved }, lookParts)
       .then(({ lookAgainMs = LOOK_AGAIN_MS, vain }) => {
         place.failures = vain === undefined ? 0 : place.failures + 1
-        place.dueAt = now() + lookAgainMs
+        if (moved === undefined) place.allDueAt = now() + lookAgainMs
+        place.dueAt = Math.min(now() + lookAgainMs, Math.max(place.allDueAt, now()))
         if (vain === 'limited') restUntil = Math.max(restUntil, place.dueAt)
       })
       .catch((thrown: unknown) => {
         // The store is away; asking again at once would only keep it busy.
-        journal.error('holds:broken', { place: key, error: thrown })
+        if (!ended) journal.error('holds:broken', { place: key, error: thrown })
         place.dueAt = now() + BROKEN_MS
       })
       .then(() => {
         place.endedAt = now()
-        if (place.again) place.dueAt = 0
+        if (place.news !== undefined) place.dueAt = 0
         inFlight.delete(key)
         waker.wake()
       })
@@ -101,13 +122,20 @@ export function startHolds(parts: HoldParts): Holds {
     const waitMs = Math.max(0, Math.min(LOOK_AGAIN_MS, ...moments.map((at) => at - now())))
     if (!ended && inFlight.size < AT_ONCE) alarm = setTimeout(waker.wake, waitMs)
   })
-  const hurry = (place: Place): void => {
+  const hurry = (place: Place, sha?: string): void => {
     place.dueAt = 0
-    place.again = true
+    if (sha === undefined || place.news === 'anything') place.news = 'anything'
+    else place.news = new Set([...(place.news ?? []), sha])
   }
   waker.wake()
   return {
     wake: waker.wake,
+    ended() {
+      const isMeant = ({ hold }: Deployment): boolean => hold?.reason === 'newer_first'
+      const meant = [...places.values()].filter(({ waiting }) => waiting.some(isMeant))
+      for (const place of meant) hurry(place)
+      if (meant.length > 0) waker.wake()
+    },
     lookAtAll() {
       restUntil = 0 // the token may be another one
       for (const place of places.values()) hurry(place)
@@ -117,7 +145,7 @@ export function startHolds(parts: HoldParts): Holds {
       const isMeant = (one: Deployment): boolean =>
         one.sha === sha && one.configuredAs === configuredAs && one.hold !== undefined
       const meant = [...places.values()].filter(({ waiting }) => waiting.some(isMeant))
-      for (const place of meant) hurry(place)
+      for (const place of meant) hurry(place, sha)
       if (meant.length > 0) waker.wake()
       return meant.flatMap(({ waiting }) => waiting.filter(isMeant))
     },
@@ -131,9 +159,13 @@ export function startHolds(parts: HoldParts): Holds {
   }
 }
 
-const placeOf = ({ configuredAs, environment, branch }: Deployment): string =>
-  `${configuredAs}/${environment.toLowerCase()} ${branch}`
+const placeOf = ({ configuredAs, environment }: Deployment): string =>
+  `${configuredAs}/${environment.toLowerCase()}`
+
+/** Whether the deployment was there already when the place was looked at last. */
+const known = ({ waiting }: Partial<Place>, id: number): boolean =>
+  waiting?.some((one) => one.id === id) ?? false
 
 /** When it may be looked at: when it is due, but not at once after the last look, nor before GitHub will listen. */
-const momentOf = ({ dueAt, endedAt }: Place, restUntil: number): number =>
-  Math.max(dueAt, endedAt + REST_MS, restUntil)
+const momentOf = ({ dueAt, endedAt, swarm }: Place, restUntil: number): number =>
+  Math.max(dueAt, endedAt + Math.min(REST_MS * 2 ** Math.min(swarm, 10), LONGEST_REST_MS), restUntil)

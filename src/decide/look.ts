@@ -3,23 +3,22 @@ import { nameOf, type Deployment } from '../deployment/deployment.ts'
 import { GitHubError } from '../github/github.ts'
 import { limitOf } from '../github/limits.ts'
 import type { Journal } from '../logs/journal.ts'
-import type { ReportsFor, Store } from '../store/store.ts'
-import { passGate, type GateParts, type Outcome, type Waiting } from './gate.ts'
+import type { Landmarks, ReportsFor, Store } from '../store/store.ts'
+import { madeBefore, passGate, type GateParts, type Outcome, type Waiting } from './gate.ts'
 import type { History } from './history.ts'
 
-export interface LookParts extends GateParts {
-  readonly store: Pick<Store, 'bind' | 'hold' | 'landmarks' | 'move'>
+export interface LookParts extends Omit<GateParts, 'asking'> {
+  readonly store: Pick<Store, 'asking' | 'bind' | 'hold' | 'landmarks' | 'move'>
   readonly history: History
   /** What the configuration says now of where a deployment goes; undefined when it is not there any more. */
   environmentOf(deployment: Deployment): EnvironmentConfig | undefined
+  /** Whether where its branch stands is still to be looked up for the first time. */
+  isSightOwed(deployment: Deployment): boolean
   readonly reports: ReportsFor
   readonly journal: Journal
   /** Something was let through, or ended. */
   moved(): void
 }
-
-/** How long GitHub is asked in vain before a deployment ends. */
-const PATIENCE_MS = 24 * 60 * 60_000
 
 export interface Looked {
   /** After how many milliseconds to look again; undefined: when something happens. */
@@ -28,23 +27,38 @@ export interface Looked {
   readonly vain?: 'failed' | 'limited'
 }
 
-/**
- * One look at what waits to go to one environment from one branch by itself: the newest commit that may go is
- * let through, and what is older gives way to it. `failures`: how many looks failed before this one.
- */
-export async function look(
-  waiting: readonly Deployment[],
-  failures: number,
-  parts: LookParts,
-): Promise<Looked> {
+/** What a look is about. */
+export interface Looking {
+  /** What waits to go to one environment by itself, oldest first. */
+  readonly waiting: readonly Deployment[]
+  /** Of which commits the checks have moved; undefined: look at all. */
+  readonly moved: ReadonlySet<string> | undefined
+  /** How many looks failed before this one. */
+  readonly failures: number
+}
+
+/** How long GitHub is asked in vain before a deployment ends. */
+const PATIENCE_MS = 24 * 60 * 60_000
+/** GitHub's answers may be a little behind its own webhooks. */
+const BEHIND_MS = 2 * 60_000
+const LOOK_AT_BRANCH_MS = 10_000
+
+/** One look: the newest commit that may go is let through, and what is older gives way to it. */
+export async function look(looking: Looking, parts: LookParts): Promise<Looked> {
+  const { waiting, failures } = looking
   const [first] = waiting
-  const environment = first === undefined ? undefined : parts.environmentOf(first)
-  if (first === undefined || environment === undefined) return { lookAgainMs: undefined }
-  const changed = waiting.filter((one) => !isWanted(one, environment))
-  for (const one of changed) await settle(one, noLongerWanted(one, environment), parts)
-  const wanted = waiting.filter((one) => !changed.includes(one))
+  if (first === undefined) return { lookAgainMs: undefined }
+  const environment = parts.environmentOf(first)
+  const branch = environment?.branch ?? waiting.at(-1)?.branch // the default branch may have another name now
+  const wanted: Deployment[] = []
+  for (const one of waiting) {
+    const end = unwanted(one, environment, branch)
+    if (end === undefined) wanted.push(one)
+    else await settle(one, end, parts)
+  }
+  if (environment === undefined) return { lookAgainMs: undefined }
   try {
-    return { lookAgainMs: await letThrough(wanted, environment, parts) }
+    return { lookAgainMs: await letThrough({ ...looking, waiting: wanted }, environment, parts) }
   } catch (thrown) {
     if (!(thrown instanceof GitHubError)) throw thrown
     const outcome = patience(thrown, failures, parts.clock())
@@ -56,62 +70,105 @@ export async function look(
 }
 
 async function letThrough(
-  waiting: readonly Deployment[],
+  { waiting, moved }: Looking,
   environment: EnvironmentConfig,
   parts: LookParts,
 ): Promise<number | undefined> {
   if (waiting.length === 0) return undefined
-  const { onBranch, off } = await parts.history.newestFirst(waiting)
-  for (const one of off) {
-    const detail = `${one.sha.slice(0, 7)} is not on ${one.branch} any more.`
-    await settle(one, { kind: 'end', state: 'cancelled', reason: 'not_on_branch', detail }, parts)
-  }
+  const { head, onBranch, off, unclear } = await parts.history.newestFirst(waiting)
   let lookAgainMs: number | undefined
+  const waits = ({ lookAgainMs: ms }: Waiting): void => {
+    lookAgainMs = Math.min(ms ?? Infinity, lookAgainMs ?? Infinity)
+  }
+  for (const one of off) await settle(one, notOnBranch(one), parts)
+  for (const one of unclear) await settle(one, notShown(one, parts.clock()), parts, waits)
   for (const [place, one] of onBranch.entries()) {
+    if (one.hold?.reason === 'checks_pending' && moved?.has(one.sha) === false) continue
     const isThrough =
-      one.hold === undefined || (await settle(one, await decideHeld(one, environment, parts), parts, soonest))
+      one.hold === undefined ||
+      (await settle(one, await decideHeld(one, { environment, head }, parts), parts, waits))
     if (!isThrough) continue
     for (const older of onBranch.slice(place + 1)) await supersede(older, one, parts)
     return undefined
   }
-  return lookAgainMs
+  return lookAgainMs === Infinity ? undefined : lookAgainMs
+}
 
-  function soonest({ lookAgainMs: ms }: Waiting): void {
-    lookAgainMs = Math.min(ms, lookAgainMs ?? ms)
-  }
+interface Circumstances {
+  readonly environment: EnvironmentConfig
+  /** The newest commit of the branch; undefined where the token may not see it. */
+  readonly head: string | undefined
 }
 
 async function decideHeld(
   deployment: Deployment,
-  environment: EnvironmentConfig,
+  { environment, head }: Circumstances,
   parts: LookParts,
 ): Promise<Outcome> {
-  const { repository, sha } = deployment
-  const { live, firstSeenSha } = await parts.store.landmarks(deployment.id)
-  if (live !== undefined) {
-    const there = await parts.history.compare(repository, sha, live.sha)
-    if (there?.status === 'identical' || there?.status === 'ahead') {
-      const what = there.status === 'identical' ? 'this commit' : `${live.sha.slice(0, 7)}, which is newer,`
-      const detail = `#${live.number} has deployed ${what} already.`
-      return { kind: 'end', state: 'cancelled', reason: 'overtaken', detail }
-    }
-  } else if (firstSeenSha !== undefined) {
-    const there = await parts.history.compare(repository, sha, firstSeenSha)
-    if (there?.status === 'ahead') {
-      const detail = `${deployment.branch} was at ${firstSeenSha.slice(0, 7)}, which is newer, when Ferryman first saw it.`
-      return { kind: 'end', state: 'cancelled', reason: 'before_first_sight', detail }
-    }
-  }
-  return passGate(deployment, environment, parts)
+  const landmarks = await parts.store.landmarks(deployment.id)
+  return (
+    (await overtaken(deployment, landmarks, head, parts)) ??
+    (await fromBefore(deployment, landmarks, parts)) ??
+    passGate(deployment, environment, { ...parts, asking: ({ id }) => parts.store.asking(id) })
+  )
 }
 
-/** Writes down what a look came to; answers whether the deployment may run now. */
+/** Whether its commit, or a newer one, is there already, or on its way. */
+async function overtaken(
+  { repository, sha }: Deployment,
+  { live, ahead }: Landmarks,
+  head: string | undefined,
+  { history }: LookParts,
+): Promise<Outcome | undefined> {
+  const contains = async (other: string): Promise<boolean> => {
+    const there = await history.compare(repository, sha, other)
+    return there?.status === 'identical' || there?.status === 'ahead'
+  }
+  for (const { sha: other, number } of ahead)
+    if (await contains(other)) {
+      const detail = `Waiting for #${number}, which deploys ${other === sha ? 'the same commit' : 'a newer one'}`
+      return { kind: 'wait', reason: 'newer_first', detail, lookAgainMs: undefined }
+    }
+  if (live === undefined || !(await contains(live.sha))) return undefined
+  const end = { kind: 'end', state: 'cancelled', reason: 'overtaken' } as const
+  if (live.sha === sha) return { ...end, detail: `#${live.number} has deployed this commit already.` }
+  // What is live may have been taken off the branch; then this commit is the way back.
+  const isOff =
+    head !== undefined &&
+    !['identical', 'ahead'].includes(
+      (await history.compare(repository, live.sha, head))?.status ?? 'identical',
+    )
+  return isOff
+    ? undefined
+    : { ...end, detail: `#${live.number} has deployed ${short(live.sha)}, which is newer, already.` }
+}
+
+/** Whether it lies before what was there when the environment was first seen. */
+async function fromBefore(
+  deployment: Deployment,
+  { live, isSeen, firstSeenSha }: Landmarks,
+  { history, isSightOwed }: LookParts,
+): Promise<Outcome | undefined> {
+  if (live !== undefined) return undefined
+  if (!isSeen && isSightOwed(deployment)) {
+    const detail = `Where ${deployment.branch} stood before is still to be looked up`
+    return { kind: 'wait', reason: 'deciding', detail, lookAgainMs: undefined }
+  }
+  if (firstSeenSha === undefined) return undefined
+  const there = await history.compare(deployment.repository, deployment.sha, firstSeenSha)
+  if (there?.status !== 'ahead') return undefined
+  const detail = `${deployment.branch} was at ${short(firstSeenSha)}, which is newer, when Ferryman first saw it.`
+  return { kind: 'end', state: 'cancelled', reason: 'before_first_sight', detail }
+}
+
+/** Writes down what a look came to; answers whether the deployment has been let through. */
 async function settle(
   deployment: Deployment,
   outcome: Outcome,
-  { store, reports, clock, journal, moved }: LookParts,
+  parts: LookParts,
   waits?: (waiting: Waiting) => void,
 ): Promise<boolean> {
+  const { store, reports, clock, journal, moved } = parts
   const about = { deployment: nameOf(deployment), id: deployment.id }
   switch (outcome.kind) {
     case 'made': {
@@ -119,22 +176,27 @@ async function settle(
       if (bound === undefined) journal.error('deployment:bound-elsewhere', about)
       else journal.info('deployment:released', { ...about, github_id: outcome.made.githubId })
       moved()
-      return bound?.state === 'queued'
+      // The webhook may have bound it before, and it may run or even have ended by now.
+      return bound !== undefined && bound.state !== 'failed' && bound.state !== 'cancelled'
     }
     case 'wait': {
       const { reason, detail } = outcome
       waits?.(outcome)
-      if (deployment.hold?.reason === reason && deployment.hold.detail === detail) return false
-      const isSame = deployment.hold?.reason === reason
-      const since = isSame ? (deployment.hold?.since ?? clock()) : clock()
-      await store.hold(deployment.id, { reason, detail, since })
-      if (!isSame) journal.info('deployment:held', { ...about, reason, detail })
+      const { hold } = deployment
+      if (hold?.reason === reason && hold.detail === detail) return false
+      const since = hold?.reason === reason ? hold.since : clock()
+      if (await store.hold(deployment.id, { reason, detail, since }))
+        journal.info('deployment:held', { ...about, reason, detail })
       return false
     }
     case 'end': {
       const { state, reason, detail } = outcome
+      // What GitHub may have made without our hearing of it has to hear of this end.
+      const isLoose = deployment.wasAsked && deployment.githubId === undefined
+      const made = isLoose ? await madeBefore(deployment, parts.github()) : undefined
       const ended = await store.move(deployment.id, 'queued', state, { at: clock(), reason, detail, reports })
       if (ended !== undefined) journal.info('deployment:ended', { ...about, state, reason, detail })
+      if (made !== undefined) await store.bind(deployment.id, made, { at: clock(), reports })
       moved()
       return false
     }
@@ -150,13 +212,40 @@ const supersede = (older: Deployment, newer: Deployment, parts: LookParts): Prom
     parts,
   )
 
-const isWanted = (deployment: Deployment, { deployOn, branch }: EnvironmentConfig): boolean =>
-  deployOn === deployment.origin && (branch === undefined || branch === deployment.branch)
+const notOnBranch = ({ sha, branch }: Deployment): Outcome => ({
+  kind: 'end',
+  state: 'cancelled',
+  reason: 'not_on_branch',
+  detail: `${short(sha)} is not on ${branch} any more.`,
+})
 
-function noLongerWanted(deployment: Deployment, { deployOn, branch }: EnvironmentConfig): Outcome {
-  const now = deployOn === deployment.origin ? `branch is ${branch}` : `deploy_on is ${deployOn}`
-  const detail = `The configuration was changed while it waited: ${now} now.`
-  return { kind: 'end', state: 'failed', reason: 'config_removed', detail }
+function notShown(deployment: Deployment, now: number): Outcome {
+  if (now - deployment.createdAt >= BEHIND_MS) return notOnBranch(deployment)
+  const detail = `GitHub does not show ${short(deployment.sha)} on ${deployment.branch}`
+  return { kind: 'wait', reason: 'deciding', detail, lookAgainMs: LOOK_AT_BRANCH_MS }
+}
+
+const short = (sha: string): string => sha.slice(0, 7)
+
+/** How it ends where the configuration does not want it any more. */
+function unwanted(
+  deployment: Deployment,
+  environment: EnvironmentConfig | undefined,
+  branch: string | undefined,
+): Outcome | undefined {
+  const end = (detail: string): Outcome => ({
+    kind: 'end',
+    state: 'failed',
+    reason: 'config_removed',
+    detail,
+  })
+  if (environment === undefined)
+    return end(`${deployment.repository} ${deployment.environment} was removed from the configuration.`)
+  if (environment.deployOn !== deployment.origin)
+    return end(`It was changed while this waited: deploy_on is ${environment.deployOn} now.`)
+  return branch === deployment.branch
+    ? undefined
+    : end(`It was changed while this waited: the branch is ${branch} now.`)
 }
 
 const SHORTEST_MS = 2_000
@@ -164,7 +253,7 @@ const LONGEST_MS = 5 * 60_000
 const FORBIDDEN_MS = 10 * 60_000
 
 /** How long to wait before GitHub is asked again, and what to say meanwhile. */
-function patience(thrown: GitHubError, failures: number, now: number): Waiting {
+function patience(thrown: GitHubError, failures: number, now: number): Waiting & { lookAgainMs: number } {
   const { limited, retryAt } = limitOf(thrown, now)
   const backoff = Math.min(SHORTEST_MS * 2 ** Math.min(failures, 10), LONGEST_MS)
   if (limited) {
@@ -180,9 +269,10 @@ function patience(thrown: GitHubError, failures: number, now: number): Waiting {
   }
 }
 
-/** GitHub is asked for a day; what is older than that should not go anywhere by itself. */
-function inVain(deployment: Deployment, waiting: Waiting, now: number): Outcome {
-  if (now - deployment.createdAt < PATIENCE_MS) return waiting
+/** GitHub is asked for a day; what has waited for it that long should not go anywhere by itself. */
+function inVain({ hold }: Deployment, waiting: Waiting, now: number): Outcome {
+  const isSame = hold?.reason === 'github_unavailable' || hold?.reason === 'github_forbids'
+  if (!isSame || now - hold.since < PATIENCE_MS) return waiting
   const detail = `Not deployed within 24 h: ${waiting.detail}`
   return { kind: 'end', state: 'failed', reason: 'wait_expired', detail }
 }

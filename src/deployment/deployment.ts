@@ -19,6 +19,8 @@ export interface Deployment {
   readonly branch: string | undefined
   /** Sent along in the payload of a deployment of our own, to know it again. */
   readonly nonce: string | undefined
+  /** Whether GitHub was asked to make it: then it may have, although no answer came. */
+  readonly wasAsked: boolean
   /** GitHub's id of the deployment; undefined while GitHub has not made it yet. */
   readonly githubId: number | undefined
   /** The full commit id, pinned at acceptance. */

@@ -58,6 +58,8 @@ export const CANCELLED = {
 export const HELD = {
   deciding: 'It has just come; nothing was asked yet.',
   checks_pending: 'Required checks have not passed yet.',
+  newer_first:
+    'A newer commit is on its way to the environment; whether this one is still wanted is seen then.',
   github_unavailable: 'GitHub does not answer, or asks for patience; it is asked again.',
   github_forbids: 'The token lacks a right that this needs; it is tried again.',
 } as const satisfies Record<string, string>

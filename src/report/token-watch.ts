@@ -30,6 +30,8 @@ const NOTE = 'token_expiry_told'
 
 /** Says in Slack and in the log that GitHub's token ends soon: without it nothing can be reported or deployed. */
 export function startTokenWatch({ expiresAt, post, store, clock, journal }: TokenWatchParts): TokenWatch {
+  /** What the log has said; Slack may be configured later. */
+  let logged: string | undefined
   const waker = createWaker(async () => {
     try {
       const end = await expiresAt()
@@ -40,8 +42,11 @@ export function startTokenWatch({ expiresAt, post, store, clock, journal }: Toke
       const telling = `${end}:${warning}`
       if ((await store.noted(NOTE)) === telling) return
       const text = sentence(days, end)
-      await post()?.(slackMessageOf(`:warning: ${text}`, text))
-      await store.note(NOTE, telling)
+      const tell = post()
+      if (tell === undefined && telling === logged) return
+      await tell?.(slackMessageOf(`:warning: ${text}`, text))
+      logged = telling
+      if (tell !== undefined) await store.note(NOTE, telling)
       journal.warn('token:expires', { days, at: new Date(end).toISOString() })
     } catch (thrown) {
       journal.warn('token:expiry-not-told', { error: messageOf(thrown) })

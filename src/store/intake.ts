@@ -155,6 +155,7 @@ async function createDeployment(
     lane_id: await batch.shared.laneId(given.lane),
     delivery_id: deliveryId,
     number: environment.number,
+    was_asked: 0,
     state: end?.state ?? 'queued',
     hold_reason: given.hold?.reason ?? null,
     hold_detail: given.hold?.detail ?? null,

@@ -60,6 +60,7 @@ const start = (engine: Engine): Migration => ({
       .addColumn('origin', 'text', (column) => column.notNull())
       .addColumn('branch', 'text')
       .addColumn('nonce', 'text', (column) => column.unique())
+      .addColumn('was_asked', 'integer', (column) => column.notNull().defaultTo(0))
       .addColumn('github_id', 'bigint', (column) => column.unique())
       .addColumn('sha', 'text', (column) => column.notNull())
       .addColumn('ref', 'text', (column) => column.notNull())

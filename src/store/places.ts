@@ -39,15 +39,30 @@ export async function seen(database: Kysely<Tables>): Promise<ReadonlyMap<string
 /** `Store.landmarks`. */
 export async function landmarks(database: Kysely<Tables>, id: number): Promise<Landmarks> {
   const live = await lastSuccessBeside(database, id)
+  const ahead = await database
+    .selectFrom('deployments as this')
+    .innerJoin('deployments as other', 'other.environment_id', 'this.environment_id')
+    .select(['other.sha', 'other.number'])
+    .where('this.id', '=', id)
+    .whereRef('other.id', '!=', 'this.id')
+    .where(
+      sql<boolean>`(other.state in ('running', 'cancelling') or (other.state = 'queued' and other.hold_reason is null))`,
+    )
+    .orderBy('other.id')
+    .execute()
   const place = await database
     .selectFrom('deployments')
     .innerJoin('environments', 'environments.id', 'deployments.environment_id')
-    .select('environments.first_seen_sha')
+    .select(['environments.first_seen_sha', 'environments.branch as seen_branch', 'deployments.branch'])
     .where('deployments.id', '=', id)
-    .whereRef('environments.first_seen_at', '<=', 'deployments.created_at')
-    .whereRef('environments.branch', '=', 'deployments.branch')
     .executeTakeFirst()
-  return { live, firstSeenSha: place?.first_seen_sha ?? undefined }
+  const isSameBranch = place !== undefined && place.seen_branch === place.branch
+  return {
+    live,
+    ahead,
+    isSeen: (place?.seen_branch ?? null) !== null,
+    firstSeenSha: (isSameBranch ? place.first_seen_sha : undefined) ?? undefined,
+  }
 }
 
 /** The last success in the environment of a deployment that has not ended itself. */

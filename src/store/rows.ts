@@ -22,6 +22,7 @@ export const deploymentOf = (row: DeploymentRow): Deployment => ({
   origin: row.origin,
   branch: row.branch ?? undefined,
   nonce: row.nonce ?? undefined,
+  wasAsked: row.was_asked === 1,
   githubId: row.github_id ?? undefined,
   sha: row.sha,
   ref: row.ref,

@@ -60,6 +60,7 @@ export interface Tables {
     origin: Origin
     branch: string | null
     nonce: string | null
+    was_asked: Generated<number>
     github_id: number | null
     sha: string
     ref: string

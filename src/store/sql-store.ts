@@ -64,6 +64,11 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
       )
       return numUpdatedRows > 0n
     },
+    async asking(id) {
+      await inTransaction(kysely, (trx) =>
+        trx.updateTable('deployments').set({ was_asked: 1 }).where('id', '=', id).execute(),
+      )
+    },
     bind: (id, made, change) => inTransaction(kysely, (trx) => bind(trx, id, made, change)),
     async waitingByThemselves() {
       const rows = await kysely

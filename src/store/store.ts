@@ -24,6 +24,8 @@ export interface Store {
   ): Promise<Deployment | undefined>
   /** Writes why a queued deployment waits; it must carry a hold already. Answers whether it still does. */
   hold(id: number, hold: Hold): Promise<boolean>
+  /** Writes down that GitHub is about to be asked for a deployment of our own. */
+  asking(id: number): Promise<void>
   /**
    * Binds GitHub's deployment to a queued one of our own and takes its hold away, with the reports owed to
    * GitHub. Of several that know of the binding the first does it; the others change nothing. Answers the
@@ -86,7 +88,11 @@ export interface Bound {
 export interface Landmarks {
   /** What is there now, as far as we know: the commit of the last success, and its name. */
   readonly live: { readonly sha: string; readonly number: number } | undefined
-  /** Where the branch stood when the environment was first seen; undefined when that came after the deployment. */
+  /** What runs there or waits for its turn, oldest first; held ones and this one left out. */
+  readonly ahead: readonly { readonly sha: string; readonly number: number }[]
+  /** Whether the environment has been seen, with whichever branch. */
+  readonly isSeen: boolean
+  /** Where the branch of the deployment stood then; undefined where that was another one, or GitHub did not tell. */
   readonly firstSeenSha: string | undefined
 }
 

@@ -51,6 +51,7 @@ async function sightOf(...first: readonly EnvironmentConfig[]) {
       store,
       github: () => client,
       repositories: () => [repository],
+      looked: () => {},
       clock: () => 1_000,
       journal: { info: write, warn: write, error: write },
     })

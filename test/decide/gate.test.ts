@@ -35,7 +35,7 @@ async function gateAt(rights: 'all' | 'no checks' = 'all') {
     passGate(
       { ...merge, ...given },
       { requiredContexts, checksWaitSeconds: 3600 },
-      { github: () => client, clock: () => age },
+      { github: () => client, clock: () => age, asking: () => Promise.resolve() },
     )
   return { github, sha, pass }
 }
@@ -56,7 +56,7 @@ test('what GitHub made before is found by its nonce and not made again; one of o
   }
   await github.createDeployment('acme/shop', others)
 
-  const [first, again] = [await pass([], 0), await pass([], 0)]
+  const [first, again] = [await pass([], 0), await pass([], 0, { wasAsked: true })]
 
   expect(first.kind).toBe('made')
   expect(again).toEqual(first)
@@ -87,8 +87,8 @@ test('checks that pass after the wait was over let it through all the same', asy
   expect((await pass(['ci/test'], 61 * MINUTE)).kind).toBe('made')
 })
 
-test('where all are required, silence is waited out for a minute and then an end of its own', async () => {
-  const { pass } = await gateAt()
+test('where all are required, a minute has to pass: what was reported first is not all that will be', async () => {
+  const { github, sha, pass } = await gateAt()
 
   expect(await pass('all', 10 * SECOND)).toMatchObject({
     reason: 'checks_pending',
@@ -96,6 +96,16 @@ test('where all are required, silence is waited out for a minute and then an end
     lookAgainMs: 50 * SECOND,
   })
   expect(await pass('all', MINUTE)).toMatchObject({ kind: 'end', reason: 'no_checks_reported' })
+  github.addCommitStatus('acme/shop', sha, { context: 'DCO', state: 'success' })
+  expect(await pass('all', 10 * SECOND)).toMatchObject({ kind: 'wait' })
+  expect(await pass('all', MINUTE)).toMatchObject({ kind: 'made' })
+})
+
+test('where all are required, one that failed ends it at once', async () => {
+  const { github, sha, pass } = await gateAt()
+  github.addCommitStatus('acme/shop', sha, { context: 'ci/test', state: 'failure' })
+
+  expect(await pass('all', 0)).toMatchObject({ kind: 'end', reason: 'checks_failed' })
 })
 
 test('a token that may not read checks hands their names to GitHub, and understands its answer', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
+import type { MergedPullRequest } from '../../src/demo/github/merge.ts'
 import { DEPLOY, openShop, type Shop } from '../support/merging.ts'
 
 const headOf = ({ sample }: Shop): string =>
@@ -170,13 +171,168 @@ test('ten pushes during a running deployment lead to one more, of the newest com
 test('a commit that a force-push took off the branch is not deployed', async () => {
   const shop = await openShop()
   const sha = await shop.commit('Regretted')
-  shop.github.setBranch('acme/shop', 'main', shop.sample.commits.at(-1)?.sha ?? '')
+  const last = shop.sample.commits.at(-1)?.sha ?? ''
+  await shop.github.push('acme/shop', [{ message: 'Instead of it' }], { force: last })
 
   await shop.merge(sha)
   const line = await shop.waitForJournal((one) => one.includes('not_on_branch'))
 
   expect(line).toContain(`${sha.slice(0, 7)} is not on main any more.`)
   expect(shop.repository.deployments).toEqual([])
+})
+
+test('a GitHub that does not show the commit on the branch yet is asked again', async () => {
+  const shop = await openShop()
+  const sha = await shop.commit('Faster')
+  shop.github.setBranch('acme/shop', 'main', shop.sample.commits.at(-1)?.sha ?? '')
+
+  await shop.merge(sha)
+  await shop.waitForJournal((line) => line.includes(`GitHub does not show ${sha.slice(0, 7)} on main`))
+  shop.github.setBranch('acme/shop', 'main', sha)
+  await shop.checked(sha)
+  await shop.status(await shop.made(sha), 'success')
+})
+
+test('a branch that is set back to an older commit gets it back', async () => {
+  const shop = await openShop({ entry: { deploy_on: 'push' } })
+  const [older, newer] = [await shop.commit('Older'), await shop.commit('Newer')]
+  await shop.push(newer)
+  await shop.status(await shop.made(newer), 'success')
+
+  shop.github.setBranch('acme/shop', 'main', older)
+  await shop.push(older)
+  await shop.status(await shop.made(older), 'success')
+
+  expect(deployedIn(shop)).toEqual([newer, older])
+})
+
+test('an older merge never follows a newer one: neither while that one runs, nor when it has run', async () => {
+  const shop = await openShop({ commands: [GATE, ...DEPLOY] })
+  const [older, newer] = [await shop.commit('Older'), await shop.commit('Newer')]
+  await shop.merge(newer)
+  const running = await shop.made(newer)
+  await shop.status(running, 'in_progress')
+
+  await shop.merge(older)
+  expect(await shop.waitForJournal((line) => line.includes('newer_first'))).toContain(
+    'Waiting for #1, which deploys a newer one',
+  )
+  writeFileSync(join(shop.sample.folder, '..', 'go'), '')
+  await shop.status(running, 'success')
+  await shop.waitForJournal((line) => line.includes('overtaken'))
+
+  expect(deployedIn(shop)).toEqual([newer])
+})
+
+test('where the newer one fails, the older one gets its turn', async () => {
+  const shop = await openShop({
+    commands: [GATE, ['sh', '-c', 'test "$FERRYMAN_NUMBER" != 1'], ...DEPLOY],
+  })
+  const [older, newer] = [await shop.commit('Older'), await shop.commit('Newer')]
+  await shop.merge(newer)
+  await shop.status(await shop.made(newer), 'in_progress')
+  await shop.merge(older)
+  await shop.waitForJournal((line) => line.includes('newer_first'))
+
+  writeFileSync(join(shop.sample.folder, '..', 'go'), '')
+  await shop.status(await shop.made(older), 'success')
+
+  expect(deployedIn(shop)).toEqual([older])
+})
+
+test('two merges that turn green together leave the newer one in place, although its webhook comes first', async () => {
+  const shop = await openShop({ entry: { required_contexts: ['ci/test'] } })
+  shop.github.setWebhookTiming('before')
+  const [older, newer] = [await shop.commit('Older'), await shop.commit('Newer')]
+  await shop.merge(older)
+  await shop.merge(newer)
+  await shop.waitForJournal((line) => line.includes('checks_pending') && line.includes('#2'))
+
+  for (const sha of [older, newer])
+    shop.github.addCommitStatus('acme/shop', sha, { context: 'ci/test', state: 'success' })
+  await shop.checked(newer)
+  await shop.checked(older)
+  await shop.status(await shop.made(newer), 'success')
+  await shop.waitForJournal((line) => line.includes('deployment:ended') && line.includes('#1'))
+
+  expect(deployedIn(shop).at(-1)).toBe(newer)
+})
+
+test('what was merged before the first look at the branch was over is not deployed either', async () => {
+  const shop = await openShop({
+    isSeen: 'not yet',
+    prepare: ({ github }) =>
+      github.fail({ path: /^\/repos\/acme\/shop$/, times: 2, with: { status: 502, body: 'no' } }),
+  })
+  const old = shop.sample.commits.at(-2)?.sha ?? ''
+
+  await shop.merge(old)
+  await shop.waitForJournal((line) => line.includes('Where main stood before is still to be looked up'))
+  await shop.reconfigure({})
+  await shop.waitForJournal((line) => line.includes('before_first_sight'))
+
+  expect(shop.repository.deployments).toEqual([])
+})
+
+test('a repository that was renamed on GitHub since the first look is known by its id', async () => {
+  const shop = await openShop()
+  shop.github.renameRepository('acme/shop', 'acme/store')
+  const sha = 'e'.repeat(40)
+
+  const answer = await shop.github.merge('acme/store', {
+    number: 1,
+    title: 'Faster',
+    author: 'octo',
+    method: 'squash',
+    shas: [sha],
+    tell: ['pull_request'],
+  })
+
+  expect(JSON.parse(answer.deliveries[0]?.body ?? '{}')).toMatchObject({ verdict: 'deciding' })
+})
+
+test('what a default branch of another name left waiting ends, and says why', async () => {
+  const shop = await openShop({ entry: { required_contexts: ['ci/test'] } })
+  const sha = await shop.commit('Faster')
+  await shop.merge(sha)
+  await shop.waitForJournal((line) => line.includes('checks_pending'))
+
+  shop.github.setBranch('acme/shop', 'trunk', sha)
+  Object.assign(shop.repository, { defaultBranch: 'trunk' })
+  await shop.github.merge('acme/shop', {
+    number: 2,
+    title: 'Later',
+    author: 'octo',
+    method: 'squash',
+    tell: ['pull_request'],
+  })
+
+  expect(await shop.waitForJournal((line) => line.includes('config_removed'))).toContain(
+    'the branch is trunk now',
+  )
+})
+
+test.each<[string, Partial<MergedPullRequest>]>([
+  ['a merge commit', { method: 'merge', commits: [{ message: 'One' }, { message: 'Two' }] }],
+  ['a squash', { method: 'squash', commits: [{ message: 'One' }, { message: 'Two' }] }],
+  ['a rebase of two commits', { method: 'rebase', commits: [{ message: 'One' }, { message: 'Two' }] }],
+  ['a pull request from a fork', { method: 'merge', fromFork: 'guest/shop' }],
+  ['a pull request whose branch is deleted at once', { method: 'squash', head: 'topic', deleteBranch: true }],
+  ['a merge queue, by its robot', { method: 'merge', by: 'github-merge-queue[bot]' }],
+])('%s deploys the commit that came of it, once', async (_what, request) => {
+  const shop = await openShop({ commands: [['sh', '-c', 'echo "$GITHUB_SHA" >> ../deployed']] })
+
+  const { sha, deliveries } = await shop.github.merge('acme/shop', {
+    number: 9,
+    title: 'Faster',
+    author: 'octo',
+    method: 'merge',
+    ...request,
+  })
+  await shop.status(await shop.made(sha), 'success')
+
+  expect(deployedIn(shop)).toEqual([sha])
+  expect(deliveries.every(({ status }) => status < 300)).toBe(true)
 })
 
 test('a merge is overtaken when somebody deployed its commit, or a newer one, by hand meanwhile', async () => {

@@ -164,6 +164,46 @@ test.each(['reset', 'reset-after-applying'] as const)(
   },
 )
 
+test('what GitHub made without our hearing of it hears of the end', async () => {
+  const shop = await openShop()
+  shop.github.setWebhookTiming('without')
+  shop.github.fail({ ...CREATE, with: 'reset-after-applying' })
+  const sha = await shop.commit('Faster')
+  await shop.merge(sha)
+  await held(shop, 'github_unavailable')
+
+  await shop.reconfigure({ entry: { deploy_on: 'none' } })
+  await ended(shop)
+  const [deployment] = shop.repository.deployments
+  if (deployment === undefined) throw new Error('GitHub made none.')
+  await shop.status(deployment, 'error')
+
+  expect(shop.statuses(deployment)).toEqual([
+    'error: It was changed while this waited: deploy_on is none now.',
+  ])
+})
+
+test('a refusal for checks that names none is waited out', async () => {
+  const shop = await openShop({
+    entry: { required_contexts: ['ci/test'] },
+    prepare: ({ github }) =>
+      github.addToken(TOKEN, {
+        login: 'ferryman-robot',
+        type: 'fine-grained',
+        permissions: { deployments: 'write', contents: 'read' },
+      }),
+  })
+  const sha = await mergeInto(shop, {
+    status: 409,
+    body: { message: 'Conflict: Commit status checks failed for main.', errors: [{ contexts: [] }] },
+  })
+  await shop.waitForJournal((line) => line.includes('Waiting for the required checks'))
+
+  shop.github.addCommitStatus('acme/shop', sha, { context: 'ci/test', state: 'success' })
+  await shop.checked(sha)
+  await shop.status(await shop.made(sha), 'success')
+})
+
 test('a GitHub that is away when a merge comes is asked until it is back', async () => {
   const shop = await openShop()
   shop.github.fail({ path: /\/repos\//, times: 2, with: 'reset' })

@@ -19,6 +19,7 @@ const deployment = (given: Partial<Deployment> = {}): Deployment => ({
   origin: 'deployment',
   branch: undefined,
   nonce: undefined,
+  wasAsked: false,
   hold: undefined,
   githubId: 5,
   sha: SHA,

@@ -10,7 +10,7 @@ const DAY = 24 * 60 * 60_000
 const END = Date.UTC(2026, 11, 24, 13, 37)
 
 /** A watch whose token ends then, looked at on other days; resolves when a look is over. */
-async function watchFor(slackIsThere = true) {
+async function watchFor() {
   const database = await emptyDatabase.sqlite()
   const store = await openStore(database.address)
   const slack = await slackForTest()
@@ -19,12 +19,12 @@ async function watchFor(slackIsThere = true) {
     await database.drop()
   })
   const journal: string[] = []
-  const look = async (at: number, end: number | undefined = END): Promise<void> => {
+  const look = async (at: number, end: number | undefined = END, isConfigured = true): Promise<void> => {
     const write = (event: string, fields: object = {}) =>
       void journal.push(`${event} ${JSON.stringify(fields)}`)
     const watch = startTokenWatch({
       expiresAt: () => Promise.resolve(end),
-      post: () => (slackIsThere ? (message) => postToSlack(slack.url, message) : undefined),
+      post: () => (isConfigured ? (message) => postToSlack(slack.url, message) : undefined),
       store: {
         noted: (name) => store.noted(name),
         note: (name, value) => store.note(name, value),
@@ -79,11 +79,12 @@ test('what Slack did not take is said again at the next look', async () => {
   expect(slack.messages.filter(({ text }) => text?.includes('ends in 1 day'))).toHaveLength(1)
 })
 
-test('without Slack the log says it, once', async () => {
-  const { look, journal } = await watchFor(false)
+test('without Slack the log says it; Slack hears of it when it is configured', async () => {
+  const { look, slack, journal } = await watchFor()
 
-  await look(END - DAY)
-  await look(END - DAY)
-
+  await look(END - DAY, END, false)
   expect(journal).toEqual([`token:expires {"days":1,"at":"2026-12-24T13:37:00.000Z"}`])
+  await look(END - DAY)
+
+  expect(slack.messages).toHaveLength(1)
 })

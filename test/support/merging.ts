@@ -44,7 +44,7 @@ export const DEPLOY = [
 ]
 
 /** A shop with a real repository behind it, that merges deploy. */
-export async function openShop(given: Given & { readonly isSeen?: boolean } = {}): Promise<Shop> {
+export async function openShop(given: Given & { readonly isSeen?: false | 'not yet' } = {}): Promise<Shop> {
   const sample = await createSampleRepository(temporaryFolder())
   const served = await serve({
     commands: DEPLOY,
@@ -57,7 +57,10 @@ export async function openShop(given: Given & { readonly isSeen?: boolean } = {}
     },
   })
   const { github } = served
-  const seen = given.isSeen === false ? 'first-sight:unknown' : 'environment:first-seen'
+  const seen =
+    given.isSeen === undefined
+      ? 'environment:first-seen'
+      : `first-sight:${given.isSeen === false ? 'unknown' : 'postponed'}`
   await served.waitForJournal((line) => line.includes(seen))
   let numbers = 0
   const tell = async (event: string, payload: unknown): Promise<Answer> => {

@@ -34,6 +34,7 @@ export const runningDeployment = (given: Partial<Deployment> = {}): Deployment =
   origin: 'deployment',
   branch: undefined,
   nonce: undefined,
+  wasAsked: false,
   hold: undefined,
   githubId: 4_711,
   sha: SHA,
