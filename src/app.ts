@@ -191,7 +191,10 @@ export async function startApp(
     const standby = startStandby({ directory: runs, environment: baseEnvironment(side, {}) })
     started.push(standby.stop)
     const perform = async (deployment: Deployment, signal: AbortSignal): Promise<Ending> => {
-      const log = await logs.open(deployment.id, { maxBytes: deployment.recipe.maxLogBytes, masker })
+      const { maxLogBytes: maxBytes } = deployment.recipe
+      const asked = store.previousSha(deployment.id)
+      asked.catch(() => {}) // told below, when there is a log to close
+      const log = await logs.open(deployment.id, { maxBytes, masker })
       try {
         const { state, ...result } = await run(deployment, {
           log,
@@ -204,7 +207,7 @@ export async function startApp(
           patience: PATIENCE,
           resolve: (value) => resolveValue(value, { environment, lookup: config.lookup }),
           record: (process) => store.recordProcess(deployment.id, process),
-          previousSha: await store.previousSha(deployment.id),
+          previousSha: await asked,
           runId: randomBytes(16).toString('hex'),
           directory: runs,
         })

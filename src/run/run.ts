@@ -66,10 +66,12 @@ export async function run(deployment: Deployment, parts: RunParts): Promise<RunR
   const folder = join(directory, runId)
   const steps: StepResult[] = []
   try {
-    await log.line(introduction(deployment))
+    const introduced = log.line(introduction(deployment))
+    introduced.catch(() => {}) // told below, when nothing else is under way
     const compiled = compile(deployment, previousSha, folder)
     if ('refused' in compiled) return await refuse('argument_refused', compiled.refused, parts)
     const environment = await prepare(deployment, folder, parts)
+    await introduced
     if ('reason' in environment) return await refuse(environment.reason, environment.detail, parts)
     return await withinLimit(deployment, parts, (signal) =>
       carryOut(deployment, compiled.steps, environment.variables, {
@@ -207,7 +209,8 @@ async function carryOutStep(
   const { recipe } = deployment
   const name = masker.mask(step.name)
   if (signal.aborted) return stopped(signal, name, parts)
-  await log.line(`$ ${name}`)
+  const announced = log.line(`$ ${name}`)
+  announced.catch(() => {}) // told below, when nothing is left of the command
   log.mark()
   const startedAt = clock()
   const result = await runCommand({
@@ -216,8 +219,13 @@ async function carryOutStep(
     folder: recipe.folder,
     environment,
     pipe: join(folder, `output-${results.length + 1}`),
+    async record(process) {
+      await parts.record(process)
+      await announced // what cannot be told must not begin
+    },
     write: (chunk) => log.write(chunk),
   })
+  await announced
   const seconds = Math.max(0, clock() - startedAt) / 1000
   if (result.kind === 'not_started') {
     if (signal.aborted) return stopped(signal, name, parts)
