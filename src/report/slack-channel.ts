@@ -1,5 +1,3 @@
-import { IncomingWebhook } from '@slack/webhook'
-
 import { messageOf } from '../errors.ts'
 import type { Channel } from './outbox.ts'
 import { retryAfter } from '../retry-after.ts'
@@ -28,6 +26,7 @@ export async function postToSlack(url: string | undefined, { text, blocks }: Sla
     answer.retryAfter = response.headers.get('retry-after') ?? undefined
     return response
   }
+  const { IncomingWebhook } = await import('@slack/webhook')
   try {
     await new IncomingWebhook(url, { timeout: TIMEOUT_MS, fetch: noting }).send({
       text,

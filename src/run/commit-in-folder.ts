@@ -1,8 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-import { execa } from 'execa'
-
 const TIMEOUT_MS = 10_000
 
 export interface Asked {
@@ -60,6 +58,7 @@ async function ask(tree: string, path: string, args: readonly string[]): Promise
   const safe = ['core.fsmonitor=false', 'core.hooksPath=/dev/null', `safe.directory=${tree}`].flatMap(
     (setting) => ['-c', setting],
   )
+  const { execa } = await import('execa') // a server need not have it in memory before it asks git
   const { failed, stdout } = await execa('git', [...safe, ...args], {
     cwd: tree,
     extendEnv: false,

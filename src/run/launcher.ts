@@ -1,7 +1,9 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { constants, openSync, rmSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import { execa } from 'execa'
+
 import { messageOf } from '../errors.ts'
 
 /**
@@ -52,9 +54,8 @@ interface Ended {
   readonly signal: string | undefined
 }
 
-/** Why there is no process: the system's code (`E2BIG`, `EAGAIN`) where it gave one, and its words. */
+/** Why there is no process. */
 export interface NotLaunched {
-  readonly code: string | undefined
   readonly cause: string
 }
 
@@ -83,20 +84,18 @@ export async function startShell(
   { folder, environment, pipe }: Pick<Launch, 'folder' | 'environment' | 'pipe'>,
 ): Promise<Shell | NotLaunched> {
   try {
-    const shell = execa('/bin/sh', ['-c', script, 'sh', ...args], {
+    const shell = spawn('/bin/sh', ['-c', script, 'sh', ...args], {
       cwd: folder,
       env: environment,
-      extendEnv: false,
-      detached: true,
-      cleanup: false, // the guard does it, also where the server has no time left
-      buffer: false,
-      reject: false,
-      stdin: 'pipe',
+      detached: true, // the guard ends it with us, also where we have no time left
     })
     const { pid, stdin, stdout, stderr } = shell
-    if (pid === undefined) return notLaunched((await shell) as Failure)
+    if (pid === undefined) {
+      const [cause]: unknown[] = await once(shell, 'error')
+      return { cause: messageOf(cause) }
+    }
     stdin.on('error', () => {}) // it ended before it read the word; its exit says so
-    const ended = shell.then(({ exitCode, signal }) => ({ exitCode, signal }))
+    const ended = endOf(shell)
     return {
       pid,
       ready: pipeOf(stdout, stderr, pipe),
@@ -109,19 +108,14 @@ export async function startShell(
       ended,
     }
   } catch (thrown) {
-    return { code: undefined, cause: messageOf(thrown) }
+    return { cause: messageOf(thrown) }
   }
 }
 
-interface Failure {
-  readonly code?: string
-  readonly originalMessage?: string
+async function endOf(shell: ChildProcess): Promise<Ended> {
+  const [exitCode, killedBy] = (await once(shell, 'exit')) as [number | null, NodeJS.Signals | null]
+  return { exitCode: exitCode ?? undefined, signal: killedBy ?? undefined }
 }
-
-const notLaunched = ({ code, originalMessage }: Failure): NotLaunched => ({
-  code,
-  cause: originalMessage ?? 'the system did not say why',
-})
 
 /** Waits for the shell to say that the pipe is there, and opens the end that we read; its name is needed no longer. */
 function pipeOf(stdout: Readable, stderr: Readable, pipe: string): Promise<Readable> {

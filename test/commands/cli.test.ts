@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -66,6 +66,33 @@ describe('the command line', () => {
     const { stdout } = await promisify(execFile)(join(folder, 'ferryman'), ['--version'], { cwd: '/' })
 
     expect(stdout).toBe('0.1.0\n')
+  })
+
+  test.each([
+    ['v20.20.2', false],
+    ['v22.9.0', false],
+    ['v22.22.9', false],
+    ['v22.23.0', true],
+    ['v22.100.0', true],
+    ['v23.9.0', false],
+    ['v24.0.0', true],
+    ['v25.1.0', false],
+    ['v26.0.0', true],
+    ['v30.1.0', true],
+    ['', false],
+  ])('runs on the Node of the system where it is new enough: %s', async (version, isEnough) => {
+    const folder = temporaryFolder()
+    mkdirSync(join(folder, 'bin'))
+    copyFileSync('bin/ferryman', join(folder, 'bin/ferryman'))
+    const node = `#!/bin/sh\n[ "$1" = --version ] && echo "${version}" && exit\necho started\n`
+    writeFileSync(join(folder, 'node'), node, { mode: 0o755 })
+
+    const { stdout, stderr } = await promisify(execFile)(join(folder, 'bin/ferryman'), [], {
+      env: { PATH: `${folder}:/usr/bin:/bin` },
+    }).catch((thrown: unknown) => thrown as { stdout: string; stderr: string })
+
+    expect(stdout).toBe(isEnough ? 'started\n' : '')
+    expect(stderr.includes('Node 24 is missing')).toBe(!isEnough)
   })
 
   test('loads nothing heavy to say what it can do', async () => {
