@@ -12,19 +12,28 @@ const MOST_IN_FLIGHT_BYTES = 64 * 1024 * 1024
  */
 export function createBodyReader(): (request: IncomingMessage, response: ServerResponse) => Promise<Buffer> {
   let inFlight = 0
-  return async (request, response) => {
-    let held = 0
-    response.once('close', () => {
-      inFlight -= held
+  return (request, response) =>
+    new Promise((resolve, reject) => {
+      let held = 0
+      const chunks: Buffer[] = []
+      response.once('close', () => {
+        inFlight -= held
+      })
+      const refuse = (cause: Error): void => {
+        request.removeListener('data', take).pause() // the answer says why, and closes the connection
+        reject(cause)
+      }
+      const take = (chunk: Buffer): void => {
+        held += chunk.length
+        inFlight += chunk.length
+        chunks.push(chunk)
+        if (held > MOST_BODY_BYTES) refuse(problem('body_too_large', {}))
+        else if (inFlight > MOST_IN_FLIGHT_BYTES) refuse(problem('too_busy', {}))
+      }
+      // Events: what reads a stream as an iterator costs more than the signature.
+      request
+        .on('data', take)
+        .once('end', () => resolve(Buffer.concat(chunks, held)))
+        .once('error', reject)
     })
-    const chunks: Buffer[] = []
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      held += chunk.length
-      inFlight += chunk.length
-      if (held > MOST_BODY_BYTES) throw problem('body_too_large', {})
-      if (inFlight > MOST_IN_FLIGHT_BYTES) throw problem('too_busy', {})
-      chunks.push(chunk)
-    }
-    return Buffer.concat(chunks, held)
-  }
 }

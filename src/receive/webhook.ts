@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto'
+import { isUtf8 } from 'node:buffer'
+import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 
 import { FerrymanError, problem } from '../errors.ts'
 import type { NewDelivery, Verdict } from '../store/store.ts'
@@ -23,7 +24,7 @@ export interface WebhookAnswer {
 export interface WebhookParts {
   readonly clock: () => number
   /** Asked for each delivery, so that a reloaded secret counts at once. */
-  isSigned(body: Buffer, signature: string): Promise<boolean>
+  isSigned(body: string, signature: string): Promise<boolean>
   /** Records the delivery with what it leads to; the answer may be given only after that. */
   take(delivery: NewDelivery, body: unknown): Promise<WebhookAnswer>
   /** Somebody sent what GitHub would not have: counted, never kept. */
@@ -35,9 +36,10 @@ export async function serveWebhooks(server: FastifyInstance, parts: WebhookParts
   const readBody = createBodyReader()
   await server.register(async (routes) => {
     routes.removeAllContentTypeParsers()
-    routes.addContentTypeParser('*', async (request: FastifyRequest) => request) // the body is read by us, below
-    routes.addHook('onRequest', async ({ method, headers }) => {
+    routes.addContentTypeParser('*', (_request, _payload, done) => done(null)) // the body is read by us, below
+    routes.addHook('onRequest', ({ method, headers }, _reply, done) => {
       if (method === 'POST') checkTransport(headers)
+      done()
     })
     routes.addHook('onError', async (_request, _reply, thrown) => {
       if (thrown instanceof FerrymanError) parts.refused(thrown)
@@ -63,10 +65,12 @@ async function answer(
   parts: WebhookParts,
 ): Promise<WebhookAnswer> {
   if (headers.signature === undefined) throw problem('signature_missing', {})
-  if (!(await parts.isSigned(body, headers.signature))) throw problem('signature_wrong', {})
-  const content = parse(headers.form ? payloadField(body) : body.toString('utf8'))
+  if (!isUtf8(body)) throw problem('signature_wrong', {}) // decoding would change what was signed
+  const text = body.toString('utf8')
+  if (!(await parts.isSigned(text, headers.signature))) throw problem('signature_wrong', {})
+  const content = parse(headers.form ? payloadField(text) : text)
   const delivery: NewDelivery = {
-    key: `${headers.guid}:${createHash('sha256').update(body).digest('base64url')}`,
+    key: `${headers.guid}:${hash('sha256', body, 'base64url')}`,
     guid: headers.guid,
     event: headers.event,
     action: actionOf(content),
@@ -75,7 +79,8 @@ async function answer(
     body,
   }
   const taken = await parts.take(delivery, content)
-  return reply.code(['queued', 'deciding'].includes(taken.verdict) ? 202 : 200).send(taken)
+  reply.code(['queued', 'deciding'].includes(taken.verdict) ? 202 : 200)
+  return taken // and not the reply, which would be waited for until the client has it
 }
 
 interface DeliveryHeaders {
@@ -120,15 +125,16 @@ const wellFormed = (value: string | string[] | undefined, shape: RegExp): string
   typeof value === 'string' && shape.test(value) ? value : undefined
 
 /** GitHub's own headers, without the signatures. */
-const keptOf = (headers: IncomingHttpHeaders): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(headers)
-      .filter(([name]) => /^(x-github-|user-agent$|content-type$)/.test(name))
-      .map(([name, value]) => [name, String(value).slice(0, 300)]),
-  )
+function keptOf(headers: IncomingHttpHeaders): Record<string, string> {
+  const kept: Record<string, string> = {}
+  for (const name in headers)
+    if (name.startsWith('x-github-') || name === 'user-agent' || name === 'content-type')
+      kept[name] = String(headers[name]).slice(0, 300)
+  return kept
+}
 
-function payloadField(body: Buffer): string {
-  const payload = new URLSearchParams(body.toString('utf8')).get('payload')
+function payloadField(body: string): string {
+  const payload = new URLSearchParams(body).get('payload')
   if (payload === null) throw problem('body_not_json', { cause: 'the form has no field "payload"' })
   return payload
 }

@@ -17,11 +17,10 @@ export function createServer(journal: Journal): FastifyInstance {
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 100 },
   })
-  server.addHook('onSend', async (_request, reply) => {
-    void reply.headers({
-      'x-content-type-options': 'nosniff',
-      'content-security-policy': "default-src 'none'",
-    })
+  server.addHook('onSend', (_request, reply, _payload, done) => {
+    void reply.header('x-content-type-options', 'nosniff')
+    void reply.header('content-security-policy', "default-src 'none'")
+    done()
   })
   server.setNotFoundHandler((request) => {
     throw problem('path_unknown', { path: request.url.split('?')[0]?.slice(0, 200) ?? '' })
