@@ -40,16 +40,25 @@ export const move = (
   return inTransaction(database, (trx) => change(trx, id, from, to, given))
 }
 
+// From lane to lane along the index of what is ready, so that a long line in a busy lane costs nothing.
 // Literals, not parameters: SQLite's planner refuses a bound state beside the partial index.
 async function next(trx: Trx, limit: number): Promise<number | undefined> {
   const { rows } = await sql<{ id: number }>`
-    select waiting.id from deployments waiting
-    where waiting.state = 'queued' and waiting.hold_reason is null
+    with recursive lane (id) as (
+      select min(lane_id) from deployments where state = 'queued' and hold_reason is null
+      union all
+      select (select min(lane_id) from deployments
+        where state = 'queued' and hold_reason is null and lane_id > lane.id)
+      from lane where lane.id is not null)
+    select (select min(waiting.id) from deployments waiting
+      where waiting.state = 'queued' and waiting.hold_reason is null and waiting.lane_id = lane.id) as id
+    from lane
+    where lane.id is not null
       and not exists (
         select 1 from deployments active
-        where active.lane_id = waiting.lane_id and active.state in ('running', 'cancelling'))
+        where active.lane_id = lane.id and active.state in ('running', 'cancelling'))
       and (select count(*) from deployments active where active.state in ('running', 'cancelling')) < ${limit}
-    order by waiting.id limit 1`.execute(trx)
+    order by id limit 1`.execute(trx)
   return rows[0]?.id
 }
 

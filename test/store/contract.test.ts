@@ -441,6 +441,17 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect(await claim(2)).toBeUndefined()
     })
 
+    test('the oldest goes first, whichever lane was there first', async () => {
+      const first = await queue({ lane: 'one' })
+      await claim()
+      const second = await queue({ lane: 'two' })
+      const third = await queue({ lane: 'one' })
+      await store.move(first.id, 'running', 'succeeded', { at: 3_000, reports })
+
+      expect((await claim())?.id).toBe(second.id)
+      expect((await claim())?.id).toBe(third.id)
+    })
+
     test('claims made at the same moment never share a lane', async () => {
       for (let count = 0; count < 6; count += 1) await queue({ lane: `lane ${count % 2}` })
 
