@@ -131,8 +131,8 @@ function refusal(name: string, cause: unknown): Finding {
 
 function expiryOf(access: Access | undefined, now: number): Finding | undefined {
   if (access?.expiresAt === undefined) return undefined
-  const days = Math.floor((access.expiresAt - now) / DAY_MS)
-  if (days >= WARN_DAYS) return undefined
+  const days = Math.max(0, Math.ceil((access.expiresAt - now) / DAY_MS))
+  if (days > WARN_DAYS) return undefined
   return doubtful(
     `GitHub: the token expires in ${days} days`,
     'Make a new one in time, and set github.token.',

@@ -204,6 +204,10 @@ describe('ferryman check', () => {
     const { out } = await ferryman(['check', '-c', world.configFile])
 
     expect(out).toMatch(/✘ GitHub: .*acme\/shop/)
+
+    const soon = { login: 'mona', type: 'classic', scopes: ['repo'] } as const
+    world.github.addToken(token, { ...soon, expiresAt: Date.now() + 14 * 86_400_000 })
+    expect((await ferryman(['check', '-c', world.configFile])).out).toContain('the token expires in 14 days')
   })
 
   test('says what merges need beyond deployments: the branch, and the checks of its commits', async () => {

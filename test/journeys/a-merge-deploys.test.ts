@@ -19,7 +19,7 @@ const deployedIn = ({ sample }: Shop): string[] =>
 
 const GATE = ['sh', '-c', 'until test -e ../go; do sleep 0.02; done']
 
-test('a merge into the default branch is deployed, with a deployment on GitHub that names who merged', async () => {
+test('a merge deploys: into the default branch, with a deployment on GitHub that names who merged', async () => {
   const shop = await openShop()
   const sha = await shop.commit('Faster')
 
@@ -58,7 +58,7 @@ test('a merge into the default branch is deployed, with a deployment on GitHub t
 })
 
 test.each(['before', 'after', 'without'] as const)(
-  'the webhook of our own deployment starts nothing twice: it comes %s the answer',
+  'the webhook that comes %s the answer starts nothing twice',
   async (timing) => {
     const shop = await openShop()
     shop.github.setWebhookTiming(timing)
@@ -142,6 +142,25 @@ test('two merges within a second: the newer one is deployed, the older one gives
   await shop.status(newest, 'success')
 
   expect(deployedIn(shop)).toEqual([running, second])
+})
+
+test('a newer push supersedes a waiting one, and GitHub hears of it', async () => {
+  const shop = await openShop({ entry: { deploy_on: 'push' }, commands: [GATE, ...DEPLOY] })
+  const [running, waiting] = [await shop.commit('Running'), await shop.commit('Waiting')]
+  await shop.push(running)
+  await shop.status(await shop.made(running), 'in_progress')
+  await shop.push(waiting)
+  const older = await shop.made(waiting)
+  await shop.status(older, 'queued')
+
+  const newest = await shop.commit('Newest')
+  await shop.push(newest)
+  await shop.status(older, 'inactive')
+  writeFileSync(join(shop.sample.folder, '..', 'go'), '')
+  await shop.status(await shop.made(newest), 'success')
+
+  expect(shop.statuses(older).at(-1)).toBe('inactive: Superseded by #3.')
+  expect(deployedIn(shop)).toEqual([running, newest])
 })
 
 test('ten pushes during a running deployment lead to one more, of the newest commit', async () => {
