@@ -34,7 +34,32 @@ export function warningsOf(
       first,
       `stands in a file that others may read (mode ${mode.toString(8)}); write \${NAME} or {file: path}, or run \`chmod 600 ${basename(file)}\``,
     )
+  for (const path of gatesWithoutEffect(settings))
+    warnings.add(
+      path,
+      'has no effect where deploy_on is none: GitHub itself checks the deployments that others ask for',
+    )
   return warnings.all
+}
+
+/** Lists of checks that nothing waits for: only merges and pushes do. */
+function gatesWithoutEffect({ repositories }: Settings): Path[] {
+  return Object.entries(repositories).flatMap(([name, { environments = {}, ...shared }]) => {
+    const path = ['repositories', name]
+    const own = Object.entries(environments).map(([environment, entry]) => ({
+      path: [...path, 'environments', environment],
+      entry: { ...shared, ...entry },
+      written: entry,
+    }))
+    const places = own.length > 0 ? own : [{ path, entry: shared, written: shared }]
+    return places
+      .filter(({ entry }) => entry.deploy_on === 'none' && (entry.required_contexts ?? []).length > 0)
+      .map((place) =>
+        place.written.required_contexts === undefined
+          ? [...path, 'required_contexts']
+          : [...place.path, 'required_contexts'],
+      )
+  })
 }
 
 /** The secrets that people make up themselves. */

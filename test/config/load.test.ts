@@ -547,6 +547,22 @@ describe('what works and is doubtful', () => {
     ])
   })
 
+  test('checks that nothing waits for', () => {
+    const file = written(`${GITHUB}repositories:
+  acme/shop:
+    commands: [[id]]
+    required_contexts: [ci/test]
+    environments:
+      staging: {folder: staging}
+      production: {folder: production, deploy_on: none}
+`)
+    chmodSync(file, 0o600)
+
+    expect(loadConfig(file, { environment: {} }).warnings).toEqual([
+      'config.yml:5:5 repositories.acme/shop.required_contexts: has no effect where deploy_on is none: GitHub itself checks the deployments that others ask for',
+    ])
+  })
+
   test('nothing, when the secrets come from elsewhere', () => {
     const file = written(`github: {webhook_secret: {file: secret}, token: '\${T}'}\n${ENTRY}`, {
       secret: 'longenough-longenough\n',
