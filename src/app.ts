@@ -242,7 +242,7 @@ export async function startApp(
       repositories: () => config.repositories.values(),
       looked(githubId, configuredAs) {
         if (githubId !== undefined) knownAs.set(githubId, configuredAs)
-        holds?.lookAtAll()
+        holds?.lookAtRepository(configuredAs)
       },
       clock,
       journal,

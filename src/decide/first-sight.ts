@@ -6,7 +6,7 @@ import { limitOf } from '../github/limits.ts'
 import type { Journal } from '../logs/journal.ts'
 import type { Store } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
-import { isForbidden } from './history.ts'
+import { unlessForbidden } from './history.ts'
 
 export interface FirstSightParts {
   readonly store: Pick<Store, 'see' | 'seen'>
@@ -68,7 +68,7 @@ export function startFirstSight(parts: FirstSightParts): FirstSight {
   })
 
   async function lookAt({ name }: RepositoryConfig, places: readonly Place[]): Promise<void> {
-    const facts = await parts.github().repository(name)
+    const facts = await parts.github().repository(name).catch(unlessForbidden)
     for (const { environment, key } of places) {
       if (facts === undefined) {
         unknown.add(key)
@@ -121,7 +121,3 @@ const placesIn = ({ environments }: RepositoryConfig, seen: ReadonlyMap<string, 
       const known = seen.get(key)
       return deployOn !== 'none' && (known === undefined || (branch !== undefined && branch !== known))
     })
-
-function unlessForbidden(thrown: unknown): undefined {
-  if (!isForbidden(thrown)) throw thrown
-}

@@ -99,3 +99,8 @@ async function permitted<T>(ask: () => Promise<T>): Promise<T | 'forbidden'> {
 /** The token has no right to ask this, whenever it asks; a limit on requests is also a 403 and is no such answer. */
 export const isForbidden = (thrown: unknown): thrown is GitHubError =>
   thrown instanceof GitHubError && thrown.status === 403 && !limitOf(thrown, 0).limited
+
+/** Takes a missing right for an answer: nothing is known. */
+export function unlessForbidden(thrown: unknown): undefined {
+  if (!isForbidden(thrown)) throw thrown
+}

@@ -14,6 +14,8 @@ export interface Holds {
   wake(): void
   /** A deployment has ended: what waits for it is looked at. */
   ended(): void
+  /** More is known of a repository: look at what waits there. */
+  lookAtRepository(configuredAs: string): void
   /** Everything may have changed, the configuration for one: look at all of it now. */
   lookAtAll(): void
   /** The checks of a commit have moved: looks at what waits for them, and answers what that is. */
@@ -90,7 +92,7 @@ export function startHolds(parts: HoldParts): Holds {
         place.failures = vain === undefined ? 0 : place.failures + 1
         if (moved === undefined) place.allDueAt = now() + lookAgainMs
         place.dueAt = Math.min(now() + lookAgainMs, Math.max(place.allDueAt, now()))
-        if (vain === 'limited') restUntil = Math.max(restUntil, place.dueAt)
+        if (vain === 'limited') restUntil = Math.max(restUntil, now() + lookAgainMs)
       })
       .catch((thrown: unknown) => {
         // The store is away; asking again at once would only keep it busy.
@@ -132,9 +134,14 @@ export function startHolds(parts: HoldParts): Holds {
     wake: waker.wake,
     ended() {
       const isMeant = ({ hold }: Deployment): boolean => hold?.reason === 'newer_first'
-      const meant = [...places.values()].filter(({ waiting }) => waiting.some(isMeant))
-      for (const place of meant) hurry(place)
+      // What is being looked at now may come to wait for just this one.
+      const meant = [...places].filter(([key, { waiting }]) => inFlight.has(key) || waiting.some(isMeant))
+      for (const [, place] of meant) hurry(place)
       if (meant.length > 0) waker.wake()
+    },
+    lookAtRepository(configuredAs) {
+      for (const [key, place] of places) if (key.startsWith(`${configuredAs}/`)) hurry(place)
+      waker.wake()
     },
     lookAtAll() {
       restUntil = 0 // the token may be another one

@@ -5,7 +5,7 @@ import { limitOf } from '../github/limits.ts'
 import type { Journal } from '../logs/journal.ts'
 import type { Landmarks, ReportsFor, Store } from '../store/store.ts'
 import { madeBefore, passGate, type GateParts, type Outcome, type Waiting } from './gate.ts'
-import type { History } from './history.ts'
+import { unlessForbidden, type History } from './history.ts'
 
 export interface LookParts extends Omit<GateParts, 'asking'> {
   readonly store: Pick<Store, 'asking' | 'bind' | 'hold' | 'landmarks' | 'move'>
@@ -49,15 +49,16 @@ export async function look(looking: Looking, parts: LookParts): Promise<Looked> 
   const [first] = waiting
   if (first === undefined) return { lookAgainMs: undefined }
   const environment = parts.environmentOf(first)
-  const branch = environment?.branch ?? waiting.at(-1)?.branch // the default branch may have another name now
-  const wanted: Deployment[] = []
-  for (const one of waiting) {
-    const end = unwanted(one, environment, branch)
-    if (end === undefined) wanted.push(one)
-    else await settle(one, end, parts)
-  }
-  if (environment === undefined) return { lookAgainMs: undefined }
+  let wanted = waiting
   try {
+    const branch = environment?.branch ?? (await defaultBranchOf(waiting, parts))
+    wanted = []
+    for (const one of waiting) {
+      const end = unwanted(one, environment, branch)
+      if (end === undefined) wanted = [...wanted, one]
+      else await settle(one, end, parts)
+    }
+    if (environment === undefined) return { lookAgainMs: undefined }
     return { lookAgainMs: await letThrough({ ...looking, waiting: wanted }, environment, parts) }
   } catch (thrown) {
     if (!(thrown instanceof GitHubError)) throw thrown
@@ -84,15 +85,24 @@ async function letThrough(
   for (const one of unclear) await settle(one, notShown(one, parts.clock()), parts, waits)
   for (const [place, one] of onBranch.entries()) {
     if (one.hold?.reason === 'checks_pending' && moved?.has(one.sha) === false) continue
-    const isThrough =
-      one.hold === undefined ||
-      (await settle(one, await decideHeld(one, { environment, head }, parts), parts, waits))
-    if (!isThrough) continue
-    for (const older of onBranch.slice(place + 1)) await supersede(older, one, parts)
-    return undefined
+    const outcome = one.hold === undefined ? undefined : await decideHeld(one, { environment, head }, parts)
+    const isThrough = outcome === undefined || (await settle(one, outcome, parts, waits))
+    const older = onBranch.slice(place + 1)
+    if (isThrough) {
+      for (const each of older) await supersede(each, one, parts)
+      return undefined
+    }
+    if (!standsBefore(outcome)) continue
+    for (const each of older) await settle(each, outcome, parts, waits)
+    break
   }
   return lookAgainMs === Infinity ? undefined : lookAgainMs
 }
+
+/** What stands in front of a commit stands in front of everything older, too. */
+const standsBefore = (outcome: Outcome | undefined): outcome is Outcome =>
+  (outcome?.kind === 'wait' && outcome.reason === 'newer_first') ||
+  (outcome?.kind === 'end' && outcome.reason === 'overtaken')
 
 interface Circumstances {
   readonly environment: EnvironmentConfig
@@ -108,7 +118,7 @@ async function decideHeld(
   const landmarks = await parts.store.landmarks(deployment.id)
   return (
     (await overtaken(deployment, landmarks, head, parts)) ??
-    (await fromBefore(deployment, landmarks, parts)) ??
+    (await fromBefore(deployment, landmarks, head, parts)) ??
     passGate(deployment, environment, { ...parts, asking: ({ id }) => parts.store.asking(id) })
   )
 }
@@ -147,6 +157,7 @@ async function overtaken(
 async function fromBefore(
   deployment: Deployment,
   { live, isSeen, firstSeenSha }: Landmarks,
+  head: string | undefined,
   { history, isSightOwed }: LookParts,
 ): Promise<Outcome | undefined> {
   if (live !== undefined) return undefined
@@ -157,6 +168,10 @@ async function fromBefore(
   if (firstSeenSha === undefined) return undefined
   const there = await history.compare(deployment.repository, deployment.sha, firstSeenSha)
   if (there?.status !== 'ahead') return undefined
+  // The branch may have been set back since, and this is where it stands now.
+  const now =
+    head === undefined ? undefined : await history.compare(deployment.repository, firstSeenSha, head)
+  if (now?.status === 'behind' || now?.status === 'diverged') return undefined
   const detail = `${deployment.branch} was at ${short(firstSeenSha)}, which is newer, when Ferryman first saw it.`
   return { kind: 'end', state: 'cancelled', reason: 'before_first_sight', detail }
 }
@@ -184,7 +199,8 @@ async function settle(
       waits?.(outcome)
       const { hold } = deployment
       if (hold?.reason === reason && hold.detail === detail) return false
-      const since = hold?.reason === reason ? hold.since : clock()
+      const isSame = hold?.reason === reason && (reason !== 'deciding' || hold.detail === detail)
+      const since = isSame ? hold.since : clock()
       if (await store.hold(deployment.id, { reason, detail, since }))
         journal.info('deployment:held', { ...about, reason, detail })
       return false
@@ -193,7 +209,7 @@ async function settle(
       const { state, reason, detail } = outcome
       // What GitHub may have made without our hearing of it has to hear of this end.
       const isLoose = deployment.wasAsked && deployment.githubId === undefined
-      const made = isLoose ? await madeBefore(deployment, parts.github()) : undefined
+      const made = isLoose ? await madeBefore(deployment, parts.github()).catch(unlessAway) : undefined
       const ended = await store.move(deployment.id, 'queued', state, { at: clock(), reason, detail, reports })
       if (ended !== undefined) journal.info('deployment:ended', { ...about, state, reason, detail })
       if (made !== undefined) await store.bind(deployment.id, made, { at: clock(), reports })
@@ -203,6 +219,11 @@ async function settle(
     default:
       return outcome satisfies never
   }
+}
+
+/** An end does not depend on GitHub; its webhook, if there is one, still binds the row by its nonce. */
+function unlessAway(thrown: unknown): undefined {
+  if (!(thrown instanceof GitHubError)) throw thrown
 }
 
 const supersede = (older: Deployment, newer: Deployment, parts: LookParts): Promise<boolean> =>
@@ -220,12 +241,27 @@ const notOnBranch = ({ sha, branch }: Deployment): Outcome => ({
 })
 
 function notShown(deployment: Deployment, now: number): Outcome {
-  if (now - deployment.createdAt >= BEHIND_MS) return notOnBranch(deployment)
   const detail = `GitHub does not show ${short(deployment.sha)} on ${deployment.branch}`
+  const { hold } = deployment
+  const since = hold?.reason === 'deciding' && hold.detail === detail ? hold.since : now
+  if (now - since >= BEHIND_MS) return notOnBranch(deployment)
   return { kind: 'wait', reason: 'deciding', detail, lookAgainMs: LOOK_AT_BRANCH_MS }
 }
 
 const short = (sha: string): string => sha.slice(0, 7)
+
+/** The default branch may have another name now, and a delivery may be older than that: in doubt GitHub is asked. */
+async function defaultBranchOf(
+  waiting: readonly Deployment[],
+  { environmentOf, github }: LookParts,
+): Promise<string | undefined> {
+  const [first] = waiting
+  const branches = new Set(waiting.map(({ branch }) => branch))
+  if (first === undefined || branches.size === 1 || environmentOf(first) === undefined)
+    return waiting.at(-1)?.branch
+  const facts = await github().repository(first.repository).catch(unlessForbidden)
+  return facts?.defaultBranch ?? waiting.at(-1)?.branch
+}
 
 /** How it ends where the configuration does not want it any more. */
 function unwanted(

@@ -212,10 +212,11 @@ async function matchOf(batch: Batch, given: NewDeployment, at: number): Promise<
   const made = { githubId, apiUrl, creator, creatorAvatar }
   const bound = await bind(batch.trx, ours.id, made, { at, reports: given.reports })
   if (bound !== undefined) return { kind: 'known', deployment: bound }
-  return at - (ours.finishedAt ?? at) < TWIN_MS ? { kind: 'twin', deployment: ours } : { kind: 'new' }
+  const isTwin = ours.creator === creator && at - (ours.finishedAt ?? at) < TWIN_MS
+  return isTwin ? { kind: 'twin', deployment: ours } : { kind: 'new' }
 }
 
-/** Later than that somebody means it who copied the payload of an earlier deployment. */
+/** Later than that, or under another name, somebody means it who copied the payload of an earlier deployment. */
 const TWIN_MS = 10 * 60_000
 
 /** A payload can be copied; what it claims to be must also be what it is. */
@@ -246,9 +247,9 @@ async function byCommit({ trx }: Batch, given: NewDeployment): Promise<Deploymen
   return row && deploymentOf(row)
 }
 
-/** Never let through, and no fault of the commit: it may come again. */
+/** Taken back, and no fault of the commit: it may come again. */
 const TAKEN_BACK = sql.raw(
-  `deployments.github_id is null and (deployments.state = 'cancelled' or coalesce(deployments.reason, '') = 'config_removed')`,
+  `(deployments.state = 'cancelled' and coalesce(deployments.reason, '') <> 'by_person') or coalesce(deployments.reason, '') = 'config_removed'`,
 )
 
 async function byGithubId({ trx, statements }: Batch, githubId: number): Promise<Deployment | undefined> {

@@ -127,7 +127,7 @@ const start = (engine: Engine): Migration => ({
 // sister: one commit goes to an environment by itself only once.
 const INDEXES = [
   `create unique index one_active_deployment_per_lane on deployments (lane_id) where state in ('running', 'cancelling')`,
-  `create unique index one_automatic_deployment_per_commit on deployments (environment_id, sha) where origin in ('merge', 'push') and not (github_id is null and (state = 'cancelled' or coalesce(reason, '') = 'config_removed'))`,
+  `create unique index one_automatic_deployment_per_commit on deployments (environment_id, sha) where origin in ('merge', 'push') and not ((state = 'cancelled' and coalesce(reason, '') <> 'by_person') or coalesce(reason, '') = 'config_removed')`,
   `create index deployments_waiting on deployments (id) where state = 'queued'`,
   `create index deployments_ready on deployments (lane_id, id) where state = 'queued' and hold_reason is null`,
   `create index deployments_live on deployments (environment_id, finished_at) where state = 'succeeded'`,

@@ -1,15 +1,34 @@
 import { expect, onTestFinished, test } from 'vitest'
 
 import { createHistory } from '../../src/decide/history.ts'
-import { look } from '../../src/decide/look.ts'
+import { look, type LookParts } from '../../src/decide/look.ts'
+import type { EnvironmentConfig } from '../../src/config/config.ts'
+import type { Hold } from '../../src/deployment/deployment.ts'
 import { createGitHub } from '../../src/github/client.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import { shopAtGitHub } from '../support/doubles.ts'
-import { newMerge, queuedIntake } from '../support/samples.ts'
+import { newMerge, queuedIntake, recipe } from '../support/samples.ts'
 import { emptyDatabase } from '../support/stores.ts'
 
-test('what was recorded while its repository left the configuration ends with that reason', async () => {
-  const { github } = await shopAtGitHub()
+const HOUR = 60 * 60_000
+
+const PRODUCTION: EnvironmentConfig = {
+  repository: 'acme/shop',
+  name: 'production',
+  lane: 'acme/shop/production',
+  requiredContexts: ['ci/test'],
+  checksWaitSeconds: 3600,
+  deployOn: 'merge',
+  branch: 'main',
+  acceptActionsDeployments: false,
+  publicLogs: false,
+  environmentUrl: undefined,
+  recipe: recipe(),
+}
+
+/** One merge that waits, and looks at it. */
+async function mergeThat(given: { readonly hold?: Hold; readonly wasAsked?: boolean } = {}) {
+  const { github, sha } = await shopAtGitHub()
   const database = await emptyDatabase.sqlite()
   const store = await openStore(database.address)
   onTestFinished(async () => {
@@ -17,24 +36,60 @@ test('what was recorded while its repository left the configuration ends with th
     await database.drop()
   })
   const client = createGitHub({ token: 'mona-token', apiUrl: github.url, version: 'test' })
-  await store.accept([{ ...queuedIntake(newMerge()), verdict: 'deciding' }])
-  const waiting = await store.waitingByThemselves()
+  await store.accept([{ ...queuedIntake(newMerge({ sha })), verdict: 'deciding' }])
+  if (given.hold !== undefined) await store.hold(1, given.hold)
+  if (given.wasAsked === true) await store.asking(1)
+  const history = createHistory(() => client)
+  const lookAt = async (at: number, parts: Partial<LookParts> = {}) => {
+    await look(
+      { waiting: await store.waitingByThemselves(), moved: undefined, failures: 0 },
+      {
+        store,
+        history,
+        github: () => client,
+        environmentOf: () => PRODUCTION,
+        isSightOwed: () => false,
+        reports: () => [],
+        clock: () => at,
+        journal: { info() {}, warn() {}, error() {} },
+        moved() {},
+        ...parts,
+      },
+    )
+    return store.deployment(1)
+  }
+  return { github, lookAt }
+}
 
-  await look(
-    { waiting, moved: undefined, failures: 0 },
-    {
-      store,
-      history: createHistory(() => client),
-      github: () => client,
-      environmentOf: () => undefined,
-      isSightOwed: () => false,
-      reports: () => [],
-      clock: () => 2_000,
-      journal: { info() {}, warn() {}, error() {} },
-      moved() {},
-    },
-  )
+test('what was recorded while its repository left the configuration ends with that reason', async () => {
+  const { github, lookAt } = await mergeThat()
 
-  expect(await store.deployment(1)).toMatchObject({ state: 'failed', reason: 'config_removed' })
+  const ended = await lookAt(2_000, { environmentOf: () => undefined })
+
+  expect(ended).toMatchObject({ state: 'failed', reason: 'config_removed' })
   expect(github.requests).toEqual([])
+})
+
+test('GitHub is asked in vain for a day, and then it ends, whatever GitHub says about that', async () => {
+  const since = 1_000
+  const hold = { reason: 'github_forbids', detail: 'no', since } as const
+  const { github, lookAt } = await mergeThat({ hold, wasAsked: true })
+  const body = { message: 'Resource not accessible by personal access token' }
+  github.fail({ times: 100, with: { status: 403, body } })
+
+  expect(await lookAt(since + 23 * HOUR)).toMatchObject({ state: 'queued' })
+  expect(await lookAt(since + 25 * HOUR)).toMatchObject({ state: 'failed', reason: 'wait_expired' })
+})
+
+test('one answer without the branch ends nothing; two minutes of them do', async () => {
+  const hold = { reason: 'checks_pending', detail: 'Waiting for ci/test', since: 2_000 } as const
+  const { github, lookAt } = await mergeThat({ hold })
+  const missing = { path: /branches/, with: { status: 404, body: { message: 'Branch not found' } } } as const
+
+  github.fail(missing)
+  expect(await lookAt(HOUR / 2)).toMatchObject({ state: 'queued', hold: { reason: 'deciding' } })
+  expect(await lookAt(HOUR / 2 + 10_000)).toMatchObject({ hold: { reason: 'checks_pending' } })
+  github.fail({ ...missing, times: 2 })
+  expect(await lookAt(HOUR / 2 + 20_000)).toMatchObject({ state: 'queued' })
+  expect(await lookAt(HOUR / 2 + 140_000)).toMatchObject({ state: 'cancelled', reason: 'not_on_branch' })
 })

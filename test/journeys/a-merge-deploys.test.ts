@@ -243,6 +243,33 @@ test('an older merge never follows a newer one: neither while that one runs, nor
   expect(deployedIn(shop)).toEqual([newer])
 })
 
+test('a token that may not compare commits puts no older one over what is live either', async () => {
+  const shop = await openShop({ entry: { required_contexts: ['ci/test'] } })
+  const [older, newer] = [await shop.commit('Older'), await shop.commit('Newer')]
+  const body = { message: 'Resource not accessible by personal access token' }
+  shop.github.fail({ path: /\/(compare|branches)\//, times: 1000, with: { status: 403, body } })
+  await shop.merge(older)
+  await shop.merge(newer)
+  await shop.waitForJournal((line) => line.includes('checks_pending') && line.includes('#2'))
+
+  await shop.status(await shop.deploy({ ref: newer }), 'success')
+  for (const sha of [older, newer])
+    shop.github.addCommitStatus('acme/shop', sha, { context: 'ci/test', state: 'success' })
+  await shop.checked(newer)
+  await shop.waitForJournal((line) => line.includes('overtaken') && line.includes('#1'))
+
+  expect(deployedIn(shop)).toEqual([newer])
+})
+
+test('a branch that is set back to before the first look at it deploys from there', async () => {
+  const shop = await openShop({ entry: { deploy_on: 'push' } })
+  const old = shop.sample.commits.at(-2)?.sha ?? ''
+
+  shop.github.setBranch('acme/shop', 'main', old)
+  await shop.push(old)
+  await shop.status(await shop.made(old), 'success')
+})
+
 test('where the newer one fails, the older one gets its turn', async () => {
   const shop = await openShop({
     commands: [GATE, ['sh', '-c', 'test "$FERRYMAN_NUMBER" != 1'], ...DEPLOY],

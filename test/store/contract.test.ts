@@ -178,7 +178,8 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         const { id, nonce } = await merge()
         await store.bind(id, made(77), change)
 
-        const [twin] = (await accept(queuedIntake(newDeployment({ nonce, githubId: 78 })))).deployments
+        const given = newDeployment({ nonce, githubId: 78, creator: 'robot' })
+        const [twin] = (await accept(queuedIntake(given))).deployments
 
         expect(twin).toMatchObject({
           githubId: 78,
@@ -198,7 +199,7 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         await claim()
         await store.move(id, 'running', 'succeeded', { at: 4_000, reports })
 
-        const copied = queuedIntake(newDeployment({ nonce, githubId: 78 }))
+        const copied = queuedIntake(newDeployment({ nonce, githubId: 78, creator: 'robot' }))
         const copy = await accept({ ...copied, delivery: newDelivery({ receivedAt: 4_000 + 600_000 }) })
 
         expect(copy).toMatchObject({ verdict: 'queued', deployments: [{ githubId: 78, nonce: undefined }] })
@@ -215,6 +216,18 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
 
         expect(second.number).toBe(2)
         expect(third).toMatchObject({ verdict: 'repeated', deployments: [{ number: 2 }] })
+      })
+
+      test('that was taken back and came again leaves room for the late answer about the first', async () => {
+        const first = await merge()
+        const end = { at: 2_000, reason: 'not_on_branch', detail: 'It is gone.', reports } as const
+        await store.move(first.id, 'queued', 'cancelled', end)
+        const second = await merge()
+
+        const late = await accept(queuedIntake(newDeployment({ nonce: first.nonce, githubId: 77 })))
+
+        expect(late).toMatchObject({ verdict: 'repeated', deployments: [{ id: first.id, githubId: 77 }] })
+        expect(await store.bind(second.id, made(78), change)).toMatchObject({ githubId: 78 })
       })
 
       test('is known by the id of its repository when that was renamed in the configuration', async () => {
