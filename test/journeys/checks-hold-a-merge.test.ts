@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest'
+import { describe, expect, inject, onTestFinished, test } from 'vitest'
 
 import { TOKEN } from '../support/journey.ts'
 import { openShop, type Shop } from '../support/merging.ts'
+import { emptyDatabase } from '../support/stores.ts'
 
 const GATED = { entry: { required_contexts: ['ci/test', 'lint'] } }
 
@@ -206,4 +207,23 @@ test('what was changed in the configuration counts for what is held', async () =
   await shop.waitForJournal((line) => line.includes('deployment:held') && line.includes('#2'))
   await shop.reconfigure({ entry: { deploy_on: 'none' } })
   expect(await ended(shop, 'config_removed')).toContain('deploy_on is none now')
+})
+
+describe.skipIf(inject('postgres') === undefined)('on PostgreSQL', () => {
+  test('a merge is held, released and superseded in the same way', async () => {
+    const { address, drop } = await emptyDatabase.postgres()
+    onTestFinished(drop) // after the server has stopped: what was registered last ends first
+    const shop = await openShop({ ...GATED, config: { database: address } })
+    const [older, newer] = [await shop.commit('Older'), await shop.commit('Newer')]
+    await shop.merge(older)
+    await held(shop, 'Waiting for ci/test, lint')
+
+    status(shop, newer, 'success')
+    check(shop, newer, 'success')
+    await shop.merge(newer)
+    await shop.status(await shop.made(newer), 'success')
+
+    expect(await ended(shop, 'superseded')).toContain('Superseded by #2.')
+    expect((await shop.merge(newer)).verdict).toBe('repeated')
+  })
 })
