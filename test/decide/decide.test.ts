@@ -3,22 +3,10 @@ import { describe, expect, test } from 'vitest'
 import type { EnvironmentConfig, RepositoryConfig } from '../../src/config/config.ts'
 import { decide } from '../../src/decide/decide.ts'
 import type { BranchSignal, DeploymentSignal } from '../../src/deployment/signal.ts'
-import { recipe, SHA } from '../support/samples.ts'
+import { environmentConfig, SHA } from '../support/samples.ts'
 
-const environment = (given: Partial<EnvironmentConfig> = {}): EnvironmentConfig => ({
-  repository: 'Acme/Shop',
-  name: 'Production',
-  lane: 'acme/shop/production',
-  requiredContexts: undefined,
-  checksWaitSeconds: 3600,
-  deployOn: 'merge',
-  branch: undefined,
-  acceptActionsDeployments: false,
-  publicLogs: false,
-  environmentUrl: undefined,
-  recipe: recipe(),
-  ...given,
-})
+const environment = (given: Partial<EnvironmentConfig> = {}): EnvironmentConfig =>
+  environmentConfig({ name: 'Production', ...given })
 const facts = (given: Partial<EnvironmentConfig> = {}, knownAs: [number, string][] = []) => {
   const one = environment(given)
   const shop: RepositoryConfig = {

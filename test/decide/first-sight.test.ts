@@ -5,25 +5,10 @@ import { startFirstSight } from '../../src/decide/first-sight.ts'
 import { createGitHub } from '../../src/github/client.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import { shopAtGitHub } from '../support/doubles.ts'
-import { recipe } from '../support/samples.ts'
+import { environmentConfig as environment } from '../support/samples.ts'
 import { emptyDatabase } from '../support/stores.ts'
 
 const TOKEN = 'robot-token'
-
-const environment = (given: Partial<EnvironmentConfig> = {}): EnvironmentConfig => ({
-  repository: 'Acme/Shop',
-  name: 'production',
-  lane: 'acme/shop/production',
-  requiredContexts: undefined,
-  checksWaitSeconds: 3600,
-  deployOn: 'merge',
-  branch: undefined,
-  acceptActionsDeployments: false,
-  publicLogs: false,
-  environmentUrl: undefined,
-  recipe: recipe(),
-  ...given,
-})
 
 /** A sight of one repository's environments; `look` resolves with what the journal said by then. */
 async function sightOf(...first: readonly EnvironmentConfig[]) {

@@ -2,29 +2,16 @@ import { expect, onTestFinished, test } from 'vitest'
 
 import { createHistory } from '../../src/decide/history.ts'
 import { look, type LookParts } from '../../src/decide/look.ts'
-import type { EnvironmentConfig } from '../../src/config/config.ts'
 import type { Hold } from '../../src/deployment/deployment.ts'
 import { createGitHub } from '../../src/github/client.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import { shopAtGitHub } from '../support/doubles.ts'
-import { newMerge, queuedIntake, recipe } from '../support/samples.ts'
+import { environmentConfig, newMerge, queuedIntake } from '../support/samples.ts'
 import { emptyDatabase } from '../support/stores.ts'
 
 const HOUR = 60 * 60_000
 
-const PRODUCTION: EnvironmentConfig = {
-  repository: 'acme/shop',
-  name: 'production',
-  lane: 'acme/shop/production',
-  requiredContexts: ['ci/test'],
-  checksWaitSeconds: 3600,
-  deployOn: 'merge',
-  branch: 'main',
-  acceptActionsDeployments: false,
-  publicLogs: false,
-  environmentUrl: undefined,
-  recipe: recipe(),
-}
+const PRODUCTION = environmentConfig({ requiredContexts: ['ci/test'], branch: 'main' })
 
 /** One merge that waits, and looks at it. */
 async function mergeThat(given: { readonly hold?: Hold; readonly wasAsked?: boolean } = {}) {

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 
+import type { EnvironmentConfig } from '../../src/config/config.ts'
 import type { CommandsRecipe, PlaybookRecipe } from '../../src/deployment/recipe.ts'
 import type { Intake, NewDelivery, NewDeployment } from '../../src/store/store.ts'
 
@@ -23,6 +24,21 @@ export const playbookRecipe = (given: Partial<PlaybookRecipe> = {}): PlaybookRec
   env: {},
   timeoutSeconds: 3600,
   maxLogBytes: 52_428_800,
+  ...given,
+})
+
+export const environmentConfig = (given: Partial<EnvironmentConfig> = {}): EnvironmentConfig => ({
+  repository: 'Acme/Shop',
+  name: 'production',
+  lane: 'acme/shop/production',
+  requiredContexts: undefined,
+  checksWaitSeconds: 3600,
+  deployOn: 'merge',
+  branch: undefined,
+  acceptActionsDeployments: false,
+  publicLogs: false,
+  environmentUrl: undefined,
+  recipe: recipe(),
   ...given,
 })
 
