@@ -48,6 +48,8 @@ export interface Surroundings {
   /** Learns every secret of every configuration. */
   readonly masker: Masker
   readonly version: string
+  /** How long GitHub and Slack have for an answer; each has its own default. */
+  readonly answerWithinMs?: number
   /** Another server has taken the database: this one must end now. */
   readonly onLockLost?: () => void
 }
@@ -68,9 +70,10 @@ const FLUSH_MS = 5_000
 /** Builds every part once, hands each what it needs, and starts them: the whole server. */
 export async function startApp(
   first: Config,
-  { environment, clock, journal, masker, version, onLockLost }: Surroundings,
+  { environment, clock, journal, masker, version, answerWithinMs, onLockLost }: Surroundings,
 ): Promise<App> {
   let config = first
+  const timeLimit = answerWithinMs === undefined ? {} : { timeoutMs: answerWithinMs }
   masker.add(config.secrets)
   const started: (() => unknown)[] = [holdDataDirectory(config.dataDir)]
   /** Ends what was started, the newest first. */
@@ -95,9 +98,18 @@ export async function startApp(
     started.push(guard.stop)
     const runs = join(config.dataDir, 'runs')
     const stopSignal = new AbortController()
+    /** Ends every request to GitHub and Slack that is under way. */
+    const calls = new AbortController()
 
     const makeGitHub = (): GitHub =>
-      createGitHub({ token: config.github.token, apiUrl: config.github.apiUrl, version })
+      createGitHub({
+        token: config.github.token,
+        apiUrl: config.github.apiUrl,
+        version,
+        signal: calls.signal,
+        ...timeLimit,
+      })
+    const slackAddress = () => ({ url: config.slack?.webhookUrl, signal: calls.signal, ...timeLimit })
     let isStopping = false
     let github = makeGitHub()
     let isSigned = createSignatureCheck(config.github.webhookSecrets)
@@ -118,10 +130,11 @@ export async function startApp(
       outbox: store.outbox,
       channels: {
         github: githubChannel(() => github, clock),
-        slack: slackChannel(() => config.slack?.webhookUrl, clock),
+        slack: slackChannel(slackAddress, clock),
       },
       clock,
       random: Math.random,
+      abort: () => calls.abort(new Error('Ferryman is stopping')),
       journal,
     })
     started.push(() => outbox.stop(FLUSH_MS))
@@ -270,8 +283,7 @@ export async function startApp(
         return github.tokenExpiresAt
       },
       post() {
-        const url = config.slack?.webhookUrl
-        return url === undefined ? undefined : (message) => postToSlack(url, message)
+        return config.slack && ((message) => postToSlack(slackAddress(), message))
       },
       store,
       clock,

@@ -3,7 +3,17 @@ import { dirname, join, normalize } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
 
-const GROUND = ['errors', 'waker', 'retry-after', 'deployment', 'config', 'store', 'github', 'logs']
+const GROUND = [
+  'errors',
+  'waker',
+  'retry-after',
+  'answer-limit',
+  'deployment',
+  'config',
+  'store',
+  'github',
+  'logs',
+]
 const STAGE = [...GROUND]
 
 /** What each part of src may import, beside itself; a part that is not named here may import everything. */
@@ -12,11 +22,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   version: [],
   waker: [],
   'retry-after': [],
+  'answer-limit': [],
   user: [],
   deployment: [],
   config: ['errors', 'deployment'],
   store: ['errors', 'deployment'],
-  github: ['errors', 'deployment', 'retry-after'],
+  github: ['errors', 'deployment', 'retry-after', 'answer-limit'],
   logs: ['errors', 'deployment', 'store'],
   receive: STAGE,
   decide: STAGE,

@@ -1,5 +1,6 @@
 import { Octokit } from '@octokit/rest'
 
+import { fetchAtMost } from '../answer-limit.ts'
 import { GitHubError } from './github.ts'
 import { errorOf } from './refusals.ts'
 
@@ -8,6 +9,8 @@ export interface GitHubOptions {
   readonly apiUrl: string
   readonly version: string
   readonly timeoutMs?: number
+  /** Ends every request that is under way. */
+  readonly signal?: AbortSignal
 }
 
 /** One answer. Nobody has looked yet at what it says. */
@@ -39,12 +42,20 @@ interface Page extends Common {
 }
 
 const TIMEOUT_MS = 15_000
+/** A hundred deployments with the largest payloads fit. */
+const MOST_BYTES = 16_777_216
 const PER_PAGE = 100
 const MOST_PAGES = 30
 
 /** The API version is pinned: https://docs.github.com/rest/about-the-rest-api/api-versions */
-export function createRequests({ token, apiUrl, version, timeoutMs = TIMEOUT_MS }: GitHubOptions): Requests {
-  const fetchThere = followRenames(new URL(apiUrl).origin)
+export function createRequests({
+  token,
+  apiUrl,
+  version,
+  timeoutMs = TIMEOUT_MS,
+  signal: ended,
+}: GitHubOptions): Requests {
+  const fetchThere = fetchAtMost(MOST_BYTES, followRenames(new URL(apiUrl).origin))
   const octokit = new Octokit({
     auth: token,
     baseUrl: apiUrl,
@@ -60,12 +71,11 @@ export function createRequests({ token, apiUrl, version, timeoutMs = TIMEOUT_MS 
   }
 
   async function ask(call: (common: Common) => Promise<Answer>): Promise<Answer> {
-    const signal = AbortSignal.timeout(timeoutMs)
+    const limit = AbortSignal.timeout(timeoutMs)
+    const signal = ended === undefined ? limit : AbortSignal.any([limit, ended])
     const headers = { 'x-github-api-version': '2022-11-28' }
     try {
-      const answer = await call({ headers, request: { signal, fetch: fetchAndNote } })
-      signal.throwIfAborted() // octokit takes a body that was cut off for an empty one
-      return answer
+      return await call({ headers, request: { signal, fetch: fetchAndNote } })
     } catch (thrown) {
       throw errorOf(thrown, timeoutMs)
     }

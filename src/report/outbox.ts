@@ -17,6 +17,8 @@ export interface OutboxParts {
   readonly channels: Readonly<Record<string, Channel>>
   readonly clock: () => number
   readonly random: () => number
+  /** Ends what is being sent, at once and without an answer. */
+  abort(): void
   readonly journal: Journal
 }
 
@@ -95,6 +97,8 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
       ended = true
       waker.stop()
       clearTimeout(alarm)
+      parts.abort()
+      await Promise.all(busy())
     },
   }
 }

@@ -1,3 +1,4 @@
+import { fetchAtMost } from '../answer-limit.ts'
 import { messageOf } from '../errors.ts'
 import type { Channel } from './outbox.ts'
 import { retryAfter } from '../retry-after.ts'
@@ -5,38 +6,54 @@ import type { SendFailure } from './rules.ts'
 import type { SlackMessage } from './slack-message.ts'
 
 const TIMEOUT_MS = 10_000
+/** Slack answers in one word. */
+const MOST_BYTES = 65_536
 
-/** Messages to a Slack incoming webhook. The address is a credential and never part of an error. */
-export const slackChannel = (webhookUrl: () => string | undefined, clock: () => number): Channel => ({
-  send: ({ body }) => postToSlack(webhookUrl(), body as SlackMessage),
+/** Where messages go, and what ends those that are under way. */
+export interface SlackAddress {
+  /** Undefined where Slack is not configured. It is a credential and never part of an error. */
+  readonly url: string | undefined
+  readonly signal?: AbortSignal
+  readonly timeoutMs?: number
+}
+
+/** Messages to a Slack incoming webhook. */
+export const slackChannel = (address: () => SlackAddress, clock: () => number): Channel => ({
+  send: ({ body }) => postToSlack(address(), body as SlackMessage),
   failureOf: (thrown) => slackFailure(thrown, clock()),
 })
 
 /** Posts one message. Rejects with what Slack said, never with its address. */
-export async function postToSlack(url: string | undefined, { text, blocks }: SlackMessage): Promise<void> {
+export async function postToSlack(
+  { url, signal: ended, timeoutMs = TIMEOUT_MS }: SlackAddress,
+  { text, blocks }: SlackMessage,
+): Promise<void> {
   if (url === undefined) throw new SlackError('Slack is not configured any more', 404, undefined)
   const answer: { retryAfter: string | undefined; status: number | undefined } = {
     retryAfter: undefined,
     status: undefined,
   }
+  const fetchThere = fetchAtMost(MOST_BYTES)
   // The library's error knows no headers, so the one that matters is noted on the way.
   const noting: typeof fetch = async (input, init) => {
-    const response = await fetch(input, init)
+    const signals = [init?.signal, ended].filter((one) => one !== undefined && one !== null)
+    const response = await fetchThere(input, { ...init, signal: AbortSignal.any(signals) })
     answer.status = response.status
     answer.retryAfter = response.headers.get('retry-after') ?? undefined
     return response
   }
   const { IncomingWebhook } = await import('@slack/webhook')
+  const webhook = new IncomingWebhook(url, { timeout: timeoutMs, fetch: noting })
+  let said: string
   try {
-    await new IncomingWebhook(url, { timeout: TIMEOUT_MS, fetch: noting }).send({
-      text,
-      blocks: blocks as never,
-      unfurl_links: false,
-      unfurl_media: false,
-    })
+    const message = { text, blocks: blocks as never, unfurl_links: false, unfurl_media: false }
+    said = (await webhook.send(message)).text
   } catch (thrown) {
     throw new SlackError(reasonOf(thrown, answer.status), answer.status, answer.retryAfter, thrown)
   }
+  // A page is a proxy's or a sign-in's. Slack says `ok`, what imitates it something of its own.
+  if (said.trimStart().startsWith('<'))
+    throw new SlackError('A page answered for Slack', undefined, undefined)
 }
 
 class SlackError extends Error {

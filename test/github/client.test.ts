@@ -137,6 +137,53 @@ test('an answer that breaks off in the middle is none', async () => {
   expect((await refusalOf(github.statuses('acme/shop', 5))).status).toBeUndefined()
 })
 
+/** Writes without end, as fast as it is read; counts how much of it left. */
+function pourOut(response: ServerResponse, status: number): () => number {
+  let written = 0
+  const chunk = Buffer.alloc(262_144, ' ')
+  response.writeHead(status, { 'content-type': 'application/json' })
+  const pour = (): void => {
+    while (!response.destroyed && response.write(chunk)) written += chunk.length
+  }
+  response.on('drain', pour)
+  pour()
+  return () => written
+}
+
+test('of an answer without end no more is read than could be meant', async () => {
+  const poured: (() => number)[] = []
+  const { github } = await api((_request, response) => void poured.push(pourOut(response, 200)))
+
+  const { message, status } = await refusalOf(github.statuses('acme/shop', 5))
+
+  expect([message, status]).toEqual([
+    'GitHub cannot be reached: the answer is larger than 16777216 bytes',
+    undefined,
+  ])
+  expect(poured.map((written) => written() < 64_000_000)).toEqual([true])
+})
+
+test('a refusal stays one, however much is said with it', async () => {
+  const { github } = await api((_request, response) => void pourOut(response, 404))
+
+  expect((await refusalOf(github.statuses('acme/shop', 5))).status).toBe(404)
+})
+
+test('what is under way ends when it is told to', async () => {
+  const ended = new AbortController()
+  const server = await api(() => ended.abort(new Error('Ferryman is stopping')))
+  const github = createGitHub({
+    token: 'x',
+    apiUrl: server.origin,
+    version: 'test',
+    signal: ended.signal,
+  })
+
+  const { message } = await refusalOf(github.statuses('acme/shop', 5))
+
+  expect(message).toBe('GitHub cannot be reached: Ferryman is stopping')
+})
+
 test('a list that never ends is given up, not shortened', async () => {
   const { github, asked } = await api((_request, response, origin) =>
     response

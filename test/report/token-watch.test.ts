@@ -24,7 +24,7 @@ async function watchFor() {
       void journal.push(`${event} ${JSON.stringify(fields)}`)
     const watch = startTokenWatch({
       expiresAt: () => Promise.resolve(end),
-      post: () => (isConfigured ? (message) => postToSlack(slack.url, message) : undefined),
+      post: () => (isConfigured ? (message) => postToSlack({ url: slack.url }, message) : undefined),
       store: {
         noted: (name) => store.noted(name),
         note: (name, value) => store.note(name, value),
