@@ -150,10 +150,10 @@ export async function startApp(
       journal,
     }
 
-    const server = createServer(journal)
+    const refusals = createRefusalCount(journal, clock)
+    const server = createServer({ journal, refused: refusals.count })
     const knownAs = new Map(await store.repositoriesKnown())
     const record = createGroupCommit(store.accept, { isOfOneItem: isOfOneRow })
-    const refusals = createRefusalCount(journal, clock)
     started.push(refusals.stop)
     let wakeWorker = (): void => {}
     let holds: Holds | undefined

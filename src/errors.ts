@@ -95,6 +95,26 @@ export const PROBLEMS = {
     message: 'The body is larger than 25 MB.',
     hint: 'GitHub never sends more: look for what else posts here.',
   },
+  request_cut_off: {
+    status: 400,
+    message: 'The request ended before it was complete.',
+    hint: 'Send it again ("Redeliver" on GitHub); if that repeats, look at what stands between.',
+  },
+  request_malformed: {
+    status: 400,
+    message: 'This is no HTTP request: {cause}.',
+    hint: 'Look at what stands between GitHub and Ferryman: it changed the request, or sent its own.',
+  },
+  request_too_slow: {
+    status: 408,
+    message: 'The headers did not arrive within {headers} s, or the whole request within {whole} s.',
+    hint: 'GitHub gives a delivery up after 10 s: look at the network in between.',
+  },
+  headers_too_large: {
+    status: 431,
+    message: 'The headers are larger than {most} bytes.',
+    hint: 'GitHub sends about one thousand: look at what else posts here, or adds headers on the way.',
+  },
   too_busy: {
     status: 503,
     message: 'More than 64 MB of deliveries are being received.',

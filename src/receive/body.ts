@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-import { problem } from '../errors.ts'
+import { FerrymanError, problem } from '../errors.ts'
 
 /** GitHub sends no larger delivery: 25 MB, https://docs.github.com/webhooks/webhook-events-and-payloads */
 export const MOST_BODY_BYTES = 26_214_400
@@ -34,6 +34,10 @@ export function createBodyReader(): (request: IncomingMessage, response: ServerR
       request
         .on('data', take)
         .once('end', () => resolve(Buffer.concat(chunks, held)))
-        .once('error', reject)
+        .once('error', (cause) => reject(whyCutOff(request, cause)))
     })
 }
+
+/** Whoever ended the connection left the reason there; a sender who went away left none. */
+const whyCutOff = ({ socket }: IncomingMessage, cause: unknown): FerrymanError =>
+  socket.errored instanceof FerrymanError ? socket.errored : problem('request_cut_off', {}, cause)

@@ -2,20 +2,41 @@ import { fastify, type FastifyInstance } from 'fastify'
 
 import { FerrymanError, messageOf, problem } from '../errors.ts'
 import type { Journal } from '../logs/journal.ts'
+import { createClientErrors, LIMITS, type Limits } from './client-errors.ts'
 
-/** Nobody sends 25 MB slower than this for an honest reason. */
-const REQUEST_TIMEOUT_MS = 60_000
+export interface ServerParts {
+  readonly journal: Journal
+  /** Somebody sent what is no request, or not in time: counted, never kept. */
+  refused(cause: FerrymanError): void
+  readonly limits?: Limits
+}
 
 /**
  * The HTTP server without its routes: limits, headers, and one shape for every error,
  * `{error, message, hint}`, with the codes of errors.ts.
  */
-export function createServer(journal: Journal): FastifyInstance {
+export function createServer({ journal, refused, limits = LIMITS }: ServerParts): FastifyInstance {
+  const clientErrors = createClientErrors(limits, refused)
   const server = fastify({
     logger: false,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: limits.requestMs,
+    http: {
+      headersTimeout: limits.headersMs,
+      connectionsCheckingInterval: limits.lookMs,
+      maxHeaderSize: limits.headerBytes,
+    },
+    clientErrorHandler: clientErrors.answer,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 100 },
+  })
+  server.server.maxConnections = limits.connections
+  server.addHook('onRequest', ({ raw }, _reply, done) => {
+    clientErrors.begin(raw.socket)
+    done()
+  })
+  server.addHook('onResponse', ({ raw }, _reply, done) => {
+    clientErrors.end(raw.socket)
+    done()
   })
   server.addHook('onSend', (_request, reply, _payload, done) => {
     void reply.header('x-content-type-options', 'nosniff')

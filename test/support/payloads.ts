@@ -1,3 +1,5 @@
+import { createHmac } from 'node:crypto'
+
 import { SHA } from './samples.ts'
 
 let nextId = 700_000
@@ -32,5 +34,21 @@ export function deploymentEvent(given: Given = {}) {
     repository: { id: 17, full_name: 'acme/shop', private: true },
     sender: { login: 'mona' },
     workflow_run: null,
+  }
+}
+
+let nextGuid = 0
+
+/** A delivery as GitHub would send it: the body, and the headers with its signature. */
+export function signedDelivery(event: string, content: unknown, secret: string) {
+  const body = typeof content === 'string' ? content : JSON.stringify(content)
+  return {
+    body,
+    headers: {
+      'content-type': 'application/json',
+      'x-github-event': event,
+      'x-github-delivery': `a-delivery-${(nextGuid += 1)}`,
+      'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
+    },
   }
 }
