@@ -1,0 +1,180 @@
+import type { RecordedDeployment, Records } from './records.ts'
+
+/** Everything that can be seen of a world from the outside when the dust has settled and the server has ended. */
+export interface Observation {
+  /** What was sent to the server, with its answer; 0: none came. */
+  readonly sent: readonly Sent[]
+  readonly records: Records
+  readonly github: readonly GitHubDeployment[]
+  /** GitHub's ids of the deployments that were made last, one for each environment. */
+  readonly probes: readonly number[]
+  readonly journal: readonly JournalLine[]
+  readonly living: readonly Living[]
+  /** Files in the data directory that should not be there. */
+  readonly leftovers: readonly string[]
+}
+
+interface Sent {
+  readonly guid: string
+  readonly event: string
+  readonly status: number
+}
+
+interface GitHubDeployment {
+  readonly id: number
+  readonly statuses: readonly { readonly state: string; readonly description: string }[]
+}
+
+/** `start ID STEP PID`, `end ID STEP EXIT`, `overlap ID STEP LANE`: what the commands wrote; ids are Ferryman's own. */
+export interface JournalLine {
+  readonly what: string
+  readonly deployment: number
+  readonly step: number
+  readonly rest: string
+}
+
+export interface Living {
+  readonly pid: number
+  readonly command: string
+}
+
+type Invariant = (seen: Observation) => readonly string[]
+
+export interface Violation {
+  readonly invariant: string
+  readonly what: string
+}
+
+/** What must be true of every observation. Pure; each answers with a sentence for everything that breaks it. */
+export const INVARIANTS = {
+  'every delivery answered 2xx is recorded once': recordedOnce,
+  'every recorded delivery has its outcome': hasOutcome,
+  'no command runs twice': runsOnce,
+  'no two deployments of a lane overlap': neverOverlaps,
+  'every deployment is final on GitHub, once and in legal order': finalOnGitHub,
+  'what GitHub was told is what happened': truthful,
+  'lanes are free at the end': lanesAreFree,
+  'nothing is owed at the end': nothingOwed,
+  'no process of an earlier life exists': nobodyLives,
+  'nothing is left in the data directory': nothingLeft,
+} as const satisfies Readonly<Record<string, Invariant>>
+
+/** Holds every invariant against the observation. */
+export const violationsOf = (seen: Observation): readonly Violation[] =>
+  Object.entries(INVARIANTS).flatMap(([invariant, broken]) =>
+    broken(seen).map((what) => ({ invariant, what })),
+  )
+
+function recordedOnce({ sent, records }: Observation): string[] {
+  const rows = Map.groupBy(records.deliveries, ({ guid }) => guid)
+  const acknowledged = sent.filter(({ status }) => status >= 200 && status < 300)
+  return [...new Set(acknowledged.map(({ guid }) => guid))].flatMap((guid) => {
+    const count = rows.get(guid)?.length ?? 0
+    return count === 1 ? [] : [`delivery ${guid} was acknowledged and is recorded ${count} times`]
+  })
+}
+
+function hasOutcome({ records }: Observation): string[] {
+  const led = new Set(records.deployments.map(({ deliveryId }) => deliveryId))
+  const without = records.deliveries
+    .filter(({ verdict, id }) => verdict === 'queued' && !led.has(id))
+    .map(({ guid }) => `delivery ${guid} was queued, and there is no deployment of it`)
+  const unfinished = records.deployments
+    .filter(({ state }) => !FINAL.has(state))
+    .map(({ name, state }) => `${name} is still ${state}`)
+  return [...without, ...unfinished]
+}
+
+const FINAL: ReadonlySet<string> = new Set(['succeeded', 'failed', 'cancelled'])
+
+function runsOnce({ journal }: Observation): string[] {
+  const starts = Map.groupBy(
+    journal.filter(({ what }) => what === 'start'),
+    ({ deployment, step }) => `step ${step} of deployment ${deployment}`,
+  )
+  return [...starts]
+    .filter(([, lines]) => lines.length > 1)
+    .map(([what, lines]) => `${what} was started ${lines.length} times`)
+}
+
+function neverOverlaps({ journal }: Observation): string[] {
+  return journal
+    .filter(({ what }) => what === 'overlap')
+    .map(({ deployment, rest }) => `deployment ${deployment} found somebody else in lane ${rest}`)
+}
+
+const ORDER = ['queued', 'in_progress', 'final']
+const phaseOf = (state: string): string =>
+  ['success', 'failure', 'error', 'inactive'].includes(state) ? 'final' : state
+
+function finalOnGitHub({ github, records }: Observation): string[] {
+  const known = new Set(records.deployments.map(({ githubId }) => githubId))
+  return github.flatMap(({ id, statuses }) => {
+    if (!known.has(id)) return []
+    const places = statuses.map(({ state }) => ORDER.indexOf(phaseOf(state)))
+    const rises = places.every((place, at) => place > (places[at - 1] ?? -1))
+    if (rises && places.at(-1) === ORDER.length - 1) return []
+    return [`deployment ${id} has the statuses ${statuses.map(({ state }) => state).join(', ') || 'none'}`]
+  })
+}
+
+/** Which last status fits how a deployment ended. */
+const SAID: Readonly<Record<string, readonly string[]>> = {
+  succeeded: ['success'],
+  failed: ['failure', 'error'],
+  cancelled: ['inactive', 'error'],
+}
+
+function truthful(seen: Observation): string[] {
+  const statuses = new Map(seen.github.map(({ id, statuses }) => [id, statuses.at(-1)]))
+  const lines = Map.groupBy(seen.journal, ({ deployment }) => deployment)
+  return seen.records.deployments.flatMap((deployment) => {
+    const { githubId, name, state, reason } = deployment
+    const said = githubId === null ? undefined : statuses.get(githubId)
+    const wrong = untrue(deployment, lines.get(deployment.id) ?? [])
+    if (said === undefined || phaseOf(said.state) !== 'final') return wrong // told by another invariant
+    if (SAID[state]?.includes(said.state) !== true)
+      return [...wrong, `${name} ended as ${state}, and GitHub was told ${said.state}`]
+    if ((reason === 'interrupted') === said.description.startsWith('Interrupted')) return wrong
+    return [...wrong, `${name} ended by ${reason}, and GitHub was told "${said.description}"`]
+  })
+}
+
+/** Whether the end that was written down fits what the commands saw. */
+function untrue({ name, state, reason }: RecordedDeployment, lines: readonly JournalLine[]): string[] {
+  const started = lines.filter(({ what }) => what === 'start').length
+  const ends = lines.filter(({ what }) => what === 'end')
+  const isDone = started > 0 && ends.length === started && ends.every(({ rest }) => rest === '0')
+  if (state === 'succeeded' && !isDone)
+    return [`${name} succeeded, but of ${started} steps ${ends.length} ended`]
+  if (reason === 'command_failed' && ends.at(-1)?.rest === '0')
+    return [`${name} failed, but its last command succeeded`]
+  if (state === 'cancelled' && started > 0) return [`${name} was taken back, but it ran`]
+  return []
+}
+
+function lanesAreFree({ github, probes }: Observation): string[] {
+  const last = new Map(github.map(({ id, statuses }) => [id, statuses.at(-1)]))
+  return probes
+    .filter((id) => last.get(id)?.state !== 'success')
+    .map(
+      (id) =>
+        `the last deployment, ${id}, is ${last.get(id)?.state ?? 'not there'}: ${last.get(id)?.description ?? ''}`,
+    )
+}
+
+function nothingOwed({ records }: Observation): string[] {
+  return records.owed === 0 ? [] : [`${records.owed} reports are still owed`]
+}
+
+function nobodyLives({ living, records }: Observation): string[] {
+  const recorded = records.deployments.filter(({ processes }) => processes > 0)
+  return [
+    ...living.map(({ pid, command }) => `process ${pid} lives: ${command}`),
+    ...recorded.map(({ name }) => `${name} has ended, and its processes are still written down`),
+  ]
+}
+
+function nothingLeft({ leftovers }: Observation): string[] {
+  return leftovers.map((name) => `${name} is still there`)
+}

@@ -1,0 +1,51 @@
+import { existsSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+
+/** What Ferryman wrote down, read from its database by nobody's code but ours. */
+export interface Records {
+  readonly deliveries: readonly RecordedDelivery[]
+  readonly deployments: readonly RecordedDeployment[]
+  /** Reports that are still owed to somebody. */
+  readonly owed: number
+}
+
+interface RecordedDelivery {
+  readonly id: number
+  readonly guid: string
+  readonly event: string
+  readonly verdict: string
+}
+
+export interface RecordedDeployment {
+  readonly id: number
+  readonly githubId: number | null
+  readonly deliveryId: number | null
+  readonly name: string
+  readonly lane: string
+  readonly state: string
+  readonly reason: string | null
+  /** Rows of `processes`. */
+  readonly processes: number
+}
+
+const DELIVERIES = 'select id, guid, event, verdict from deliveries order by id'
+const DEPLOYMENTS = `select id, github_id as "githubId", delivery_id as "deliveryId", lane, state, reason,
+  repository || '/' || environment || '#' || number as name,
+  (select count(*) from processes where deployment_id = deployments.id) as processes from deployments order by id`
+const OWED = `select count(*) as owed from reports where state = 'owed'`
+
+/** Reads the database of a server that runs, or that ended by itself. */
+export function readRecords(file: string): Records {
+  if (!existsSync(file)) return { deliveries: [], deployments: [], owed: 0 }
+  const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 })
+  try {
+    database.exec('begin') // all of it as of one moment
+    return {
+      deliveries: database.prepare(DELIVERIES).all() as unknown as RecordedDelivery[],
+      deployments: database.prepare(DEPLOYMENTS).all() as unknown as RecordedDeployment[],
+      owed: Number(database.prepare(OWED).get()?.['owed']),
+    }
+  } finally {
+    database.close()
+  }
+}

@@ -1,0 +1,85 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import type { World } from './world.ts'
+
+/** One life of the server: a process of its own, started as people start it. */
+export interface Server {
+  readonly pid: number
+  /** Resolves when it takes connections, or when it has ended before. */
+  readonly listening: Promise<void>
+  /** The exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>
+  hasEnded(): boolean
+  send(signal: NodeJS.Signals): void
+  /** Calls the listener with the event of every further line of its log, until the returned function is called. */
+  onEvent(listener: (event: string) => void): () => void
+}
+
+export interface StartOptions {
+  /** `bin/ferryman`, of whichever version. */
+  readonly program: string
+  /** Compiled code is kept here from life to life. */
+  readonly cache: string
+  readonly environment?: Readonly<Record<string, string>>
+  /** Words in front of the program, such as strace's. */
+  readonly under?: readonly string[]
+}
+
+/** Starts the server; what it says is appended to `server.log` in the world's folder. */
+export function startServer(
+  world: World,
+  { program, cache, environment = {}, under = [] }: StartOptions,
+): Server {
+  const [file, ...args] = [...under, program, 'serve', '-c', world.configFile] as const
+  const child = spawn(file, args, {
+    cwd: world.directory,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: world.directory,
+      NODE_COMPILE_CACHE: cache,
+      ...environment,
+    },
+  })
+  child.once('error', () => {}) // told by the exit that follows
+  const listeners = new Set<(event: string) => void>()
+  followLines(child, join(world.directory, 'server.log'), (event) => {
+    for (const listener of listeners) listener(event)
+  })
+  const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null
+  const ended = once(child, 'close').then(() => child.exitCode ?? child.signalCode ?? 1)
+  const { promise: listening, resolve } = Promise.withResolvers<void>()
+  const onEvent = (listener: (event: string) => void) => {
+    listeners.add(listener)
+    return () => void listeners.delete(listener)
+  }
+  onEvent((event) => event === 'server:listening' && resolve())
+  void ended.then(() => resolve())
+  return {
+    pid: child.pid ?? 0,
+    listening,
+    ended,
+    hasEnded,
+    send: (signal) => void (hasEnded() || child.kill(signal)),
+    onEvent,
+  }
+}
+
+function followLines(child: ChildProcess, file: string, tell: (event: string) => void): void {
+  appendFileSync(file, `--- life of process ${child.pid}\n`)
+  for (const stream of [child.stdout, child.stderr]) {
+    let rest = ''
+    stream?.on('data', (chunk: Buffer) => {
+      appendFileSync(file, chunk)
+      const lines = (rest + chunk.toString()).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) {
+        const event = /"event":"([^"]+)"/.exec(line)?.[1]
+        if (event !== undefined) tell(event)
+      }
+    })
+  }
+}

@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+import { freePort } from '../bench/place.ts'
+import { startGitHubDouble, type GitHubDouble } from '../src/demo/github-double.ts'
+import type { Repository } from '../src/demo/github/state.ts'
+import { startSlackDouble, type SlackDouble } from '../src/demo/slack-double.ts'
+
+/** Where a Ferryman is tortured: GitHub and Slack in this process, a folder, a configuration; no server yet. */
+export interface World {
+  readonly directory: string
+  readonly dataDirectory: string
+  readonly configFile: string
+  readonly address: string
+  readonly github: GitHubDouble
+  /** As GitHub knows them. */
+  readonly repositories: readonly Repository[]
+  readonly slack: SlackDouble
+  /** What the commands wrote. */
+  readonly journalFile: string
+  /** In the environment of every command, and of nothing else on this machine. */
+  readonly marker: string
+  /** Lets the commands that wait to be interrupted go on, or makes them wait. */
+  setHold(isHeld: boolean): void
+  close(): Promise<void>
+}
+
+export interface Environment {
+  readonly repository: string
+  readonly name: string
+  readonly lane: string
+}
+
+const SECRET = 'a-webhook-secret-for-the-torture'
+const TOKEN = `ghp_${'0123456789abcdef'.repeat(2)}tort`
+
+/** Several repositories and environments; two of them share a lane. */
+export const ENVIRONMENTS: readonly [Environment, ...Environment[]] = [
+  { repository: 'acme/shop', name: 'production', lane: 'shop' },
+  { repository: 'acme/shop', name: 'staging', lane: 'shop-staging' },
+  { repository: 'acme/api', name: 'production', lane: 'shared' },
+  { repository: 'acme/site', name: 'production', lane: 'shared' },
+  { repository: 'acme/web', name: 'production', lane: 'web' },
+]
+
+/** Branches say how their command behaves: see commands/deploy.sh. */
+export const BRANCHES = ['main', 'slow', 'fails', 'holds', 'deaf', 'parent', 'daemon', 'loud'] as const
+
+/** What every deployment does, in order. */
+const STEPS = 2
+
+const REPOSITORIES = [...new Set(ENVIRONMENTS.map(({ repository }) => repository))]
+
+/** Makes a world in the folder. */
+export async function createWorld(directory: string): Promise<World> {
+  for (const { lane } of ENVIRONMENTS) mkdirSync(join(directory, 'work', lane), { recursive: true })
+  const [github, slack, port] = await Promise.all([startGitHubDouble(), startSlackDouble(), freePort()])
+  const address = `http://127.0.0.1:${port}`
+  github.addToken(TOKEN, { login: 'ferryman-robot', type: 'classic', scopes: ['repo'] })
+  const repositories = REPOSITORIES.map((name) => {
+    const repository = github.addRepository(name)
+    const head = repository.branches.get('main')?.sha ?? ''
+    for (const branch of BRANCHES) github.setBranch(name, branch, head)
+    github.addHook(name, {
+      url: `${address}/webhooks/github`,
+      secret: SECRET,
+      events: ['*'],
+      contentType: 'json',
+    })
+    return repository
+  })
+  const marker = randomBytes(8).toString('hex')
+  const journalFile = join(directory, 'journal')
+  const configFile = join(directory, 'config.yml')
+  const content = {
+    server: { port, public_url: 'https://deploy.example.org' },
+    data_dir: './data',
+    max_concurrent: 3,
+    github: { webhook_secret: SECRET, token: TOKEN, api_url: github.url },
+    slack: { webhook_url: slack.url },
+    repositories: Object.fromEntries(
+      REPOSITORIES.map((name) => [name, entryOf(name, { directory, journalFile, marker })]),
+    ),
+  }
+  writeFileSync(configFile, JSON.stringify(content), { mode: 0o600 }) // JSON is YAML
+  const holdFile = `${journalFile}.hold`
+  return {
+    directory,
+    dataDirectory: join(directory, 'data'),
+    configFile,
+    address,
+    github,
+    repositories,
+    slack,
+    journalFile,
+    marker,
+    setHold: (isHeld) => (isHeld ? writeFileSync(holdFile, '') : rmSync(holdFile, { force: true })),
+    async close() {
+      await Promise.all([github.close(), slack.close()])
+    },
+  }
+}
+
+const COMMAND = resolve(import.meta.dirname, 'commands/deploy.sh')
+
+interface Own {
+  readonly directory: string
+  readonly journalFile: string
+  readonly marker: string
+}
+
+function entryOf(repository: string, { directory, journalFile, marker }: Own): object {
+  const environments = ENVIRONMENTS.filter((one) => one.repository === repository).map(({ name, lane }) => [
+    name,
+    {
+      lane,
+      folder: join(directory, 'work', lane),
+      commands: Array.from({ length: STEPS }, (_, step) => [
+        'sh',
+        COMMAND,
+        journalFile,
+        String(step + 1),
+        lane,
+      ]),
+    },
+  ])
+  return {
+    deploy_on: repository === 'acme/web' ? 'push' : 'merge',
+    env: { TORTURE: marker },
+    environments: Object.fromEntries(environments) as object,
+  }
+}
