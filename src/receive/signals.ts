@@ -12,7 +12,7 @@ export function readSignal(event: string, body: unknown): Reading {
   const { action } = read(Envelope, event, body)
   if (event === 'ping') return ignored('ping')
   if (event === 'deployment_status') return ignored('deployment_status_noted')
-  const reader = READERS[event]
+  const reader = Object.hasOwn(READERS, event) ? READERS[event] : undefined
   if (reader === undefined) return ignored('event_not_used', `${IGNORED.event_not_used} (${event})`)
   if (reader.action !== undefined && action !== undefined && action !== null && action !== reader.action)
     return ignored('action_not_used', `${IGNORED.action_not_used} (${action})`)
@@ -80,7 +80,8 @@ const Repository = z.object({
   full_name: z
     .string()
     .max(300)
-    .regex(/^[\w.-]+\/[\w.-]+$/, 'must be owner/name'),
+    // Not of dots alone: it becomes part of an address.
+    .regex(/^(?!\.+\/)[\w.-]+\/(?!\.+$)[\w.-]+$/, 'must be owner/name'),
   private: z.boolean(),
 })
 const RepositoryWithBranch = Repository.extend({ default_branch: name(1_000) })

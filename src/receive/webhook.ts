@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 
 import { FerrymanError, problem } from '../errors.ts'
 import type { NewDelivery, Verdict } from '../store/store.ts'
-import { createBodyReader, MOST_BODY_BYTES } from './body.ts'
+import { createBodyReader, MOST_BODY_BYTES, passOver } from './body.ts'
 import { actionOf } from './signals.ts'
 
 /** Beside the endpoint of its own, `/` is where the Crowdcrafting robot listened. */
@@ -47,13 +47,23 @@ export async function serveWebhooks(server: FastifyInstance, parts: WebhookParts
     for (const url of PATHS) {
       routes.post(url, async (request, reply) => {
         const headers = readHeaders(request.headers)
+        const unsigned = wrongSignature(headers)
+        if (unsigned !== undefined) {
+          await passOver(request.raw)
+          throw unsigned
+        }
         const body = await readBody(request.raw, reply.raw)
         return answer(reply, headers, body, parts)
       })
       if (url !== '/')
-        routes.get(url, () =>
-          Promise.reject(problem('method_not_allowed', { method: 'GET', allowed: 'POST' })),
-        )
+        routes.route({
+          method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+          url,
+          handler({ method }, reply) {
+            void reply.header('allow', 'POST')
+            throw problem('method_not_allowed', { method, allowed: 'POST' })
+          },
+        })
     }
   })
 }
@@ -64,7 +74,6 @@ async function answer(
   body: Buffer,
   parts: WebhookParts,
 ): Promise<WebhookAnswer> {
-  if (headers.signature === undefined) throw problem('signature_missing', {})
   if (!isUtf8(body)) throw problem('signature_wrong', {}) // decoding would change what was signed
   const text = body.toString('utf8')
   if (!(await parts.isSigned(text, headers.signature))) throw problem('signature_wrong', {})
@@ -86,9 +95,16 @@ async function answer(
 interface DeliveryHeaders {
   readonly event: string
   readonly guid: string
-  readonly signature: string | undefined
+  /** Empty where there is none. */
+  readonly signature: string
   readonly form: boolean
   readonly kept: Readonly<Record<string, string>>
+}
+
+/** What can be said of the signature before there is a body to compare it with. */
+function wrongSignature({ signature }: DeliveryHeaders): FerrymanError | undefined {
+  if (signature === '') return problem('signature_missing', {})
+  return /^sha256=[0-9a-f]{64}$/.test(signature) ? undefined : problem('signature_wrong', {})
 }
 
 const FORM = 'application/x-www-form-urlencoded'
@@ -117,7 +133,7 @@ function readHeaders(headers: IncomingHttpHeaders): DeliveryHeaders {
     )
     throw problem('headers_missing', { list: missing.join(', ') })
   }
-  const signature = wellFormed(headers['x-hub-signature-256'], /^.{1,200}$/)
+  const signature = String(headers['x-hub-signature-256'] ?? '')
   return { event, guid, signature, form: contentType(headers) === FORM, kept: keptOf(headers) }
 }
 

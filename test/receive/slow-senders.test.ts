@@ -186,3 +186,22 @@ test('of more than 64 MB of bodies at once one is answered 503, and its memory i
   }
   await served()
 })
+
+test.each([
+  ['without a signature', ''],
+  ['with a signature that is none', 'x-hub-signature-256: sha1=0\r\n'],
+])('large bodies %s take no room from those that may be from GitHub', async (_name, signature) => {
+  const { address, totals } = await endpoint({ headersMs: 10_000, requestMs: 20_000 })
+  const unsigned = HEADERS.replace(/x-hub-signature-256.*\r\n/, signature)
+  const piece = Buffer.alloc(20 * 1024 * 1024, ' ')
+
+  const uploads = await Promise.all(Array.from({ length: 5 }, () => rawConnection(address)))
+  for (const { send } of uploads) {
+    send(`${unsigned}connection: close\r\ncontent-length: ${piece.length}\r\n\r\n`)
+    send(piece)
+  }
+
+  const answers = await Promise.all(uploads.map(async ({ all }) => readAnswers(await all)[0]?.status))
+  expect(answers).toEqual([401, 401, 401, 401, 401])
+  expect(Object.keys(totals())).toEqual([signature === '' ? 'signature_missing' : 'signature_wrong'])
+})
