@@ -215,7 +215,7 @@ export async function startApp(
           guard,
           standby,
           signal,
-          clock,
+          clock: () => performance.now(),
           server: side,
           patience: PATIENCE,
           resolve: (value) => resolveValue(value, { environment, lookup: config.lookup }),

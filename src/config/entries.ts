@@ -137,6 +137,7 @@ const assemble = ({ repository, environment, entry, work, env }: Parts): Environ
     ...work,
     env: Object.fromEntries(env.map(({ name, value }) => [name, value])),
     timeoutSeconds: entry.timeout ?? DEFAULTS.timeout,
+    silenceSeconds: entry.silence_timeout ?? DEFAULTS.silence_timeout,
     maxLogBytes: entry.max_log_bytes ?? DEFAULTS.max_log_bytes,
   },
 })

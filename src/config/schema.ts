@@ -91,6 +91,7 @@ const SLACK = {
 /** What holds where neither the environment nor the repository says otherwise. */
 export const DEFAULTS = {
   timeout: 3600,
+  silence_timeout: 600,
   max_log_bytes: 52_428_800,
   deploy_on: 'merge',
   checks_wait: 3600,
@@ -187,6 +188,11 @@ const ENVIRONMENT = {
   timeout: measure('a number of seconds or a text like 30m', readSeconds).optional().meta({
     description: 'The limit for all commands together: seconds or a text like 30m.',
     default: DEFAULTS.timeout,
+  }),
+  silence_timeout: measure('a number of seconds or a text like 10m', readSeconds).optional().meta({
+    description:
+      'How long a command may print nothing before it is ended: seconds or a text like 10m. As long as `timeout`, it limits nothing.',
+    default: DEFAULTS.silence_timeout,
   }),
   max_log_bytes: measure('a number of bytes or a text like 50MB or 10MiB', readBytes).optional().meta({
     description: 'The largest log; of a longer one its head and its tail are kept.',

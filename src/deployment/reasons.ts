@@ -25,6 +25,7 @@ export const FAILED = {
   playbook_failed: 'ran',
   unreachable: 'ran',
   timed_out: 'ran',
+  silent: 'ran',
   checks_failed: 'ran',
   interrupted: 'could_not_run',
   wait_expired: 'could_not_run',

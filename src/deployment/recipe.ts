@@ -37,6 +37,14 @@ interface Circumstances {
   readonly env: Readonly<Record<string, Value>>
   /** Limit for all steps together, counted from `running`. */
   readonly timeoutSeconds: number
+  /** How long a step may print nothing. */
+  readonly silenceSeconds: number
   /** The log keeps its head and its tail within this size. */
   readonly maxLogBytes: number
 }
+
+/** What a recipe says that was stored before these words existed. */
+const BEFORE = { silenceSeconds: 600 } as const satisfies Partial<Circumstances>
+
+/** A recipe as it was stored, by whichever version. */
+export const readRecipe = (stored: string): Recipe => ({ ...BEFORE, ...(JSON.parse(stored) as Recipe) })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { secretsIn } from '../config/values.ts'
 import { nameOf, type Deployment, type ProcessRecord, type StepResult } from '../deployment/deployment.ts'
 import type { FailedReason } from '../deployment/reasons.ts'
-import type { Value } from '../deployment/recipe.ts'
+import type { Recipe, Value } from '../deployment/recipe.ts'
 import { FerrymanError } from '../errors.ts'
 import type { LogWriter } from '../logs/logs.ts'
 import type { Masker } from '../logs/redact.ts'
@@ -17,6 +17,7 @@ import { runCommand } from './command.ts'
 import { endConnections, type Patience } from './ending.ts'
 import { commandEnvironment, type ServerSide } from './environment.ts'
 import type { Guard } from './guard.ts'
+import { createLimit, type Limit, type Stop } from './limits.ts'
 import { carriersOf, programOf } from './processes.ts'
 import type { Standby } from './standby.ts'
 import { compile, type Step } from './steps.ts'
@@ -35,12 +36,6 @@ export type RunResult =
       readonly detail: string
     }
 
-/** Why a run has to end before it is done; the reason of the signal. */
-export interface Stop {
-  readonly kind: 'timed_out' | 'interrupted'
-  readonly detail: string
-}
-
 export interface RunParts {
   readonly log: LogWriter
   readonly masker: Masker
@@ -48,6 +43,7 @@ export interface RunParts {
   readonly standby: Standby
   /** Aborted with a `Stop` when the server has to end the run. */
   readonly signal: AbortSignal
+  /** Milliseconds by a clock that nobody sets. */
   readonly clock: () => number
   readonly server: ServerSide
   resolve(value: Value): string
@@ -141,13 +137,13 @@ async function withinLimit(
   work: (signal: AbortSignal) => Promise<RunResult>,
 ): Promise<RunResult> {
   const { timeoutSeconds } = deployment.recipe
-  const limit = new AbortController()
-  const reason: Stop = { kind: 'timed_out', detail: `The time limit of ${timeoutSeconds} s was reached` }
-  const timer = setTimeout(() => limit.abort(reason), timeoutSeconds * 1000)
+  const detail = `The time limit of ${timeoutSeconds} s was reached`
+  const limit = createLimit(timeoutSeconds, { kind: 'timed_out', detail })
+  limit.start()
   try {
     return await work(AbortSignal.any([signal, limit.signal]))
   } finally {
-    clearTimeout(timer)
+    limit.close()
   }
 }
 
@@ -213,8 +209,11 @@ async function carryOutStep(
   announced.catch(() => {}) // told below, when nothing is left of the command
   log.mark()
   const startedAt = clock()
+  const silence = silenceLimit(recipe)
+  const anySignal = AbortSignal.any([signal, silence.signal])
   const result = await runCommand({
     ...parts,
+    signal: anySignal,
     argv: step.argv,
     folder: recipe.folder,
     environment,
@@ -222,13 +221,18 @@ async function carryOutStep(
     async record(process) {
       await parts.record(process)
       await announced // what cannot be told must not begin
+      silence.start()
     },
-    write: (chunk) => log.write(chunk),
-  })
+    async write(chunk) {
+      silence.pause() // while the log is busy the command has to wait
+      await log.write(chunk)
+      silence.start()
+    },
+  }).finally(silence.close)
   await announced
-  const seconds = Math.max(0, clock() - startedAt) / 1000
+  const seconds = (clock() - startedAt) / 1000
   if (result.kind === 'not_started') {
-    if (signal.aborted) return stopped(signal, name, parts)
+    if (anySignal.aborted) return stopped(anySignal, name, parts)
     const detail = masker.mask(result.detail)
     await log.line(detail)
     return { reason: result.reason, detail }
@@ -244,7 +248,7 @@ async function carryOutStep(
     await log.line(
       `Ended what it had left behind: ${leftBehind} ${leftBehind === 1 ? 'process' : 'processes'} of its group.`,
     )
-  if (isStopped) return stopped(signal, name, parts)
+  if (isStopped) return stopped(anySignal, name, parts)
   if (account !== undefined) return judge(account, { exitCode, signal: killedBy }, parts)
   if (exitCode === 0) return undefined
   return {
@@ -252,6 +256,9 @@ async function carryOutStep(
     detail: masker.mask(failed(name, exitCode, killedBy, usefulLine(log.lastLines(50)))),
   }
 }
+
+const silenceLimit = ({ silenceSeconds }: Recipe): Limit =>
+  createLimit(silenceSeconds, { kind: 'silent', detail: `Nothing was printed for ${silenceSeconds} s` })
 
 /** What the playbook says of itself, when nothing of it is left. */
 async function seePlaybookOut(folder: string, { masker, runId, patience }: Begun): Promise<Account> {
@@ -279,7 +286,7 @@ async function judge(
 
 async function stopped({ reason }: AbortSignal, name: string, { log, masker }: RunParts): Promise<Failure> {
   const { kind, detail } = reason as Stop
-  const sentence = masker.mask(kind === 'timed_out' ? `${detail} in ${name}.` : detail)
+  const sentence = masker.mask(kind === 'interrupted' ? detail : `${detail} in ${name}.`)
   await log.line(sentence)
   return { reason: kind, detail: sentence }
 }

@@ -2,7 +2,7 @@ import { sql, type Insertable, type Selectable } from 'kysely'
 
 import type { Deployment, Hold, Origin, StepResult } from '../deployment/deployment.ts'
 import { HELD } from '../deployment/reasons.ts'
-import type { Recipe } from '../deployment/recipe.ts'
+import { readRecipe } from '../deployment/recipe.ts'
 import type { Tables } from './schema.ts'
 import type { NewDeployment } from './store.ts'
 
@@ -34,7 +34,7 @@ export const deploymentOf = (row: DeploymentRow): Deployment => ({
   payload: row.payload,
   apiUrl: row.api_url,
   isPrivate: row.is_private === 1,
-  recipe: JSON.parse(row.recipe) as Recipe,
+  recipe: readRecipe(row.recipe),
   publicLogs: row.public_logs === 1,
   environmentUrl: row.environment_url ?? undefined,
   state: row.state,

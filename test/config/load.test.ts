@@ -79,6 +79,7 @@ describe('what a configuration means', () => {
                     commands: [['git', 'fetch']],
                     env: {},
                     timeoutSeconds: 3600,
+                    silenceSeconds: 600,
                     maxLogBytes: 52_428_800,
                   },
                 },

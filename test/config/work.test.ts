@@ -25,6 +25,7 @@ describe('a playbook in the configuration', () => {
       playbook: join(directory, 'plays/site.yml'),
       env: {},
       timeoutSeconds: 3600,
+      silenceSeconds: 600,
       maxLogBytes: 52_428_800,
     })
   })

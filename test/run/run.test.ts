@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { problem } from '../../src/errors.ts'
 import { createMasker } from '../../src/logs/redact.ts'
 import { PATIENCE } from '../../src/run/ending.ts'
-import type { Stop } from '../../src/run/run.ts'
+import type { Stop } from '../../src/run/limits.ts'
 import { recipe, SHA } from '../support/samples.ts'
 import { command, eventually, isRunning, runFor, temporaryFolder } from '../support/running.ts'
 
@@ -350,6 +350,50 @@ describe('a run that has to end', () => {
     })
 
     expect(isRunning(numberIn(log, 'daemon'))).toBe(false)
+  })
+
+  test('after a time without output ends, and names the step and the time', async () => {
+    const { result, log } = await runFor({
+      commands: [['echo', 'one'], ['sleep', '300'], ['true']],
+      silenceSeconds: 0.5,
+    })
+
+    expect(result).toMatchObject({
+      state: 'failed',
+      reason: 'silent',
+      detail: 'Nothing was printed for 0.5 s in sleep 300.',
+      steps: [{ exitCode: 0 }, { signal: 'SIGINT' }],
+    })
+    expect(log).toContain('▸ Nothing was printed for 0.5 s in sleep 300.')
+  })
+
+  test('is none for silence as long as something is printed, also what is no whole line', async () => {
+    const { result } = await runFor({
+      commands: [['sh', '-c', 'for i in 1 2 3 4 5 6 7 8; do printf .; sleep 0.25; done']],
+      silenceSeconds: 1.5,
+    })
+
+    expect(result.state).toBe('succeeded')
+  })
+
+  test('is none for silence while its output waits for the log', async () => {
+    let writes = 0
+    const log = {
+      line: async () => {},
+      mark: () => {},
+      lastLines: () => [],
+      flush: () => {},
+      close: async () => {},
+      write: () => ((writes += 1) > 1 ? Promise.resolve() : new Promise<void>((r) => setTimeout(r, 2_000))),
+    }
+    const { result } = await runFor({
+      commands: [['sh', '-c', 'echo one; exec sleep 1.5']],
+      silenceSeconds: 1,
+      parts: { log },
+    })
+
+    expect(writes).toBe(1)
+    expect(result.state).toBe('succeeded')
   })
 
   test('is no reason for a command that had failed before', async () => {

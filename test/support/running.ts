@@ -66,6 +66,7 @@ interface Given {
   readonly folder?: string
   readonly env?: Record<string, string>
   readonly timeoutSeconds?: number
+  readonly silenceSeconds?: number
   readonly maxLogBytes?: number
   readonly deployment?: Partial<Deployment>
   readonly parts?: Partial<RunParts>
@@ -95,7 +96,7 @@ export async function runFor({ commands, deployment: given, parts, ...options }:
       guard,
       standby,
       signal: new AbortController().signal,
-      clock: Date.now,
+      clock: () => performance.now(),
       server: {
         environment: process.env,
         user: { name: username, home: homedir, shell: shell ?? '/bin/sh' },

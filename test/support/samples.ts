@@ -12,6 +12,7 @@ export const recipe = (given: Partial<CommandsRecipe> = {}): CommandsRecipe => (
   commands: [['true']],
   env: {},
   timeoutSeconds: 3600,
+  silenceSeconds: 600,
   maxLogBytes: 52_428_800,
   ...given,
 })
@@ -23,6 +24,7 @@ export const playbookRecipe = (given: Partial<PlaybookRecipe> = {}): PlaybookRec
   playbook: '/srv/shop/site.yml',
   env: {},
   timeoutSeconds: 3600,
+  silenceSeconds: 600,
   maxLogBytes: 52_428_800,
   ...given,
 })

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, inject, test } from 'vitest'
 
 import { carriersOf } from '../../../src/run/processes.ts'
-import type { Stop } from '../../../src/run/run.ts'
+import type { Stop } from '../../../src/run/limits.ts'
 import { local, nobody, play, runPlaybook } from '../../support/playbooks.ts'
 import { eventually } from '../../support/running.ts'
 import { SHA } from '../../support/samples.ts'

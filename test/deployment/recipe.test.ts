@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+
+import { readRecipe } from '../../src/deployment/recipe.ts'
+import { recipe } from '../support/samples.ts'
+
+test('a recipe is read as it was stored', () => {
+  const stored = recipe({ silenceSeconds: 5 })
+
+  expect(readRecipe(JSON.stringify(stored))).toEqual(stored)
+})
+
+test('one that an earlier version stored has the limits that came since', () => {
+  const { silenceSeconds: _, ...earlier } = recipe()
+
+  expect(readRecipe(JSON.stringify(earlier))).toMatchObject({ silenceSeconds: 600 })
+})
