@@ -14,7 +14,7 @@ import { createLogs } from './logs/logs.ts'
 import type { Masker } from './logs/redact.ts'
 import { startFirstSight } from './decide/first-sight.ts'
 import { startHolds, type Holds } from './decide/holds.ts'
-import { takeDelivery } from './pipeline.ts'
+import { replayDelivery, takeDelivery, type Parts } from './pipeline.ts'
 import { endUnconfigured, recover } from './queue/recovery.ts'
 import { startWorker, type Ending } from './queue/worker.ts'
 import { createGroupCommit } from './receive/group-commit.ts'
@@ -36,9 +36,11 @@ import { holdDataDirectory } from './store/sole-server.ts'
 import { isOfOneRow } from './store/database.ts'
 import { openStore } from './store/sql-store.ts'
 import { currentUser } from './user.ts'
+import { serveApi } from './web/api/api.ts'
 import { serveHealth } from './web/health.ts'
 import { serveLog } from './web/log.ts'
 import { closeServer, createServer, listen } from './web/server.ts'
+import { listenOnSocket } from './web/socket.ts'
 
 /** What the outside gives: everything that a test may want to choose. */
 export interface Surroundings {
@@ -157,26 +159,26 @@ export async function startApp(
     started.push(refusals.stop)
     let wakeWorker = (): void => {}
     let holds: Holds | undefined
+    const pipeline: Parts = {
+      config: () => config,
+      knownAs,
+      record,
+      reports,
+      checksMoved: (signal, configuredAs) => holds?.checksMoved(signal, configuredAs) ?? [],
+      newNonce: () => randomBytes(16).toString('hex'),
+      logUrl: links.plain,
+      journal,
+      wake() {
+        holds?.wake()
+        wakeWorker()
+        outbox.wake()
+      },
+    }
     await serveWebhooks(server, {
       clock,
       isSigned: (body, signature) => isSigned(body, signature),
       refused: refusals.count,
-      take: (delivery, body) =>
-        takeDelivery(delivery, body, {
-          config: () => config,
-          knownAs,
-          record,
-          reports,
-          checksMoved: (signal, configuredAs) => holds?.checksMoved(signal, configuredAs) ?? [],
-          newNonce: () => randomBytes(16).toString('hex'),
-          logUrl: links.plain,
-          journal,
-          wake() {
-            holds?.wake()
-            wakeWorker()
-            outbox.wake()
-          },
-        }),
+      take: (delivery, body) => takeDelivery(delivery, body, pipeline),
     })
     serveHealth(server, { probe: store.probe, isStopping: () => isStopping, clock })
     serveLog(server, {
@@ -191,6 +193,14 @@ export async function startApp(
       stopSignal.abort() // whoever follows a log would hold the server open
       return closeServer(server)
     })
+    const control = createServer({ journal, refused: () => {} })
+    await serveApi(control, {
+      inbox: store.inbox,
+      replay: (delivery, by) => replayDelivery(delivery, by, pipeline),
+      clock,
+    })
+    started.push(() => closeServer(control))
+    started.push(await listenOnSocket(control, config.dataDir))
     const address = await listen(server, config.server.host, config.server.port)
     journal.info('server:listening', { address, version, config: config.file })
 

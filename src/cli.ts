@@ -29,6 +29,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     summary: 'sign a sample delivery, send it to a running server and print the verdict',
     load: async () => (await import('./commands/send.ts')).send,
   },
+  deliveries: {
+    summary: 'show what GitHub has sent and what became of it, and let it be decided anew',
+    load: async () => (await import('./commands/deliveries.ts')).deliveries,
+  },
   demo: {
     summary: 'watch the whole journey on this machine, without any account',
     load: async () => (await import('./commands/demo.ts')).demo,
@@ -40,7 +44,7 @@ const HELP = `Ferryman carries your merges into production, and tells everybody 
 Usage: ferryman <command> [options]
 
 ${Object.entries(COMMANDS)
-  .map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`)
   .join('\n')}
 
   ferryman <command> --help   says what a command takes

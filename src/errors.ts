@@ -45,6 +45,12 @@ export const PROBLEMS = {
     message: 'The database was written by a newer Ferryman ({version}).',
     hint: 'Install that version again, or restore the backup from before the upgrade.',
   },
+  socket_unusable: {
+    status: 500,
+    message:
+      'The socket {file}, through which `ferryman` commands talk to the server, cannot be made: {cause}.',
+    hint: 'Put data_dir on a local disk that this user owns and that takes sockets.',
+  },
   address_in_use: {
     status: 500,
     message: 'The address {address} is already in use.',
@@ -144,6 +150,36 @@ export const PROBLEMS = {
     status: 503,
     message: 'No answer from {url}: {cause}.',
     hint: 'Start it with `ferryman serve`, or name another address with --url.',
+  },
+  server_not_running: {
+    status: 503,
+    message: 'No Ferryman is running on {directory}: {cause}.',
+    hint: 'Start it with `ferryman serve`, or name its configuration with --config, or its folder with --data-dir.',
+  },
+  server_forbidden: {
+    status: 403,
+    message: 'This user may not talk to the Ferryman on {directory}.',
+    hint: 'Run the command as the user that runs the server, as with `sudo -u`.',
+  },
+  server_refused: {
+    status: 502,
+    message: 'The server answered {status}: {message}',
+    hint: '{hint}',
+  },
+  request_wrong: {
+    status: 400,
+    message: 'These parts of the request are wrong: {list}.',
+    hint: 'The command with --help says what it takes.',
+  },
+  action_unknown: {
+    status: 400,
+    message: '"{action}" is not understood.',
+    hint: 'Known here: {known}.',
+  },
+  delivery_unknown: {
+    status: 404,
+    message: 'There is no delivery {id}.',
+    hint: '`ferryman deliveries` lists those that are kept; older ones are on GitHub, under the webhook.',
   },
   sha_wrong: {
     status: 400,

@@ -5,6 +5,7 @@ import { HELD, IGNORED } from './deployment/reasons.ts'
 import type { BranchSignal, ChecksSignal, DeploymentSignal, Signal } from './deployment/signal.ts'
 import { FerrymanError, problem } from './errors.ts'
 import type { Journal } from './logs/journal.ts'
+import { contentOf, mediaType } from './receive/content.ts'
 import { readSignal } from './receive/signals.ts'
 import type { WebhookAnswer } from './receive/webhook.ts'
 import type { Accepted, Intake, NewDelivery, NewDeployment, ReportsFor } from './store/store.ts'
@@ -36,12 +37,10 @@ export async function takeDelivery(
   delivery: NewDelivery,
   body: unknown,
   parts: Parts,
+  replay?: Intake['replay'],
 ): Promise<WebhookAnswer> {
-  const { intake, wakes = [] } = intakeOf(delivery, body, parts)
-  const accepted = await parts.record(intake).catch((cause: unknown) => {
-    parts.journal.error('delivery:not-recorded', { delivery: delivery.guid, error: cause })
-    throw cause instanceof FerrymanError ? cause : problem('cannot_record', {}, cause)
-  })
+  const { intake, wakes = [] } = await readOrKeep(delivery, body, parts)
+  const accepted = await record({ ...intake, replay }, parts)
   const { verdict, reason, detail } = accepted
   const deployments = [...accepted.deployments, ...wakes]
   parts.journal.info(`delivery:${verdict}`, {
@@ -59,6 +58,43 @@ export async function takeDelivery(
     ...(reason === undefined ? {} : { reason }),
     ...(detail === undefined ? {} : { detail }),
     ...(verdict === 'ignored' ? {} : { deployments: deployments.map((one) => mention(one, parts)) }),
+  }
+}
+
+/** Decides anew about a delivery that was recorded, with today's configuration. What is known is started by no replay. */
+export const replayDelivery = (
+  { receivedAt, body, ...kept }: NewDelivery,
+  by: string,
+  parts: Parts,
+): Promise<WebhookAnswer> => {
+  const content = contentOf(body.toString('utf8'), mediaType(kept.headers['content-type']))
+  return takeDelivery({ ...kept, receivedAt, body }, content, parts, { by })
+}
+
+/** What it says, or its refusal; a delivery that was signed is kept all the same, so that it can be looked at. */
+async function readOrKeep(delivery: NewDelivery, body: unknown, parts: Parts): Promise<Read> {
+  try {
+    return intakeOf(delivery, body, parts)
+  } catch (cause) {
+    if (cause instanceof FerrymanError) await record(refusedIntake(delivery, cause), parts)
+    throw cause
+  }
+}
+
+const refusedIntake = (delivery: NewDelivery, { code, message }: FerrymanError): Intake => ({
+  delivery,
+  verdict: 'refused',
+  reason: code,
+  detail: message,
+  deployments: [],
+})
+
+async function record(intake: Intake, { record: write, journal }: Parts): Promise<Accepted> {
+  try {
+    return await write(intake)
+  } catch (cause) {
+    journal.error('delivery:not-recorded', { delivery: intake.delivery.guid, error: cause })
+    throw cause instanceof FerrymanError ? cause : problem('cannot_record', {}, cause)
   }
 }
 
@@ -101,6 +137,7 @@ function checksIntake(delivery: NewDelivery, signal: ChecksSignal, parts: Parts)
     reason: undefined,
     detail: undefined,
     deployments: [],
+    concerns: wakes.map(({ id }) => id),
   }
   return { intake, wakes }
 }

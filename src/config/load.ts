@@ -94,14 +94,15 @@ export function readConfig(file: string, { environment, overrides = {} }: LoadOp
 }
 
 /** All problems as one error that can be thrown or logged. */
-function invalid(file: string, problems: readonly ConfigProblem[]): FerrymanError {
+export function invalid(file: string, problems: readonly ConfigProblem[]): FerrymanError {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
   return problem('config_invalid', { file, count, list: problems.map(lineOf).join('\n') })
 }
 
 const LARGEST = 1_048_576
 
-function readText(file: string): string {
+/** The text of a configuration; throws `config_unreadable`. */
+export function readText(file: string): string {
   try {
     const bytes = readFileSync(file)
     if (bytes.length > LARGEST) throw new Error('it is larger than 1 MB')

@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { FerrymanError, problem } from '../errors.ts'
 import type { NewDelivery, Verdict } from '../store/store.ts'
 import { createBodyReader, MOST_BODY_BYTES, passOver } from './body.ts'
+import { contentOf, isUnderstood, mediaType } from './content.ts'
 import { actionOf } from './signals.ts'
 
 /** Beside the endpoint of its own, `/` is where the Crowdcrafting robot listened. */
@@ -77,7 +78,7 @@ async function answer(
   if (!isUtf8(body)) throw problem('signature_wrong', {}) // decoding would change what was signed
   const text = body.toString('utf8')
   if (!(await parts.isSigned(text, headers.signature))) throw problem('signature_wrong', {})
-  const content = parse(headers.form ? payloadField(text) : text)
+  const content = contentOf(text, headers.type)
   const delivery: NewDelivery = {
     key: `${headers.guid}:${hash('sha256', body, 'base64url')}`,
     guid: headers.guid,
@@ -97,7 +98,8 @@ interface DeliveryHeaders {
   readonly guid: string
   /** Empty where there is none. */
   readonly signature: string
-  readonly form: boolean
+  /** The content type, in lower case and without its parameters. */
+  readonly type: string
   readonly kept: Readonly<Record<string, string>>
 }
 
@@ -107,21 +109,15 @@ function wrongSignature({ signature }: DeliveryHeaders): FerrymanError | undefin
   return /^sha256=[0-9a-f]{64}$/.test(signature) ? undefined : problem('signature_wrong', {})
 }
 
-const FORM = 'application/x-www-form-urlencoded'
-
 /** Refuses a body that we would not understand, before it is read. */
 function checkTransport(headers: IncomingHttpHeaders): void {
   if (Number(headers['content-length'] ?? 0) > MOST_BODY_BYTES) throw problem('body_too_large', {})
   const encoding = headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity')
     throw problem('content_encoding_unsupported', { encoding })
-  const type = contentType(headers)
-  if (type !== 'application/json' && type !== FORM)
-    throw problem('content_type_unsupported', { type: type.slice(0, 100) || 'none' })
+  const type = mediaType(headers['content-type'])
+  if (!isUnderstood(type)) throw problem('content_type_unsupported', { type: type.slice(0, 100) || 'none' })
 }
-
-const contentType = (headers: IncomingHttpHeaders): string =>
-  headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
 
 /** Names everything that is missing or wrong in one answer. */
 function readHeaders(headers: IncomingHttpHeaders): DeliveryHeaders {
@@ -134,7 +130,7 @@ function readHeaders(headers: IncomingHttpHeaders): DeliveryHeaders {
     throw problem('headers_missing', { list: missing.join(', ') })
   }
   const signature = String(headers['x-hub-signature-256'] ?? '')
-  return { event, guid, signature, form: contentType(headers) === FORM, kept: keptOf(headers) }
+  return { event, guid, signature, type: mediaType(headers['content-type']), kept: keptOf(headers) }
 }
 
 const wellFormed = (value: string | string[] | undefined, shape: RegExp): string | undefined =>
@@ -147,25 +143,4 @@ function keptOf(headers: IncomingHttpHeaders): Record<string, string> {
     if (name.startsWith('x-github-') || name === 'user-agent' || name === 'content-type')
       kept[name] = String(headers[name]).slice(0, 300)
   return kept
-}
-
-function payloadField(body: string): string {
-  const payload = new URLSearchParams(body).get('payload')
-  if (payload === null) throw problem('body_not_json', { cause: 'the form has no field "payload"' })
-  return payload
-}
-
-function parse(text: string): object {
-  let content: unknown
-  try {
-    content = JSON.parse(text)
-  } catch (cause) {
-    throw problem(
-      'body_not_json',
-      { cause: cause instanceof Error ? cause.message.slice(0, 200) : '' },
-      cause,
-    )
-  }
-  if (typeof content === 'object' && content !== null && !Array.isArray(content)) return content
-  throw problem('body_not_json', { cause: 'it is not an object' })
 }

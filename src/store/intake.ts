@@ -76,7 +76,7 @@ async function insertDeliveries(
   intakes: readonly Intake[],
   places: readonly BodyPlace[],
 ): Promise<Map<string, number>> {
-  const rows = intakes.map(({ delivery, verdict, reason, detail }, index) => ({
+  const rows = intakes.map(({ delivery, verdict, reason, detail, concerns }, index) => ({
     key: delivery.key,
     guid: delivery.guid,
     event: delivery.event,
@@ -87,6 +87,7 @@ async function insertDeliveries(
     verdict,
     reason: reason ?? null,
     detail: detail ?? null,
+    concerns: concerns === undefined ? null : JSON.stringify(concerns),
   }))
   const fresh = await statements.insertDeliveries(trx, rows)
   return new Map(fresh.map(({ key, id }) => [key, id]))
@@ -95,27 +96,42 @@ async function insertDeliveries(
 async function acceptNew(batch: Batch, intake: Intake, deliveryId: number): Promise<Accepted> {
   const { verdict, reason, detail } = intake
   if (intake.deployments.length === 0) return { verdict, reason, detail, deployments: [] }
+  const { deployments, isRepeated } = await leadTo(batch, intake, deliveryId)
+  if (!isRepeated) return { verdict, reason, detail, deployments }
+  await noteRepeated(batch.trx, deliveryId, deployments)
+  return repeated(deployments)
+}
 
+const repeated = (deployments: readonly Deployment[]): Accepted => ({
+  verdict: 'repeated',
+  reason: undefined,
+  detail: undefined,
+  deployments,
+})
+
+/** Creates what is not there yet; `isRepeated` when all of it was. */
+async function leadTo(
+  batch: Batch,
+  intake: Intake,
+  deliveryId: number,
+): Promise<{ readonly deployments: readonly Deployment[]; readonly isRepeated: boolean }> {
+  const at = intake.delivery.receivedAt
   const deployments: Deployment[] = []
-  let repeated = true
+  let isRepeated = true
   for (const given of intake.deployments) {
-    const at = intake.delivery.receivedAt
     const match = await matchOf(batch, given, at)
-    repeated &&= match.kind === 'known'
+    isRepeated &&= match.kind === 'known'
     if (match.kind === 'known') deployments.push(match.deployment)
     else {
       const end = match.kind === 'twin' ? twinEnd(match.deployment) : failureOf(given)
       deployments.push(await createDeployment(batch, given, { deliveryId, at, end }))
     }
   }
-  if (!repeated) return { verdict, reason, detail, deployments }
-  await batch.trx
-    .updateTable('deliveries')
-    .set({ verdict: 'repeated', reason: null, detail: null })
-    .where('id', '=', deliveryId)
-    .execute()
-  return { verdict: 'repeated', reason: undefined, detail: undefined, deployments }
+  return { deployments, isRepeated }
 }
+
+/** Verdicts that led to nothing: when the same delivery comes again it is decided anew. */
+const OPEN: ReadonlySet<string> = new Set(['ignored', 'refused'])
 
 // GitHub's "Redeliver" after the configuration was mended: what was ignored then may be wanted now.
 async function acceptAgain(batch: Batch, intake: Intake): Promise<Accepted> {
@@ -125,14 +141,19 @@ async function acceptAgain(batch: Batch, intake: Intake): Promise<Accepted> {
     .select(['id', 'verdict'])
     .where('key', '=', intake.delivery.key)
     .executeTakeFirstOrThrow()
-  if (earlier.verdict === 'ignored' && intake.verdict !== 'ignored') {
-    const { verdict, reason, detail } = intake
-    await trx
-      .updateTable('deliveries')
-      .set({ verdict, reason: reason ?? null, detail: detail ?? null })
-      .where('id', '=', earlier.id)
-      .execute()
-    return acceptNew(batch, intake, earlier.id)
+  const { verdict, reason, detail, replay } = intake
+  if (replay !== undefined) await noteReplay(trx, earlier.id, intake)
+  const wasOpen = OPEN.has(earlier.verdict)
+  if (!OPEN.has(verdict) && (wasOpen || replay !== undefined)) {
+    const { deployments, isRepeated } = await leadTo(batch, intake, earlier.id)
+    if (isRepeated && wasOpen) await noteRepeated(trx, earlier.id, deployments)
+    if (isRepeated) return repeated(deployments)
+    await decideAnew(trx, earlier.id, intake)
+    return { verdict, reason, detail, deployments }
+  }
+  if (wasOpen && replay !== undefined) {
+    await decideAnew(trx, earlier.id, intake)
+    return { verdict, reason, detail, deployments: [] }
   }
   const rows = await trx
     .selectFrom('deployments')
@@ -140,8 +161,34 @@ async function acceptAgain(batch: Batch, intake: Intake): Promise<Accepted> {
     .where('delivery_id', '=', earlier.id)
     .orderBy('id')
     .execute()
-  return { verdict: 'repeated', reason: undefined, detail: undefined, deployments: rows.map(deploymentOf) }
+  return repeated(rows.map(deploymentOf))
 }
+
+const noteRepeated = (trx: Trx, id: number, deployments: readonly Deployment[]): Promise<unknown> =>
+  trx
+    .updateTable('deliveries')
+    .set({
+      verdict: 'repeated',
+      reason: null,
+      detail: null,
+      concerns: JSON.stringify(deployments.map((one) => one.id)),
+    })
+    .where('id', '=', id)
+    .execute()
+
+const noteReplay = (trx: Trx, id: number, { replay, delivery }: Intake): Promise<unknown> =>
+  trx
+    .updateTable('deliveries')
+    .set({ replayed_at: delivery.receivedAt, replayed_by: replay?.by ?? null })
+    .where('id', '=', id)
+    .execute()
+
+const decideAnew = (trx: Trx, id: number, { verdict, reason, detail }: Intake): Promise<unknown> =>
+  trx
+    .updateTable('deliveries')
+    .set({ verdict, reason: reason ?? null, detail: detail ?? null })
+    .where('id', '=', id)
+    .execute()
 
 async function createDeployment(
   batch: Batch,

@@ -5,7 +5,7 @@ import type { Engine } from './database.ts'
 
 /** The schema's history. New migrations go to the end; a released one is never edited. */
 export const migrationsFor = (engine: Engine): MigrationProvider => ({
-  getMigrations: () => Promise.resolve({ '0001-start': start(engine) }),
+  getMigrations: () => Promise.resolve({ '0001-start': start(engine), '0002-inbox': inbox }),
 })
 
 const start = (engine: Engine): Migration => ({
@@ -122,6 +122,17 @@ const start = (engine: Engine): Migration => ({
     for (const statement of INDEXES) await sql.raw(statement).execute(database)
   },
 })
+
+const inbox: Migration = {
+  async up(database: Kysely<unknown>) {
+    for (const [name, type] of [
+      ['concerns', 'text'],
+      ['replayed_at', 'bigint'],
+      ['replayed_by', 'text'],
+    ] as const)
+      await database.schema.alterTable('deliveries').addColumn(name, type).execute()
+  },
+}
 
 // The first is the serial lane itself: the database refuses a second active deployment. The second is its
 // sister: one commit goes to an environment by itself only once.

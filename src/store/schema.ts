@@ -46,6 +46,10 @@ export interface Tables {
     verdict: string
     reason: string | null
     detail: string | null
+    /** Ids of deployments that it did not create and that it was about, as a JSON list. */
+    concerns: string | null
+    replayed_at: number | null
+    replayed_by: string | null
   }
   deployments: {
     id: Generated<number>

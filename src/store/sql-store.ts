@@ -1,14 +1,14 @@
 import { sql } from 'kysely'
 
-import { readBody } from './bodies.ts'
 import { openDatabase } from './database.ts'
 import { bind } from './binding.ts'
+import { createInbox } from './inbox.ts'
 import { createAccept } from './intake.ts'
 import { claim, move } from './moves.ts'
 import { createOutbox } from './outbox.ts'
 import { landmarks, lastSuccessBeside, see, seen } from './places.ts'
 import { BY_THEMSELVES, deploymentOf } from './rows.ts'
-import type { Store, Verdict } from './store.ts'
+import type { Store } from './store.ts'
 import { inTransaction } from './transaction.ts'
 
 /**
@@ -119,28 +119,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
       return new Map(rows.map((row) => [row.github_id, row.configured_as]))
     },
     outbox: createOutbox(kysely),
-    async delivery(guid) {
-      const row = await kysely
-        .selectFrom('deliveries')
-        .selectAll()
-        .where('guid', '=', guid)
-        .orderBy('id', 'desc')
-        .limit(1)
-        .executeTakeFirst()
-      return (
-        row && {
-          key: row.key,
-          guid: row.guid,
-          event: row.event,
-          action: row.action ?? undefined,
-          receivedAt: row.received_at,
-          headers: JSON.parse(row.headers) as Record<string, string>,
-          body: await readBody(kysely, row),
-          verdict: row.verdict as Verdict,
-          reason: row.reason ?? undefined,
-        }
-      )
-    },
+    inbox: createInbox(database),
     async setting(name, make) {
       await kysely
         .insertInto('settings')

@@ -50,7 +50,7 @@ export interface Store {
   outbox: Outbox
   /** By GitHub's numeric id: the key under which the configuration knew a repository last. */
   repositoriesKnown(): Promise<ReadonlyMap<number, string>>
-  delivery(guid: string): Promise<Delivery | undefined>
+  inbox: Inbox
   /** A value made once and kept. */
   setting(name: string, make: () => string): Promise<string>
   /** What was noted under the name; undefined when nothing was. */
@@ -72,9 +72,34 @@ export interface NewDelivery {
   readonly headers: Readonly<Record<string, string>>
   readonly body: Buffer
 }
-interface Delivery extends NewDelivery {
+
+/** A delivery that was recorded. */
+export interface Delivery extends Omit<NewDelivery, 'body'> {
+  readonly id: number
   readonly verdict: Verdict
   readonly reason: string | undefined
+  readonly detail: string | undefined
+  /** What it led to, or what it was about where that was known already; oldest first. */
+  readonly deployments: readonly Pick<Deployment, 'id' | 'repository' | 'environment' | 'number' | 'state'>[]
+  /** When somebody last let it be decided anew, and who. */
+  readonly replayed: { readonly at: number; readonly by: string } | undefined
+}
+
+/** Every delivery that was recorded and is still kept. */
+export interface Inbox {
+  /** Newest first; `before`: only those with a smaller id. */
+  list(filter: InboxFilter): Promise<readonly Delivery[]>
+  /** By its id, or the newest of a GUID. */
+  find(which: { readonly id: number } | { readonly guid: string }): Promise<Delivery | undefined>
+  /** The raw body, byte for byte; undefined when the delivery is not kept any more. */
+  body(id: number): Promise<Buffer | undefined>
+}
+
+interface InboxFilter {
+  readonly limit: number
+  readonly before?: number | undefined
+  readonly verdict?: Verdict | undefined
+  readonly event?: string | undefined
 }
 
 /** What GitHub said of a deployment that it made for us. */
@@ -107,8 +132,12 @@ export interface FirstSight {
   readonly at: number
 }
 
-/** `deciding`: more has to be asked before it is known whether it may deploy. */
-export type Verdict = 'queued' | 'deciding' | 'ignored' | 'repeated'
+/**
+ * `deciding`: more has to be asked before it is known whether it may deploy. `refused`: it was signed, and is
+ * still not what GitHub sends.
+ */
+export const VERDICTS = ['queued', 'deciding', 'ignored', 'repeated', 'refused'] as const
+export type Verdict = (typeof VERDICTS)[number]
 
 export interface Intake {
   readonly delivery: NewDelivery
@@ -116,6 +145,10 @@ export interface Intake {
   readonly reason: string | undefined
   readonly detail: string | undefined
   readonly deployments: readonly NewDeployment[]
+  /** Deployments that are there already and are meant. */
+  readonly concerns?: readonly number[]
+  /** Somebody wants a delivery that is recorded already to be decided anew: with today's configuration. */
+  readonly replay?: { readonly by: string } | undefined
 }
 
 export interface Accepted {

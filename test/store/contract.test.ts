@@ -46,6 +46,10 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       if (deployment === undefined) throw new Error('nothing was queued')
       return deployment
     }
+    const kept = async (guid: string) => {
+      const delivery = await store.inbox.find({ guid })
+      return delivery && { ...delivery, body: (await store.inbox.body(delivery.id)) ?? Buffer.alloc(0) }
+    }
     const claim = (limit = 100) => store.claim({ limit, at: 2_000, reports })
 
     test('a delivery is kept byte for byte with its verdict', async () => {
@@ -59,9 +63,9 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
 
       await accept({ ...ignored(), delivery, reason: 'ping' })
 
-      const kept = await store.delivery(delivery.guid)
-      expect(kept?.body.equals(body)).toBe(true)
-      expect(kept).toMatchObject({
+      const delivered = await kept(delivery.guid)
+      expect(delivered?.body.equals(body)).toBe(true)
+      expect(delivered).toMatchObject({
         event: 'ping',
         verdict: 'ignored',
         reason: 'ping',
@@ -307,7 +311,7 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
 
       await accept({ ...ignored(), delivery })
 
-      expect((await store.delivery(delivery.guid))?.body.equals(body)).toBe(true)
+      expect((await kept(delivery.guid))?.body.equals(body)).toBe(true)
     })
 
     test('bodies that came together are each kept byte for byte', async () => {
@@ -317,7 +321,7 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       await store.accept(deliveries.map((delivery) => ({ ...ignored(), delivery })))
 
       for (const [index, { guid }] of deliveries.entries())
-        expect((await store.delivery(guid))?.body.equals(Buffer.from(bodies[index] ?? ''))).toBe(true)
+        expect((await kept(guid))?.body.equals(Buffer.from(bodies[index] ?? ''))).toBe(true)
     })
 
     test('the same delivery again leads to nothing and names what it led to', async () => {
@@ -358,7 +362,7 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       const again = await accept({ ...queuedIntake(newDeployment()), delivery })
 
       expect(again.verdict).toBe('queued')
-      expect((await store.delivery(delivery.guid))?.verdict).toBe('queued')
+      expect((await kept(delivery.guid))?.verdict).toBe('queued')
     })
 
     test('numbers count up per environment, whatever the case of its name', async () => {

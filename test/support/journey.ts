@@ -124,6 +124,8 @@ export interface Served extends World {
   readonly journal: readonly string[]
   /** Resolves with the first line of it that fits, past or future. */
   waitForJournal(fits: (line: string) => boolean): Promise<string>
+  /** Takes the configuration as it is written now. */
+  reload(): Promise<void>
   /** Stops the server and starts it again on the same data. */
   restart(): Promise<void>
   stop(): Promise<void>
@@ -136,8 +138,8 @@ export async function serve(given: Given = {}): Promise<Served> {
   await given.prepare?.(world)
   const journal: string[] = []
   const listeners = new Set<() => void>()
+  const environment = { PATH: process.env['PATH'] ?? '', ...given.environment }
   const start = async (): Promise<App> => {
-    const environment = { PATH: process.env['PATH'] ?? '', ...given.environment }
     const config = loadConfig(world.configFile, { environment })
     const masker = createMasker(config.secrets)
     const write = (line: string): void => {
@@ -176,6 +178,7 @@ export async function serve(given: Given = {}): Promise<Served> {
     get address() {
       return current().address
     },
+    reload: () => current().reload(loadConfig(world.configFile, { environment })),
     async restart() {
       await stop()
       app = await start()

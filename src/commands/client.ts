@@ -1,0 +1,107 @@
+import { request, type IncomingMessage } from 'node:http'
+
+import { findDataDir } from '../config/data-dir.ts'
+import { FerrymanError, messageOf, problem, PROBLEMS, type ProblemCode } from '../errors.ts'
+import { currentUser } from '../user.ts'
+import { withShortPath } from '../web/socket.ts'
+
+/** Options of every command that talks to a running server. */
+export const SERVER_OPTIONS = {
+  config: { type: 'string', short: 'c' },
+  'data-dir': { type: 'string' },
+} as const
+
+/** What `--help` says of them. */
+export const SERVER_OPTIONS_HELP = `  -c, --config FILE      the configuration of the server; else FERRYMAN_CONFIG, ./config.yml, /etc/ferryman/config.yml
+      --data-dir FOLDER  its data directory, instead of the one that the configuration names`
+
+/** Which server is meant. */
+export interface ServerChoice {
+  readonly config: string | undefined
+  readonly dataDir: string | undefined
+}
+
+export interface Question {
+  readonly method: 'GET' | 'POST'
+  /** From `/api` on, with its query. */
+  readonly path: string
+  readonly body?: object
+}
+
+const TIMEOUT_MS = 60_000
+
+/**
+ * Asks the running server through the socket in its data directory, in the name of whoever is logged in; answers
+ * what it said. Throws `server_not_running`, `server_forbidden`, or the server's own problem.
+ */
+export async function askServer(choice: ServerChoice, question: Question): Promise<Buffer> {
+  const directory = findDataDir({ ...choice, environment: process.env, cwd: process.cwd() })
+  const { status, body } = await withShortPath(directory, (path) => send(path, question)).catch(
+    (cause: unknown) => {
+      throw unreachable(directory, cause)
+    },
+  )
+  if (status < 300) return body
+  throw problemIn(status, body.toString())
+}
+
+/** The same, where the answer is JSON. */
+export const askForJson = async (choice: ServerChoice, question: Question): Promise<unknown> =>
+  JSON.parse((await askServer(choice, question)).toString())
+
+function send(
+  path: string,
+  { method, path: url, body }: Question,
+): Promise<{ status: number; body: Buffer }> {
+  return new Promise((resolve, reject) => {
+    const text = body === undefined ? undefined : JSON.stringify(body)
+    const asking = request({
+      socketPath: path,
+      method,
+      path: url,
+      headers: {
+        host: 'localhost',
+        'ferryman-person': currentUser().name,
+        ...(text === undefined
+          ? {}
+          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+      },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    })
+    asking.once('error', reject)
+    asking.once('response', (response: IncomingMessage) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.once('error', reject)
+      response.once('end', () => resolve({ status: response.statusCode ?? 500, body: Buffer.concat(chunks) }))
+    })
+    asking.end(text)
+  })
+}
+
+function unreachable(directory: string, cause: unknown): FerrymanError {
+  const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : undefined
+  if (code === 'EACCES' || code === 'EPERM') return problem('server_forbidden', { directory }, cause)
+  const isAbsent = code === 'ENOENT' || code === 'ECONNREFUSED'
+  return problem(
+    'server_not_running',
+    { directory, cause: isAbsent ? 'nobody listens there' : messageOf(cause) },
+    cause,
+  )
+}
+
+/** What the server said is wrong, in its own words. */
+function problemIn(status: number, text: string): FerrymanError {
+  const { error, message = text.slice(0, 500), hint = '' } = fieldsOf(text)
+  if (error === undefined || !Object.hasOwn(PROBLEMS, error))
+    return problem('server_refused', { status: String(status), message, hint })
+  return Object.assign(new FerrymanError(error as ProblemCode, {}), { message, hint })
+}
+
+function fieldsOf(text: string): { error?: string; message?: string; hint?: string } {
+  try {
+    return Object(JSON.parse(text)) as ReturnType<typeof fieldsOf>
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,17 @@
+import type { FastifyInstance } from 'fastify'
+
+import { serveDeliveries, type DeliveriesParts } from './deliveries.ts'
+
+/** What the routes need; app.ts supplies it. */
+export type ApiParts = DeliveriesParts
+
+/** The routes under `/api`. Who may call them is decided by the server that they are given to. */
+export async function serveApi(server: FastifyInstance, parts: ApiParts): Promise<void> {
+  await server.register(
+    (routes, _options, done) => {
+      serveDeliveries(routes, parts)
+      done()
+    },
+    { prefix: '/api' },
+  )
+}

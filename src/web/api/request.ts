@@ -1,0 +1,27 @@
+import type { FastifyRequest } from 'fastify'
+import { z } from 'zod'
+
+import { problem } from '../../errors.ts'
+
+/** What a schema makes of a part of a request; throws `request_wrong`, which names every field that is wrong. */
+export function read<Shape extends z.ZodType>(shape: Shape, given: unknown): z.output<Shape> {
+  const { success, data, error } = shape.safeParse(given ?? {})
+  if (success) return data
+  const list = error.issues.map(({ path, message }) => `${path.join('.') || 'the body'} (${message})`)
+  throw problem('request_wrong', { list: list.join(', ') })
+}
+
+const Person = z.object({
+  'ferryman-person': z
+    .string({ error: 'the login name of whoever asks' })
+    .regex(/^[\x21-\x7e]{1,100}$/, { error: 'the login name of whoever asks' }),
+})
+
+/** Who asks: the login name that the command line gives. Whoever may open the socket is believed. */
+export const personOf = ({ headers }: FastifyRequest): string => read(Person, headers)['ferryman-person']
+
+/** A number of ours, in a path or a query. */
+export const id = z
+  .string()
+  .regex(/^\d{1,15}$/, { error: 'a number' })
+  .transform(Number)

@@ -1,0 +1,46 @@
+import { chmodSync, closeSync, mkdtempSync, openSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+import type { FastifyInstance } from 'fastify'
+
+import { messageOf, problem } from '../errors.ts'
+
+/** The socket of a running server, in its data directory. */
+const SOCKET = 'ferryman.sock'
+
+/**
+ * Listens on the socket in the data directory, for this user alone: whoever may open it may do everything. One
+ * that an earlier life has left is replaced. Answers what takes it away again; throws `socket_unusable`.
+ */
+export async function listenOnSocket(server: FastifyInstance, directory: string): Promise<() => void> {
+  const place = join(directory, SOCKET)
+  try {
+    // A folder for this user alone, so that nobody comes in before the rights of the socket itself are set.
+    const folder = mkdtempSync(join(directory, '.socket-'))
+    try {
+      await withShortPath(folder, (path) => server.listen({ path }))
+      chmodSync(join(folder, SOCKET), 0o600)
+      renameSync(join(folder, SOCKET), place)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  } catch (cause) {
+    throw problem('socket_unusable', { file: place, cause: messageOf(cause) }, cause)
+  }
+  return () => rmSync(place, { force: true })
+}
+
+/** Linux keeps 108 bytes for the path of a socket, and one for its end: unix(7). */
+const MOST_BYTES = 107
+
+/** Calls with a path of the socket in this folder that is short enough, however deep the folder is. */
+export async function withShortPath<T>(folder: string, use: (path: string) => Promise<T>): Promise<T> {
+  const path = join(folder, SOCKET)
+  if (Buffer.byteLength(path) <= MOST_BYTES) return use(path)
+  const opened = openSync(folder, 'r')
+  try {
+    return await use(`/proc/self/fd/${opened}/${SOCKET}`)
+  } finally {
+    closeSync(opened)
+  }
+}
