@@ -1,7 +1,7 @@
 import { type MaskStream, createMaskStream, maskWhole } from './mask-stream.ts'
 import { type Search, createSearch } from './search.ts'
 import { formsOf } from './secret-forms.ts'
-import { SELF_EVIDENT, knownShape } from './shapes.ts'
+import { type Shape, SELF_EVIDENT, knownShape, wrappedShape } from './shapes.ts'
 
 /**
  * Hides secrets wherever text leaves: those it knows, in every usual spelling, and those that give
@@ -16,11 +16,15 @@ export interface Masker {
 
 /** Makes a masker that knows these secrets. Words of fewer than six characters are none. */
 export function createMasker(secrets: Iterable<string>): Masker {
-  const known = new Set<string>()
+  const known = new Map<string, Shape>()
   let search: Search | undefined
-  const current = () => (search ??= createSearch([...SELF_EVIDENT, ...[...known].map(knownShape)]))
+  const current = () => (search ??= createSearch([...SELF_EVIDENT, ...known.values()]))
   const add = (more: Iterable<string>) => {
-    for (const secret of more) for (const form of formsOf(secret)) known.add(form)
+    for (const secret of more) {
+      const { texts, base64 } = formsOf(secret)
+      for (const form of texts) known.set(form, knownShape(form))
+      for (const form of base64) known.set(form, wrappedShape(form))
+    }
     search = undefined
   }
   add(secrets)

@@ -42,6 +42,53 @@ export function knownShape(secret: string): Shape {
   }
 }
 
+/**
+ * A known secret in base64, whole or broken into lines of at least four characters, as tools and people do; the line
+ * break may be spelled `\n`. At least seven bytes, as a latin1 string.
+ */
+export function wrappedShape(secret: string): Shape {
+  const wanted = Buffer.from(secret, 'latin1')
+  const broken = [1, 2, 3].flatMap((place) =>
+    LINE_BREAKS.map((lineBreak) => secret.slice(0, place) + lineBreak + secret.slice(place)),
+  )
+  const spellings = [secret, ...broken]
+  return {
+    heads: distinct(spellings.map((text) => text.slice(0, 2))),
+    anchors: distinct(spellings.map((text) => text.slice(0, ANCHOR))),
+    anchorAt: 0,
+    longest: ANCHOR,
+    find(bytes, at) {
+      let place = at
+      for (let i = 0; i < wanted.length; i++, place++) {
+        if (i > 0 && bytes[place] !== wanted[i]) place = afterLineBreak(bytes, place)
+        if (place >= bytes.length) return 'undecided'
+        if (bytes[place] !== wanted[i]) return i > 0 && isHalfBreak(bytes, place) ? 'undecided' : 'nothing'
+      }
+      return { start: at, end: place }
+    },
+  }
+}
+
+const ANCHOR = 4
+const LINE_BREAKS = ['\n', '\r\n', String.raw`\n`, String.raw`\r\n`]
+const LINE_BREAK_BYTES = LINE_BREAKS.map((text) => Buffer.from(text))
+
+const distinct = (texts: readonly string[]): string[] => [...new Set(texts)]
+
+function afterLineBreak(bytes: Buffer, at: number): number {
+  for (const lineBreak of LINE_BREAK_BYTES)
+    if (lineBreak.every((byte, i) => bytes[at + i] === byte)) return at + lineBreak.length
+  return at
+}
+
+/** Whether the bytes end with the beginning of a line break. */
+const isHalfBreak = (bytes: Buffer, at: number): boolean =>
+  LINE_BREAK_BYTES.some(
+    (lineBreak) =>
+      bytes.length - at < lineBreak.length &&
+      lineBreak.subarray(0, bytes.length - at).equals(bytes.subarray(at)),
+  )
+
 /** Parts in a row, each up to `max` bytes of a set; no part begins with what the part before it could take. */
 type Part = readonly [set: ByteSet, min: number, max: number]
 

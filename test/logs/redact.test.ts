@@ -28,6 +28,61 @@ test('a known secret is masked in every spelling', () => {
   expect(mask(basicUrl)).toMatch(/^\w+•••.{0,6}$/)
 })
 
+const ODD = `it's a "p&ss"/<w> 100% ü`
+
+test.each([
+  ['as it is', ODD],
+  ['in a URL', encodeURIComponent(ODD)],
+  ['in a URL, in small letters', encodeURIComponent(ODD).replaceAll(/%../g, (one) => one.toLowerCase())],
+  ['in a URL, as Python quotes it', 'it%27s%20a%20%22p%26ss%22/%3Cw%3E%20100%25%20%C3%BC'],
+  ['in a whole URL', encodeURI(ODD)],
+  ['in a form', new URLSearchParams({ x: ODD }).toString().slice(2)],
+  ['in JSON', JSON.stringify(ODD).slice(1, -1)],
+  ['in JSON of ASCII alone', String.raw`it's a \"p&ss\"/<w> 100% \u00fc`],
+  ['in JSON of ASCII alone, in capitals', String.raw`it's a \"p&ss\"/<w> 100% \u00FC`],
+  ['in JSON as PHP writes it', String.raw`it's a \"p&ss\"\/<w> 100% \u00fc`],
+  ['in JSON as Go writes it', String.raw`it's a \"p\u0026ss\"/\u003cw\u003e 100% ü`],
+  ['in JSON in JSON', JSON.stringify(JSON.stringify(ODD)).slice(3, -3)],
+  ['in HTML', 'it&#39;s a &quot;p&amp;ss&quot;/&lt;w&gt; 100% ü'],
+  ['in HTML as Go writes it', 'it&#39;s a &#34;p&amp;ss&#34;/&lt;w&gt; 100% ü'],
+  ['in a message to Slack', `it's a "p&amp;ss"/&lt;w&gt; 100% ü`],
+  ['as sh -x shows it', String.raw`it'\''s a "p&ss"/<w> 100% ü`],
+  ['as Python quotes it for a shell', `it'"'"'s a "p&ss"/<w> 100% ü`],
+  ['as bash prints it with %q', String.raw`it\'s\ a\ \"p\&ss\"/\<w\>\ 100%\ ü`],
+  ['as export -p shows it', String.raw`it's a \"p&ss\"/<w> 100% ü`],
+])('a secret of odd characters is masked %s', (_, shown) => {
+  expect(createMasker([ODD]).mask(`before ${shown} after`)).toBe('before ••• after')
+})
+
+const LONG = 'a long secret, such as the account of a service; '.repeat(4)
+
+test.each([
+  ['after 76 characters', 76, '\n'],
+  ['after 76 characters, as mail has it', 76, '\r\n'],
+  ['after 64 characters', 64, '\n'],
+  ['after eight characters', 8, '\n'],
+  ['in JSON', 60, String.raw`\n`],
+])('a secret in base64 is masked where it is broken into lines %s', (_, width, lineBreak) => {
+  const { mask } = createMasker([LONG])
+
+  for (const before of ['', 'x', 'xy', 'x-access-token:', 'of any length '.repeat(7)]) {
+    const encoded = Buffer.from(`${before}${LONG}`).toString('base64')
+    const shown = mask(encoded.replaceAll(new RegExp(`.{${width}}(?=.)`, 'g'), `$&${lineBreak}`))
+
+    const left = shown.replaceAll(lineBreak, '').split('•••')
+    expect(left).toHaveLength(2)
+    // What is left decodes to what stood around it, but for the bytes that secret and surroundings share.
+    expect(
+      before.startsWith(
+        Buffer.from(left[0] ?? '', 'base64')
+          .toString()
+          .slice(0, before.length - 1),
+      ),
+    ).toBe(true)
+    expect(left[1]?.length).toBeLessThan(5)
+  }
+})
+
 test('each line of a secret of several lines is masked, and so is its whole', () => {
   const { mask } = createMasker(['first-line\r\n  second-line\nxy\n'])
 
@@ -168,9 +223,7 @@ test('no secret comes through in any spelling, wherever it stands and however it
       text,
       cuts,
       (secrets, before, after, sizes) => {
-        const forms = secrets
-          .filter((secret) => !secret.includes('•'))
-          .flatMap((secret) => [...formsOf(secret)])
+        const forms = secrets.filter((secret) => !secret.includes('•')).flatMap(allForms)
         const stream = createMasker(secrets).stream()
         const input = forms.map((form) => Buffer.from(before + form + after, 'latin1'))
 
@@ -180,7 +233,39 @@ test('no secret comes through in any spelling, wherever it stands and however it
         expect(forms.filter((form) => shown.includes(form))).toEqual([])
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: 400 },
+  )
+})
+
+test('until there is a secret, all that may begin one is kept back, and nothing else', () => {
+  // Of letters with which no secret begins that gives itself away.
+  const letters = fc.constantFrom('x', 'y', 'z')
+  const words = fc.array(
+    fc.array(letters, { minLength: 6, maxLength: 9 }).map((all) => all.join('')),
+    {
+      minLength: 1,
+      maxLength: 3,
+    },
+  )
+  const shown = fc.array(letters, { maxLength: 60 }).map((all) => all.join(''))
+  fc.assert(
+    fc.property(words, shown, cuts, (secrets, text, sizes) => {
+      const forms = secrets.flatMap((secret) => {
+        const { texts, base64 } = formsOf(secret)
+        return [...texts, ...base64]
+      })
+      const stream = createMasker(secrets).stream()
+      let [given, written] = ['', '']
+      for (const chunk of chunks(Buffer.from(text), sizes)) {
+        given += chunk.toString()
+        written += stream.push(chunk).toString()
+        if (forms.some((form) => given.includes(form))) return
+        const tails = Array.from({ length: given.length + 1 }, (_, from) => given.slice(from))
+        const kept = tails.find((tail) => tail === '' || forms.some((form) => form.startsWith(tail)))
+        expect(written + kept).toBe(given)
+      }
+    }),
+    { numRuns: 3000 },
   )
 })
 
@@ -214,6 +299,13 @@ test('hostile text takes no more than linear time', () => {
     expect(performance.now() - startedAt).toBeLessThan(2000)
   }
 })
+
+/** In which a secret is known, base64 also broken into lines of seven characters. */
+function allForms(secret: string): string[] {
+  const { texts, base64 } = formsOf(secret)
+  const wrapped = [...base64].map((form) => form.replaceAll(/.{7}(?=.)/g, '$&\n'))
+  return [...texts, ...base64, ...wrapped]
+}
 
 /** Cuts into chunks of these sizes, over and over. */
 function chunks(bytes: Buffer, sizes: readonly number[]): Buffer[] {
