@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 import type { Config } from './config/config.ts'
 import { resolveValue } from './config/values.ts'
-import type { Deployment } from './deployment/deployment.ts'
+import { nameOf, type Deployment } from './deployment/deployment.ts'
 import { createGitHub } from './github/client.ts'
 import type { GitHub } from './github/github.ts'
 import type { Journal } from './logs/journal.ts'
@@ -14,9 +14,11 @@ import { createLogs } from './logs/logs.ts'
 import type { Masker } from './logs/redact.ts'
 import { startFirstSight } from './decide/first-sight.ts'
 import { startHolds, type Holds } from './decide/holds.ts'
+import { bindLoose } from './decide/loose.ts'
 import { replayDelivery, takeDelivery, type Parts } from './pipeline.ts'
+import { cancel } from './queue/cancel.ts'
 import { endUnconfigured, recover } from './queue/recovery.ts'
-import { startWorker, type Ending } from './queue/worker.ts'
+import { startWorker, type Ending, type Worker } from './queue/worker.ts'
 import { createGroupCommit } from './receive/group-commit.ts'
 import { createRefusalCount } from './receive/refusals.ts'
 import { createSignatureCheck } from './receive/signature.ts'
@@ -157,8 +159,12 @@ export async function startApp(
     const knownAs = new Map(await store.repositoriesKnown())
     const record = createGroupCommit(store.accept, { isOfOneItem: isOfOneRow })
     started.push(refusals.stop)
-    let wakeWorker = (): void => {}
+    let worker: Worker | undefined
     let holds: Holds | undefined
+    const moved = (): void => {
+      outbox.wake()
+      holds?.ended()
+    }
     const pipeline: Parts = {
       config: () => config,
       knownAs,
@@ -170,7 +176,7 @@ export async function startApp(
       journal,
       wake() {
         holds?.wake()
-        wakeWorker()
+        worker?.wake()
         outbox.wake()
       },
     }
@@ -198,6 +204,21 @@ export async function startApp(
       inbox: store.inbox,
       replay: (delivery, by) => replayDelivery(delivery, by, pipeline),
       clock,
+      store,
+      cancel: (id, wish) =>
+        cancel(id, wish, {
+          store,
+          interrupt: (running, why) => worker?.interrupt(running, why),
+          ended: (deployment) =>
+            bindLoose(deployment, { store, github: () => github, reports, clock }).catch((cause: unknown) =>
+              journal.error('deployment:not-bound', { deployment: nameOf(deployment), error: cause }),
+            ),
+          mask: (text) => masker.mask(text),
+          reports,
+          clock,
+          journal,
+          moved,
+        }),
     })
     started.push(() => closeServer(control))
     started.push(await listenOnSocket(control, config.dataDir))
@@ -245,19 +266,16 @@ export async function startApp(
           )
       }
     }
-    const worker = startWorker({
+    const working = startWorker({
       store,
       limit: () => config.maxConcurrent,
       reports,
       run: perform,
       clock,
       journal,
-      moved() {
-        outbox.wake()
-        holds?.ended()
-      },
+      moved,
     })
-    wakeWorker = worker.wake
+    worker = working
     outbox.wake()
     const firstSight = startFirstSight({
       store,
@@ -281,7 +299,7 @@ export async function startApp(
       clock,
       journal,
       moved() {
-        worker.wake()
+        working.wake()
         outbox.wake()
       },
     })
@@ -309,7 +327,7 @@ export async function startApp(
         github = makeGitHub()
         isSigned = createSignatureCheck(config.github.webhookSecrets)
         await endUnconfigured(recovery)
-        worker.wake()
+        working.wake()
         holds?.lookAtAll()
         firstSight.wake()
         tokenWatch.wake()
@@ -318,11 +336,11 @@ export async function startApp(
       async stop(withinMs) {
         isStopping = true
         journal.info('server:stopping', {})
-        await Promise.all([holds?.stop(FLUSH_MS), worker.stop(withinMs)])
+        await Promise.all([holds?.stop(FLUSH_MS), working.stop(withinMs)])
         await close()
         journal.info('server:stopped', {})
       },
-      hurry: worker.hurry,
+      hurry: working.hurry,
     }
   }
 }

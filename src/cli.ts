@@ -33,6 +33,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     summary: 'show what GitHub has sent and what became of it, and let it be decided anew',
     load: async () => (await import('./commands/deliveries.ts')).deliveries,
   },
+  cancel: {
+    summary: 'take a deployment back, whether it waits or runs',
+    load: async () => (await import('./commands/cancel.ts')).cancel,
+  },
   demo: {
     summary: 'watch the whole journey on this machine, without any account',
     load: async () => (await import('./commands/demo.ts')).demo,

@@ -176,6 +176,16 @@ export const PROBLEMS = {
     message: '"{action}" is not understood.',
     hint: 'Known here: {known}.',
   },
+  deployment_ended: {
+    status: 409,
+    message: '{name} has ended already: {state}.',
+    hint: 'Nothing was changed. What has been deployed is taken back by deploying an earlier commit.',
+  },
+  not_recorded: {
+    status: 503,
+    message: 'This could not be recorded, so nothing was changed.',
+    hint: 'Look into the log of Ferryman (disk full? database down?), then try again.',
+  },
   delivery_unknown: {
     status: 404,
     message: 'There is no delivery {id}.',

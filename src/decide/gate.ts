@@ -9,6 +9,8 @@ import { isForbidden } from './history.ts'
 export type Outcome =
   | { readonly kind: 'made'; readonly made: MadeDeployment }
   | Waiting
+  /** Somebody has cancelled it meanwhile. */
+  | { readonly kind: 'gone' }
   | { readonly kind: 'end'; readonly state: 'failed'; readonly reason: FailedReason; readonly detail: string }
   | {
       readonly kind: 'end'
@@ -27,8 +29,8 @@ export interface Waiting {
 
 export interface GateParts {
   github(): GitHub
-  /** Writes down that GitHub is about to be asked for the deployment. */
-  asking(deployment: Deployment): Promise<void>
+  /** Writes down that GitHub is about to be asked for the deployment; answers whether it still waits. */
+  asking(deployment: Deployment): Promise<boolean>
   readonly clock: () => number
 }
 
@@ -172,7 +174,7 @@ async function create(
   { github, asking }: Pick<GateParts, 'github' | 'asking'>,
 ): Promise<Outcome> {
   const { repository, sha, environment, task, description, payload } = deployment
-  await asking(deployment)
+  if (!(await asking(deployment))) return { kind: 'gone' }
   try {
     const made = await github().createDeployment(repository, {
       sha,

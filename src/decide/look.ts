@@ -4,8 +4,9 @@ import { GitHubError } from '../github/github.ts'
 import { limitOf } from '../github/limits.ts'
 import type { Journal } from '../logs/journal.ts'
 import type { Landmarks, ReportsFor, Store } from '../store/store.ts'
-import { madeBefore, passGate, type GateParts, type Outcome, type Waiting } from './gate.ts'
+import { passGate, type GateParts, type Outcome, type Waiting } from './gate.ts'
 import { unlessForbidden, type History } from './history.ts'
+import { bindLoose } from './loose.ts'
 
 export interface LookParts extends Omit<GateParts, 'asking'> {
   readonly store: Pick<Store, 'asking' | 'bind' | 'hold' | 'landmarks' | 'move'>
@@ -207,23 +208,19 @@ async function settle(
     }
     case 'end': {
       const { state, reason, detail } = outcome
-      // What GitHub may have made without our hearing of it has to hear of this end.
-      const isLoose = deployment.wasAsked && deployment.githubId === undefined
-      const made = isLoose ? await madeBefore(deployment, parts.github()).catch(unlessAway) : undefined
       const ended = await store.move(deployment.id, 'queued', state, { at: clock(), reason, detail, reports })
-      if (ended !== undefined) journal.info('deployment:ended', { ...about, state, reason, detail })
-      if (made !== undefined) await store.bind(deployment.id, made, { at: clock(), reports })
+      if (ended !== undefined) {
+        journal.info('deployment:ended', { ...about, state, reason, detail })
+        await bindLoose(ended, parts)
+      }
       moved()
       return false
     }
+    case 'gone':
+      return false
     default:
       return outcome satisfies never
   }
-}
-
-/** An end does not depend on GitHub; its webhook, if there is one, still binds the row by its nonce. */
-function unlessAway(thrown: unknown): undefined {
-  if (!(thrown instanceof GitHubError)) throw thrown
 }
 
 const supersede = (older: Deployment, newer: Deployment, parts: LookParts): Promise<boolean> =>

@@ -46,6 +46,7 @@ export interface Deployment {
   readonly state: State
   /** Why it waits, beside having to wait for its turn; only while it is queued. */
   readonly hold: Hold | undefined
+  /** Why it ended as it did; while it is cancelling, why that is. */
   readonly reason: EndReason | undefined
   /** One sentence about the reason, secrets masked. */
   readonly detail: string | undefined
@@ -117,3 +118,12 @@ export const recapOf = ({ steps }: Pick<Deployment, 'steps'>): Recap | undefined
 /** `acme/shop/production#12`: how people name a deployment. */
 export const nameOf = (of: Pick<Deployment, 'repository' | 'environment' | 'number'>): string =>
   `${of.repository}/${of.environment}#${of.number}`
+
+/** What `nameOf` was made of, in whichever case it was typed; undefined when the text is no such name. */
+export function readName(
+  text: string,
+): Pick<Deployment, 'repository' | 'environment' | 'number'> | undefined {
+  const [, repository, environment, number] = /^([^/]+\/[^/]+)\/(.+)#(\d{1,15})$/s.exec(text) ?? []
+  if (repository === undefined || environment === undefined) return undefined
+  return { repository, environment, number: Number(number) }
+}

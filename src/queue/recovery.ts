@@ -15,24 +15,39 @@ export interface RecoveryParts {
 
 /**
  * What a start finds: a deployment that was running ended with the server that ran it. Its processes are ended
- * first, then it is reported as interrupted; starting it again is a decision that people make.
+ * first, then it is reported as interrupted, or as cancelled where somebody had cancelled it; starting it again is
+ * a decision that people make.
  */
 export async function recover(parts: RecoveryParts): Promise<void> {
-  const { store, clock, journal, reports } = parts
+  const { store, journal } = parts
   for (const deployment of await store.inState('running', 'cancelling')) {
     const { left } = await parts.endLeftovers(await store.processesOf(deployment.id))
     if (left > 0) journal.error('processes:left', { deployment: nameOf(deployment), left })
-    const from = deployment.state === 'cancelling' ? 'cancelling' : 'running'
-    const detail = 'Interrupted: Ferryman ended while it ran. It is not started again by itself.'
-    const moved = await store.move(deployment.id, from, 'failed', {
-      at: clock(),
-      reason: 'interrupted',
-      detail,
-      reports,
-    })
-    if (moved !== undefined)
-      journal.warn('deployment:interrupted', { deployment: nameOf(deployment), id: deployment.id })
+    const ended = await end(deployment.id, parts)
+    if (ended !== undefined)
+      journal.warn('deployment:interrupted', {
+        deployment: nameOf(deployment),
+        id: deployment.id,
+        state: ended.state,
+      })
   }
+}
+
+const INTERRUPTED = {
+  reason: 'interrupted',
+  detail: 'Interrupted: Ferryman ended while it ran. It is not started again by itself.',
+} as const
+
+/** Somebody may have cancelled it, also since it was looked at. */
+async function end(
+  id: number,
+  { store, clock, reports }: Omit<RecoveryParts, 'endLeftovers'>,
+): Promise<Deployment | undefined> {
+  const change = { at: clock(), reports }
+  const interrupted = await store.move(id, 'running', 'failed', { ...INTERRUPTED, ...change })
+  if (interrupted !== undefined) return interrupted
+  const { detail } = (await store.deployment(id)) ?? {}
+  return store.move(id, 'cancelling', 'cancelled', { reason: 'by_person', detail, ...change })
 }
 
 /** Ends the queue of environments that are no longer configured. */

@@ -7,14 +7,14 @@ import type { Change, ReportsFor, Store } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
 
 /** How a run ended, as the store takes it. */
-export type Ending = { readonly state: 'succeeded' | 'failed' } & Omit<Change, 'at'>
+export type Ending = { readonly state: 'succeeded' | 'failed' | 'cancelled' } & Omit<Change, 'at'>
 
 export interface WorkerParts {
   readonly store: Store
   /** How many may be active over all lanes; asked at every claim. */
   limit(): number
   readonly reports: ReportsFor
-  /** Does the work and answers truthfully; it must end soon after the signal says why it has to. */
+  /** Does the work and answers truthfully; it must end soon after the signal says, with an `Interruption`, why it has to. */
   run(deployment: Deployment, signal: AbortSignal): Promise<Ending>
   readonly clock: () => number
   readonly journal: Journal
@@ -25,6 +25,8 @@ export interface WorkerParts {
 export interface Worker {
   /** Something may be waiting: look now. */
   wake(): void
+  /** Ends what runs for a deployment, and what is about to run for it; the first reason counts. */
+  interrupt(id: number, why: Interruption): void
   /** Takes no new work, gives what runs the time to end by itself, then interrupts it. */
   stop(withinMs: number): Promise<void>
   /** The time that `stop` gives is over now. */
@@ -37,8 +39,8 @@ const RETRY_MS = 1_000
 const TRIES_AT_STOP = 5
 
 /** Why a run has to end early; the reason of the abort signal. */
-interface Interruption {
-  readonly kind: 'interrupted'
+export interface Interruption {
+  readonly kind: 'interrupted' | 'by_person'
   readonly detail: string
 }
 
@@ -46,8 +48,11 @@ interface Interruption {
 export function startWorker(parts: WorkerParts): Worker {
   const { store, clock, journal } = parts
   const active = new Map<number, { work: Promise<void>; abort: AbortController }>()
+  /** Cancelled before they were ours: the claim was written down, and its answer is still to come. */
+  const early = new Map<number, Interruption>()
   const graceOver = new AbortController()
   let stopping = false
+  let mayBeStrays = false
 
   const begin = (deployment: Deployment): void => {
     journal.info('deployment:claimed', {
@@ -57,20 +62,33 @@ export function startWorker(parts: WorkerParts): Worker {
     })
     parts.moved()
     const abort = new AbortController()
+    const why = early.get(deployment.id)
+    if (why !== undefined) abort.abort(why)
+    early.delete(deployment.id)
     const work = see(deployment, abort.signal, parts, () => stopping).finally(() => {
       active.delete(deployment.id)
       waker.wake()
     })
     active.set(deployment.id, { work, abort })
   }
+  /** Begins what was claimed without our hearing of it; what has begun before has a process written down. */
+  const takeStrays = async (): Promise<void> => {
+    for (const deployment of await store.inState('running', 'cancelling')) {
+      if (active.has(deployment.id) || (await store.processesOf(deployment.id)).length > 0) continue
+      begin(deployment)
+    }
+    mayBeStrays = false
+  }
   const waker = createWaker(async () => {
     try {
+      if (mayBeStrays && !stopping) await takeStrays()
       while (!stopping && active.size < parts.limit()) {
         const deployment = await store.claim({ limit: parts.limit(), at: clock(), reports: parts.reports })
         if (deployment === undefined) return
         begin(deployment)
       }
     } catch (thrown) {
+      mayBeStrays = true // the database may have done what it could not tell us of
       journal.error('queue:broken', { error: thrown })
     }
   })
@@ -79,6 +97,13 @@ export function startWorker(parts: WorkerParts): Worker {
   waker.wake()
   return {
     wake: waker.wake,
+    interrupt(id, why) {
+      const running = active.get(id)
+      if (running !== undefined) return running.abort.abort(why)
+      early.set(id, why)
+      mayBeStrays = true
+      waker.wake()
+    },
     async stop(withinMs) {
       stopping = true
       clearInterval(timer)
@@ -114,7 +139,7 @@ async function see(
   const about = { deployment: nameOf(deployment), id: deployment.id, state, reason: change.reason }
   for (let triesLeft = TRIES_AT_STOP; ; triesLeft -= isStopping() ? 1 : 0) {
     try {
-      const ended = await store.move(deployment.id, 'running', state, { ...change, at: clock() })
+      const ended = await moveToEnd(deployment.id, state, { ...change, at: clock() }, store)
       if (ended === undefined) journal.error('deployment:moved-elsewhere', about)
       else journal.info('deployment:ended', { ...about, detail: change.detail })
       parts.moved()
@@ -125,6 +150,17 @@ async function see(
       await pause(RETRY_MS)
     }
   }
+}
+
+/** Somebody may have cancelled it; then it has ended truthfully all the same. */
+async function moveToEnd(
+  id: number,
+  state: Ending['state'],
+  change: Change,
+  { move }: Store,
+): Promise<Deployment | undefined> {
+  if (state === 'cancelled') return move(id, 'cancelling', state, change)
+  return (await move(id, 'running', state, change)) ?? move(id, 'cancelling', state, change)
 }
 
 function broken(thrown: unknown, { reports, journal }: WorkerParts): Ending {

@@ -1,4 +1,5 @@
 import type { Deployment } from '../deployment/deployment.ts'
+import type { CancelledReason } from '../deployment/reasons.ts'
 import type { State } from '../deployment/state.ts'
 import type { NewReport } from '../store/store.ts'
 import { githubStatus } from './github-status.ts'
@@ -12,15 +13,20 @@ export interface ReportContext {
   readonly githubUrl: string
 }
 
-/** Which states Slack hears of: the start and every end that somebody should see. */
+/** Which states Slack hears of: the start and every end that somebody should see or has brought about. */
 const SLACK_HEARS = {
   queued: false,
   running: true,
   cancelling: false,
   succeeded: true,
   failed: true,
-  cancelled: false,
-} as const satisfies Record<State, boolean>
+  cancelled: 'by_person',
+} as const satisfies Record<State, boolean | CancelledReason>
+
+function hears({ state, reason }: Deployment): boolean {
+  const hears = SLACK_HEARS[state]
+  return typeof hears === 'boolean' ? hears : hears === reason
+}
 
 /** What is owed after a move, with the text as it will be sent. Pure; nothing secret is in it. */
 export function reportsFor(
@@ -34,7 +40,7 @@ export function reportsFor(
     deployment.githubId === undefined
       ? []
       : [{ channel: 'github', body: masked(githubStatus(deployment, logUrl), context) }]
-  if (!context.slack || !SLACK_HEARS[deployment.state]) return status
+  if (!context.slack || !hears(deployment)) return status
   const surroundings = { logUrl, lastLines, githubUrl: context.githubUrl }
   return [...status, { channel: 'slack', body: masked(slackMessage(deployment, surroundings), context) }]
 }

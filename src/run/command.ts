@@ -44,6 +44,8 @@ export interface CommandParts {
   write(chunk: Buffer): Promise<void>
   /** Ends the command and everything that it started; the step is over only when the last of it is gone. */
   readonly signal: AbortSignal
+  /** The signal came before the command had ended by itself: now it is being ended. */
+  stopping(): void
   readonly patience: Patience
 }
 
@@ -106,7 +108,7 @@ async function seeThrough(
   record: ProcessRecord,
   launched: Launched,
   output: Output,
-  { signal, patience }: CommandParts,
+  { signal, stopping, patience }: CommandParts,
 ): Promise<CommandResult> {
   let ending: Promise<unknown> | undefined
   let lost: { readonly reason: unknown } | undefined
@@ -118,13 +120,17 @@ async function seeThrough(
     endNow() // what cannot be kept must not go on unseen
   }
   void watchLog()
-  signal.addEventListener('abort', endNow, { once: true })
-  if (signal.aborted) endNow()
+  const stop = (): void => {
+    stopping()
+    endNow()
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
 
   const { exitCode, signal: killedBy } = await launched.ended
   const isStopped = signal.aborted
   // From here on the command has ended by itself, and only what it left behind is to be ended.
-  signal.removeEventListener('abort', endNow)
+  signal.removeEventListener('abort', stop)
   await output.drain(patience)
   const leftBehind = ending === undefined ? await endGroup(record, patience) : 0
   await ending

@@ -1,6 +1,6 @@
 /** Why a run has to end before it is done; the reason of the signal. */
 export interface Stop {
-  readonly kind: 'timed_out' | 'silent' | 'interrupted'
+  readonly kind: 'timed_out' | 'silent' | 'interrupted' | 'by_person'
   readonly detail: string
 }
 

@@ -35,6 +35,12 @@ export type RunResult =
       readonly reason: FailedReason
       readonly detail: string
     }
+  | {
+      readonly state: 'cancelled'
+      readonly steps: readonly StepResult[]
+      readonly reason: 'by_person'
+      readonly detail: string
+    }
 
 export interface RunParts {
   readonly log: LogWriter
@@ -167,7 +173,7 @@ async function carryOut(
   const { sha } = deployment
   for (const step of steps) {
     const failure = await carryOutStep(deployment, step, environment, parts)
-    if (failure !== undefined) return { state: 'failed', steps: results, ...failure }
+    if (failure !== undefined) return endedBy(failure, results)
   }
   const living = carriersOf(runId).map((pid) => `${programOf(pid)} (${pid})`)
   if (living.length > 0) await log.line(`Still running, in a session of its own: ${living.join(', ')}`)
@@ -192,7 +198,20 @@ async function commitInPlace(
   return reported.find((one) => one !== sha) ?? reported[0]
 }
 
-type Failure = { readonly reason: FailedReason; readonly detail: string }
+interface Failure {
+  readonly reason: FailedReason
+  readonly detail: string
+}
+
+/** Why a run ends before its last step is done. */
+type Cause = Failure | { readonly reason: 'by_person'; readonly detail: string }
+
+function endedBy(cause: Cause, steps: readonly StepResult[]): RunResult {
+  const { reason, detail } = cause
+  return reason === 'by_person'
+    ? { state: 'cancelled', steps, reason, detail }
+    : { state: 'failed', steps, reason, detail }
+}
 
 /** Runs one step and adds its result; answers why the run ends here, if it does. */
 async function carryOutStep(
@@ -200,7 +219,7 @@ async function carryOutStep(
   step: Step,
   environment: Readonly<Record<string, string>>,
   parts: Begun,
-): Promise<Failure | undefined> {
+): Promise<Cause | undefined> {
   const { log, masker, signal, clock, folder, results } = parts
   const { recipe } = deployment
   const name = masker.mask(step.name)
@@ -211,9 +230,12 @@ async function carryOutStep(
   const startedAt = clock()
   const silence = silenceLimit(recipe)
   const anySignal = AbortSignal.any([signal, silence.signal])
+  let cause: Promise<Cause> | undefined
+  const stop = (): Promise<Cause> => (cause ??= stopped(anySignal, name, parts))
   const result = await runCommand({
     ...parts,
     signal: anySignal,
+    stopping: () => void stop().catch(() => {}), // told below, when nothing is left of the command
     argv: step.argv,
     folder: recipe.folder,
     environment,
@@ -232,7 +254,7 @@ async function carryOutStep(
   await announced
   const seconds = (clock() - startedAt) / 1000
   if (result.kind === 'not_started') {
-    if (anySignal.aborted) return stopped(anySignal, name, parts)
+    if (anySignal.aborted) return stop()
     const detail = masker.mask(result.detail)
     await log.line(detail)
     return { reason: result.reason, detail }
@@ -248,7 +270,7 @@ async function carryOutStep(
     await log.line(
       `Ended what it had left behind: ${leftBehind} ${leftBehind === 1 ? 'process' : 'processes'} of its group.`,
     )
-  if (isStopped) return stopped(anySignal, name, parts)
+  if (isStopped) return stop()
   if (account !== undefined) return judge(account, { exitCode, signal: killedBy }, parts)
   if (exitCode === 0) return undefined
   return {
@@ -284,9 +306,11 @@ async function judge(
   return { ...failure, detail }
 }
 
-async function stopped({ reason }: AbortSignal, name: string, { log, masker }: RunParts): Promise<Failure> {
+/** Tells the log why the run has to end. */
+async function stopped({ reason }: AbortSignal, name: string, { log, masker }: RunParts): Promise<Cause> {
   const { kind, detail } = reason as Stop
-  const sentence = masker.mask(kind === 'interrupted' ? detail : `${detail} in ${name}.`)
+  const isLimit = kind === 'timed_out' || kind === 'silent'
+  const sentence = masker.mask(isLimit ? `${detail} in ${name}.` : detail)
   await log.line(sentence)
   return { reason: kind, detail: sentence }
 }

@@ -73,8 +73,9 @@ async function change(
     .updateTable('deployments')
     .set({
       state: to,
-      ...(given.reason === undefined ? {} : { reason: given.reason }),
-      ...(given.detail === undefined ? {} : { detail: given.detail }),
+      // One that was cancelled may end otherwise: then why it was cancelled is no reason any more.
+      reason: given.reason ?? null,
+      detail: given.detail ?? null,
       ...(given.deployedSha === undefined ? {} : { deployed_sha: given.deployedSha }),
       ...(given.steps === undefined ? {} : { steps: JSON.stringify(given.steps) }),
       hold_reason: null,

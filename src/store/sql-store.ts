@@ -38,6 +38,19 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
       const row = await kysely.selectFrom('deployments').selectAll().where('id', '=', id).executeTakeFirst()
       return row && deploymentOf(row)
     },
+    async named({ repository, environment, number }) {
+      const row = await kysely
+        .selectFrom('environments')
+        .innerJoin('deployments', 'deployments.environment_id', 'environments.id')
+        .selectAll('deployments')
+        .where('environments.name_key', '=', environment.toLowerCase())
+        .where('deployments.number', '=', number)
+        .where(sql`lower(deployments.repository)`, '=', repository.toLowerCase())
+        .orderBy('deployments.id', 'desc')
+        .limit(1)
+        .executeTakeFirst()
+      return row && deploymentOf(row)
+    },
     async inState(...states) {
       const rows = await kysely
         .selectFrom('deployments')
@@ -65,9 +78,15 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
       return numUpdatedRows > 0n
     },
     async asking(id) {
-      await inTransaction(kysely, (trx) =>
-        trx.updateTable('deployments').set({ was_asked: 1 }).where('id', '=', id).execute(),
+      const { numUpdatedRows } = await inTransaction(kysely, (trx) =>
+        trx
+          .updateTable('deployments')
+          .set({ was_asked: 1 })
+          .where('id', '=', id)
+          .where('state', '=', sql.lit('queued'))
+          .executeTakeFirst(),
       )
+      return numUpdatedRows > 0n
     },
     bind: (id, made, change) => inTransaction(kysely, (trx) => bind(trx, id, made, change)),
     async waitingByThemselves() {

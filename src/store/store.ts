@@ -24,8 +24,8 @@ export interface Store {
   ): Promise<Deployment | undefined>
   /** Writes why a queued deployment waits; it must carry a hold already. Answers whether it still does. */
   hold(id: number, hold: Hold): Promise<boolean>
-  /** Writes down that GitHub is about to be asked for a deployment of our own. */
-  asking(id: number): Promise<void>
+  /** Writes down that GitHub is about to be asked for a deployment of our own; answers whether it still waits. */
+  asking(id: number): Promise<boolean>
   /**
    * Binds GitHub's deployment to a queued one of our own and takes its hold away, with the reports owed to
    * GitHub. Of several that know of the binding the first does it; the others change nothing. Answers the
@@ -41,6 +41,8 @@ export interface Store {
   /** The branch of every environment that has been seen, by `repository/environment` in lower case. */
   seen(): Promise<ReadonlyMap<string, string>>
   deployment(id: number): Promise<Deployment | undefined>
+  /** The deployment of that name, in whichever case; where a repository of that name came after another, the newer one. */
+  named(name: Pick<Deployment, 'repository' | 'environment' | 'number'>): Promise<Deployment | undefined>
   /** Every deployment in one of the states, oldest first. */
   inState(...states: readonly State[]): Promise<readonly Deployment[]>
   /** The commit that the last success put into the environment of a deployment that has not ended itself. */

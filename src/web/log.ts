@@ -60,9 +60,9 @@ export function serveLog(server: FastifyInstance, parts: LogParts): void {
       'ferryman-state': deployment.state,
     })
     const colours = query.data.colours === '1'
-    if (query.data.follow === '1' && deployment.state === 'running')
+    if (query.data.follow === '1' && IS_WRITTEN[deployment.state])
       return reply.send(Readable.from(live(id, start, colours, parts.logs, closing(reply, parts.stopping))))
-    if (end === 0) return `${nameOf(deployment)} is ${deployment.state}; ${EMPTY[deployment.state]}.\n`
+    if (end === 0) return withoutLog(deployment)
     return Readable.from(pieces(id, start, end, colours, parts.logs))
   })
 }
@@ -94,6 +94,21 @@ async function rangeOf(
   const { size } = await logs.read(id, { offset: 0, limit: 0 })
   const start = offset === -1 ? Math.max(0, size - TAIL_BYTES) : Math.min(offset, size)
   return { start, end: Math.min(size, start + limit) }
+}
+
+/** Whether the log may still grow. */
+const IS_WRITTEN = {
+  queued: false,
+  running: true,
+  cancelling: true,
+  succeeded: false,
+  failed: false,
+  cancelled: false,
+} as const satisfies Record<State, boolean>
+
+function withoutLog(deployment: Deployment): string {
+  const { state, detail } = deployment
+  return `${nameOf(deployment)} is ${state}; ${EMPTY[state]}.\n${detail === undefined ? '' : `${detail}\n`}`
 }
 
 /** Why a log is empty. */

@@ -253,6 +253,15 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         expect((await store.outbox.of(id)).at(-1)).toMatchObject({ body: { state: 'cancelled' } })
       })
 
+      test('that was cancelled is not asked for any more', async () => {
+        const { id } = await merge()
+
+        const before = await store.asking(id)
+        await store.move(id, 'queued', 'cancelled', { at: 1_000, reason: 'by_person', reports })
+
+        expect([before, await store.asking(id)]).toEqual([true, false])
+      })
+
       test('says why it waits, until it does not', async () => {
         const { id } = await merge()
         const hold = { reason: 'checks_pending', detail: 'Waiting for ci/test', since: 2_000 } as const
@@ -488,6 +497,18 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       ).toBeUndefined()
       expect((await store.deployment(id))?.state).toBe('running')
       expect(await store.outbox.of(id)).toHaveLength(2)
+    })
+
+    test('what was cancelled and succeeds all the same has no reason any more', async () => {
+      const { id } = await queue()
+      await claim()
+      const why = { reason: 'by_person', detail: 'Cancelled by mona' } as const
+
+      const cancelling = await store.move(id, 'running', 'cancelling', { ...why, at: 3_000, reports })
+      const ended = await store.move(id, 'cancelling', 'succeeded', { at: 4_000, reports })
+
+      expect(cancelling).toMatchObject(why)
+      expect(ended).toMatchObject({ state: 'succeeded', reason: undefined, detail: undefined })
     })
 
     test('a move that is not drawn is refused', async () => {

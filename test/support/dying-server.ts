@@ -25,5 +25,6 @@ await runCommand({
   },
   write: (chunk) => new Promise((resolve) => process.stdout.write(chunk, () => resolve())),
   signal: new AbortController().signal,
+  stopping() {},
   patience: PATIENCE,
 })

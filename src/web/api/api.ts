@@ -1,15 +1,17 @@
 import type { FastifyInstance } from 'fastify'
 
 import { serveDeliveries, type DeliveriesParts } from './deliveries.ts'
+import { serveDeployments, type DeploymentsParts } from './deployments.ts'
 
 /** What the routes need; app.ts supplies it. */
-export type ApiParts = DeliveriesParts
+export type ApiParts = DeliveriesParts & DeploymentsParts
 
 /** The routes under `/api`. Who may call them is decided by the server that they are given to. */
 export async function serveApi(server: FastifyInstance, parts: ApiParts): Promise<void> {
   await server.register(
     (routes, _options, done) => {
       serveDeliveries(routes, parts)
+      serveDeployments(routes, parts)
       done()
     },
     { prefix: '/api' },

@@ -1,0 +1,50 @@
+import { readName } from '../deployment/deployment.ts'
+import { problem } from '../errors.ts'
+import { oneLine } from '../logs/one-line.ts'
+import { askForJson, type ServerChoice } from './client.ts'
+
+export interface CancelOptions {
+  readonly server: ServerChoice
+  /** A name or an id. */
+  readonly deployment: string | undefined
+  readonly reason: string | undefined
+  readonly json: boolean
+}
+
+interface Answer {
+  readonly outcome: 'cancelled' | 'cancelling' | 'cancelling_already'
+  readonly deployment: { readonly name: string; readonly detail?: string }
+}
+
+export async function runCancel({ server, deployment, reason, json }: CancelOptions): Promise<number> {
+  const id = await idOf(deployment ?? '', server)
+  const path = `/api/deployments/${id}/cancel`
+  const body = reason === undefined ? {} : { reason }
+  const answer = (await askForJson(server, { method: 'POST', path, body })) as Answer
+  process.stdout.write(json ? `${JSON.stringify(answer, undefined, 2)}\n` : told(answer))
+  return 0
+}
+
+async function idOf(given: string, server: ServerChoice): Promise<string> {
+  if (/^\d{1,15}$/.test(given)) return given
+  if (readName(given) === undefined)
+    throw problem('request_wrong', {
+      list: 'the name of a deployment, such as acme/shop/production#12, or its id',
+    })
+  const path = `/api/deployments?${new URLSearchParams({ name: given }).toString()}`
+  const { deployments } = (await askForJson(server, { method: 'GET', path })) as {
+    deployments: { id: number }[]
+  }
+  const [found] = deployments
+  if (found === undefined) throw problem('deployment_unknown', { id: given })
+  return String(found.id)
+}
+
+const WORDS = {
+  cancelled: 'is cancelled. It had not begun.',
+  cancelling: 'is being cancelled: it ends when the last of its processes is gone.',
+  cancelling_already: 'is being cancelled already.',
+} as const satisfies Record<Answer['outcome'], string>
+
+const told = ({ outcome, deployment: { name, detail } }: Answer): string =>
+  `${oneLine(`${name} ${WORDS[outcome]}${detail === undefined ? '' : ` ${detail}`}`)}\n`

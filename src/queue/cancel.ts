@@ -1,0 +1,87 @@
+import { nameOf, type Deployment } from '../deployment/deployment.ts'
+import { isFinal } from '../deployment/state.ts'
+import type { Journal } from '../logs/journal.ts'
+import { cut, oneLine } from '../logs/one-line.ts'
+import type { ReportsFor, Store } from '../store/store.ts'
+import type { Interruption } from './worker.ts'
+
+export interface CancelParts {
+  readonly store: Pick<Store, 'deployment' | 'move'>
+  /** Ends what runs for it. */
+  interrupt(id: number, why: Interruption): void
+  /** It ended before it began: GitHub may have made its deployment without our hearing of it. Never rejects. */
+  ended(deployment: Deployment): Promise<void>
+  mask(text: string): string
+  readonly reports: ReportsFor
+  readonly clock: () => number
+  readonly journal: Journal
+  /** Something is owed to the outside world, or a line has moved up. */
+  moved(): void
+}
+
+/** Who wants it, and why; words from outside. */
+export interface Wish {
+  readonly by: string
+  readonly why?: string | undefined
+}
+
+/** What a wish to cancel came to, and the deployment as it was then. */
+export type Cancelling =
+  /** It had not begun, and never will. */
+  | { readonly outcome: 'cancelled'; readonly deployment: Deployment }
+  /** It ran, and is being ended. */
+  | { readonly outcome: 'cancelling'; readonly deployment: Deployment }
+  /** Somebody had cancelled it before; what they said stays. */
+  | { readonly outcome: 'cancelling_already'; readonly deployment: Deployment }
+  | { readonly outcome: 'ended_already'; readonly deployment: Deployment }
+  | { readonly outcome: 'unknown' }
+
+/**
+ * Takes a deployment back, whatever it is doing. What waits is cancelled when this answers; what runs is being
+ * ended, and is cancelled when the last of its processes is gone. Rejects, having done nothing, when the database
+ * is away.
+ */
+export async function cancel(id: number, wish: Wish, parts: CancelParts): Promise<Cancelling> {
+  const detail = sentence(wish, parts)
+  for (;;) {
+    const found = await parts.store.deployment(id)
+    if (found === undefined) return { outcome: 'unknown' }
+    if (isFinal(found.state)) return { outcome: 'ended_already', deployment: found }
+    if (found.state === 'cancelling') return { outcome: 'cancelling_already', deployment: found }
+    const done = found.state === 'queued' ? await takeBack(id, detail, parts) : await end(id, detail, parts)
+    if (done !== undefined) return done
+    // It has moved on since we looked. States only go forward, so that this ends.
+  }
+}
+
+const MOST_NAME = 100
+const MOST_WHY = 200
+
+function sentence({ by, why = '' }: Wish, { mask }: CancelParts): string {
+  const said = (text: string, most: number): string => cut(oneLine(mask(text.trim())), most)
+  return `Cancelled by ${said(by, MOST_NAME)}${why.trim() === '' ? '' : `: ${said(why, MOST_WHY)}`}`
+}
+
+async function takeBack(id: number, detail: string, parts: CancelParts): Promise<Cancelling | undefined> {
+  const { store, clock, reports, journal } = parts
+  const change = { at: clock(), reason: 'by_person', detail, reports } as const
+  const deployment = await store.move(id, 'queued', 'cancelled', change)
+  if (deployment === undefined) return undefined
+  journal.info('deployment:ended', { ...about(deployment), state: 'cancelled', reason: 'by_person', detail })
+  await parts.ended(deployment)
+  parts.moved()
+  return { outcome: 'cancelled', deployment }
+}
+
+async function end(id: number, detail: string, parts: CancelParts): Promise<Cancelling | undefined> {
+  const { store, clock, reports, journal } = parts
+  const change = { at: clock(), reason: 'by_person', detail, reports } as const
+  const deployment = await store.move(id, 'running', 'cancelling', change)
+  if (deployment === undefined) return undefined
+  journal.info('deployment:cancelling', { ...about(deployment), detail })
+  parts.interrupt(id, { kind: 'by_person', detail })
+  parts.moved()
+  return { outcome: 'cancelling', deployment }
+}
+
+const about = (deployment: Deployment) => ({ deployment: nameOf(deployment), id: deployment.id })

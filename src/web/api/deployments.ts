@@ -1,0 +1,69 @@
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+
+import { nameOf, readName, type Deployment } from '../../deployment/deployment.ts'
+import { FerrymanError, problem } from '../../errors.ts'
+import type { Store } from '../../store/store.ts'
+import { id, personOf, read } from './request.ts'
+
+export interface DeploymentsParts {
+  readonly store: Pick<Store, 'named'>
+  /** Takes a deployment back; answers what that came to. */
+  cancel(id: number, wish: { readonly by: string; readonly why: string | undefined }): Promise<Cancelled>
+}
+
+/** What a wish to cancel came to, and the deployment as it was then. */
+type Cancelled =
+  | {
+      readonly outcome: 'cancelled' | 'cancelling' | 'cancelling_already' | 'ended_already'
+      readonly deployment: Deployment
+    }
+  | { readonly outcome: 'unknown' }
+
+const NAME = 'a name such as acme/shop/production#12'
+const Named = z.object({ name: z.string({ error: NAME }).max(500, { error: NAME }) })
+const Which = z.object({ id })
+const Wish = z.object({
+  reason: z
+    .string({ error: 'a text of at most 1000 characters' })
+    .max(1000, { error: 'a text of at most 1000 characters' })
+    .optional(),
+})
+
+/** Deployments: find one, and take it back. */
+export function serveDeployments(routes: FastifyInstance, { store, cancel }: DeploymentsParts): void {
+  routes.get('/deployments', async (request) => {
+    const { name } = read(Named, request.query)
+    const wanted = readName(name)
+    if (wanted === undefined) throw problem('request_wrong', { list: `name (${NAME})` })
+    const deployment = await store.named(wanted)
+    return { deployments: deployment === undefined ? [] : [shown(deployment)] }
+  })
+
+  routes.post('/deployments/:id/cancel', async (request) => {
+    const by = personOf(request)
+    const { id } = read(Which, request.params)
+    const { reason: why } = read(Wish, request.body)
+    const done = await cancel(id, { by, why }).catch((cause: unknown) => {
+      throw cause instanceof FerrymanError ? cause : problem('not_recorded', {}, cause)
+    })
+    if (done.outcome === 'unknown') throw problem('deployment_unknown', { id: String(id) })
+    const { outcome, deployment } = done
+    if (outcome === 'ended_already')
+      throw problem('deployment_ended', { name: nameOf(deployment), state: endOf(deployment) })
+    return { outcome, deployment: shown(deployment) }
+  })
+}
+
+const endOf = ({ state, detail }: Deployment): string =>
+  detail === undefined ? state : `${state}, ${detail}`
+
+const shown = (deployment: Deployment) => ({
+  id: deployment.id,
+  name: nameOf(deployment),
+  state: deployment.state,
+  reason: deployment.reason,
+  detail: deployment.detail,
+  sha: deployment.sha,
+  actor: deployment.actor,
+})
