@@ -28,6 +28,8 @@ export interface Faults<Item> {
   readonly fail: (aim: Aim & { readonly with: Fault }) => void
   /** Makes requests wait: before they are done, or with `before: 'answer'` when only the answer is missing. */
   readonly hold: (aim?: Aim & { readonly before?: 'doing' | 'answer' }) => Holding<Item>
+  /** Forgets every fault that has not happened yet, and opens every gate. */
+  readonly mend: () => void
   /** The fault for this request, if one was scripted; each call uses one up. */
   next(request: Target): Fault | undefined
   /** Waits while this request is held. */
@@ -47,6 +49,7 @@ export function createFaults<Item>(chronicle: () => Chronicle<Item>): Faults<Ite
     left: number
     before: 'doing' | 'answer'
     open: Promise<void>
+    release(): void
     seen: Chronicle<Item>
   }[] = []
   return {
@@ -56,15 +59,23 @@ export function createFaults<Item>(chronicle: () => Chronicle<Item>): Faults<Ite
     hold({ before = 'doing', ...aim } = {}) {
       const { promise, resolve } = Promise.withResolvers<void>()
       const seen = chronicle()
-      const hold = { aim, left: aim.times ?? 1, before, open: promise, seen }
-      holds.push(hold)
-      return {
-        arrived: (withinMs) => seen.waitFor(() => true, withinMs),
+      const hold = {
+        aim,
+        left: aim.times ?? 1,
+        before,
+        open: promise,
         release() {
           hold.left = 0
           resolve()
         },
+        seen,
       }
+      holds.push(hold)
+      return { arrived: (withinMs) => seen.waitFor(() => true, withinMs), release: hold.release }
+    },
+    mend() {
+      faults.length = 0
+      for (const { release } of holds.splice(0)) release()
     },
     next(request) {
       return take(faults, request)?.with

@@ -50,7 +50,7 @@ export interface GitHubDoubleOptions {
 type Timing = 'before' | 'after' | 'without'
 
 /** A GitHub on this machine: strict where GitHub is, and scriptable where GitHub is unreliable. */
-export interface GitHubDouble extends World, Activity, Pick<Faults<Exchange>, 'fail' | 'hold'> {
+export interface GitHubDouble extends World, Activity, Pick<Faults<Exchange>, 'fail' | 'hold' | 'mend'> {
   /** The API's address, without a slash at the end. */
   readonly url: string
   /** Builders of webhook payloads. */
@@ -185,6 +185,7 @@ export async function startGitHubDouble(options: GitHubDoubleOptions = {}): Prom
     onExchange: settled.listen,
     fail: faults.fail,
     hold: faults.hold,
+    mend: faults.mend,
     statusesOf: (deploymentId) => all('deployments').find(({ id }) => id === deploymentId)?.statuses ?? [],
     setRateLimit(login, { remaining, resetAt }) {
       const user = userCalled(state, login)

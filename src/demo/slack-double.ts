@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import { createChronicle } from './chronicle.ts'
-import { createFaults, type Aim, type ScriptedAnswer } from './faults.ts'
+import { createFaults, type Aim, type Faults, type ScriptedAnswer } from './faults.ts'
 import { bodyOf, listenOnLoopback } from './loopback.ts'
 import { refusalOf, type SlackRefusal } from './slack/rules.ts'
 
@@ -25,7 +25,7 @@ interface SlackExchange {
   readonly answer: string | undefined
 }
 
-export interface SlackDouble {
+export interface SlackDouble extends Pick<Faults<SlackExchange>, 'mend'> {
   /** The address of the incoming webhook. */
   readonly url: string
   /** What was taken, oldest first. */
@@ -110,6 +110,7 @@ export async function startSlackDouble({
     waitForRequest: requests.waitFor,
     fail: faults.fail,
     hold: faults.hold,
+    mend: faults.mend,
     async close() {
       messages.close()
       requests.close()

@@ -89,3 +89,31 @@ test.each([
   expect(meanwhile.body).toHaveLength(done)
   expect((await asked).status).toBe(201)
 })
+
+test('after mending no fault is left, and whoever was held goes on', async () => {
+  const { github } = await shopAtGitHub()
+  const held = github.hold({ method: 'POST', path: /\/deployments$/ })
+  github.fail({ method: 'GET', times: 5, with: { status: 500 } })
+  const waiting = post(github, DEPLOYMENTS, { ref: 'main' })
+  await held.arrived()
+
+  github.mend()
+
+  expect(await waiting).toMatchObject({ status: 201 })
+  expect(await ask(github, DEPLOYMENTS)).toMatchObject({ status: 200 })
+})
+
+test('an answer for which nobody waits any more keeps nobody else waiting', async () => {
+  const { github } = await shopAtGitHub()
+  const gate = github.hold({ before: 'answer' })
+  const client = new AbortController()
+  const asked = fetch(`${github.url}${DEPLOYMENTS}`, { signal: client.signal }).catch(() => 'gone')
+  await gate.arrived()
+  client.abort()
+  await asked
+  await ask(github, DEPLOYMENTS) // by now the double has heard that the client is gone
+
+  gate.release()
+
+  await expect(github.idle()).resolves.toBeUndefined()
+})

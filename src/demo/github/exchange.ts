@@ -61,6 +61,7 @@ export function openExchange(incoming: Incoming, at: number, isUnexpected: boole
 
 /** Sends an answer as GitHub does; resolves when it is out, or when the client has gone. */
 export async function send(response: ServerResponse, { status, headers = {}, body }: Answer): Promise<void> {
+  if (response.destroyed) return // it has been closed already, and would not be again
   const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body)
   response.writeHead(status, {
     server: 'github.com',
