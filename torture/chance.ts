@@ -3,7 +3,7 @@ export interface Chance {
   /** From the first to the last, both included. */
   integer(from: number, to: number): number
   happens(probability: number): boolean
-  pick<One>(among: readonly [One, ...One[]]): One
+  pick<const One>(among: readonly [One, ...One[]]): One
 }
 
 /** Every seed, a text, gives its own decisions. */

@@ -1,94 +1,83 @@
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 
+import { sendBurst } from './burst.ts'
 import type { Chance } from './chance.ts'
-import { violationsOf, type Violation } from './invariants.ts'
-import { deploymentsAt, observe } from './observe.ts'
-import { readRecords } from './records.ts'
+import { script } from './faults.ts'
+import type { Observation, Violation } from './invariants.ts'
+import { arrival } from './moments.ts'
+import { planCycle, type Ending } from './plan.ts'
 import { startServer, type Server, type StartOptions } from './server.ts'
-import { BRANCHES, ENVIRONMENTS, type World } from './world.ts'
+import { settle } from './settle.ts'
+import type { World } from './world.ts'
 
 /** What a cycle came to. */
 export interface Told {
-  readonly acknowledged: number
+  readonly seen: Observation
   readonly kills: number
   readonly violations: readonly Violation[]
 }
 
-const SETTLES_WITHIN_MS = 40_000
+interface CycleOptions extends StartOptions {
+  /** Whether it can be ended at the n-th fsync. */
+  readonly canCountSyncs: boolean
+}
 
-/** One cycle: a burst, a kill somewhere in it, a start, and a look at everything when the dust has settled. */
-export async function runCycle(world: World, chance: Chance, options: StartOptions): Promise<Told> {
-  const before = acknowledgedIn(world)
+/** The grace for what runs, and what it takes to end it and to tell. */
+const ENDS_WITHIN_MS = 45_000
+
+/** One cycle: a burst, an end somewhere in it, perhaps others in the starts that follow, and a look at everything. */
+export async function runCycle(
+  world: World,
+  chance: Chance,
+  { canCountSyncs, ...options }: CycleOptions,
+): Promise<Told> {
+  const plan = planCycle(chance, { canCountSyncs })
+  let burst: Promise<void> | undefined
+  let kills = 0
   world.setHold(true)
-  const first = startServer(world, options)
-  await first.listening
-  const burst = sendBurst(world, chance)
-  await pause(chance.integer(0, 600))
-  first.send('SIGKILL')
-  await first.ended
+  for (const fault of plan.faults) script(world, fault)
+  for (const ending of plan.endings) {
+    const { at } = ending
+    const server = startServer(world, {
+      ...options,
+      killAtSync: at.kind === 'sync' ? at.count : undefined,
+    })
+    if (burst === undefined) {
+      if (at.kind === 'sync') await Promise.race([server.listening, pause(2_000)])
+      else await server.listening
+      burst = sendBurst(world, plan.burst)
+    }
+    await arrival(at, world, server, ending === plan.endings[0] ? 1_000 : 500)
+    kills += await end(world, server, ending)
+    mend(world)
+  }
   await burst
   world.setHold(false)
-
-  const second = startServer(world, options)
-  await second.listening
-  const violations = await settle(world, second)
-  return { acknowledged: acknowledgedIn(world) - before, kills: 1, violations }
+  for (const fault of plan.faultsAtLast) script(world, fault)
+  const last = startServer(world, options)
+  await last.listening
+  return { ...(await settle(world, last, chance)), kills }
 }
 
-const acknowledgedIn = ({ github }: World): number =>
-  github.deliveries.filter(({ answer }) => answer.status >= 200 && answer.status < 300).length
-
-async function sendBurst(world: World, chance: Chance): Promise<void> {
-  const sending: Promise<unknown>[] = []
-  for (let count = chance.integer(5, 12); count > 0; count -= 1) {
-    const { repository, name } = chance.pick(ENVIRONMENTS)
-    sending.push(deploy(world, repository, name, chance.pick(BRANCHES)))
-    await pause(chance.integer(0, 60))
-  }
-  await Promise.all(sending)
+/** Ends a life; answers how many kills that took. */
+async function end(world: World, server: Server, { how }: Ending): Promise<number> {
+  if (how !== 'kill' && !server.hasEnded()) await stop(world, server, how)
+  server.send('SIGKILL') // nothing where it has ended by itself
+  return (await server.ended) === 'SIGKILL' ? 1 : 0
 }
 
-const deploy = (world: World, repository: string, environment: string, ref: string) =>
-  world.github.createDeployment(repository, { ref, environment, auto_merge: false, required_contexts: [] })
-
-/** Hands over what was not acknowledged, deploys once more everywhere, waits, ends the server, and looks. */
-async function settle(world: World, server: Server): Promise<readonly Violation[]> {
-  await redeliverLost(world)
-  const probes = await Promise.all(
-    ENVIRONMENTS.map(({ repository, name }) => deploy(world, repository, name, 'main')),
-  )
-  const until = performance.now() + SETTLES_WITHIN_MS
-  while (!hasSettled(world) && !server.hasEnded() && performance.now() < until) await pause(20)
-  await world.github.idle()
+/** Asks it to end. What the doubles hold back comes a little later. */
+async function stop(world: World, server: Server, how: Exclude<Ending['how'], 'kill'>): Promise<void> {
   server.send('SIGTERM')
-  const exit = await server.ended
-  const ids = probes.map(({ deployment }) => deployment.id)
-  const broken = violationsOf(observe(world, ids))
-  return exit === 0
-    ? broken
-    : [
-        ...broken,
-        { invariant: 'the server ends by itself when it is asked to', what: `it ended with ${exit}` },
-      ]
+  if (how === 'term') world.setHold(false)
+  await Promise.race([pause(100), server.ended])
+  if (how === 'term, then kill') return
+  mend(world)
+  if (how === 'term, then int') server.send('SIGINT')
+  await Promise.race([server.ended, pause(ENDS_WITHIN_MS, undefined, { ref: false })])
 }
 
-/** As a person does who sees red deliveries at GitHub: the same delivery once more, until it is taken. */
-async function redeliverLost({ github }: World): Promise<void> {
-  const taken = new Set(
-    github.deliveries
-      .filter(({ answer }) => answer.status === 200 || answer.status === 202)
-      .map(({ guid }) => guid),
-  )
-  const lost = new Set(github.deliveries.map(({ guid }) => guid).filter((guid) => !taken.has(guid)))
-  await Promise.all([...lost].map((guid) => github.redeliver(guid)))
-}
-
-const FINAL = ['success', 'failure', 'error', 'inactive']
-
-function hasSettled(world: World): boolean {
-  const atGitHub = deploymentsAt(world).every(({ statuses }) => FINAL.includes(statuses.at(-1)?.state ?? ''))
-  if (!atGitHub) return false
-  const { deployments, owed } = readRecords(join(world.dataDirectory, 'ferryman.sqlite'))
-  return owed === 0 && deployments.every(({ state }) => ['succeeded', 'failed', 'cancelled'].includes(state))
+const mend = ({ github, slack }: World): void => {
+  github.mend()
+  slack.mend()
 }

@@ -1,14 +1,21 @@
+import type { Living } from './living.ts'
 import type { RecordedDeployment, Records } from './records.ts'
 
 /** Everything that can be seen of a world from the outside when the dust has settled and the server has ended. */
 export interface Observation {
   /** What was sent to the server, with its answer; 0: none came. */
   readonly sent: readonly Sent[]
+  /** What was acknowledged and sent once more when everything had its end. */
+  readonly repeats: readonly Sent[]
   readonly records: Records
   readonly github: readonly GitHubDeployment[]
   /** GitHub's ids of the deployments that were made last, one for each environment. */
   readonly probes: readonly number[]
   readonly journal: readonly JournalLine[]
+  /** What came to Slack, answered or not, and when. */
+  readonly messages: readonly { readonly body: string; readonly at: number }[]
+  /** When the server wrote into its log that a report was delivered. */
+  readonly deliveredAt: ReadonlyMap<number, number>
   readonly living: readonly Living[]
   /** Files in the data directory that should not be there. */
   readonly leftovers: readonly string[]
@@ -16,12 +23,13 @@ export interface Observation {
 
 interface Sent {
   readonly guid: string
-  readonly event: string
   readonly status: number
 }
 
 interface GitHubDeployment {
   readonly id: number
+  /** What Ferryman gave it to know it again, where Ferryman asked for it. */
+  readonly nonce?: string | undefined
   readonly statuses: readonly { readonly state: string; readonly description: string }[]
 }
 
@@ -31,11 +39,6 @@ export interface JournalLine {
   readonly deployment: number
   readonly step: number
   readonly rest: string
-}
-
-export interface Living {
-  readonly pid: number
-  readonly command: string
 }
 
 type Invariant = (seen: Observation) => readonly string[]
@@ -48,10 +51,14 @@ export interface Violation {
 /** What must be true of every observation. Pure; each answers with a sentence for everything that breaks it. */
 export const INVARIANTS = {
   'every delivery answered 2xx is recorded once': recordedOnce,
+  'what was forged is not recorded': nothingForged,
+  'what comes again is known': knownAgain,
   'every recorded delivery has its outcome': hasOutcome,
   'no command runs twice': runsOnce,
   'no two deployments of a lane overlap': neverOverlaps,
   'every deployment is final on GitHub, once and in legal order': finalOnGitHub,
+  'nothing is made at GitHub twice': madeOnce,
+  'nothing is told again that was delivered': toldOnce,
   'what GitHub was told is what happened': truthful,
   'lanes are free at the end': lanesAreFree,
   'nothing is owed at the end': nothingOwed,
@@ -72,6 +79,22 @@ function recordedOnce({ sent, records }: Observation): string[] {
     const count = rows.get(guid)?.length ?? 0
     return count === 1 ? [] : [`delivery ${guid} was acknowledged and is recorded ${count} times`]
   })
+}
+
+function nothingForged({ sent, records }: Observation): string[] {
+  const forged = new Set(sent.filter(({ status }) => status === 401).map(({ guid }) => guid))
+  return records.deliveries
+    .filter(({ guid }) => forged.has(guid))
+    .map(({ guid }) => `delivery ${guid} was refused and is recorded`)
+}
+
+function knownAgain({ repeats }: Observation): string[] {
+  return repeats
+    .filter(({ status }) => status !== 200)
+    .map(
+      ({ guid, status }) =>
+        `delivery ${guid} had been acknowledged, and was answered ${status} when it came again`,
+    )
 }
 
 function hasOutcome({ records }: Observation): string[] {
@@ -115,6 +138,29 @@ function finalOnGitHub({ github, records }: Observation): string[] {
     const rises = places.every((place, at) => place > (places[at - 1] ?? -1))
     if (rises && places.at(-1) === ORDER.length - 1) return []
     return [`deployment ${id} has the statuses ${statuses.map(({ state }) => state).join(', ') || 'none'}`]
+  })
+}
+
+function madeOnce({ github }: Observation): string[] {
+  const ours = Map.groupBy(
+    github.filter(({ nonce }) => nonce !== undefined),
+    ({ nonce }) => nonce,
+  )
+  return [...ours.values()]
+    .filter((same) => same.length > 1)
+    .map(
+      (same) => `deployments ${same.map(({ id }) => id).join(' and ')} were made for the same merge or push`,
+    )
+}
+
+function toldOnce({ messages, records, deliveredAt }: Observation): string[] {
+  const reports = new Map(records.messages.map(({ id, body }) => [body, id]))
+  return messages.flatMap(({ body, at }) => {
+    const report = reports.get(body)
+    const settledAt = report === undefined ? undefined : deliveredAt.get(report)
+    return settledAt === undefined || at <= settledAt
+      ? []
+      : [`report ${report} came to Slack ${at - settledAt} ms after it had been delivered`]
   })
 }
 

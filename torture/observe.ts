@@ -1,21 +1,28 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { Observation, JournalLine, Living } from './invariants.ts'
-import { readRecords } from './records.ts'
+import type { Observation, JournalLine } from './invariants.ts'
+import { livingIn } from './living.ts'
+import { messageIn, readRecords } from './records.ts'
 import type { World } from './world.ts'
 
 /** Looks at a world whose server has ended by itself: everything that can be seen from the outside. */
-export function observe(world: World, probes: readonly number[]): Observation {
-  const { github, dataDirectory, journalFile, marker } = world
+export function observe(
+  world: World,
+  { probes, repeats }: Pick<Observation, 'probes' | 'repeats'>,
+): Observation {
+  const { github, slack, dataDirectory, journalFile } = world
   const leftovers = leftoversIn(dataDirectory) // first: reading the database makes files of its own
   return {
-    sent: github.deliveries.map(({ guid, event, answer }) => ({ guid, event, status: answer.status })),
+    sent: github.deliveries.map(({ guid, answer }) => ({ guid, status: answer.status })),
     records: readRecords(join(dataDirectory, 'ferryman.sqlite')),
     github: deploymentsAt(world),
     probes,
+    repeats,
+    messages: slack.requests.map(({ body, at }) => ({ body: messageIn(body), at })),
+    deliveredAt: deliveredIn(readFileSync(join(world.directory, 'server.log'), 'utf8')),
     journal: journalOf(existsSync(journalFile) ? readFileSync(journalFile, 'utf8') : ''),
-    living: livingWith(marker, dataDirectory),
+    living: livingIn(world),
     leftovers,
   }
 }
@@ -23,12 +30,26 @@ export function observe(world: World, probes: readonly number[]): Observation {
 /** Every deployment that GitHub holds, with the statuses that Ferryman gave it. */
 export function deploymentsAt({ repositories }: World): Observation['github'] {
   const deployments = repositories.flatMap(({ deployments }) => deployments)
-  return deployments.map(({ id, statuses }) => ({
+  return deployments.map(({ id, payload, statuses }) => ({
     id,
+    nonce: nonceIn(payload),
     statuses: statuses
       .filter(({ state, description }) => state !== 'inactive' || description !== '') // those GitHub wrote itself
       .map(({ state, description }) => ({ state, description })),
   }))
+}
+
+function nonceIn(payload: unknown): string | undefined {
+  const nonce: unknown = Reflect.get(Object(payload), 'ferryman')
+  return typeof nonce === 'string' ? nonce : undefined
+}
+
+/** When the server says that it delivered a report, by the report. */
+function deliveredIn(log: string): Map<number, number> {
+  const lines = log.matchAll(
+    /^\{"time":"([^"]+)","level":"info","event":"report:delivered","report":(\d+),/gm,
+  )
+  return new Map([...lines].map(([, time = '', report]) => [Number(report), Date.parse(time)]))
 }
 
 function journalOf(text: string): JournalLine[] {
@@ -39,25 +60,6 @@ function journalOf(text: string): JournalLine[] {
       const [what = '', deployment = '', step = '', rest = ''] = line.split(' ')
       return { what, deployment: Number(deployment), step: Number(step), rest }
     })
-}
-
-/** Processes that carry the marker in their environment, or the data directory in their words: commands and launchers. */
-function livingWith(marker: string, dataDirectory: string): Living[] {
-  const read = (pid: string, name: string): string => {
-    try {
-      return readFileSync(`/proc/${pid}/${name}`, 'latin1')
-    } catch {
-      return '' // gone, or a zombie
-    }
-  }
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-    .map((pid) => ({ pid, words: read(pid, 'cmdline').replaceAll('\0', ' ').trim() }))
-    .filter(
-      ({ pid, words }) =>
-        words.includes(dataDirectory) || read(pid, 'environ').includes(`TORTURE=${marker}\0`),
-    )
-    .map(({ pid, words }) => ({ pid: Number(pid), command: words.slice(0, 120) }))
 }
 
 /** What a server that has ended leaves in its data directory, and should not. */

@@ -7,6 +7,8 @@ export interface Records {
   readonly deployments: readonly RecordedDeployment[]
   /** Reports that are still owed to somebody. */
   readonly owed: number
+  /** Every message for Slack, as it is to be sent. */
+  readonly messages: readonly { readonly id: number; readonly body: string }[]
 }
 
 interface RecordedDelivery {
@@ -32,11 +34,12 @@ const DELIVERIES = 'select id, guid, event, verdict from deliveries order by id'
 const DEPLOYMENTS = `select id, github_id as "githubId", delivery_id as "deliveryId", lane, state, reason,
   repository || '/' || environment || '#' || number as name,
   (select count(*) from processes where deployment_id = deployments.id) as processes from deployments order by id`
+const MESSAGES = `select id, body from reports where channel = 'slack'`
 const OWED = `select count(*) as owed from reports where state = 'owed'`
 
 /** Reads the database of a server that runs, or that ended by itself. */
 export function readRecords(file: string): Records {
-  if (!existsSync(file)) return { deliveries: [], deployments: [], owed: 0 }
+  if (!existsSync(file)) return { deliveries: [], deployments: [], owed: 0, messages: [] }
   const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 })
   try {
     database.exec('begin') // all of it as of one moment
@@ -44,8 +47,18 @@ export function readRecords(file: string): Records {
       deliveries: database.prepare(DELIVERIES).all() as unknown as RecordedDelivery[],
       deployments: database.prepare(DEPLOYMENTS).all() as unknown as RecordedDeployment[],
       owed: Number(database.prepare(OWED).get()?.['owed']),
+      messages: (database.prepare(MESSAGES).all() as unknown as Records['messages']).map(({ id, body }) => ({
+        id,
+        body: messageIn(body),
+      })),
     }
   } finally {
     database.close()
   }
+}
+
+/** What makes a message the same one, sent or to be sent. */
+export function messageIn(json: string): string {
+  const { text, blocks } = JSON.parse(json) as { text?: unknown; blocks?: unknown }
+  return JSON.stringify({ text, blocks })
 }

@@ -24,16 +24,23 @@ export interface StartOptions {
   /** Compiled code is kept here from life to life. */
   readonly cache: string
   readonly environment?: Readonly<Record<string, string>>
-  /** Words in front of the program, such as strace's. */
-  readonly under?: readonly string[]
+  /** Ends it by SIGKILL when it is about to tell the disk for the count-th time to keep something. */
+  readonly killAtSync?: number | undefined
 }
 
 /** Starts the server; what it says is appended to `server.log` in the world's folder. */
-export function startServer(
-  world: World,
-  { program, cache, environment = {}, under = [] }: StartOptions,
-): Server {
-  const [file, ...args] = [...under, program, 'serve', '-c', world.configFile] as const
+export const startServer = (world: World, options: StartOptions): Server =>
+  world.enter(() => start(world, options))
+
+function start(world: World, { program, cache, environment = {}, killAtSync }: StartOptions): Server {
+  const words = [
+    ...(killAtSync === undefined ? [] : strace(killAtSync)),
+    program,
+    'serve',
+    '-c',
+    world.configFile,
+  ]
+  const [file = program, ...args] = words
   const child = spawn(file, args, {
     cwd: world.directory,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -83,3 +90,10 @@ function followLines(child: ChildProcess, file: string, tell: (event: string) =>
     })
   }
 }
+
+/** strace stands beside the server (-D), so that the process we start is the server itself. */
+const strace = (count: number): string[] =>
+  [
+    ['strace', '-D', '-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync'],
+    ['-e', `inject=fsync,fdatasync:signal=SIGKILL:when=${count}`],
+  ].flat()

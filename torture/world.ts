@@ -6,24 +6,31 @@ import { freePort } from '../bench/place.ts'
 import { startGitHubDouble, type GitHubDouble } from '../src/demo/github-double.ts'
 import type { Repository } from '../src/demo/github/state.ts'
 import { startSlackDouble, type SlackDouble } from '../src/demo/slack-double.ts'
+import { openLine, type Line } from './line.ts'
+import { livingIn } from './living.ts'
+import type { Server } from './server.ts'
 
 /** Where a Ferryman is tortured: GitHub and Slack in this process, a folder, a configuration; no server yet. */
 export interface World {
   readonly directory: string
   readonly dataDirectory: string
   readonly configFile: string
-  readonly address: string
   readonly github: GitHubDouble
   /** As GitHub knows them. */
   readonly repositories: readonly Repository[]
   readonly slack: SlackDouble
+  /** From GitHub to the server. */
+  readonly line: Line
   /** What the commands wrote. */
   readonly journalFile: string
   /** In the environment of every command, and of nothing else on this machine. */
   readonly marker: string
   /** Lets the commands that wait to be interrupted go on, or makes them wait. */
   setHold(isHeld: boolean): void
-  close(): Promise<void>
+  /** Adds a server that runs; once the world has ended nothing begins in it any more. */
+  enter(start: () => Server): Server
+  /** Ends everything in it; the folder stays. */
+  end(): Promise<void>
 }
 
 export interface Environment {
@@ -46,24 +53,25 @@ export const ENVIRONMENTS: readonly [Environment, ...Environment[]] = [
 
 /** Branches say how their command behaves: see commands/deploy.sh. */
 export const BRANCHES = ['main', 'slow', 'fails', 'holds', 'deaf', 'parent', 'daemon', 'loud'] as const
+export type Branch = (typeof BRANCHES)[number]
 
 /** What every deployment does, in order. */
 const STEPS = 2
 
-const REPOSITORIES = [...new Set(ENVIRONMENTS.map(({ repository }) => repository))]
+export const REPOSITORIES = ['acme/shop', 'acme/api', 'acme/site', 'acme/web'] as const
 
 /** Makes a world in the folder. */
 export async function createWorld(directory: string): Promise<World> {
   for (const { lane } of ENVIRONMENTS) mkdirSync(join(directory, 'work', lane), { recursive: true })
   const [github, slack, port] = await Promise.all([startGitHubDouble(), startSlackDouble(), freePort()])
-  const address = `http://127.0.0.1:${port}`
+  const line = await openLine(port)
   github.addToken(TOKEN, { login: 'ferryman-robot', type: 'classic', scopes: ['repo'] })
   const repositories = REPOSITORIES.map((name) => {
     const repository = github.addRepository(name)
     const head = repository.branches.get('main')?.sha ?? ''
     for (const branch of BRANCHES) github.setBranch(name, branch, head)
     github.addHook(name, {
-      url: `${address}/webhooks/github`,
+      url: `http://127.0.0.1:${line.port}/webhooks/github`,
       secret: SECRET,
       events: ['*'],
       contentType: 'json',
@@ -72,6 +80,7 @@ export async function createWorld(directory: string): Promise<World> {
   })
   const marker = randomBytes(8).toString('hex')
   const journalFile = join(directory, 'journal')
+  writeFileSync(journalFile, '')
   const configFile = join(directory, 'config.yml')
   const content = {
     server: { port, public_url: 'https://deploy.example.org' },
@@ -84,20 +93,34 @@ export async function createWorld(directory: string): Promise<World> {
     ),
   }
   writeFileSync(configFile, JSON.stringify(content), { mode: 0o600 }) // JSON is YAML
+  const dataDirectory = join(directory, 'data')
+  const lives = new Set<Server>()
+  let hasEnded = false
   const holdFile = `${journalFile}.hold`
   return {
     directory,
-    dataDirectory: join(directory, 'data'),
+    dataDirectory,
     configFile,
-    address,
     github,
     repositories,
     slack,
+    line,
     journalFile,
     marker,
     setHold: (isHeld) => (isHeld ? writeFileSync(holdFile, '') : rmSync(holdFile, { force: true })),
-    async close() {
-      await Promise.all([github.close(), slack.close()])
+    enter(start) {
+      if (hasEnded) throw new Error('The world has ended')
+      const server = start()
+      lives.add(server)
+      void server.ended.then(() => lives.delete(server))
+      return server
+    },
+    async end() {
+      hasEnded = true
+      for (const server of lives) server.send('SIGKILL')
+      await Promise.all([...lives].map(({ ended }) => ended))
+      for (const { pid } of livingIn({ marker, dataDirectory })) kill(pid)
+      await Promise.all([github.close(), slack.close(), line.close()])
     },
   }
 }
@@ -129,5 +152,13 @@ function entryOf(repository: string, { directory, journalFile, marker }: Own): o
     deploy_on: repository === 'acme/web' ? 'push' : 'merge',
     env: { TORTURE: marker },
     environments: Object.fromEntries(environments) as object,
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // it is gone
   }
 }

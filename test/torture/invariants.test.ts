@@ -20,15 +20,19 @@ const status = (state: string, description = '') => ({ state, description })
 
 /** One delivery, one deployment, everything as it should be. */
 const GOOD: Observation = {
-  sent: [{ guid: 'a', event: 'deployment', status: 202 }],
+  sent: [{ guid: 'a', status: 202 }],
   records: {
     deliveries: [{ id: 1, guid: 'a', event: 'deployment', verdict: 'queued' }],
     deployments: [deployment()],
     owed: 0,
+    messages: [{ id: 5, body: 'Deployed' }],
   },
   github: [{ id: 900, statuses: [status('queued'), status('in_progress'), status('success', 'Deployed')] }],
   probes: [900],
+  repeats: [{ guid: 'a', status: 200 }],
   journal: [line('start', '17'), line('end', '0')],
+  messages: [{ body: 'Deployed', at: 100 }],
+  deliveredAt: new Map([[5, 102]]),
   living: [],
   leftovers: [],
 }
@@ -68,6 +72,15 @@ const BROKEN: Readonly<
       'delivery a was acknowledged and is recorded 2 times',
     ],
   ],
+  'what was forged is not recorded': [
+    [{ sent: [{ guid: 'a', status: 401 }] }, 'delivery a was refused and is recorded'],
+  ],
+  'what comes again is known': [
+    [
+      { repeats: [{ guid: 'a', status: 202 }] },
+      'delivery a had been acknowledged, and was answered 202 when it came again',
+    ],
+  ],
   'every recorded delivery has its outcome': [
     [
       { records: { ...GOOD.records, deployments: [] } },
@@ -103,6 +116,18 @@ const BROKEN: Readonly<
     [
       { github: [{ id: 900, statuses: [status('in_progress'), status('queued'), status('success')] }] },
       'deployment 900 has the statuses in_progress, queued, success',
+    ],
+  ],
+  'nothing is made at GitHub twice': [
+    [
+      { github: [900, 901].map((id) => ({ id, nonce: 'n', statuses: [status('success')] })) },
+      'deployments 900 and 901 were made for the same merge or push',
+    ],
+  ],
+  'nothing is told again that was delivered': [
+    [
+      { messages: [...GOOD.messages, { body: 'Deployed', at: 150 }] },
+      'report 5 came to Slack 48 ms after it had been delivered',
     ],
   ],
   'what GitHub was told is what happened': [

@@ -1,0 +1,88 @@
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+
+import type { Cut } from './plan.ts'
+
+/** The line from GitHub to the server: it can be cut, and it tells how far a delivery has come. */
+export interface Line {
+  readonly port: number
+  /** The next delivery's connection is cut there. */
+  cutNext(where: Cut): void
+  /** A delivery is in the server's hands, or its answer begins and GitHub has nothing of it yet. */
+  onProgress(listener: (progress: 'delivered' | 'answering') => void): () => void
+  close(): Promise<void>
+}
+
+/** Opens a line to a port of loopback, where the server may be or not. Every connection carries one delivery. */
+export async function openLine(to: number): Promise<Line> {
+  const cuts: Cut[] = []
+  const listeners = new Set<(progress: 'delivered' | 'answering') => void>()
+  const open = new Set<Socket>()
+  const tell = (progress: 'delivered' | 'answering'): void => {
+    for (const listener of listeners) listener(progress)
+  }
+  const server = createServer((from) => {
+    const there = connect(to, '127.0.0.1')
+    for (const socket of [from, there]) open.add(socket.on('error', () => {}))
+    carry(from, there, cuts.shift(), tell)
+    const end = (): void => {
+      for (const socket of [from, there]) open.delete(socket.destroy())
+    }
+    from.once('close', end)
+    there.once('close', () => from.end(end))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    cutNext: (where) => void cuts.push(where),
+    onProgress(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    async close() {
+      const closed = once(server, 'close')
+      server.close()
+      for (const socket of open) socket.destroy()
+      await closed
+    },
+  }
+}
+
+/** Hands the request on and the answer back, as far as the cut lets it. */
+function carry(
+  from: Socket,
+  there: Socket,
+  cut: Cut | undefined,
+  tell: (progress: 'delivered' | 'answering') => void,
+): void {
+  let request = Buffer.alloc(0)
+  let isDelivered = false
+  from.on('data', (chunk: Buffer) => {
+    request = Buffer.concat([request, chunk])
+    const whole = lengthOf(request)
+    if (cut === 'in the body' && request.length > whole / 2) {
+      there.end(chunk.subarray(0, Math.floor(chunk.length / 2)), () => from.resetAndDestroy())
+      return
+    }
+    there.write(chunk, () => {
+      if (isDelivered || request.length < whole) return
+      isDelivered = true
+      tell('delivered')
+      if (cut === 'before the answer') from.resetAndDestroy()
+    })
+  })
+  there.once('data', () => tell('answering'))
+  there.on('data', (chunk: Buffer) => {
+    if (cut === 'in the answer') from.write(chunk.subarray(0, 20), () => from.resetAndDestroy())
+    else from.write(chunk)
+  })
+}
+
+/** How long the request will be, by its head; infinite until that is there. */
+function lengthOf(request: Buffer): number {
+  const end = request.indexOf('\r\n\r\n')
+  if (end < 0) return Infinity
+  const length = /^content-length: (\d+)\r?$/im.exec(request.subarray(0, end).toString('latin1'))?.[1]
+  return end + 4 + Number(length ?? 0)
+}

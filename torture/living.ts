@@ -1,0 +1,28 @@
+import { readdirSync, readFileSync } from 'node:fs'
+
+import type { World } from './world.ts'
+
+export interface Living {
+  readonly pid: number
+  /** Its words, the first of them. */
+  readonly command: string
+}
+
+/** Processes that carry the world's marker in their environment, or its data directory in their words: commands and launchers. */
+export const livingIn = ({ marker, dataDirectory }: Pick<World, 'marker' | 'dataDirectory'>): Living[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map((pid) => ({ pid, words: read(pid, 'cmdline').replaceAll('\0', ' ').trim() }))
+    .filter(
+      ({ pid, words }) =>
+        words.includes(dataDirectory) || read(pid, 'environ').includes(`TORTURE=${marker}\0`),
+    )
+    .map(({ pid, words }) => ({ pid: Number(pid), command: words.slice(0, 120) }))
+
+function read(pid: string, name: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'latin1')
+  } catch {
+    return '' // it is gone, or a zombie
+  }
+}

@@ -1,0 +1,228 @@
+import type { Chance } from './chance.ts'
+import { BRANCHES, ENVIRONMENTS, REPOSITORIES, type Branch, type Environment } from './world.ts'
+
+/** Everything that is decided about one cycle before it begins. */
+export interface Plan {
+  readonly burst: readonly Act[]
+  readonly faults: readonly Fault[]
+  /** How the server's lives end, one after the other; the one after the last is left in peace. */
+  readonly endings: readonly [Ending, ...Ending[]]
+  /** Faults that the last life meets while it makes good what was broken off. */
+  readonly faultsAtLast: readonly Fault[]
+}
+
+/** Something that happens at GitHub and is told to the server, or something that somebody sends there. */
+export type Act = { readonly afterMs: number } & (
+  | {
+      readonly kind: 'deploy'
+      readonly environment: Environment
+      readonly branch: Branch
+      /** Sent once more under the same GUID, or under a new one. */
+      readonly again: 'redelivered' | 'replayed' | undefined
+    }
+  | { readonly kind: 'push' | 'merge' | 'check' | 'ping' | 'forgery'; readonly repository: string }
+  /** The next delivery's connection is cut there. */
+  | { readonly kind: 'cut'; readonly where: Cut }
+)
+
+export type Cut = 'in the body' | 'before the answer' | 'in the answer'
+
+/** What goes wrong at GitHub or Slack, for so many of the requests that are meant. */
+export interface Fault {
+  readonly at: 'github' | 'slack'
+  readonly path: RegExp
+  readonly times: number
+  readonly what: FaultKind
+}
+
+const FAULTS = [
+  'error 500',
+  'page 502',
+  'reset',
+  'lost answer',
+  'limit 403',
+  'limit 429',
+  'slow',
+  'hang',
+] as const
+export type FaultKind = (typeof FAULTS)[number]
+
+/** How one life of the server ends, and when. */
+export interface Ending {
+  readonly how: 'kill' | 'term' | 'term, then int' | 'term, then kill'
+  readonly at: Moment
+}
+
+/** A moment in a life; when it does not come soon, that is the moment. */
+export type Moment =
+  | { readonly kind: 'time'; readonly ms: number }
+  /** A delivery is in the server's hands, or its answer begins; the count-th of this life. */
+  | { readonly kind: 'delivered' | 'answering'; readonly count: number }
+  /** The server's log says so. */
+  | { readonly kind: 'event'; readonly event: string; readonly count: number }
+  /** A command has begun, or ended. */
+  | { readonly kind: 'start' | 'end'; readonly count: number }
+  /** A request to GitHub has arrived, or was done and is not answered yet. */
+  | { readonly kind: 'asked' | 'done'; readonly path: RegExp; readonly afterMs: number }
+  /** The disk is told for the count-th time to keep something. */
+  | { readonly kind: 'sync'; readonly count: number }
+
+type Branches = readonly [Branch, ...Branch[]]
+
+const STATUSES = /\/deployments\/\d+\/statuses$/
+const DEPLOYMENTS = /\/deployments$/
+const ANYTHING = /./
+
+/** The others wait for TERM or KILL, which takes 5 or 15 s. */
+const QUICK_TO_INTERRUPT = ['main', 'slow', 'fails', 'holds', 'loud'] as const
+
+/** Decides everything about one cycle. Pure: the same chance makes the same plan. */
+export function planCycle(chance: Chance, { canCountSyncs }: { canCountSyncs: boolean }): Plan {
+  const first = ending(chance, canCountSyncs)
+  const branches = first.how === 'term, then int' ? QUICK_TO_INTERRUPT : BRANCHES
+  return {
+    burst: planBurst(chance, branches),
+    faults: chance.happens(0.6) ? planFaults(chance, first.how === 'kill') : [],
+    endings: [first, ...laterEndings(chance, canCountSyncs)],
+    faultsAtLast: chance.happens(0.3) ? planFaultsAtLast(chance) : [],
+  }
+}
+
+function planBurst(chance: Chance, branches: Branches): Act[] {
+  const acts: Act[] = []
+  for (let left = chance.integer(6, 14); left > 0; left -= 1) {
+    const afterMs = chance.happens(0.5) ? 0 : chance.integer(1, 60)
+    if (chance.happens(0.2))
+      acts.push({
+        afterMs,
+        kind: 'cut',
+        where: chance.pick(['in the body', 'before the answer', 'in the answer']),
+      })
+    acts.push(act(chance, branches, afterMs))
+  }
+  return acts
+}
+
+function act(chance: Chance, branches: Branches, afterMs: number): Act {
+  const kind = chance.pick([
+    'deploy',
+    'deploy',
+    'deploy',
+    'deploy',
+    'push',
+    'push',
+    'merge',
+    'merge',
+    'other',
+  ])
+  if (kind === 'push') return { afterMs, kind, repository: 'acme/web' }
+  if (kind === 'merge')
+    return { afterMs, kind, repository: chance.pick(['acme/shop', 'acme/api', 'acme/site']) }
+  if (kind === 'other')
+    return { afterMs, kind: chance.pick(['check', 'ping', 'forgery']), repository: chance.pick(REPOSITORIES) }
+  return {
+    afterMs,
+    kind,
+    environment: chance.pick(ENVIRONMENTS),
+    branch: chance.pick(branches),
+    again: chance.pick([undefined, undefined, undefined, 'redelivered', 'replayed']),
+  }
+}
+
+function planFaults(chance: Chance, isKilled: boolean): Fault[] {
+  return Array.from({ length: chance.integer(1, 3) }, (): Fault => {
+    const what = chance.pick(FAULTS)
+    return {
+      at: chance.pick(['github', 'github', 'github', 'slack']),
+      path: chance.pick([STATUSES, STATUSES, DEPLOYMENTS, ANYTHING]),
+      times: chance.integer(1, 2),
+      what: what === 'hang' && !isKilled ? 'slow' : what, // a stop would wait for it
+    }
+  })
+}
+
+/** Few, and only where the server tries again soon. */
+const planFaultsAtLast = (chance: Chance): Fault[] => [
+  {
+    at: chance.pick(['github', 'slack']),
+    path: STATUSES,
+    times: 1,
+    what: chance.pick(['error 500', 'page 502', 'reset', 'lost answer', 'slow', 'limit 403']),
+  },
+]
+
+function ending(chance: Chance, canCountSyncs: boolean): Ending {
+  const how = chance.pick([
+    'kill',
+    'kill',
+    'kill',
+    'kill',
+    'kill',
+    'term',
+    'term, then int',
+    'term, then kill',
+  ])
+  return { how, at: moment(chance, canCountSyncs) }
+}
+
+function moment(chance: Chance, canCountSyncs: boolean): Moment {
+  const kind = chance.pick([
+    'time',
+    'delivered',
+    'answering',
+    'event',
+    'start',
+    'end',
+    'asked',
+    'done',
+    'sync',
+    'sync',
+  ])
+  switch (kind) {
+    case 'sync':
+      return canCountSyncs
+        ? { kind, count: chance.integer(1, 40) }
+        : { kind: 'time', ms: chance.integer(0, 700) }
+    case 'time':
+      return { kind, ms: chance.integer(0, 700) }
+    case 'event':
+      return {
+        kind,
+        event: chance.pick([
+          'delivery:queued',
+          'delivery:deciding',
+          'deployment:claimed',
+          'deployment:ended',
+          'deployment:released',
+          'report:delivered',
+        ]),
+        count: chance.integer(1, 3),
+      }
+    case 'asked':
+    case 'done':
+      return { kind, path: chance.pick([STATUSES, DEPLOYMENTS]), afterMs: chance.integer(0, 300) }
+    default:
+      return { kind, count: chance.integer(1, kind === 'start' || kind === 'end' ? 5 : 10) }
+  }
+}
+
+/** A kill during the recovery of a kill, and perhaps another. */
+function laterEndings(chance: Chance, canCountSyncs: boolean): Ending[] {
+  const count = chance.pick([0, 0, 0, 1, 1, 2])
+  return Array.from({ length: count }, () => ({
+    how: chance.happens(0.85) ? 'kill' : 'term',
+    at: chance.pick<() => Moment>([
+      () => ({ kind: 'time', ms: chance.integer(0, 500) }),
+      () => ({
+        kind: 'event',
+        event: chance.pick(['server:listening', 'deployment:interrupted', 'deployment:claimed']),
+        count: 1,
+      }),
+      () => ({ kind: 'asked', path: STATUSES, afterMs: 0 }),
+      () =>
+        canCountSyncs
+          ? { kind: 'sync', count: chance.integer(1, 25) }
+          : { kind: 'time', ms: chance.integer(150, 400) },
+    ])(),
+  }))
+}

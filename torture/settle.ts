@@ -1,0 +1,69 @@
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+
+import type { Delivered } from '../src/demo/github/delivery.ts'
+import { deploy } from './burst.ts'
+import type { Chance } from './chance.ts'
+import { violationsOf, type Observation, type Violation } from './invariants.ts'
+import { deploymentsAt, observe } from './observe.ts'
+import { readRecords } from './records.ts'
+import type { Server } from './server.ts'
+import { ENVIRONMENTS, type World } from './world.ts'
+
+interface Settled {
+  readonly seen: Observation
+  readonly violations: readonly Violation[]
+}
+
+const SETTLES_WITHIN_MS = 40_000
+
+/**
+ * Lets the dust settle: hands over what was not acknowledged, deploys once more everywhere, waits until
+ * everything has its end, ends the server, and holds the invariants against what there is to see.
+ */
+export async function settle(world: World, server: Server, chance: Chance): Promise<Settled> {
+  await redeliverLost(world)
+  const probes = await Promise.all(
+    ENVIRONMENTS.map(({ repository, name }) => deploy(world, repository, name, 'main')),
+  )
+  const until = performance.now() + SETTLES_WITHIN_MS
+  while (!hasSettled(world) && !server.hasEnded() && performance.now() < until) await pause(20)
+  await world.github.idle()
+  const repeats = await repeatSome(world, chance)
+  while (!hasSettled(world) && !server.hasEnded() && performance.now() < until) await pause(20)
+  server.send('SIGTERM')
+  const exit = await server.ended
+  const seen = observe(world, { probes: probes.map(({ deployment }) => deployment.id), repeats })
+  const unasked =
+    exit === 0 ? [] : [{ invariant: 'the server ends when it is asked to', what: `it ended with ${exit}` }]
+  return { seen, violations: [...unasked, ...violationsOf(seen)] }
+}
+
+/** As a person does who sees red deliveries at GitHub: each once more. What was forged stays refused. */
+async function redeliverLost({ github }: World): Promise<void> {
+  const done = new Set(
+    github.deliveries
+      .filter(({ answer: { status } }) => (status >= 200 && status < 300) || status === 401)
+      .map(({ guid }) => guid),
+  )
+  const lost = new Set(github.deliveries.map(({ guid }) => guid).filter((guid) => !done.has(guid)))
+  for (const guid of lost) await github.redeliver(guid)
+}
+
+/** Some of what was acknowledged, once more: under the same GUID it is known, whatever happened since. */
+async function repeatSome({ github }: World, chance: Chance): Promise<readonly Delivered[]> {
+  const acknowledged = github.deliveries.filter(
+    ({ answer: { status }, event }) => [200, 202].includes(status) && event !== 'ping',
+  )
+  const some = acknowledged.filter(() => chance.happens(3 / acknowledged.length))
+  return Promise.all(some.map(({ guid }) => github.redeliver(guid)))
+}
+
+const FINAL = ['success', 'failure', 'error', 'inactive']
+
+function hasSettled(world: World): boolean {
+  const isFinal = deploymentsAt(world).every(({ statuses }) => FINAL.includes(statuses.at(-1)?.state ?? ''))
+  if (!isFinal) return false
+  const { deployments, owed } = readRecords(join(world.dataDirectory, 'ferryman.sqlite'))
+  return owed === 0 && deployments.every(({ state }) => ['succeeded', 'failed', 'cancelled'].includes(state))
+}
