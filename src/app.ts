@@ -107,6 +107,7 @@ export async function startApp(
 
     const makeGitHub = (): GitHub =>
       createGitHub({
+        mask: masker.mask,
         token: config.github.token,
         apiUrl: config.github.apiUrl,
         version,
@@ -273,6 +274,7 @@ export async function startApp(
       run: perform,
       clock,
       journal,
+      mask: masker.mask,
       moved,
     })
     worker = working

@@ -123,6 +123,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
 )
 process.stderr.on('error', () => {})
 
+function textOf(thrown: unknown): string {
+  if (thrown instanceof UsageError) return thrown.message
+  if (thrown instanceof FerrymanError) return `${thrown.message}\n  ${thrown.hint}`
+  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
+}
+
 /** The call itself was wrong, not what it was about. */
 const isWrongCall = (thrown: unknown): boolean =>
   thrown instanceof UsageError || (thrown instanceof FerrymanError && thrown.status === 400)
@@ -130,12 +136,9 @@ const isWrongCall = (thrown: unknown): boolean =>
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (thrown) {
-  if (thrown instanceof UsageError) process.stderr.write(`ferryman: ${thrown.message}\n`)
-  else if (thrown instanceof FerrymanError)
-    process.stderr.write(`ferryman: ${thrown.message}\n  ${thrown.hint}\n`)
-  else
-    process.stderr.write(
-      `ferryman: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`,
-    )
+  const { printable } = await import('./logs/one-line.ts')
+  const { createMasker } = await import('./logs/redact.ts')
+  // What was thrown while a configuration was known was masked by it; this is for all else.
+  process.stderr.write(createMasker([]).mask(`ferryman: ${printable(textOf(thrown))}\n`))
   process.exitCode = isWrongCall(thrown) ? USAGE : FAILED
 }

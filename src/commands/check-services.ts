@@ -10,8 +10,11 @@ const WARN_DAYS = 14
 const SLACK_TIMEOUT_MS = 10_000
 
 /** What GitHub and Slack answer. Writes nothing and posts nothing. */
-export async function* checkServices(config: Config, version: string, now: number): AsyncGenerator<Finding> {
-  const github = createGitHub({ token: config.github.token, apiUrl: config.github.apiUrl, version })
+export async function* checkServices(
+  config: Config,
+  { version, now, mask }: { readonly version: string; readonly now: number; mask(text: string): string },
+): AsyncGenerator<Finding> {
+  const github = createGitHub({ token: config.github.token, apiUrl: config.github.apiUrl, version, mask })
   let expiry: Finding | undefined
   for (const repository of config.repositories.values()) {
     const { finding, access } = await checkRepository(github, repository.name)

@@ -1,3 +1,5 @@
+import { oneLine } from '../logs/one-line.ts'
+
 /** One thing that was looked at: fine, doubtful or wrong, and what to do about it. */
 export interface Finding {
   readonly mark: 'fine' | 'doubtful' | 'wrong'
@@ -15,5 +17,5 @@ const MARKS = { fine: ['✔', 32], doubtful: ['!', 33], wrong: ['✘', 31] } as 
 export function lineFor({ mark, text, hint }: Finding, colour: boolean): string {
   const [sign, code] = MARKS[mark]
   const painted = colour ? `\u001b[${code}m${sign}\u001b[39m` : sign
-  return `${painted} ${text}\n${hint === undefined || hint === '' ? '' : `    ${hint}\n`}`
+  return `${painted} ${oneLine(text)}\n${hint === undefined || hint === '' ? '' : `    ${oneLine(hint)}\n`}`
 }

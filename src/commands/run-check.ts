@@ -1,6 +1,7 @@
 import { npmFolders } from '../app.ts'
 import { findConfig, readConfig } from '../config/load.ts'
 import { lineOf } from '../config/problems.ts'
+import { createMasker } from '../logs/redact.ts'
 import { commandPath, type ServerSide } from '../run/environment.ts'
 import { currentUser } from '../user.ts'
 import { version } from '../version.ts'
@@ -18,9 +19,10 @@ export interface CheckOptions {
 export async function runCheck({ config: flag, offline }: CheckOptions): Promise<number> {
   const colour = process.stdout.isTTY && process.env['NO_COLOR'] === undefined
   let failures = 0
+  const masker = createMasker([])
   const say = (finding: Finding): void => {
     if (finding.mark === 'wrong') failures += 1
-    process.stdout.write(lineFor(finding, colour))
+    process.stdout.write(masker.mask(lineFor(finding, colour)))
   }
   const file = findConfig({ flag, environment: process.env, cwd: process.cwd() })
   const reading = readConfig(file, { environment: process.env })
@@ -29,6 +31,7 @@ export async function runCheck({ config: flag, offline }: CheckOptions): Promise
     return 1
   }
   const { config } = reading
+  masker.add(config.secrets)
   const environments = [...config.repositories.values()].reduce(
     (sum, { environments }) => sum + environments.size,
     0,
@@ -42,7 +45,9 @@ export async function runCheck({ config: flag, offline }: CheckOptions): Promise
   for (const finding of checkMachine(config, commandPath(process.env, npmFolders()))) say(finding)
   for await (const finding of checkPlaybooks(config, serverSide())) say(finding)
   if (config.database !== undefined) say(await checkDatabase(config.database))
-  if (!offline) for await (const finding of checkServices(config, version, Date.now())) say(finding)
+  if (!offline)
+    for await (const finding of checkServices(config, { version, now: Date.now(), mask: masker.mask }))
+      say(finding)
   process.stdout.write(
     failures === 0
       ? `\nReady, as ${currentUser().name}.\n`

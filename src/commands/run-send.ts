@@ -10,6 +10,8 @@ import { createEvents } from '../demo/github/events.ts'
 import { userCalled } from '../demo/github/state.ts'
 import { createState, createWorld } from '../demo/github/world.ts'
 import { messageOf, problem } from '../errors.ts'
+import { oneLine, printable } from '../logs/one-line.ts'
+import { createMasker } from '../logs/redact.ts'
 import { currentUser } from '../user.ts'
 
 export interface SendOptions {
@@ -46,10 +48,12 @@ export async function runSend(options: SendOptions): Promise<number> {
   )
   const url = options.url ?? addressOf(config)
   const repository = options.repository ?? [...config.repositories.values()][0]?.name ?? ''
+  const { mask } = createMasker(config.secrets)
+  const say = (text: string): void => void process.stdout.write(mask(`${printable(text)}\n`))
   const { what, payload } = await makeSample(kind, { ...options, url, repository, config })
-  process.stdout.write(`${what} → ${url}\n`)
+  say(`${what} → ${url}`)
   const { status, body } = await post(url, event, payload, config.github.webhookSecrets[0] ?? '')
-  process.stdout.write(`${status} ${readable(body)}\n`)
+  say(`${status} ${readable(body)}`)
   return status < 300 ? 0 : 1
 }
 
@@ -169,6 +173,7 @@ async function headOf({ config, repository, environment }: Sample): Promise<stri
   try {
     const { stdout } = await promisify(execFile)('git', ['rev-parse', '--verify', 'HEAD^{commit}'], {
       cwd: folder,
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
     })
     return stdout.trim()
   } catch (cause) {
@@ -181,9 +186,9 @@ function readable(body: string): string {
   try {
     const answer: unknown = JSON.parse(body)
     return Object.entries(Object(answer) as Record<string, unknown>)
-      .map(([key, value]) => `${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+      .map(([key, value]) => oneLine(`${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`))
       .join('\n    ')
   } catch {
-    return body.slice(0, 500)
+    return oneLine(body.slice(0, 500))
   }
 }

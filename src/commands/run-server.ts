@@ -2,7 +2,7 @@ import { startApp } from '../app.ts'
 import { findConfig, loadConfig } from '../config/load.ts'
 import type { Overrides } from '../config/overrides.ts'
 import { watchConfig } from '../config/reload.ts'
-import { FerrymanError } from '../errors.ts'
+import { FerrymanError, messageOf } from '../errors.ts'
 import { createJournal } from '../logs/journal.ts'
 import { createMasker } from '../logs/redact.ts'
 import { version } from '../version.ts'
@@ -35,6 +35,11 @@ export async function runServer(options: ServerOptions): Promise<number> {
   process.stdout.on('error', () => {})
   for (const warning of config.warnings) journal.warn('config:doubtful', { warning })
 
+  // Node would print it as it is. What runs is ended by the guard; the next start says so.
+  process.on('uncaughtException', (error) => {
+    journal.error('server:broken', { error })
+    process.exit(1)
+  })
   const signals = catchSignals() // from here on: a signal during the start counts as well
   let exitCode = 0
   const onLockLost = (): void => {
@@ -52,8 +57,9 @@ export async function runServer(options: ServerOptions): Promise<number> {
     version,
     onLockLost,
   }).catch((cause: unknown) => {
-    if (cause instanceof FerrymanError) throw cause.masked((text) => masker.mask(text))
-    throw cause
+    if (cause instanceof FerrymanError) throw cause.masked(masker.mask)
+    journal.error('server:not-started', { error: cause })
+    throw new Error(masker.mask(messageOf(cause)))
   })
   const watch = watchConfig({
     file,

@@ -6,7 +6,7 @@ import { placeholdersIn } from './placeholders.ts'
 import type { Path, Positions } from './positions.ts'
 import type { Variables } from './references.ts'
 import { DEFAULTS, type EnvironmentEntry, type Repositories } from './schema.ts'
-import { readValue } from './values.ts'
+import { isTooShort, readValue } from './values.ts'
 import { originIn, readWork, type Level, type Work } from './work.ts'
 
 export interface EntriesOptions {
@@ -24,12 +24,15 @@ export interface Entries {
   readonly secrets: readonly string[]
   /** The literals that look like secrets. */
   readonly literals: readonly { readonly path: Path; readonly text: string }[]
+  /** Where a secret stands that cannot be masked. */
+  readonly tooShort: readonly Path[]
 }
 
 /** Every environment with what it inherits; all that is wrong goes to `complain`. */
 export function readEntries(repositories: Repositories, options: EntriesOptions): Entries {
   const read = new Map<string, RepositoryConfig>()
   const secrets: string[] = []
+  const tooShort: Path[] = []
   const literals: Entries['literals'][number][] = []
   const folders = createFolderCheck(options)
   const isNewRepository = createTwinCheck('repository', options)
@@ -46,6 +49,7 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
       const { env, ...rest } = readEnvironment(own === undefined ? [inherited] : [own, inherited], options)
       for (const one of env) {
         secrets.push(...one.secrets)
+        if (one.secrets.some(isTooShort)) tooShort.push(one.path)
         if ('config' in one.value) literals.push({ path: one.path, text: one.text })
       }
       const config = assemble({ repository: name, environment, env, ...rest })
@@ -54,7 +58,7 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
     }
     read.set(name.toLowerCase(), { name, environments })
   }
-  return { repositories: read, secrets, literals }
+  return { repositories: read, secrets, literals, tooShort }
 }
 
 const namedLevels = (given: Readonly<Record<string, EnvironmentEntry>>, path: Path) =>

@@ -1,7 +1,7 @@
 import { isMapping } from './document.ts'
 import type { Path } from './positions.ts'
 import { fillReferences, readReferencedFile, type Filled, type Variables } from './references.ts'
-import { passwordsIn } from './values.ts'
+import { credentialsIn, isTooShort } from './values.ts'
 
 /** Keys that hold secrets: filled, never quoted in a message, known to the masker. */
 const SECRET =
@@ -16,6 +16,8 @@ export interface FilledDocument {
   readonly secrets: readonly string[]
   /** Where a secret stands in the file itself. */
   readonly plain: readonly Path[]
+  /** Where a secret stands that cannot be masked. */
+  readonly tooShort: readonly Path[]
 }
 
 export interface FillOptions {
@@ -31,6 +33,7 @@ export interface FillOptions {
 export function fillDocument(root: unknown, options: FillOptions): FilledDocument {
   const secrets: string[] = []
   const plain: Path[] = []
+  const tooShort: Path[] = []
 
   const fillSecret = (value: string | { readonly file: string }, path: Path): unknown => {
     const filled = readSecret(value, path, options)
@@ -39,7 +42,9 @@ export function fillDocument(root: unknown, options: FillOptions): FilledDocumen
       return value
     }
     if (filled.values.length === 0 && !options.isOverridden(path)) plain.push(path)
-    secrets.push(filled.text, ...filled.values, ...passwordsIn(filled.text))
+    const found = [filled.text, ...filled.values, ...credentialsIn(filled.text)]
+    if (found.some(isTooShort)) tooShort.push(path)
+    secrets.push(...found)
     return filled.text
   }
   const fillOrdinary = (value: string, path: Path): string => {
@@ -59,7 +64,7 @@ export function fillDocument(root: unknown, options: FillOptions): FilledDocumen
     )
   }
 
-  return { root: fillAt(root, []), secrets, plain }
+  return { root: fillAt(root, []), secrets, plain, tooShort }
 }
 
 /** Whether what stands here must never be quoted: a secret key, or a variable of `env:`. */

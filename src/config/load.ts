@@ -86,7 +86,13 @@ export function readConfig(file: string, { environment, overrides = {} }: LoadOp
   if (settings === undefined || !problems.isEmpty) return { problems: problems.all }
 
   const plain = [...filled.plain, ...entries.literals.map(({ path }) => path)]
-  const warnings = warningsOf(settings, { file: absolute, positions, plain, mode: modeOf(absolute) })
+  const warnings = warningsOf(settings, {
+    file: absolute,
+    positions,
+    plain,
+    tooShort: [...filled.tooShort, ...entries.tooShort],
+    mode: modeOf(absolute),
+  })
   const config = assemble(settings, { file: absolute, directory, entries })
   return {
     config: { ...config, secrets: secretsOf(filled.secrets, entries), warnings: warnings.map(lineOf) },

@@ -64,13 +64,24 @@ export function secretsIn(name: string, value: Value, text: string): string[] {
   if ('literal' in value) return []
   const isPlain =
     !SECRET_NAME.test(name) && !('file' in value) && /^(?:[A-Za-z][A-Za-z_-]{0,19}|\d{1,5})$/.test(text)
-  return isPlain ? [] : [text, ...passwordsIn(text)]
+  return isPlain ? [] : [text, ...credentialsIn(text)]
 }
 
-/** The passwords in addresses like `postgres://user:password@host`, as written and decoded. */
-export function passwordsIn(text: string): string[] {
+/** The masker leaves such words alone: hiding each `abc` would deface every log. */
+export const isTooShort = (secret: string): boolean => {
+  const { length } = secret.trim()
+  return length > 0 && length < SHORTEST_MASKED
+}
+const SHORTEST_MASKED = 6
+
+/**
+ * What is secret by itself in an address: the password of `postgres://user:password@host`, as written and decoded,
+ * and the path of a webhook of Slack, which is all that the request line of HTTP shows.
+ */
+export function credentialsIn(text: string): string[] {
   const written = [...text.matchAll(ADDRESS_WITH_PASSWORD)].map(([, password = '']) => password)
-  return written.flatMap((password) => [...new Set([password, decoded(password)])])
+  const paths = [...text.matchAll(WEBHOOK_OF_SLACK)].map(([, path = '']) => path)
+  return [...written.flatMap((password) => [...new Set([password, decoded(password)])]), ...paths]
 }
 
 function readFileValue(
@@ -93,9 +104,10 @@ function read(name: string, value: Value, filled: Filled): ReadValue | { readonl
 const SECRET_NAME =
   /SECRET|TOKEN|PASS|PWD|(?:^|_)PIN$|PRIVATE|CREDENTIAL|AUTH|(?:API|ACCESS)_KEY|KEY$|_DSN$|WEBHOOK/i
 const ADDRESS_WITH_PASSWORD = /[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:([^\s/@]+)@/gi
+const WEBHOOK_OF_SLACK = /https?:\/\/[^\s/]+\/((?:services|workflows|triggers)\/[\w/-]+)/gi
 
 const looksSecret = (name: string, text: string): boolean =>
-  text !== '' && (SECRET_NAME.test(name) || passwordsIn(text).length > 0)
+  text !== '' && (SECRET_NAME.test(name) || credentialsIn(text).length > 0)
 
 function decoded(password: string): string {
   try {

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 
 import type { Path, Positions } from './positions.ts'
-import { createProblemList, type ConfigProblem } from './problems.ts'
+import { createProblemList, pathText, type ConfigProblem } from './problems.ts'
 import type { SecretSetting, Settings } from './schema.ts'
 
 export interface WarningOptions {
@@ -9,6 +9,8 @@ export interface WarningOptions {
   readonly positions: Positions
   /** Where secrets stand in the file itself. */
   readonly plain: readonly Path[]
+  /** Where secrets stand that cannot be masked. */
+  readonly tooShort: readonly Path[]
   /** The permission bits of the file. */
   readonly mode: number
 }
@@ -19,15 +21,22 @@ const READABLE_BY_OTHERS = 0o044
 /** What works and is doubtful. */
 export function warningsOf(
   settings: Settings,
-  { file, positions, plain, mode }: WarningOptions,
+  { file, positions, plain, tooShort, mode }: WarningOptions,
 ): readonly ConfigProblem[] {
   const warnings = createProblemList(file, positions)
-  for (const { path, secret } of guessable(settings))
+  const made = guessable(settings)
+  for (const { path, secret } of made)
     if (typeof secret === 'string' && secret.length < SHORTEST_SECRET)
       warnings.add(
         path,
         `is shorter than ${SHORTEST_SECRET} characters; make one with \`openssl rand -hex 32\``,
       )
+  const told = new Set(made.map(({ path }) => pathText(path)))
+  for (const path of tooShort.filter((one) => !told.has(pathText(one))))
+    warnings.add(
+      path,
+      'is too short to be masked: wherever it is printed it can be read; make it 6 characters or more',
+    )
   const [first] = plain
   if (first !== undefined && (mode & READABLE_BY_OTHERS) !== 0)
     warnings.add(

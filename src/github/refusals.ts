@@ -7,21 +7,27 @@ const MOST_ERRORS = 50
 const MOST_CONTEXTS = 200
 
 /** What octokit threw, as our own error. Only an answer has a response: a failed network is a 500 there. */
-export function errorOf(thrown: unknown, timeoutMs: number): GitHubError {
-  if (!(thrown instanceof Error)) return new GitHubError(String(thrown), undefined, {}, thrown)
+export function errorOf(
+  thrown: unknown,
+  { timeoutMs, mask }: { readonly timeoutMs: number; mask(text: string): string },
+): GitHubError {
+  const cutMasked = (text: string): string => cut(mask(text))
+  if (!(thrown instanceof Error)) return new GitHubError(cutMasked(String(thrown)), undefined, {}, thrown)
   const response: unknown = Reflect.get(thrown, 'response')
   if (typeof response !== 'object' || response === null) {
     const message = isTimeout(thrown)
       ? `GitHub did not answer within ${timeoutMs / 1000} s`
       : `GitHub cannot be reached: ${thrown.message}`
-    return new GitHubError(message, undefined, {}, thrown)
+    return new GitHubError(cutMasked(message), undefined, {}, thrown)
   }
   const { status, headers, data } = response as Refused
   const { success, data: refusal } = Refusal.safeParse(data)
   const said = success ? sentence(refusal) : titleOf(data)
-  const message = `GitHub answered ${status}: ${said}`.slice(0, MOST_CHARACTERS)
+  const message = cutMasked(`GitHub answered ${status}: ${said}`)
   return new GitHubError(message, status, headers, thrown, success ? contextsIn(refusal) : [])
 }
+
+const cut = (text: string): string => text.slice(0, MOST_CHARACTERS).toWellFormed()
 
 interface Refused {
   readonly status: number
@@ -54,7 +60,7 @@ type Refusal = z.infer<typeof Refusal>
 function sentence({ message, errors }: Refusal): string {
   const details = errors.slice(0, MOST_ERRORS).map(detail)
   const said = [...new Set(details)].filter((one) => one !== '').join('; ')
-  return (said === '' ? message : `${message.replace(/\.$/, '')}: ${said}`).replaceAll(/\s+/g, ' ')
+  return (said === '' ? message : `${message.replace(/\.$/, '')}: ${said}`).replaceAll(/[\s\p{Cc}]+/gu, ' ')
 }
 
 function detail(complaint: Refusal['errors'][number]): string {
@@ -76,5 +82,5 @@ function contextsIn({ errors }: Refusal): GitHubError['contexts'] {
 function titleOf(data: unknown): string {
   const page = typeof data === 'string' ? data.slice(0, 10_000) : ''
   const [, title = 'it is not JSON'] = /<title>([^<]*)/i.exec(page) ?? []
-  return title.replaceAll(/\s+/g, ' ').trim()
+  return title.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim()
 }

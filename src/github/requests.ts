@@ -9,6 +9,8 @@ export interface GitHubOptions {
   readonly apiUrl: string
   readonly version: string
   readonly timeoutMs?: number
+  /** Hides secrets in what GitHub says is wrong, before it is cut: a proxy may have shown it our request. */
+  readonly mask?: (text: string) => string
   /** Ends every request that is under way. */
   readonly signal?: AbortSignal
 }
@@ -53,6 +55,7 @@ export function createRequests({
   apiUrl,
   version,
   timeoutMs = TIMEOUT_MS,
+  mask = (text) => text,
   signal: ended,
 }: GitHubOptions): Requests {
   const fetchThere = fetchAtMost(MOST_BYTES, followRenames(new URL(apiUrl).origin))
@@ -77,7 +80,7 @@ export function createRequests({
     try {
       return await call({ headers, request: { signal, fetch: fetchAndNote } })
     } catch (thrown) {
-      throw errorOf(thrown, timeoutMs)
+      throw errorOf(thrown, { timeoutMs, mask })
     }
   }
 

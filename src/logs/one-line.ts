@@ -1,6 +1,9 @@
 /** The text on one line: control characters, line breaks and marks that turn text around are spelled out. */
 export const oneLine = (text: string): string => text.replaceAll(UNSEEN, spell)
 
+/** Text of several lines for a terminal: but for its line breaks nothing in it is more than something to read. */
+export const printable = (text: string): string => text.split('\n').map(oneLine).join('\n')
+
 /** At most `most` characters of the text; `…` stands for what is cut off. */
 export const cut = (text: string, most: number): string =>
   text.length <= most ? text : `${text.slice(0, most - 1).toWellFormed()}…`

@@ -18,6 +18,8 @@ export interface WorkerParts {
   run(deployment: Deployment, signal: AbortSignal): Promise<Ending>
   readonly clock: () => number
   readonly journal: Journal
+  /** Hides secrets in what is written down. */
+  mask(text: string): string
   /** Something happened that may be owed to the outside world. */
   moved(): void
 }
@@ -163,14 +165,14 @@ async function moveToEnd(
   return (await move(id, 'running', state, change)) ?? move(id, 'cancelling', state, change)
 }
 
-function broken(thrown: unknown, { reports, journal }: WorkerParts): Ending {
+function broken(thrown: unknown, { reports, journal, mask }: WorkerParts): Ending {
   journal.error('deployment:broken', { error: thrown })
   if (thrown instanceof FerrymanError && thrown.code === 'log_unwritable')
     return { state: 'failed', reason: 'log_unwritable', detail: thrown.message, reports }
   return {
     state: 'failed',
     reason: 'internal_error',
-    detail: `Ferryman failed: ${messageOf(thrown)}`,
+    detail: mask(`Ferryman failed: ${messageOf(thrown)}`),
     reports,
   }
 }

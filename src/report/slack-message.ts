@@ -11,8 +11,12 @@ export interface SlackMessage {
 /** A message of one paragraph of mrkdwn; `text` is what notifications show. */
 export const slackMessageOf = (paragraph: string, text: string): SlackMessage => ({
   text,
-  blocks: [{ type: 'section', text: { type: 'mrkdwn', text: paragraph } }],
+  blocks: [section(paragraph)],
 })
+
+/** `verbatim`: words from outside become no links and no mentions by themselves. */
+const mrkdwn = (text: string) => ({ type: 'mrkdwn', text, verbatim: true })
+const section = (text: string) => ({ type: 'section', text: mrkdwn(text) })
 
 const MARKS = {
   queued: ':hourglass:',
@@ -53,15 +57,13 @@ export function slackMessage(
   return {
     text: `${verb} ${escape(nameOf(deployment), 300)} at ${short(sha)}${doubt}, by ${escape(deployment.actor, 100)}${detail === undefined ? '' : `: ${escape(detail, MOST_DETAIL)}`}`,
     blocks: [
-      { type: 'section', text: { type: 'mrkdwn', text: `${headline}${why}` } },
+      section(`${headline}${why}`),
       {
         type: 'context',
-        elements: facts.filter((fact) => fact !== '').map((text) => ({ type: 'mrkdwn', text })),
+        elements: facts.filter((fact) => fact !== '').map(mrkdwn),
       },
       ...hostsOf(deployment),
-      ...(lastLines.length === 0
-        ? []
-        : [{ type: 'section', text: { type: 'mrkdwn', text: quoted(lastLines) } }]),
+      ...(lastLines.length === 0 ? [] : [section(quoted(lastLines))]),
     ],
   }
 }
@@ -130,7 +132,7 @@ function hostsOf(deployment: Deployment): object[] {
   const rows = shown.map(({ name, counts }) => `${name.padEnd(width)}  ${counts}`)
   const more = recap.hostCount - shown.length
   const lines = more > 0 ? [...rows, `… and ${countOf(more, 'more host')}`] : rows
-  return [{ type: 'section', text: { type: 'mrkdwn', text: codeBlock(lines.join('\n')) } }]
+  return [section(codeBlock(lines.join('\n')))]
 }
 
 const rowOf = ({ name, ok, changed, unreachable, failed }: HostResult) => ({

@@ -22,8 +22,12 @@ export function duration(milliseconds: number): string {
 /** The first seven digits, as git and GitHub show a commit. */
 export const short = (sha: string): string => sha.slice(0, 7)
 
-/** One line without control characters, so that nobody forges a second one. */
-export const oneLine = (text: string): string => text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim()
+/** One line without control characters, so that nobody forges a second one, or turns the text around. */
+export const oneLine = (text: string): string =>
+  text
+    .replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ')
+    .replaceAll(/[\p{Bidi_Control}\ufeff]/gu, '')
+    .trim()
 
 /** `1 host`, `3 hosts`. */
 export const countOf = (number: number, thing: string): string =>

@@ -7,9 +7,9 @@ import { z } from 'zod'
 import { nameOf, type Deployment } from '../deployment/deployment.ts'
 import type { State } from '../deployment/state.ts'
 import { problem } from '../errors.ts'
-import { createColourStrip } from '../logs/colours.ts'
 import type { LogLinks } from '../logs/links.ts'
 import type { Logs } from '../logs/logs.ts'
+import { createPlainText } from '../logs/plain-text.ts'
 
 export interface LogParts {
   deployment(id: number): Promise<Deployment | undefined>
@@ -39,7 +39,7 @@ const TAIL_BYTES = 64 * 1024
 /**
  * `GET /deployments/:id/log`: the log as plain text, to whoever has the token or a signed link. `offset`
  * (-1: the last 64 kB) and `limit` count stored bytes; the header `ferryman-next-offset` says where to go on.
- * Colours are taken out unless `colours=1` asks for them; `follow=1` goes on while the deployment runs.
+ * It is plain text, without colours and controls, unless `colours=1` asks for the bytes as the command wrote them; `follow=1` goes on while the deployment runs.
  */
 export function serveLog(server: FastifyInstance, parts: LogParts): void {
   server.get<{ Params: { id: string } }>('/deployments/:id/log', async (request, reply) => {
@@ -59,11 +59,11 @@ export function serveLog(server: FastifyInstance, parts: LogParts): void {
       'ferryman-next-offset': end,
       'ferryman-state': deployment.state,
     })
-    const colours = query.data.colours === '1'
+    const shown = query.data.colours === '1' ? asStored : asPlainText
     if (query.data.follow === '1' && IS_WRITTEN[deployment.state])
-      return reply.send(Readable.from(live(id, start, colours, parts.logs, closing(reply, parts.stopping))))
+      return reply.send(Readable.from(shown(live(id, start, parts.logs, closing(reply, parts.stopping)))))
     if (end === 0) return withoutLog(deployment)
-    return Readable.from(pieces(id, start, end, colours, parts.logs))
+    return Readable.from(shown(pieces(id, start, end, parts.logs)))
   })
 }
 
@@ -129,31 +129,24 @@ function closing(reply: FastifyReply, stopping: AbortSignal): AbortSignal {
 }
 
 /** The log as it grows, until its writer closes it. */
-async function* live(
-  id: number,
-  offset: number,
-  colours: boolean,
-  logs: Logs,
-  signal: AbortSignal,
-): AsyncGenerator<Buffer> {
-  const strip = colours ? undefined : createColourStrip()
-  for await (const { bytes } of logs.follow(id, { offset, signal }))
-    yield strip === undefined ? bytes : strip(bytes)
+async function* live(id: number, offset: number, logs: Logs, signal: AbortSignal): AsyncGenerator<Buffer> {
+  for await (const { bytes } of logs.follow(id, { offset, signal })) yield bytes
 }
 
-async function* pieces(
-  id: number,
-  start: number,
-  end: number,
-  colours: boolean,
-  logs: Logs,
-): AsyncGenerator<Buffer> {
-  const strip = colours ? undefined : createColourStrip()
+async function* pieces(id: number, start: number, end: number, logs: Logs): AsyncGenerator<Buffer> {
   let offset = start
   while (offset < end) {
     const { bytes, nextOffset } = await logs.read(id, { offset, limit: Math.min(PIECE_BYTES, end - offset) })
     if (nextOffset <= offset) return
     offset = nextOffset
-    yield strip === undefined ? bytes : strip(bytes)
+    yield bytes
   }
+}
+
+const asStored = (stored: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> => stored
+
+async function* asPlainText(stored: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  const text = createPlainText()
+  for await (const bytes of stored) yield text.push(bytes)
+  yield text.flush()
 }

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 
 import { findConfig, loadConfig } from '../../src/config/load.ts'
 import { FerrymanError } from '../../src/errors.ts'
+import { createMasker } from '../../src/logs/redact.ts'
 import { folder, GITHUB, load, problemsOf, problemsOfShop, shop, written } from './written.ts'
 
 const ENTRY = 'repositories: {acme/shop: {folder: /srv/shop, commands: [[id]]}}\n'
@@ -50,7 +51,7 @@ describe('what a configuration means', () => {
       maxConcurrent: 1,
       github: {
         webhookSecrets: ['0123456789abcdef'],
-        token: 'ghp_x',
+        token: 'ghp_xyz',
         apiUrl: 'https://api.github.com',
       },
       slack: undefined,
@@ -88,7 +89,7 @@ describe('what a configuration means', () => {
           },
         ],
       ]),
-      secrets: ['0123456789abcdef', 'ghp_x'],
+      secrets: ['0123456789abcdef', 'ghp_xyz'],
       warnings: [],
     })
     expect(lookup(['github', 'token'])).toBeUndefined()
@@ -533,10 +534,33 @@ describe('what works and is doubtful', () => {
   const strict = `server: {api_token: short}\ngithub: {webhook_secret: [longenough-longenough, tiny], token: '\${T}'}\n${ENTRY}`
 
   test('a secret that can be guessed', () => {
-    expect(load(strict, { environment: { T: 'x' } }).warnings).toEqual([
+    expect(load(strict, { environment: { T: 'a-long-token' } }).warnings).toEqual([
       'config.yml:1:10 server.api_token: is shorter than 16 characters; make one with `openssl rand -hex 32`',
       'config.yml:2:50 github.webhook_secret[1]: is shorter than 16 characters; make one with `openssl rand -hex 32`',
     ])
+  })
+
+  test('a secret that is too short to be masked, by its name and never its value', () => {
+    const config = load(
+      `github: {webhook_secret: '0123456789abcdef', token: '\${T}'}
+repositories:
+  acme/shop:
+    folder: .
+    commands: [[id]]
+    env: {PIN: '\${P}', STAGE: '\${S}', DATABASE: '\${D}', LONG: '\${L}'}
+`,
+      { environment: { T: 'ghp_x', P: '12345', S: 'beta', D: 'postgres://me:pw#1@db/shop', L: 'sixsix6' } },
+    )
+    const told =
+      'is too short to be masked: wherever it is printed it can be read; make it 6 characters or more'
+
+    expect(config.warnings).toEqual([
+      `config.yml:1:46 github.token: ${told}`,
+      `config.yml:6:11 repositories.acme/shop.env.PIN: ${told}`,
+      `config.yml:6:39 repositories.acme/shop.env.DATABASE: ${told}`,
+    ])
+    const { mask } = createMasker(config.secrets)
+    expect(mask('ghp_x 12345 pw#1 sixsix6')).toBe('ghp_x 12345 pw#1 •••')
   })
 
   test('a secret in a file that others may read', () => {
@@ -570,7 +594,7 @@ describe('what works and is doubtful', () => {
     })
     chmodSync(file, 0o644)
 
-    expect(loadConfig(file, { environment: { T: 'x' } })).toMatchObject({
+    expect(loadConfig(file, { environment: { T: 'a-long-token' } })).toMatchObject({
       warnings: [],
       github: { webhookSecrets: ['longenough-longenough'] },
     })

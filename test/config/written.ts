@@ -24,7 +24,7 @@ export function written(text: string, beside: Readonly<Record<string, string>> =
 }
 
 /** The first lines of a configuration in which nothing is wrong; repositories follow on line 2. */
-export const GITHUB = "github: {webhook_secret: '0123456789abcdef', token: ghp_x}\n"
+export const GITHUB = "github: {webhook_secret: '0123456789abcdef', token: ghp_xyz}\n"
 
 export const load = (text: string, options: Partial<LoadOptions> = {}): Config =>
   loadConfig(written(text), { environment: {}, ...options })

@@ -44,6 +44,7 @@ async function openLanes(change: (store: Store) => Store = (store) => store) {
     },
     clock: Date.now,
     journal,
+    mask: (text) => text,
     moved() {},
   })
   onTestFinished(async () => {

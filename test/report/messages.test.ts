@@ -122,16 +122,24 @@ describe('the Slack message', () => {
     expect(message.blocks).toEqual([
       {
         type: 'section',
-        text: { type: 'mrkdwn', text: ':white_check_mark: Deployed *acme/shop* to *production*' },
+        text: {
+          type: 'mrkdwn',
+          verbatim: true,
+          text: ':white_check_mark: Deployed *acme/shop* to *production*',
+        },
       },
       {
         type: 'context',
         elements: [
-          { type: 'mrkdwn', text: `<https://github.com/acme/shop/commit/${SHA}|a84d88e> (\`main\`)` },
-          { type: 'mrkdwn', text: '#12 by mona (through acme-bot)' },
-          { type: 'mrkdwn', text: 'took 12 s' },
-          { type: 'mrkdwn', text: '<https://shop.example.org/?a=b|open>' },
-          { type: 'mrkdwn', text: '<https://deploy.example.org/deployments/1/log|log>' },
+          {
+            type: 'mrkdwn',
+            verbatim: true,
+            text: `<https://github.com/acme/shop/commit/${SHA}|a84d88e> (\`main\`)`,
+          },
+          { type: 'mrkdwn', verbatim: true, text: '#12 by mona (through acme-bot)' },
+          { type: 'mrkdwn', verbatim: true, text: 'took 12 s' },
+          { type: 'mrkdwn', verbatim: true, text: '<https://shop.example.org/?a=b|open>' },
+          { type: 'mrkdwn', verbatim: true, text: '<https://deploy.example.org/deployments/1/log|log>' },
         ],
       },
     ])
@@ -152,7 +160,7 @@ describe('the Slack message', () => {
     )
     expect(message.blocks.at(-1)).toEqual({
       type: 'section',
-      text: { type: 'mrkdwn', text: "```compiling\nerror: 'x' &lt;y&gt; &amp; z```" },
+      text: { type: 'mrkdwn', verbatim: true, text: "```compiling\nerror: 'x' &lt;y&gt; &amp; z```" },
     })
   })
 
@@ -200,6 +208,27 @@ describe('the Slack message', () => {
       }),
     )
   })
+})
+
+test('words from outside neither break a line nor turn it around, on GitHub and in Slack', () => {
+  const hostile = deployment({
+    state: 'failed',
+    reason: 'command_failed',
+    environment: 'a\u202eb\u2066c\u200f',
+    ref: 'x\u202ey\r\nz',
+    detail: 'first\u001b[2J\u009b\n\u2028second\u202e\ufeff',
+    ...ended,
+  })
+
+  const texts = [
+    githubStatus(hostile, undefined).description,
+    JSON.stringify(
+      slackMessage(hostile, { logUrl: undefined, lastLines: [], githubUrl: 'https://github.com' }),
+    ),
+  ]
+
+  for (const text of texts) expect(text).not.toMatch(/[\p{Cc}\p{Bidi_Control}\u2028\u2029\ufeff]/u)
+  expect(texts[0]).toContain('first [2J second')
 })
 
 test.each([
@@ -265,6 +294,7 @@ describe('a deployment by a playbook', () => {
       type: 'section',
       text: {
         type: 'mrkdwn',
+        verbatim: true,
         text: '```web1  ok=3 changed=1 unreachable=0 failed=0\ndb10  ok=3 changed=1 unreachable=0 failed=0```',
       },
     })
