@@ -36,6 +36,7 @@ import { run } from './run/run.ts'
 import { startStandby } from './run/standby.ts'
 import { holdDataDirectory } from './store/sole-server.ts'
 import { isOfOneRow } from './store/database.ts'
+import { startRetention } from './retention.ts'
 import { openStore } from './store/sql-store.ts'
 import { currentUser } from './user.ts'
 import { serveApi } from './web/api/api.ts'
@@ -319,6 +320,14 @@ export async function startApp(
       clock,
       journal,
     })
+    const retention = startRetention({
+      retaining: store.retaining,
+      logs,
+      policy: () => config.retention,
+      clock,
+      journal,
+    })
+    started.push(retention.stop)
     started.push(() => void tokenWatch.stop()) // GitHub may take its time; what was not told is told next time
 
     return {

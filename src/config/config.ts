@@ -26,6 +26,7 @@ export interface Config {
     readonly apiUrl: string
   }
   readonly slack: { readonly webhookUrl: string } | undefined
+  readonly retention: Retention
   /** By `owner/name` in lower case. */
   readonly repositories: ReadonlyMap<string, RepositoryConfig>
   /** Every secret value in it, for the masker. */
@@ -34,6 +35,18 @@ export interface Config {
   readonly warnings: readonly string[]
   /** The text at a path that a recipe refers to (`Value` of kind `config`); undefined when it is gone. */
   readonly lookup: (path: readonly string[]) => string | undefined
+}
+
+/** How long is kept what nobody waits for any more. Ages in milliseconds, sizes in bytes. */
+export interface Retention {
+  readonly deliveriesMs: number
+  /** Of their bodies, compressed. */
+  readonly deliveriesBytes: number
+  readonly logsMs: number
+  readonly logsBytes: number
+  readonly historyMs: number
+  /** Deployments. */
+  readonly historyCount: number
 }
 
 export interface RepositoryConfig {

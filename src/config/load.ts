@@ -10,7 +10,7 @@ import { override, type Overrides } from './overrides.ts'
 import type { Path } from './positions.ts'
 import { createProblemList, lineOf, type ConfigProblem } from './problems.ts'
 import { causeOf, type Variables } from './references.ts'
-import type { SecretSetting, Settings } from './schema.ts'
+import { RETENTION_DEFAULTS, type SecretSetting, type Settings } from './schema.ts'
 import { checkStructure } from './structure.ts'
 import { warningsOf } from './warnings.ts'
 
@@ -144,8 +144,21 @@ function assemble(
       apiUrl: github.api_url,
     },
     slack: slack === undefined ? undefined : { webhookUrl: textOf(slack.webhook_url) },
+    retention: retentionOf(settings.retention),
     repositories: entries.repositories,
     lookup: (path) => literals.get(path.join('\0')),
+  }
+}
+
+function retentionOf(given: Settings['retention']): Config['retention'] {
+  const otherwise = RETENTION_DEFAULTS
+  return {
+    deliveriesMs: given.deliveries ?? otherwise.deliveries,
+    deliveriesBytes: given.deliveries_size ?? otherwise.deliveries_size,
+    logsMs: given.logs ?? otherwise.logs,
+    logsBytes: given.logs_size ?? otherwise.logs_size,
+    historyMs: given.history ?? otherwise.history,
+    historyCount: given.history_count ?? otherwise.history_count,
   }
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-import { readBytes, readSeconds, type Reading } from './units.ts'
+import { readAge, readBytes, readSeconds, type Reading } from './units.ts'
 
 /**
  * The one schema of the configuration: types, checks, defaults, the reference and the JSON Schema for editors
@@ -231,6 +231,51 @@ const REPOSITORY = {
     ),
 }
 
+const age = z
+  .string(expecting('a text like 30d or 36h'))
+  .transform((given, context) => {
+    const reading = readAge(given)
+    if ('value' in reading) return reading.value
+    context.addIssue(expecting(reading.expected).error)
+    return z.NEVER
+  })
+  .optional()
+const size = measure('a number of bytes or a text like 1GB', readBytes).optional()
+const MOST_KEPT = 'a number from 1000 to 100000000'
+
+/** How long is kept what nobody waits for any more; the ages in milliseconds. */
+export const RETENTION_DEFAULTS = {
+  deliveries: 30 * 86_400_000,
+  deliveries_size: 1_000_000_000,
+  logs: 90 * 86_400_000,
+  logs_size: 10_000_000_000,
+  history: 730 * 86_400_000,
+  history_count: 1_000_000,
+} as const
+
+const RETENTION = {
+  deliveries: age.meta({ description: 'How long deliveries are kept: a text like 30d.', default: '30d' }),
+  deliveries_size: size.meta({
+    description: 'How much their bodies may take, compressed; the oldest go first.',
+    default: RETENTION_DEFAULTS.deliveries_size,
+  }),
+  logs: age.meta({ description: 'How long the logs of deployments are kept.', default: '90d' }),
+  logs_size: size.meta({
+    description: 'How much they may take together; the oldest go first.',
+    default: RETENTION_DEFAULTS.logs_size,
+  }),
+  history: age.meta({ description: 'How long ended deployments are kept.', default: '730d' }),
+  history_count: z
+    .int(expecting(MOST_KEPT))
+    .min(1_000, expecting(MOST_KEPT))
+    .max(100_000_000, expecting(MOST_KEPT))
+    .optional()
+    .meta({
+      description: 'How many deployments are kept; the oldest go first.',
+      default: RETENTION_DEFAULTS.history_count,
+    }),
+}
+
 const OWNER = '[A-Za-z0-9][A-Za-z0-9_-]{0,38}'
 const REPOSITORY_NAME = new RegExp(`^${OWNER}/(?!\\.{1,2}$)(?!.*\\.git$)[A-Za-z0-9._-]{1,100}$`)
 
@@ -253,6 +298,10 @@ const ROOT = {
   database: secret('an address such as postgres://user:password@host/name', /^postgres(ql)?:\/\/\S+$/)
     .optional()
     .describe('A PostgreSQL address; without it SQLite in data_dir.'),
+  retention: z
+    .strictObject(RETENTION, expecting('a mapping with keys such as deliveries and logs'))
+    .prefault({})
+    .describe('How long is kept what nobody waits for any more.'),
   max_concurrent: z
     .int(expecting('a number from 1 to 1000'))
     .min(1, expecting('a number from 1 to 1000'))
@@ -301,4 +350,9 @@ export function keysAt(path: readonly (string | number)[]): readonly string[] | 
 }
 
 /** Sections with keys of their own, by their name. */
-export const SECTIONS: Readonly<Record<string, object>> = { server: SERVER, github: GITHUB, slack: SLACK }
+export const SECTIONS: Readonly<Record<string, object>> = {
+  server: SERVER,
+  github: GITHUB,
+  slack: SLACK,
+  retention: RETENTION,
+}

@@ -12,6 +12,16 @@ export function readSeconds(given: number | string): Reading {
   return value <= SECONDS_PER_DAY ? { value } : { expected: 'at most 24h' }
 }
 
+/** Reads an age in milliseconds: `36h`, `30d`; at least a day and at most ten years. */
+export function readAge(given: string): Reading {
+  const [, number, unit] = /^(\d{1,6})([hd])$/.exec(given.trim()) ?? []
+  if (number === undefined) return { expected: 'a text like 30d or 36h' }
+  const value = Number(number) * (unit === 'd' ? DAY_MS : DAY_MS / 24)
+  if (value < DAY_MS) return { expected: 'at least 1d' }
+  return value <= 3650 * DAY_MS ? { value } : { expected: 'at most 3650d' }
+}
+const DAY_MS = 86_400_000
+
 /** Reads a size in bytes: `1000000`, `50MB`, `10MiB`; at least 64 KiB. */
 export function readBytes(given: number | string): Reading {
   const value = typeof given === 'number' ? given : bytesIn(given.trim())

@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events'
-import { open as openFile, rm } from 'node:fs/promises'
+import { open as openFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, problem } from '../errors.ts'
 import { type LogPart, readSegments } from './log-reader.ts'
@@ -26,6 +26,10 @@ export interface Logs {
    */
   readonly follow: (deploymentId: number, options: FollowOptions) => AsyncGenerator<LogPart, void, undefined>
   readonly exists: (deploymentId: number) => Promise<boolean>
+  /** Of which deployments there are logs, the oldest first. */
+  readonly ids: () => Promise<readonly number[]>
+  /** How many bytes the log takes. */
+  readonly size: (deploymentId: number) => Promise<number>
   /** Deletes the log; its writer must be closed. */
   readonly remove: (deploymentId: number) => Promise<void>
 }
@@ -93,6 +97,20 @@ export function createLogs({ directory, clock }: { directory: string; clock: () 
       }
     },
     exists: async (deploymentId) => (await listSegments(directoryOf(deploymentId))).length > 0,
+    async ids() {
+      const names = await readdir(directory).catch((thrown: unknown) => {
+        if (isMissing(thrown)) return []
+        throw thrown
+      })
+      return names
+        .filter((name) => /^\d{1,15}$/.test(name))
+        .map(Number)
+        .toSorted((one, other) => one - other)
+    },
+    async size(deploymentId) {
+      const segments = await listSegments(directoryOf(deploymentId))
+      return segments.reduce((sum, segment) => sum + segment.size, 0)
+    },
     remove: (deploymentId) => rm(directoryOf(deploymentId), { recursive: true, force: true }),
   }
 }

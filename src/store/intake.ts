@@ -8,6 +8,7 @@ import { eventRow, reportRows } from './moves.ts'
 import { BY_THEMSELVES, columnsOf, deploymentOf } from './rows.ts'
 import type { Tables } from './schema.ts'
 import { createSharedRows, type SharedRows } from './shared-rows.ts'
+import type { Forgotten } from './forgotten.ts'
 import { compiledInsert, compiledOnce } from './statements.ts'
 import type { Accepted, Intake, NewDeployment } from './store.ts'
 import { inTransaction } from './transaction.ts'
@@ -23,17 +24,26 @@ interface Batch {
   /** Events and reports, written together at the end. */
   readonly events: ReturnType<typeof eventRow>[]
   readonly reports: ReturnType<typeof reportRows>[number][]
+  isForgotten(githubId: number): Promise<boolean>
 }
 
 /** Makes `Store.accept`: the deliveries and what they lead to, in one transaction. */
 export function createAccept(
   database: Kysely<Tables>,
+  forgotten: Forgotten,
 ): (intakes: readonly Intake[]) => Promise<readonly Accepted[]> {
   const statements = statementsFor(database)
   return async (intakes) => {
     const bundles = await bundled(intakes.map(({ delivery }) => delivery.body))
     return inTransaction(database, async (trx) => {
-      const batch: Batch = { trx, statements, shared: createSharedRows(trx), events: [], reports: [] }
+      const batch: Batch = {
+        trx,
+        statements,
+        shared: createSharedRows(trx),
+        events: [],
+        reports: [],
+        isForgotten: (githubId) => forgotten.has(trx, githubId),
+      }
       const places = await insertBodies(bundles, (content) => statements.insertBodies(trx, [{ content }]))
       const ids = await insertDeliveries(batch, intakes, places)
       if (ids.size === 0) await deleteBodies(trx, places) // all of them are known
@@ -120,6 +130,7 @@ async function leadTo(
   let isRepeated = true
   for (const given of intake.deployments) {
     const match = await matchOf(batch, given, at)
+    if (match.kind === 'forgotten') continue
     isRepeated &&= match.kind === 'known'
     if (match.kind === 'known') deployments.push(match.deployment)
     else {
@@ -242,6 +253,8 @@ type Match =
   | { readonly kind: 'known'; readonly deployment: Deployment }
   /** Ours, which GitHub made once more: of two requests both were carried out. */
   | { readonly kind: 'twin'; readonly deployment: Deployment }
+  /** It was here, and is not kept any more. */
+  | { readonly kind: 'forgotten' }
   | { readonly kind: 'new' }
 
 /**
@@ -252,6 +265,7 @@ async function matchOf(batch: Batch, given: NewDeployment, at: number): Promise<
   const { githubId, nonce } = given
   const known = githubId === undefined ? await byCommit(batch, given) : await byGithubId(batch, githubId)
   if (known !== undefined) return { kind: 'known', deployment: known }
+  if (githubId !== undefined && (await batch.isForgotten(githubId))) return { kind: 'forgotten' }
   if (githubId === undefined || nonce === undefined) return { kind: 'new' }
   const ours = await byNonce(batch.trx, nonce)
   if (ours === undefined || !isSamePlace(ours, given)) return { kind: 'new' }

@@ -5,7 +5,8 @@ import type { Engine } from './database.ts'
 
 /** The schema's history. New migrations go to the end; a released one is never edited. */
 export const migrationsFor = (engine: Engine): MigrationProvider => ({
-  getMigrations: () => Promise.resolve({ '0001-start': start(engine), '0002-inbox': inbox }),
+  getMigrations: () =>
+    Promise.resolve({ '0001-start': start(engine), '0002-inbox': inbox, '0003-retention': retention }),
 })
 
 const start = (engine: Engine): Migration => ({
@@ -131,6 +132,15 @@ const inbox: Migration = {
       ['replayed_by', 'text'],
     ] as const)
       await database.schema.alterTable('deliveries').addColumn(name, type).execute()
+  },
+}
+
+const retention: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema
+      .createTable('forgotten')
+      .addColumn('github_id', 'bigint', (column) => column.primaryKey())
+      .execute()
   },
 }
 

@@ -119,5 +119,7 @@ export interface Tables {
     settled_at: number | null
     last_error: string | null
   }
+  /** GitHub's ids of deployments that are no longer kept: a replay must not start them again. */
+  forgotten: { github_id: number }
   settings: { name: string; value: string }
 }

@@ -2,11 +2,13 @@ import { sql } from 'kysely'
 
 import { openDatabase } from './database.ts'
 import { bind } from './binding.ts'
+import { knowForgotten } from './forgotten.ts'
 import { createInbox } from './inbox.ts'
 import { createAccept } from './intake.ts'
 import { claim, move } from './moves.ts'
 import { createOutbox } from './outbox.ts'
 import { landmarks, lastSuccessBeside, see, seen } from './places.ts'
+import { createRetaining } from './retention.ts'
 import { BY_THEMSELVES, deploymentOf } from './rows.ts'
 import type { Store } from './store.ts'
 import { inTransaction } from './transaction.ts'
@@ -26,7 +28,8 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
         .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
         .execute()
     })
-  const accept = createAccept(kysely)
+  const forgotten = await knowForgotten(kysely)
+  const accept = createAccept(kysely, forgotten)
   return {
     async accept(intakes) {
       database.assertThere()
@@ -139,6 +142,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     },
     outbox: createOutbox(kysely),
     inbox: createInbox(database),
+    retaining: createRetaining(kysely, forgotten.add),
     async setting(name, make) {
       await kysely
         .insertInto('settings')

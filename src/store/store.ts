@@ -53,6 +53,7 @@ export interface Store {
   /** By GitHub's numeric id: the key under which the configuration knew a repository last. */
   repositoriesKnown(): Promise<ReadonlyMap<number, string>>
   inbox: Inbox
+  retaining: Retaining
   /** A value made once and kept. */
   setting(name: string, make: () => string): Promise<string>
   /** What was noted under the name; undefined when nothing was. */
@@ -95,6 +96,35 @@ export interface Inbox {
   find(which: { readonly id: number } | { readonly guid: string }): Promise<Delivery | undefined>
   /** The raw body, byte for byte; undefined when the delivery is not kept any more. */
   body(id: number): Promise<Buffer | undefined>
+}
+
+/**
+ * Removes what nobody waits for any more, a little at a time. What has not ended, what is still owed to the outside
+ * world, and the newest successes of an environment are never removed.
+ */
+export interface Retaining {
+  /** Looks at some deliveries after the id; removes those from before the moment, or with a body up to that one. */
+  deliveries(
+    after: number,
+    over: { readonly before: number; readonly throughBody: number },
+  ): Promise<Removing>
+  /** The newest body of those that are too many, where all of them together may have this size; 0 when none is. */
+  bodiesBeyond(bytes: number): Promise<number>
+  /** Looks at some deployments after the id; removes those that ended before the moment, and the oldest `excess`. */
+  deployments(
+    after: number,
+    over: { readonly before: number; readonly excess: number },
+  ): Promise<Removing & { readonly ids: readonly number[] }>
+  /** How many deployments there are. */
+  count(): Promise<number>
+  /** Of these deployments those that ended before the moment, or are not kept any more. */
+  endedBefore(ids: readonly number[], before: number): Promise<readonly number[]>
+}
+
+export interface Removing {
+  readonly removed: number
+  /** After which id to go on; undefined when there is nothing more to remove. */
+  readonly next: number | undefined
 }
 
 interface InboxFilter {

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
 import { nameOf, type Deployment } from '../deployment/deployment.ts'
-import type { State } from '../deployment/state.ts'
+import { isFinal, type State } from '../deployment/state.ts'
 import { problem } from '../errors.ts'
 import type { LogLinks } from '../logs/links.ts'
 import type { Logs } from '../logs/logs.ts'
@@ -107,11 +107,12 @@ const IS_WRITTEN = {
 } as const satisfies Record<State, boolean>
 
 function withoutLog(deployment: Deployment): string {
-  const { state, detail } = deployment
-  return `${nameOf(deployment)} is ${state}; ${EMPTY[state]}.\n${detail === undefined ? '' : `${detail}\n`}`
+  const { state, detail, startedAt } = deployment
+  const why = isFinal(state) && startedAt !== undefined ? 'its log is no longer kept' : EMPTY[state]
+  return `${nameOf(deployment)} is ${state}; ${why}.\n${detail === undefined ? '' : `${detail}\n`}`
 }
 
-/** Why a log is empty. */
+/** Why the log of one that has not run is empty. */
 const EMPTY = {
   queued: 'its log begins when it runs',
   running: 'it has written nothing yet',

@@ -32,7 +32,7 @@ describe('config.example.yml', () => {
   const entry = ['repositories', 'acme/shop']
   test.each([
     ...(keysAt([]) ?? []).map((key) => ({ key, indent: 0 })),
-    ...['server', 'github', 'slack'].flatMap((section) =>
+    ...['server', 'github', 'slack', 'retention'].flatMap((section) =>
       (keysAt([section]) ?? []).map((key) => ({ key, indent: 2 })),
     ),
     ...(keysAt(entry) ?? []).map((key) => ({ key, indent: 4 })),
