@@ -96,6 +96,12 @@ function base64Forms(text: string): string[] {
     const from = Math.ceil((before * 8) / 6)
     const to = Math.floor(((before + bytes.length) * 8) / 6)
     const decided = encoded.slice(from, to)
-    return [decided, decided.replaceAll('+', '-').replaceAll('/', '_')]
+    return [decided, decided.replaceAll('+', '-').replaceAll('/', '_')].flatMap(afterEarlyBreaks)
   })
 }
+
+/** Where a line ends among the first three characters, which say next to nothing, the rest is a form of its own. */
+const afterEarlyBreaks = (form: string): string[] =>
+  [0, 1, 2, 3]
+    .map((from) => form.slice(from))
+    .filter((rest, from) => from === 0 || rest.length >= SHORTEST_SECRET)

@@ -83,6 +83,16 @@ test.each([
   }
 })
 
+test('a line is shown as soon as it is whole, although its last character may begin a secret', () => {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_'
+  const { stream } = createMasker(Array.from({ length: 20 }, (_, index) => `a secret, the ${index * 7919}th`))
+
+  for (const letter of letters) {
+    const line = `first ${letter}\n`
+    expect(stream().push(Buffer.from(line)).toString()).toBe(line)
+  }
+})
+
 test('each line of a secret of several lines is masked, and so is its whole', () => {
   const { mask } = createMasker(['first-line\r\n  second-line\nxy\n'])
 
