@@ -7,6 +7,7 @@ import type { Config } from './config/config.ts'
 import { resolveValue } from './config/values.ts'
 import { nameOf, type Deployment } from './deployment/deployment.ts'
 import { createGitHub } from './github/client.ts'
+import { problem } from './errors.ts'
 import type { GitHub } from './github/github.ts'
 import type { Journal } from './logs/journal.ts'
 import { createLogLinks } from './logs/links.ts'
@@ -43,7 +44,7 @@ import { serveApi } from './web/api/api.ts'
 import { serveHealth } from './web/health.ts'
 import { serveLog } from './web/log.ts'
 import { closeServer, createServer, listen } from './web/server.ts'
-import { listenOnSocket } from './web/socket.ts'
+import { isServed, listenOnSocket } from './web/socket.ts'
 
 /** What the outside gives: everything that a test may want to choose. */
 export interface Surroundings {
@@ -80,7 +81,7 @@ export async function startApp(
   let config = first
   const timeLimit = answerWithinMs === undefined ? {} : { timeoutMs: answerWithinMs }
   masker.add(config.secrets)
-  const started: (() => unknown)[] = [holdDataDirectory(config.dataDir)]
+  const started: (() => unknown)[] = [holdDataDirectory(config.dataDir, onLockLost)]
   /** Ends what was started, the newest first. */
   const close = async (): Promise<void> => {
     for (const end of started.splice(0).toReversed()) await end()
@@ -93,6 +94,8 @@ export async function startApp(
   }
 
   async function build(): Promise<App> {
+    // Somebody may have deleted the lock of a server that still runs.
+    if (await isServed(config.dataDir)) throw problem('data_dir_locked', { directory: config.dataDir })
     const store = await openStore(config.database ?? join(config.dataDir, 'ferryman.sqlite'), onLockLost)
     started.push(store.close)
     const logs = createLogs({ directory: join(config.dataDir, 'logs'), clock })
