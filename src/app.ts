@@ -7,7 +7,6 @@ import type { Config } from './config/config.ts'
 import { resolveValue } from './config/values.ts'
 import { nameOf, type Deployment } from './deployment/deployment.ts'
 import { createGitHub } from './github/client.ts'
-import { problem } from './errors.ts'
 import type { GitHub } from './github/github.ts'
 import type { Journal } from './logs/journal.ts'
 import { createLogLinks } from './logs/links.ts'
@@ -19,7 +18,7 @@ import { bindLoose } from './decide/loose.ts'
 import { replayDelivery, takeDelivery, type Parts } from './pipeline.ts'
 import { cancel } from './queue/cancel.ts'
 import { endUnconfigured, recover } from './queue/recovery.ts'
-import { startWorker, type Ending, type Worker } from './queue/worker.ts'
+import { startWorker, type Ending, type RunSignals, type Worker } from './queue/worker.ts'
 import { createGroupCommit } from './receive/group-commit.ts'
 import { createRefusalCount } from './receive/refusals.ts'
 import { createSignatureCheck } from './receive/signature.ts'
@@ -29,7 +28,7 @@ import { startOutbox } from './report/outbox.ts'
 import { reportsFor, type ReportContext } from './report/reports.ts'
 import { postToSlack, slackChannel } from './report/slack-channel.ts'
 import { startTokenWatch } from './report/token-watch.ts'
-import { PATIENCE } from './run/ending.ts'
+import { PATIENCE, StillThere } from './run/ending.ts'
 import { baseEnvironment } from './run/environment.ts'
 import { startGuard } from './run/guard.ts'
 import { endLeftovers } from './run/leftovers.ts'
@@ -44,7 +43,7 @@ import { serveApi } from './web/api/api.ts'
 import { serveHealth } from './web/health.ts'
 import { serveLog } from './web/log.ts'
 import { closeServer, createServer, listen } from './web/server.ts'
-import { isServed, listenOnSocket } from './web/socket.ts'
+import { listenOnSocket } from './web/socket.ts'
 
 /** What the outside gives: everything that a test may want to choose. */
 export interface Surroundings {
@@ -81,7 +80,7 @@ export async function startApp(
   let config = first
   const timeLimit = answerWithinMs === undefined ? {} : { timeoutMs: answerWithinMs }
   masker.add(config.secrets)
-  const started: (() => unknown)[] = [holdDataDirectory(config.dataDir, onLockLost)]
+  const started: (() => unknown)[] = [holdDataDirectory(config.dataDir)]
   /** Ends what was started, the newest first. */
   const close = async (): Promise<void> => {
     for (const end of started.splice(0).toReversed()) await end()
@@ -94,8 +93,6 @@ export async function startApp(
   }
 
   async function build(): Promise<App> {
-    // Somebody may have deleted the lock of a server that still runs.
-    if (await isServed(config.dataDir)) throw problem('data_dir_locked', { directory: config.dataDir })
     const store = await openStore(config.database ?? join(config.dataDir, 'ferryman.sqlite'), onLockLost)
     started.push(store.close)
     const logs = createLogs({ directory: join(config.dataDir, 'logs'), clock })
@@ -239,7 +236,10 @@ export async function startApp(
     const side = { environment, user: currentUser(), npmFolders: npmFolders() }
     const standby = startStandby({ directory: runs, environment: baseEnvironment(side, {}) })
     started.push(standby.stop)
-    const perform = async (deployment: Deployment, signal: AbortSignal): Promise<Ending> => {
+    const perform = async (
+      deployment: Deployment,
+      { end, stopping, leaving }: RunSignals,
+    ): Promise<Ending | 'still_there'> => {
       const { maxLogBytes: maxBytes } = deployment.recipe
       const asked = store.previousSha(deployment.id)
       asked.catch(() => {}) // told below, when there is a log to close
@@ -250,7 +250,11 @@ export async function startApp(
           masker,
           guard,
           standby,
-          signal,
+          signal: end,
+          stopping,
+          leaving,
+          stuck: (processes) =>
+            journal.error('processes:left', { deployment: nameOf(deployment), id: deployment.id, processes }),
           clock: () => performance.now(),
           server: side,
           patience: PATIENCE,
@@ -262,6 +266,9 @@ export async function startApp(
         })
         const lastLines = state === 'failed' ? log.lastLines(10) : []
         return { state, ...result, reports: (ended) => reportsFor(ended, context, lastLines) }
+      } catch (thrown) {
+        if (thrown instanceof StillThere) return 'still_there'
+        throw thrown
       } finally {
         // The work is done, whatever becomes of the last lines about it.
         await log

@@ -206,15 +206,9 @@ export async function startProcess(
   world: World,
   program = resolve('bin/ferryman'),
   args = ['serve'],
-  environment: Readonly<Record<string, string>> = {},
 ): Promise<ServerProcess> {
   const child = spawn(program, [...args, ...(program.endsWith('ferryman') ? ['-c', world.configFile] : [])], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      HOME: world.directory,
-      FERRYMAN_CONFIG: world.configFile,
-      ...environment,
-    },
+    env: { PATH: process.env['PATH'] ?? '', HOME: world.directory, FERRYMAN_CONFIG: world.configFile },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   onTestFinished(() => {
