@@ -57,6 +57,7 @@ export function writeConfig(folder: string, port: number, { command, github = 9 
       webhook_secret: SECRET,
       token: 'a-token-for-the-benchmark',
       api_url: `http://127.0.0.1:${github}`,
+      creations_per_hour: 1_000_000,
     },
     repositories: command === undefined ? { 'acme/shop': other } : { [REPOSITORY]: listed },
   }

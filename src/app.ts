@@ -2,12 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 
 import type { Config } from './config/config.ts'
 import { resolveValue } from './config/values.ts'
 import { nameOf, type Deployment } from './deployment/deployment.ts'
 import { createGitHub } from './github/client.ts'
+import { problem } from './errors.ts'
 import type { GitHub } from './github/github.ts'
+import { createGitHubPace, type Creation } from './github/pace.ts'
 import type { Journal } from './logs/journal.ts'
 import { createLogLinks } from './logs/links.ts'
 import { createLogs } from './logs/logs.ts'
@@ -15,10 +18,11 @@ import type { Masker } from './logs/redact.ts'
 import { startFirstSight } from './decide/first-sight.ts'
 import { startHolds, type Holds } from './decide/holds.ts'
 import { bindLoose } from './decide/loose.ts'
+import type { Pace } from './pace.ts'
 import { replayDelivery, takeDelivery, type Parts } from './pipeline.ts'
 import { cancel } from './queue/cancel.ts'
 import { endUnconfigured, recover } from './queue/recovery.ts'
-import { startWorker, type Ending, type RunSignals, type Worker } from './queue/worker.ts'
+import { startWorker, type Ending, type Worker } from './queue/worker.ts'
 import { createGroupCommit } from './receive/group-commit.ts'
 import { createRefusalCount } from './receive/refusals.ts'
 import { createSignatureCheck } from './receive/signature.ts'
@@ -28,7 +32,7 @@ import { startOutbox } from './report/outbox.ts'
 import { reportsFor, type ReportContext } from './report/reports.ts'
 import { postToSlack, slackChannel } from './report/slack-channel.ts'
 import { startTokenWatch } from './report/token-watch.ts'
-import { PATIENCE, StillThere } from './run/ending.ts'
+import { PATIENCE } from './run/ending.ts'
 import { baseEnvironment } from './run/environment.ts'
 import { startGuard } from './run/guard.ts'
 import { endLeftovers } from './run/leftovers.ts'
@@ -43,7 +47,7 @@ import { serveApi } from './web/api/api.ts'
 import { serveHealth } from './web/health.ts'
 import { serveLog } from './web/log.ts'
 import { closeServer, createServer, listen } from './web/server.ts'
-import { listenOnSocket } from './web/socket.ts'
+import { isServed, listenOnSocket } from './web/socket.ts'
 
 /** What the outside gives: everything that a test may want to choose. */
 export interface Surroundings {
@@ -64,6 +68,8 @@ export interface App {
   readonly address: string
   /** Takes a new configuration for everything that comes from now on. */
   reload(config: Config): Promise<void>
+  /** Somebody may have mended what it waits for: asks everybody again now. */
+  again(): void
   /** Takes no new work, gives what runs the time to end, then ends everything; nothing is left behind. */
   stop(withinMs: number): Promise<void>
   /** Ends the time that `stop` gives. */
@@ -71,6 +77,7 @@ export interface App {
 }
 
 const FLUSH_MS = 5_000
+const HOUR_MS = 60 * 60_000
 
 /** Builds every part once, hands each what it needs, and starts them: the whole server. */
 export async function startApp(
@@ -80,7 +87,7 @@ export async function startApp(
   let config = first
   const timeLimit = answerWithinMs === undefined ? {} : { timeoutMs: answerWithinMs }
   masker.add(config.secrets)
-  const started: (() => unknown)[] = [holdDataDirectory(config.dataDir)]
+  const started: (() => unknown)[] = [holdDataDirectory(config.dataDir, onLockLost)]
   /** Ends what was started, the newest first. */
   const close = async (): Promise<void> => {
     for (const end of started.splice(0).toReversed()) await end()
@@ -93,6 +100,8 @@ export async function startApp(
   }
 
   async function build(): Promise<App> {
+    // Somebody may have deleted the lock of a server that still runs.
+    if (await isServed(config.dataDir)) throw problem('data_dir_locked', { directory: config.dataDir })
     const store = await openStore(config.database ?? join(config.dataDir, 'ferryman.sqlite'), onLockLost)
     started.push(store.close)
     const logs = createLogs({ directory: join(config.dataDir, 'logs'), clock })
@@ -132,14 +141,28 @@ export async function startApp(
     }
     const reports = (deployment: Deployment) => reportsFor(deployment, context)
 
+    // GitHub's limits do not begin anew with us.
+    const resumedPace = async ({ github: { creationsPerHour } }: Config): Promise<Pace<Creation>> => {
+      const fresh = createGitHubPace(creationsPerHour)
+      const given = await store.outbox.givenToGitHub(clock() - HOUR_MS)
+      fresh.resume('final', given.statuses)
+      fresh.resume('deployment', given.deployments)
+      return fresh
+    }
+    let pace = await resumedPace(config)
     const outbox = startOutbox({
       outbox: store.outbox,
+      store,
       channels: {
-        github: githubChannel(() => github, clock),
+        github: githubChannel(() => github, { pace: () => pace, clock }),
         slack: slackChannel(slackAddress, clock),
       },
       clock,
       random: Math.random,
+      after(ms, call) {
+        const timer = setTimeout(call, ms)
+        return () => clearTimeout(timer)
+      },
       abort: () => calls.abort(new Error('Ferryman is stopping')),
       journal,
     })
@@ -236,10 +259,7 @@ export async function startApp(
     const side = { environment, user: currentUser(), npmFolders: npmFolders() }
     const standby = startStandby({ directory: runs, environment: baseEnvironment(side, {}) })
     started.push(standby.stop)
-    const perform = async (
-      deployment: Deployment,
-      { end, stopping, leaving }: RunSignals,
-    ): Promise<Ending | 'still_there'> => {
+    const perform = async (deployment: Deployment, signal: AbortSignal): Promise<Ending> => {
       const { maxLogBytes: maxBytes } = deployment.recipe
       const asked = store.previousSha(deployment.id)
       asked.catch(() => {}) // told below, when there is a log to close
@@ -250,11 +270,7 @@ export async function startApp(
           masker,
           guard,
           standby,
-          signal: end,
-          stopping,
-          leaving,
-          stuck: (processes) =>
-            journal.error('processes:left', { deployment: nameOf(deployment), id: deployment.id, processes }),
+          signal,
           clock: () => performance.now(),
           server: side,
           patience: PATIENCE,
@@ -266,9 +282,6 @@ export async function startApp(
         })
         const lastLines = state === 'failed' ? log.lastLines(10) : []
         return { state, ...result, reports: (ended) => reportsFor(ended, context, lastLines) }
-      } catch (thrown) {
-        if (thrown instanceof StillThere) return 'still_there'
-        throw thrown
       } finally {
         // The work is done, whatever becomes of the last lines about it.
         await log
@@ -308,6 +321,7 @@ export async function startApp(
       environmentOf,
       isSightOwed: ({ configuredAs, environment: name }) =>
         firstSight.isOwed(`${configuredAs}/${name.toLowerCase()}`),
+      pace: () => pace,
       reports,
       clock,
       journal,
@@ -340,20 +354,30 @@ export async function startApp(
     started.push(retention.stop)
     started.push(() => void tokenWatch.stop()) // GitHub may take its time; what was not told is told next time
 
+    const askAgain = (renewed: readonly string[]): void => {
+      holds?.lookAtAll()
+      firstSight.wake()
+      tokenWatch.wake()
+      outbox.again(renewed)
+    }
+
     return {
       address,
       async reload(next) {
+        const renewed = {
+          github: !isDeepStrictEqual(next.github, config.github),
+          slack: !isDeepStrictEqual(next.slack, config.slack),
+        }
+        if (next.github.creationsPerHour !== config.github.creationsPerHour) pace = await resumedPace(next)
         config = next
         masker.add(config.secrets)
         github = makeGitHub()
         isSigned = createSignatureCheck(config.github.webhookSecrets)
         await endUnconfigured(recovery)
         working.wake()
-        holds?.lookAtAll()
-        firstSight.wake()
-        tokenWatch.wake()
-        outbox.wake()
+        askAgain(Object.entries(renewed).flatMap(([channel, isNew]) => (isNew ? channel : [])))
       },
+      again: () => askAgain([]),
       async stop(withinMs) {
         isStopping = true
         journal.info('server:stopping', {})

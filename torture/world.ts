@@ -86,7 +86,7 @@ export async function createWorld(directory: string): Promise<World> {
     server: { port, public_url: 'https://deploy.example.org' },
     data_dir: './data',
     max_concurrent: 3,
-    github: { webhook_secret: SECRET, token: TOKEN, api_url: github.url },
+    github: { webhook_secret: SECRET, token: TOKEN, api_url: github.url, creations_per_hour: 1_000_000 },
     slack: { webhook_url: slack.url },
     repositories: Object.fromEntries(
       REPOSITORIES.map((name) => [name, entryOf(name, { directory, journalFile, marker })]),

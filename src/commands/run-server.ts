@@ -73,7 +73,10 @@ export async function runServer(options: ServerOptions): Promise<number> {
     },
     onProblem: (problem) => journal.error('config:refused', { error: problem }),
   })
-  reload = watch.reload
+  reload = async () => {
+    await watch.reload()
+    app.again() // what was mended may be elsewhere: a right at GitHub, say
+  }
   await signals.first
   watch.stop()
   void signals.second.then(app.hurry)

@@ -24,6 +24,8 @@ export interface Config {
     readonly token: string
     /** Without a slash at the end. */
     readonly apiUrl: string
+    /** Statuses and deployments that GitHub is given. */
+    readonly creationsPerHour: number
   }
   readonly slack: { readonly webhookUrl: string } | undefined
   readonly retention: Retention

@@ -142,6 +142,7 @@ function assemble(
       webhookSecrets: [github.webhook_secret].flat().map(textOf),
       token: textOf(github.token),
       apiUrl: github.api_url,
+      creationsPerHour: github.creations_per_hour,
     },
     slack: slack === undefined ? undefined : { webhookUrl: textOf(slack.webhook_url) },
     retention: retentionOf(settings.retention),

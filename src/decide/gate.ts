@@ -2,6 +2,8 @@ import type { EnvironmentConfig } from '../config/config.ts'
 import type { Deployment } from '../deployment/deployment.ts'
 import type { CancelledReason, FailedReason, HoldReason } from '../deployment/reasons.ts'
 import { GitHubError, type GitHub, type MadeDeployment, type ReportedChecks } from '../github/github.ts'
+import type { Creation } from '../github/pace.ts'
+import type { Pace } from '../pace.ts'
 import { judge, judgeAll, namesOf, type Judgement } from './checks.ts'
 import { isForbidden } from './history.ts'
 
@@ -31,6 +33,8 @@ export interface GateParts {
   github(): GitHub
   /** Writes down that GitHub is about to be asked for the deployment; answers whether it still waits. */
   asking(deployment: Deployment): Promise<boolean>
+  /** How many deployments GitHub takes; statuses use it up, too. */
+  pace(): Pace<Creation>
   readonly clock: () => number
 }
 
@@ -47,11 +51,12 @@ const SILENCE_MS = 60_000
 export async function passGate(
   deployment: Deployment,
   { requiredContexts: required = [], checksWaitSeconds }: Wanted,
-  { github, clock, asking }: GateParts,
+  parts: GateParts,
 ): Promise<Outcome> {
+  const { github, clock } = parts
   const earlier = deployment.wasAsked ? await madeBefore(deployment, github()) : undefined
   if (earlier !== undefined) return { kind: 'made', made: earlier }
-  const ask = (contexts: readonly string[] | 'all') => create(deployment, contexts, { github, asking })
+  const ask = (contexts: readonly string[] | 'all') => create(deployment, contexts, parts)
   if (required.length === 0) return ask([])
 
   const age = clock() - deployment.createdAt
@@ -171,10 +176,13 @@ const MOST_DESCRIPTION = 140
 async function create(
   deployment: Deployment,
   requiredContexts: readonly string[] | 'all',
-  { github, asking }: Pick<GateParts, 'github' | 'asking'>,
+  { github, asking, pace, clock }: GateParts,
 ): Promise<Outcome> {
+  const waitMs = pace().waitMs('deployment', clock())
+  if (waitMs > 0) return outOfTurn(waitMs)
   const { repository, sha, environment, task, description, payload } = deployment
   if (!(await asking(deployment))) return { kind: 'gone' }
+  const turn = pace().begin('deployment', clock())
   try {
     const made = await github().createDeployment(repository, {
       sha,
@@ -186,10 +194,21 @@ async function create(
     })
     if (made !== 'auto_merged') return { kind: 'made', made }
   } catch (thrown) {
+    // What was refused with a reason was not made; anything else may have been.
+    if (thrown instanceof GitHubError && (thrown.status ?? 500) < 500) turn.takeBack()
     if (!(thrown instanceof GitHubError) || isAboutChecks(thrown)) throw thrown
     if (thrown.status === 409 || thrown.status === 422) return failed('github_refused', thrown.message)
     throw thrown
+  } finally {
+    turn.end(clock())
   }
   const message = 'GitHub merged branches instead of making the deployment (202)'
   throw new GitHubError(message, undefined, {}, undefined)
 }
+
+const outOfTurn = (lookAgainMs: number): Waiting => ({
+  kind: 'wait',
+  reason: 'github_unavailable',
+  detail: 'GitHub takes about 500 new deployments and statuses an hour; this one waits for its turn',
+  lookAgainMs,
+})

@@ -2,12 +2,20 @@ import type { DeploymentStatus } from '../deployment/status.ts'
 import { messageOf } from '../errors.ts'
 import { GitHubError, type GitHub } from '../github/github.ts'
 import { limitOf } from '../github/limits.ts'
+import type { Creation } from '../github/pace.ts'
+import type { Pace } from '../pace.ts'
 import type { OwedReport } from '../store/store.ts'
 import type { Channel } from './outbox.ts'
 import type { SendFailure } from './rules.ts'
 
 /** Deployment statuses on GitHub. A status whose answer was lost is looked for before it is sent again. */
-export const githubChannel = (github: () => GitHub, clock: () => number): Channel => ({
+export const githubChannel = (
+  github: () => GitHub,
+  { pace, clock }: { readonly pace: () => Pace<Creation>; readonly clock: () => number },
+): Channel => ({
+  get pace() {
+    return pace()
+  },
   async send({ deployment, body }: OwedReport, again) {
     const { repository, githubId } = deployment
     if (githubId === undefined) throw new Error('GitHub has not made this deployment.')
@@ -30,11 +38,18 @@ async function arrived(
 }
 
 /** What a failed status means by GitHub's rules. */
-export function githubFailure(thrown: unknown, now: number): SendFailure {
+function githubFailure(thrown: unknown, now: number): SendFailure {
   const message = messageOf(thrown)
   if (!(thrown instanceof GitHubError))
-    return { message, status: undefined, retryAt: undefined, limited: false, final: false }
+    return {
+      message,
+      status: undefined,
+      retryAt: undefined,
+      limited: false,
+      final: false,
+      concerns: 'repository',
+    }
   const { status } = thrown
   const final = status === 404 || status === 410 || status === 422
-  return { message, status, ...limitOf(thrown, now), final }
+  return { message, status, ...limitOf(thrown, now), final, concerns: 'repository' }
 }

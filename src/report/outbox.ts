@@ -1,22 +1,33 @@
-import { setTimeout as pause } from 'node:timers/promises'
-
 import type { Journal } from '../logs/journal.ts'
-import type { Outbox, OwedReport } from '../store/store.ts'
+import type { Pace } from '../pace.ts'
+import type { Outbox, OwedReport, Store } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
-import { ruleFor, type SendFailure } from './rules.ts'
+import { attempt } from './attempt.ts'
+import { keepLimits, recallLimits } from './kept-limits.ts'
+import { createRests, EVERYTHING, type Rests } from './rests.ts'
+import type { SendFailure } from './rules.ts'
+import { closedRepositories, freeSlots, inTurn } from './slots.ts'
 
 /** One way to the outside world. Rejects with a `SendFailure` when it did not work. */
 export interface Channel {
   /** `again`: an earlier attempt may have arrived; look before sending a second time. */
   send(report: OwedReport, again: boolean): Promise<void>
   failureOf(thrown: unknown): SendFailure
+  /** How much it takes; others may use it up with us. */
+  readonly pace: Pace<Urgency>
 }
+
+/** The end of a deployment, or something on its way there. */
+export type Urgency = 'final' | 'progress'
 
 export interface OutboxParts {
   readonly outbox: Outbox
+  readonly store: Pick<Store, 'note' | 'noted'>
   readonly channels: Readonly<Record<string, Channel>>
   readonly clock: () => number
   readonly random: () => number
+  /** Calls back after so long; answers how to call that off. */
+  readonly after: (ms: number, call: () => void) => () => void
   /** Ends what is being sent, at once and without an answer. */
   abort(): void
   readonly journal: Journal
@@ -25,65 +36,156 @@ export interface OutboxParts {
 export interface OutboxSender {
   /** Something may be owed: look now. */
   wake(): void
+  /**
+   * Somebody may have mended what was broken: all that is owed is tried now. In `renewed` channels we go by
+   * another name, so that a limit on the earlier one is none of ours.
+   */
+  again(renewed: readonly string[]): void
   /** Sends what it can within the time, then ends; what is left stays owed. */
   stop(withinMs: number): Promise<void>
 }
 
-/** Sent side by side in one channel. */
-const AT_ONCE = 4
 const SOON_MS = 20
+/** A look at a long list takes long; the rest of the server has work to do, too. */
+const LOOKS_TAKE_A_FIFTH = 4
 const LOOK_AGAIN_MS = 30_000
+const MOST_LOOKED_AT = 100
 const REST_MS = 5_000
+
+interface Flight {
+  readonly report: OwedReport
+  readonly sending: Promise<void>
+}
 
 /**
  * Sends what is owed, one after the other per deployment and channel, several deployments side by side, so
- * that one that cannot be reached delays nobody else. What fails waits by its rule; nothing is ever lost.
+ * that one that cannot be reached delays nobody else. What fails waits by its rule; nothing is ever lost. Where
+ * more is owed than a channel takes, ends go first, and of each deployment only the newest.
  */
 export function startOutbox(parts: OutboxParts): OutboxSender {
-  const { outbox, clock, journal } = parts
-  const inFlight = new Map<number, { channel: string; sending: Promise<void> }>()
-  const pausedUntil = new Map<string, number>()
-  let alarm: NodeJS.Timeout | undefined
+  const { outbox, store, clock, journal, channels } = parts
+  const inFlight = new Map<number, Flight>()
+  const rests: Record<string, Rests> = Object.fromEntries(
+    Object.keys(channels).map((name) => [name, createRests()]),
+  )
+  /** When each repository had its turn, counted in turns. */
+  const served = new Map<string, number>()
+  let servings = 0
+  let callOff = (): void => {}
+  let quietMs = SOON_MS
+  let lookedAt = -Infinity
+  let mended: ReadonlySet<string> | undefined = new Set()
+  let isFirst = true
   let ended = false
+  let aborted = false
 
-  const begin = (report: OwedReport): void => {
-    const { id, channel } = report
-    const sending = attempt(report, parts)
-      .then((pause) => pause !== undefined && pausedUntil.set(channel, pause))
+  const begin = (report: OwedReport, channel: Channel, mine: Rests): void => {
+    const turn = channel.pace.begin(urgencyOf(report), clock())
+    const sending = attempt(report, { channel, rests: mine, turn }, { ...parts, isAborted: () => aborted })
+      .then(async (rest) => {
+        if (rest?.isLimit === true) await keepLimits(rests, store, clock())
+      })
       .catch((thrown: unknown) => {
+        turn.end(clock())
         // The store is away; asking again at once would only keep it busy.
-        journal.error('outbox:broken', { report: id, error: thrown })
-        pausedUntil.set(channel, clock() + REST_MS)
+        const why = 'The database did not take what became of a report'
+        mine.failed(EVERYTHING, { until: clock() + REST_MS, why, isLimit: false })
+        journal.error('outbox:broken', { report: report.id, error: thrown })
       })
       .then(() => {
-        inFlight.delete(id)
+        inFlight.delete(report.id)
         waker.wake()
       })
-    inFlight.set(id, { channel, sending })
+    inFlight.set(report.id, { report, sending })
   }
-  const look = async (): Promise<void> => {
-    await pause(SOON_MS) // what was just begun goes first, and what comes together is looked at together
-    const now = clock()
-    for (const channel of Object.keys(parts.channels)) {
-      if ((pausedUntil.get(channel) ?? 0) > now) continue
-      const busy = [...inFlight.values()].filter((one) => one.channel === channel).length
-      const due = busy < AT_ONCE ? await outbox.due(channel, now, AT_ONCE * 2) : []
-      const ready = due.filter(({ id }) => !inFlight.has(id))
-      for (const report of ready.slice(0, AT_ONCE - busy)) begin(report)
+
+  /** Begins what may begin in one channel; answers the moments at which more may. */
+  const lookAt = async (name: string, now: number): Promise<readonly number[]> => {
+    const [channel, mine] = [channels[name], rests[name]]
+    if (channel === undefined || mine === undefined) return []
+    const whole = mine.resting(EVERYTHING, now)
+    if (whole !== undefined) return [whole.until]
+    const wait = Math.min(channel.pace.waitMs('final', now), channel.pace.waitMs('progress', now))
+    if (wait > 0) return [now + wait]
+    const flying = [...inFlight.values()].flatMap(({ report }) => (report.channel === name ? report : []))
+    const free = freeSlots(mine, flying)
+    if (ended || free <= 0) return []
+    // What is under way is still owed.
+    const room = channel.pace.room('progress', now) + flying.length
+    const dueCount = await outbox.countDue(name, now, room + 1)
+    if (dueCount <= flying.length) return []
+
+    const closed = closedRepositories(mine, flying, now)
+    const due = await outbox.due(name, {
+      at: now,
+      limit: MOST_LOOKED_AT,
+      take: dueCount > room ? 'newest' : 'oldest',
+      exceptDeployments: flying.map(({ deployment }) => deployment.id),
+      exceptRepositories: closed,
+    })
+    const moments = closed.flatMap((repository) => mine.resting(repository, now)?.until ?? [])
+    for (const report of inTurn(due, served)) {
+      if (ended || freeSlots(mine, flying) <= 0) break
+      if (closedRepositories(mine, flying, now).includes(report.deployment.repository)) continue
+      const waitMs = channel.pace.waitMs(urgencyOf(report), now)
+      if (waitMs > 0) moments.push(now + waitMs)
+      else {
+        flying.push(report)
+        served.set(report.deployment.repository, (servings += 1))
+        begin(report, channel, mine)
+      }
     }
-    const moments = [await outbox.nextDueAfter(now), ...pausedUntil.values()].filter(
-      (at) => at !== undefined && at > now,
-    )
-    clearTimeout(alarm)
-    if (!ended)
-      alarm = setTimeout(waker.wake, Math.min(LOOK_AGAIN_MS, ...moments.map((at) => Number(at) - now)))
+    return moments
   }
+
+  const look = async (): Promise<void> => {
+    // What was just begun goes first, and what comes together is looked at together.
+    await new Promise<void>((resolve) => parts.after(quietMs, resolve))
+    const began = performance.now()
+    const now = clock()
+    await takeUp(now)
+    const moments = [now + LOOK_AGAIN_MS]
+    for (const name of Object.keys(channels)) moments.push(...(await lookAt(name, now)))
+    moments.push((await outbox.nextDueAfter(now)) ?? Infinity)
+    quietMs = Math.max(SOON_MS, LOOKS_TAKE_A_FIFTH * (performance.now() - began))
+    callOff()
+    if (!ended) callOff = parts.after(Math.max(0, Math.min(...moments) - now), waker.wake)
+  }
+
+  /** What has changed since the last look, other than what is owed. */
+  const takeUp = async (now: number): Promise<void> => {
+    if (isFirst) {
+      await recallLimits(rests, store, now)
+      isFirst = false
+    }
+    // A clock that was set back would have everything wait for as long.
+    if (now < lookedAt) {
+      for (const mine of Object.values(rests)) mine.shift(now - lookedAt)
+      mended ??= new Set()
+    }
+    lookedAt = now
+    if (mended === undefined) return
+    const renewed = mended
+    await outbox.hurry(now)
+    for (const [name, mine] of Object.entries(rests)) mine.clear({ limitsToo: renewed.has(name) })
+    if (renewed.size > 0) await keepLimits(rests, store, now)
+    if (mended === renewed) mended = undefined
+  }
+
   const waker = createWaker(() =>
-    look().catch((thrown: unknown) => journal.error('outbox:broken', { error: thrown })),
+    look().catch((thrown: unknown) => {
+      journal.error('outbox:broken', { error: thrown })
+      callOff()
+      if (!ended) callOff = parts.after(REST_MS, waker.wake)
+    }),
   )
   waker.wake()
   return {
     wake: waker.wake,
+    again(renewed) {
+      mended = new Set([...(mended ?? []), ...renewed])
+      waker.wake()
+    },
     async stop(withinMs) {
       const limit = AbortSignal.timeout(withinMs)
       const timeUp = new Promise<void>((resolve) =>
@@ -96,49 +198,12 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
       while (busy().length > 0 && !limit.aborted) await Promise.race([timeUp, ...busy()])
       ended = true
       waker.stop()
-      clearTimeout(alarm)
+      callOff()
+      aborted = true
       parts.abort()
-      await Promise.all(busy())
+      while (busy().length > 0) await Promise.all(busy())
     },
   }
 }
 
-/** One attempt, from counting it to its end; answers until when the whole channel must rest, if it must. */
-async function attempt(
-  report: OwedReport,
-  { outbox, channels, clock, random, journal }: OutboxParts,
-): Promise<number | undefined> {
-  const { id, deployment } = report
-  const about = {
-    report: id,
-    channel: report.channel,
-    deployment: deployment.id,
-    attempt: report.attempts + 1,
-  }
-  const channel = channels[report.channel]
-  if (channel === undefined) {
-    await outbox.settle(id, 'refused', clock(), `${report.channel} is not configured any more`)
-    return undefined
-  }
-  await outbox.attempt(id)
-  const sent = await channel.send(report, report.attempts > 0).then(
-    () => ({ failed: false as const }),
-    (thrown: unknown) => ({ failed: true as const, thrown }),
-  )
-  if (!sent.failed) {
-    await outbox.settle(id, 'delivered', clock())
-    journal.info('report:delivered', about)
-    return undefined
-  }
-  const failure = channel.failureOf(sent.thrown)
-  const rule = ruleFor(failure, {
-    now: clock(),
-    createdAt: report.createdAt,
-    attempts: report.attempts + 1,
-    random: random(),
-  })
-  if (rule.settled) await outbox.settle(id, 'refused', clock(), failure.message)
-  else await outbox.postpone(id, rule.dueAt, failure.message)
-  journal.warn(rule.settled ? 'report:refused' : 'report:postponed', { ...about, error: failure.message })
-  return rule.settled ? undefined : rule.channelPausedUntil
-}
+const urgencyOf = ({ isFinal }: OwedReport): Urgency => (isFinal ? 'final' : 'progress')

@@ -9,11 +9,23 @@ export interface SendFailure {
   readonly limited: boolean
   /** The other side will never take it, whatever we do. */
   readonly final: boolean
+  /** What else is likely to fail in the same way. */
+  readonly concerns: Scope
+}
+
+export type Scope = 'repository' | 'channel'
+
+/** What is left alone for a while, so that one that is broken or asks for patience is not asked again and again. */
+export interface Rest {
+  readonly of: Scope
+  readonly until: number
+  /** The other side asked for it, so not even a restart shortens it. */
+  readonly isLimit: boolean
 }
 
 export type Rule =
-  | { readonly settled: true }
-  | { readonly settled: false; readonly dueAt: number; readonly channelPausedUntil: number | undefined }
+  | { readonly settled: true; readonly rest: Rest | undefined }
+  | { readonly settled: false; readonly dueAt: number; readonly rest: Rest | undefined }
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -25,6 +37,8 @@ export interface Circumstances {
   readonly createdAt: number
   /** Attempts made, this one included. */
   readonly attempts: number
+  /** What failed in a row there, this one included. */
+  readonly failures: Readonly<Record<Scope, number>>
   /** 0 to 1, to spread attempts. */
   readonly random: number
 }
@@ -33,21 +47,27 @@ export interface Circumstances {
  * What becomes of a report that could not be sent. Pure. What is refused for good ends; a token without the
  * right is tried hourly for a week; a limit is waited out; everything else is tried until it works.
  */
-export function ruleFor(failure: SendFailure, { now, createdAt, attempts, random }: Circumstances): Rule {
-  if (failure.final) return { settled: true }
+export function ruleFor(failure: SendFailure, circumstances: Circumstances): Rule {
+  const { now, createdAt, attempts, failures, random } = circumstances
+  const { status, concerns } = failure
+  if (failure.final) return { settled: true, rest: undefined }
+  // Whatever it says, in an hour we ask again: GitHub's limits are no longer.
+  const retryAt = Math.min(failure.retryAt ?? 0, now + HOUR)
   if (failure.limited) {
     // What the other side says counts, but never less than a moment, and longer when it says so again and again.
-    const doubled = 2 ** Math.min(attempts - 1, 5)
-    const dueAt = Math.max(
-      failure.retryAt ?? 0,
-      now + (failure.retryAt === undefined ? MINUTE : 1_000) * doubled,
-    )
-    return { settled: false, dueAt, channelPausedUntil: dueAt }
+    const doubled = 2 ** Math.min(failures.channel - 1, 5)
+    const dueAt = Math.max(retryAt, now + (failure.retryAt === undefined ? MINUTE : 1_000) * doubled)
+    return { settled: false, dueAt, rest: { of: 'channel', until: dueAt, isLimit: true } }
   }
-  if (failure.status === 401 || failure.status === 403)
-    return now - createdAt > WEEK
-      ? { settled: true }
-      : { settled: false, dueAt: now + HOUR, channelPausedUntil: undefined }
-  const wait = Math.min(1_000 * 2 ** Math.min(attempts - 1, 20), LONGEST_WAIT) * (0.75 + random / 2)
-  return { settled: false, dueAt: Math.max(failure.retryAt ?? 0, now + wait), channelPausedUntil: undefined }
+  if (status === 401 || status === 403) {
+    // A token that GitHub does not know is no better for the next report; a missing right may be of one repository.
+    const of = status === 401 ? 'channel' : concerns
+    const rest: Rest = { of, until: now + MINUTE, isLimit: false }
+    return now - createdAt > WEEK ? { settled: true, rest } : { settled: false, dueAt: now + HOUR, rest }
+  }
+  const wait = (count: number): number =>
+    Math.min(1_000 * 2 ** Math.min(count - 1, 20), LONGEST_WAIT) * (0.75 + random / 2)
+  const until = now + wait(failures[concerns])
+  const dueAt = Math.max(retryAt, now + wait(attempts))
+  return { settled: false, dueAt, rest: { of: concerns, until, isLimit: false } }
 }

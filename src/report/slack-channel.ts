@@ -1,6 +1,7 @@
 import { fetchAtMost } from '../answer-limit.ts'
 import { messageOf } from '../errors.ts'
-import type { Channel } from './outbox.ts'
+import { createPace } from '../pace.ts'
+import type { Channel, Urgency } from './outbox.ts'
 import { retryAfter } from '../retry-after.ts'
 import type { SendFailure } from './rules.ts'
 import type { SlackMessage } from './slack-message.ts'
@@ -8,6 +9,9 @@ import type { SlackMessage } from './slack-message.ts'
 const TIMEOUT_MS = 10_000
 /** Slack answers in one word. */
 const MOST_BYTES = 65_536
+
+/** One message a second, short bursts are fine: https://docs.slack.dev/apis/web-api/rate-limits */
+const A_SECOND_EACH = [{ most: 10, eachMs: 1_000 }] as const
 
 /** Where messages go, and what ends those that are under way. */
 export interface SlackAddress {
@@ -19,6 +23,7 @@ export interface SlackAddress {
 
 /** Messages to a Slack incoming webhook. */
 export const slackChannel = (address: () => SlackAddress, clock: () => number): Channel => ({
+  pace: createPace<Urgency>({ final: A_SECOND_EACH, progress: A_SECOND_EACH }),
   send: ({ body }) => postToSlack(address(), body as SlackMessage),
   failureOf: (thrown) => slackFailure(thrown, clock()),
 })
@@ -77,15 +82,20 @@ function reasonOf(thrown: unknown, status: number | undefined): string {
   return `Slack answered ${status}${word}`
 }
 
-/** Everything Slack refuses with a 4xx stays refused, but for 429. */
+/**
+ * What a failed message means. A right that is missing, or was taken back, may be given again; every other 4xx
+ * is about this message or this address, but for the two that ask for patience.
+ */
 function slackFailure(thrown: unknown, now: number): SendFailure {
   const { status, retryAfter: header } =
     thrown instanceof SlackError ? thrown : { status: undefined, retryAfter: undefined }
+  const isRefusal = status !== undefined && status >= 400 && status < 500
   return {
     message: messageOf(thrown),
     status,
     retryAt: retryAfter(header, now),
     limited: status === 429,
-    final: status !== undefined && status >= 400 && status < 500 && status !== 429 && status !== 408,
+    final: isRefusal && ![401, 403, 408, 429].includes(status),
+    concerns: 'channel',
   }
 }

@@ -1,22 +1,22 @@
-import { sql, type Kysely } from 'kysely'
+import { sql, type Kysely, type RawBuilder } from 'kysely'
 
 import type { Tables } from './schema.ts'
-import type { OwedReport, Outbox, SettledReport } from './store.ts'
+import type { DueFilter, OwedReport, Outbox, SettledReport } from './store.ts'
 import { inTransaction } from './transaction.ts'
 
 /** The outbox on the store's tables. */
 export const createOutbox = (database: Kysely<Tables>): Outbox => ({
-  async due(channel, at, limit) {
-    const { rows } = await sql<DueRow>`
-      select report.id, report.channel, report.body, report.attempts, report.created_at, deployment.id as deployment_id,
-        deployment.repository, deployment.environment, deployment.number, deployment.github_id
-      from reports report join deployments deployment on deployment.id = report.deployment_id
-      where report.state = 'owed' and report.due_at <= ${at} and report.channel = ${channel}
-        and not exists (
-          select 1 from reports older
-          where older.state = 'owed' and older.deployment_id = report.deployment_id
-            and older.channel = report.channel and older.id < report.id)
-      order by report.id limit ${limit}`.execute(database)
+  async countDue(channel, at, most) {
+    const { rows } = await sql<{ due: number }>`
+      select count(*) as due from (
+        select 1 from reports
+        where state = 'owed' and due_at <= ${at} and channel = ${channel} limit ${most}) as due_ones`.execute(
+      database,
+    )
+    return rows[0]?.due ?? 0
+  },
+  async due(channel, wanted) {
+    const { rows } = await dueRows(channel, wanted).execute(database)
     return rows.map(owedOf)
   },
   async nextDueAfter(at) {
@@ -25,22 +25,20 @@ export const createOutbox = (database: Kysely<Tables>): Outbox => ({
     return rows[0]?.due_at ?? undefined
   },
   async attempt(id) {
-    await inTransaction(database, (trx) =>
-      trx
-        .updateTable('reports')
-        .set((row) => ({ attempts: row('attempts', '+', 1) }))
-        .where('id', '=', id)
-        .execute(),
-    )
+    await inTransaction(database, async (trx) => {
+      await sql`update reports set attempts = attempts + 1 where id = ${id}`.execute(trx)
+      await dropOlder(id).execute(trx)
+    })
   },
   async settle(id, state, at, error) {
-    await inTransaction(database, (trx) =>
-      trx
+    await inTransaction(database, async (trx) => {
+      await trx
         .updateTable('reports')
         .set({ state, settled_at: at, last_error: error ?? null })
         .where('id', '=', id)
-        .execute(),
-    )
+        .execute()
+      if (state === 'delivered') await dropOlder(id).execute(trx)
+    })
   },
   async postpone(id, dueAt, error) {
     await inTransaction(database, async (trx) => {
@@ -52,6 +50,26 @@ export const createOutbox = (database: Kysely<Tables>): Outbox => ({
           then 'dropped' else 'owed' end
         where id = ${id} and state = 'owed'`.execute(trx)
     })
+  },
+  async hurry(at) {
+    await inTransaction(database, (trx) =>
+      sql`update reports set due_at = ${at} where state = 'owed' and due_at > ${at}`.execute(trx),
+    )
+  },
+  async givenToGitHub(since) {
+    const { rows: statuses } = await sql<{ at: number }>`
+      select settled_at as at from reports report
+      where ${RECENT} and channel = 'github' and state = 'delivered' and settled_at > ${since}`.execute(
+      database,
+    )
+    // What GitHub makes for us owes its first status from that moment on.
+    const { rows: deployments } = await sql<{ at: number }>`
+      select min(report.created_at) as at
+      from reports report join deployments deployment on deployment.id = report.deployment_id
+      where ${RECENT} and report.channel = 'github' and deployment.was_asked = 1
+      group by report.deployment_id
+      having min(report.created_at) > ${since}`.execute(database)
+    return { statuses: statuses.map(({ at }) => at), deployments: deployments.map(({ at }) => at) }
   },
   async owed() {
     const { rows } = await sql<{
@@ -77,12 +95,52 @@ export const createOutbox = (database: Kysely<Tables>): Outbox => ({
   },
 })
 
+/** Many more than GitHub takes in an hour. */
+const RECENT = sql.raw('report.id > (select coalesce(max(id), 0) - 20000 from reports)')
+
+const dropOlder = (id: number) => sql`
+  update reports set state = 'dropped'
+  where state = 'owed' and id < ${id} and (deployment_id, channel) = (
+    select deployment_id, channel from reports newer where newer.id = ${id})`
+
+const WAS_TRIED = sql.raw('case when report.attempts > 0 then 1 else 0 end')
+const IS_FINAL = sql.raw(
+  `case when deployment.state in ('succeeded', 'failed', 'cancelled') then 1 else 0 end`,
+)
+
+function dueRows(
+  channel: string,
+  { at, limit, take, exceptDeployments, exceptRepositories }: DueFilter,
+): RawBuilder<DueRow> {
+  // Older ones whose time has not come do not hold up a newer one.
+  const other =
+    take === 'oldest' ? sql`other.id < report.id and other.due_at <= ${at}` : sql`other.id > report.id`
+  const none = (column: string, values: readonly unknown[]) =>
+    values.length === 0 ? sql`` : sql`and ${sql.ref(column)} not in (${sql.join(values)})`
+  return sql<DueRow>`
+    select * from (
+      select report.id, report.channel, report.body, report.attempts, report.created_at,
+        deployment.id as deployment_id, deployment.repository, deployment.environment, deployment.number,
+        deployment.github_id, ${IS_FINAL} as is_final, ${WAS_TRIED} as was_tried,
+        row_number() over (
+          partition by deployment.repository order by ${WAS_TRIED}, ${IS_FINAL} desc, report.id) as turn
+      from reports report join deployments deployment on deployment.id = report.deployment_id
+      where report.state = 'owed' and report.due_at <= ${at} and report.channel = ${channel}
+        ${none('report.deployment_id', exceptDeployments)} ${none('deployment.repository', exceptRepositories)}
+        and not exists (
+          select 1 from reports other
+          where other.state = 'owed' and other.deployment_id = report.deployment_id
+            and other.channel = report.channel and ${other})) due
+    order by was_tried, is_final desc, turn, id limit ${limit}`
+}
+
 interface DueRow {
   id: number
   channel: string
   body: string
   attempts: number
   created_at: number
+  is_final: number
   deployment_id: number
   repository: string
   environment: string
@@ -96,6 +154,7 @@ const owedOf = (row: DueRow): OwedReport => ({
   body: JSON.parse(row.body) as unknown,
   attempts: row.attempts,
   createdAt: row.created_at,
+  isFinal: row.is_final === 1,
   deployment: {
     id: row.deployment_id,
     repository: row.repository,

@@ -241,20 +241,42 @@ export interface Change {
 
 /** What is owed to GitHub and Slack, kept until it is delivered or refused for good. */
 export interface Outbox {
-  /** The oldest owed report of each deployment in the channel, where its time has come; oldest first. */
-  due(channel: string, at: number, limit: number): Promise<readonly OwedReport[]>
+  /** Reports in the channel whose time has come; counts no further than `most`. */
+  countDue(channel: string, at: number, most: number): Promise<number>
+  /**
+   * Owed reports whose time has come, one of each deployment. First what was not tried yet, then ends before
+   * beginnings, then the repositories by turns.
+   */
+  due(channel: string, wanted: DueFilter): Promise<readonly OwedReport[]>
   /** When the next one after that moment falls due, or undefined when there is none. */
   nextDueAfter(at: number): Promise<number | undefined>
-  /** Counts the attempt before it is made, so that a crash in between is known afterwards. */
+  /**
+   * Counts the attempt before it is made, so that a crash in between is known afterwards. What is owed of the
+   * same deployment and channel and is older gives way (`dropped`).
+   */
   attempt(id: number): Promise<void>
-  /** Ends a report: `delivered`, or `refused` for good with the reason. */
+  /** Ends a report: `delivered`, or `refused` for good with the reason. Nothing older follows what was delivered. */
   settle(id: number, state: 'delivered' | 'refused', at: number, error?: string): Promise<void>
   /** Keeps it for later; an older one gives way (`dropped`) when a newer one of its deployment and channel is owed. */
   postpone(id: number, dueAt: number, error: string): Promise<void>
+  /** The time has come for all that is owed. */
+  hurry(at: number): Promise<void>
+  /** When GitHub was given a status, or a deployment of our own, since that moment. */
+  givenToGitHub(since: number): Promise<GivenToGitHub>
   /** Reports that are still owed, all of them. */
   owed(): Promise<number>
   /** Everything ever owed about a deployment, oldest first. */
   of(deploymentId: number): Promise<readonly SettledReport[]>
+}
+
+export interface DueFilter {
+  readonly at: number
+  readonly limit: number
+  /** `oldest`: in order, as far as it is due. `newest`: what is older is left out. */
+  readonly take: 'oldest' | 'newest'
+  /** Deployments of which something is under way. */
+  readonly exceptDeployments: readonly number[]
+  readonly exceptRepositories: readonly string[]
 }
 
 export interface OwedReport {
@@ -263,7 +285,14 @@ export interface OwedReport {
   readonly body: unknown
   readonly attempts: number
   readonly createdAt: number
+  /** Its deployment has ended. */
+  readonly isFinal: boolean
   readonly deployment: Pick<Deployment, 'id' | 'repository' | 'environment' | 'number' | 'githubId'>
+}
+
+interface GivenToGitHub {
+  readonly statuses: readonly number[]
+  readonly deployments: readonly number[]
 }
 
 export interface SettledReport {

@@ -1,4 +1,5 @@
 import { chmodSync, closeSync, mkdtempSync, openSync, renameSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 
 import type { FastifyInstance } from 'fastify'
@@ -28,6 +29,16 @@ export async function listenOnSocket(server: FastifyInstance, directory: string)
     throw problem('socket_unusable', { file: place, cause: messageOf(cause) }, cause)
   }
   return () => rmSync(place, { force: true })
+}
+
+/** Whether a server answers on the socket in this directory. */
+export function isServed(directory: string): Promise<boolean> {
+  return withShortPath(directory, (path) => {
+    const connection = connect({ path })
+    return new Promise<boolean>((resolve) => {
+      connection.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    }).finally(() => connection.destroy())
+  }).catch(() => false)
 }
 
 /** Linux keeps 108 bytes for the path of a socket, and one for its end: unix(7). */

@@ -53,8 +53,17 @@ describe('what a configuration means', () => {
         webhookSecrets: ['0123456789abcdef'],
         token: 'ghp_xyz',
         apiUrl: 'https://api.github.com',
+        creationsPerHour: 480,
       },
       slack: undefined,
+      retention: {
+        deliveriesMs: 30 * 86_400_000,
+        deliveriesBytes: 1_000_000_000,
+        logsMs: 90 * 86_400_000,
+        logsBytes: 10_000_000_000,
+        historyMs: 730 * 86_400_000,
+        historyCount: 1_000_000,
+      },
       repositories: new Map([
         [
           'acme/shop',
@@ -81,7 +90,6 @@ describe('what a configuration means', () => {
                     env: {},
                     timeoutSeconds: 3600,
                     silenceSeconds: 600,
-                    leaveProcesses: false,
                     maxLogBytes: 52_428_800,
                   },
                 },

@@ -26,7 +26,6 @@ describe('a playbook in the configuration', () => {
       env: {},
       timeoutSeconds: 3600,
       silenceSeconds: 600,
-      leaveProcesses: false,
       maxLogBytes: 52_428_800,
     })
   })

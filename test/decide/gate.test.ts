@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { passGate, type Outcome } from '../../src/decide/gate.ts'
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import { createGitHub } from '../../src/github/client.ts'
+import { createGitHubPace } from '../../src/github/pace.ts'
 import { shopAtGitHub } from '../support/doubles.ts'
 import { runningDeployment } from '../support/running.ts'
 
@@ -27,6 +28,7 @@ async function gateAt(rights: 'all' | 'no checks' = 'all') {
     payload: JSON.stringify({ deploy_user: 'mona', ferryman: NONCE }),
     createdAt: 0,
   })
+  const pace = createGitHubPace(480)
   const pass = (
     requiredContexts: readonly string[] | 'all' | undefined,
     age: number,
@@ -35,15 +37,27 @@ async function gateAt(rights: 'all' | 'no checks' = 'all') {
     passGate(
       { ...merge, ...given },
       { requiredContexts, checksWaitSeconds: 3600 },
-      { github: () => client, clock: () => age, asking: () => Promise.resolve(true) },
+      { github: () => client, clock: () => age, asking: () => Promise.resolve(true), pace: () => pace },
     )
-  return { github, sha, pass }
+  return { github, sha, pace, pass }
 }
 
 test('what requires nothing passes, and GitHub makes its deployment', async () => {
   const { pass } = await gateAt()
 
   expect(await pass(undefined, 0)).toMatchObject({ kind: 'made', made: { creator: 'robot' } })
+})
+
+test('a deployment waits for its turn when GitHub was given as many as it takes', async () => {
+  const { github, pace, pass } = await gateAt()
+  for (let count = 0; count < 60; count += 1) pace.begin('final', 0).end(0)
+
+  const [early, late] = [await pass([], SECOND), await pass([], MINUTE)]
+
+  expect(early).toMatchObject({ kind: 'wait', reason: 'github_unavailable', lookAgainMs: 59 * SECOND })
+  expect(late.kind).toBe('made')
+  expect(github.requests.map(({ method }) => method)).toEqual(['POST'])
+  expect(pace.room('deployment', MINUTE)).toBe(59)
 })
 
 test('what GitHub made before is found by its nonce and not made again; one of others is not taken', async () => {

@@ -4,6 +4,7 @@ import { createHistory } from '../../src/decide/history.ts'
 import { look, type LookParts } from '../../src/decide/look.ts'
 import type { Hold } from '../../src/deployment/deployment.ts'
 import { createGitHub } from '../../src/github/client.ts'
+import { createGitHubPace } from '../../src/github/pace.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import { shopAtGitHub } from '../support/doubles.ts'
 import { environmentConfig, newMerge, queuedIntake } from '../support/samples.ts'
@@ -36,6 +37,7 @@ async function mergeThat(given: { readonly hold?: Hold; readonly wasAsked?: bool
         github: () => client,
         environmentOf: () => PRODUCTION,
         isSightOwed: () => false,
+        pace: () => createGitHubPace(480),
         reports: () => [],
         clock: () => at,
         journal: { info() {}, warn() {}, error() {} },

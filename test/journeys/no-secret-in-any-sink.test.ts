@@ -1,71 +1,225 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
-import { API_TOKEN, SECRET, serve, TOKEN } from '../support/journey.ts'
+import { statOf } from '../../src/run/processes.ts'
+import { ferryman } from '../support/cli.ts'
+import {
+  API_TOKEN,
+  createWorld,
+  SECRET,
+  serve,
+  startProcess,
+  type ServerProcess,
+  type World,
+} from '../support/journey.ts'
+import { eventually } from '../support/running.ts'
 
-const SENTINEL = 'S3nt!nel-of-the-shop'
-const KEY = [
+const SENTINEL = `S3nt'nel "of" the <shop> & 50%/ümläut`
+const LINES = 'first line of several\n  second line of several\r\nthird line of several\n'
+const ACCOUNT = JSON.stringify({ type: 'service_account', private_key_id: '0123456789abcdef'.repeat(10) })
+const FOREIGN_KEY = [
   '-----BEGIN OPENSSH PRIVATE KEY-----',
   'b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ',
+  'QyNTUxOQAAACBkZXBsb3kga2V5IG9mIHRoZSBzaG9w',
   '-----END OPENSSH PRIVATE KEY-----',
 ].join('\n')
+/** What installations of an App get since 2026: about 520 characters with dots and dashes. */
+const tokenOfApp = (word: string): string => `ghs_123456_${word}${'.aB3-_xyz'.repeat(57)}`.slice(0, 520)
+const TOKEN = tokenOfApp('ours')
+const FOREIGN_TOKEN = tokenOfApp('theirs')
+/** Comes from GitHub, and is known as a secret as well. */
+const IN_PAYLOAD = 'a-password-that-somebody-put-into-the-payload'
 
-/** Every way in which a careless command shows what it was given. */
-const CARELESS = [
-  'echo "plain $SENTINEL"',
-  'printf %s "$SENTINEL" | base64',
-  'printf "x-access-token:%s" "$SENTINEL" | base64 -w0; echo',
-  'printf "half "; printf %s "$SENTINEL" | cut -c1-7 | tr -d "\\n"; sleep 0.3; printf %s "$SENTINEL" | cut -c8-',
-  'node -e "console.log(JSON.stringify(process.env.SENTINEL), encodeURIComponent(process.env.SENTINEL))"',
-  'echo "https://deploy:$SENTINEL@git.example.org/shop.git"',
-  'echo "$KEY"',
-  'printf ghs_123456_; for i in 1 2 3 4 5 6 7 8; do printf "ab.cd%s-" "$i"; done; echo',
-  'env',
-  'echo "error: cannot log in with $SENTINEL" >&2',
-  'exit 1',
-].join('\n')
+const ENVIRONMENT = {
+  GITHUB_TOKEN: TOKEN,
+  WEBHOOK_SECRET: SECRET,
+  SENTINEL,
+  LINES,
+  ACCOUNT,
+  IN_PAYLOAD,
+}
+const OF_THE_SERVER = [TOKEN, SECRET, API_TOKEN]
 
-test('a secret that a careless command prints is in no file, status, message, log line or answer', async () => {
-  const world = await serve({
+const base64 = (text: string): string => Buffer.from(text).toString('base64')
+const base64url = (text: string): string => Buffer.from(text).toString('base64url')
+const json = (text: string): string => JSON.stringify(text).slice(1, -1)
+
+interface Form {
+  /** As a careless command shows it. */
+  readonly shown: string
+  /** What of it may be nowhere; `shown` where nothing is said. */
+  readonly secret?: readonly string[]
+}
+
+/** Of base64 the first and the last characters may belong to its surroundings. */
+const inner = (encoded: string): Form => ({
+  shown: encoded,
+  secret: [encoded.replaceAll(/\s/g, '').slice(-40, -4)],
+})
+
+/** Every way in which a secret may be shown; another one is one more line. */
+const FORMS: Readonly<Record<string, Form>> = {
+  'as it is': { shown: SENTINEL },
+  'of several lines': { shown: LINES.trim(), secret: ['first line of', 'second line of', 'third line of'] },
+  'a line of several': { shown: 'second line of several' },
+  'in a URL': { shown: encodeURIComponent(SENTINEL) },
+  'in a form': { shown: new URLSearchParams({ x: SENTINEL }).toString().slice(2) },
+  'in JSON': { shown: json(SENTINEL) },
+  'in JSON in JSON': { shown: json(json(SENTINEL)) },
+  'in HTML': { shown: 'S3nt&#39;nel &quot;of&quot; the &lt;shop&gt; &amp; 50%/ümläut' },
+  'as sh -x shows it': { shown: SENTINEL.replaceAll("'", String.raw`'\''`) },
+  'in base64': inner(base64(SENTINEL)),
+  'in base64, one byte further': inner(base64(`x${SENTINEL}`)),
+  'in base64, two bytes further': inner(base64(`xy${SENTINEL}`)),
+  'in base64 for URLs': inner(base64url(SENTINEL)),
+  'in base64 for URLs, one byte further': inner(base64url(`x${SENTINEL}`)),
+  'in base64 for URLs, two bytes further': inner(base64url(`xy${SENTINEL}`)),
+  'in base64 of several lines': inner(base64(ACCOUNT).replaceAll(/.{76}/g, '$&\n')),
+  'as basic authorization': inner(`Authorization: Basic ${base64(`x-access-token:${SENTINEL}`)}`),
+  'in the address of a repository': {
+    shown: `https://x-access-token:${FOREIGN_TOKEN}@github.com/acme/shop.git`,
+    secret: [FOREIGN_TOKEN.slice(0, 40), FOREIGN_TOKEN.slice(-40)],
+  },
+  "GitHub's token of the server": { shown: TOKEN, secret: [TOKEN.slice(0, 40), TOKEN.slice(-40)] },
+  'the token of another App': { shown: FOREIGN_TOKEN, secret: [FOREIGN_TOKEN.slice(-40)] },
+  'the secret of the webhook': { shown: SECRET },
+  'the token of the API': { shown: API_TOKEN },
+  'the address of another Slack': {
+    shown: 'https://hooks.slack.com/services/T000/B000/foreignforeign',
+    secret: ['foreignforeign'],
+  },
+  'a private key': {
+    shown: FOREIGN_KEY,
+    secret: ['b3BlbnNzaC1rZXktdjEAAAAABG5v', 'QyNTUxOQAAACBkZXBsb3kga2V5'],
+  },
+  'what came in a payload': { shown: IN_PAYLOAD },
+}
+const NAMES = Object.keys(FORMS)
+
+/** Where the next one is only after it was asked for, and a half is shown some time before the other one. */
+const CARELESS = `
+file=forms/$FERRYMAN_NUMBER
+half=$(($(wc -c < "$file") / 2))
+head -c $half "$file"; sleep 0.02; tail -c +$((half + 1)) "$file"
+if [ "$FERRYMAN_NUMBER" = 1 ]; then touch begun; until [ -e go ]; do sleep 0.02; done; fi
+exit 1`
+
+interface Scene {
+  readonly world: World
+  readonly server: ServerProcess
+  /** While the first deployment ran. */
+  readonly processes: readonly Process[]
+}
+interface Process {
+  readonly pid: number
+  readonly commandLine: string
+  readonly environment: string
+  readonly isOfRun: boolean
+}
+
+interface Sink {
+  read(scene: Scene): string | Promise<string>
+  /** What it is there to hold, by the names of forms. */
+  readonly holds?: readonly string[]
+}
+
+const sink = (read: Sink['read'], holds: readonly string[] = []): Sink => ({ read, holds })
+
+/** Everywhere that words go; another one is one more line. */
+const SINKS: Readonly<Record<string, Sink>> = {
+  // What GitHub sends is kept as it was sent: it is what a replay needs, and what commands are given.
+  'the data directory': sink(
+    ({ world }) => filesBelow(join(world.directory, 'data')),
+    ['what came in a payload'],
+  ),
+  'the logs on disk': sink(({ world }) => filesBelow(join(world.directory, 'data/logs'))),
+  'the logs over HTTP': sink(({ server }) => logs(server, '')),
+  'the logs over HTTP, in colours': sink(({ server }) => logs(server, '?colours=1')),
+  'statuses and all other requests to GitHub': sink(({ world }) =>
+    JSON.stringify(
+      world.github.requests.map(({ path, query, body, headers }) => [
+        path,
+        query,
+        body,
+        { ...headers, authorization: '' }, // which is where the token belongs
+      ]),
+    ),
+  ),
+  'messages to Slack': sink(({ world }) => JSON.stringify(world.slack.requests.map(({ body }) => body))),
+  "the server's own log": sink(({ server }) => server.lines.join('\n')),
+  'answers to the webhook': sink(({ world }) =>
+    JSON.stringify(world.github.deliveries.map(({ answer }) => answer)),
+  ),
+  'errors over HTTP': sink(({ server }) => errors(server)),
+  'command lines of what it starts': sink(({ processes }) =>
+    processes.map(({ commandLine }) => commandLine).join('\n'),
+  ),
+  'environments of its own processes': sink(({ processes }) =>
+    processes.flatMap((one) => (one.isOfRun ? [] : [one.environment])).join('\n'),
+  ),
+  'ferryman check': sink(({ world }) => said(world, 'check')),
+  'ferryman send': sink(({ world }) => said(world, 'send', 'ping')),
+  'ferryman serve, which cannot start': sink(({ world }) => said(world, 'serve')),
+  'ferryman deliveries': sink(({ world }) => said(world, 'deliveries', 'list')),
+  'ferryman deliveries show': sink(({ world }) => said(world, 'deliveries', 'show', '1', '--json')),
+}
+
+test('no form of a secret reaches any sink', async () => {
+  const world = await createWorld()
+  world.github.addToken(TOKEN, { login: 'ferryman-robot', type: 'classic', scopes: ['repo_deployment'] })
+  world.writeConfig({
     commands: [['sh', '-c', CARELESS]],
-    entry: { env: { SENTINEL: '${SENTINEL}', KEY: '${DEPLOY_KEY}' } },
-    environment: { SENTINEL, DEPLOY_KEY: KEY },
+    entry: {
+      env: { SENTINEL: '${SENTINEL}', LINES: '${LINES}', ACCOUNT: '${ACCOUNT}', IN_PAYLOAD: '${IN_PAYLOAD}' },
+    },
+    config: {
+      github: { webhook_secret: '${WEBHOOK_SECRET}', token: '${GITHUB_TOKEN}', api_url: world.github.url },
+    },
+  })
+  mkdirSync(join(world.folder, 'forms'))
+  Object.values(FORMS).forEach(({ shown }, index) =>
+    writeFileSync(
+      join(world.folder, 'forms', String(index + 1)),
+      `some work\nerror: cannot log in with ${shown}\n`,
+    ),
+  )
+  const server = await startProcess(world, undefined, undefined, ENVIRONMENT)
+  // GitHub may show us what we sent, and a proxy may do worse.
+  world.github.fail({
+    method: 'POST',
+    path: /\/statuses$/,
+    with: {
+      status: 502,
+      body: { message: `Bad credentials: token ${TOKEN}, ${SENTINEL} ${'x'.repeat(600)}` },
+    },
   })
 
-  await world.status(await world.deploy(), 'failure')
-  await world.slack.waitFor(({ text }) => text?.startsWith('Could not deploy') ?? false)
-  const log = await world.log(1, '?colours=1')
+  const deployments = []
+  for (const name of NAMES) deployments.push(await world.deploy({ payload: { name, password: IN_PAYLOAD } }))
+  await eventually('the first one runs', () => readdirSync(world.folder).includes('begun'))
+  const processes = processesBelow(server.pid)
+  writeFileSync(join(world.folder, 'go'), '')
+  for (const deployment of deployments) await world.status(deployment, 'failure')
+  await world.slack.waitFor(
+    ({ text }) => text?.includes(`#${NAMES.length}`) === true && text.startsWith('Could not'),
+  )
 
-  const sinks: Record<string, string> = {
-    'the log over HTTP': log,
-    "the server's own log": world.journal.join(''),
-    'requests to GitHub': JSON.stringify(
-      world.github.requests.map(({ path, body, query }) => ({ path, body, query })),
-    ),
-    'messages to Slack': JSON.stringify(world.slack.requests.map(({ body }) => body)),
-    'answers to the webhook': JSON.stringify(world.github.deliveries.map(({ answer }) => answer)),
-    ...filesBelow(join(world.directory, 'data')),
+  const scene: Scene = { world, server, processes }
+  expect(await logs(server, '')).toContain('error: cannot log in with •••')
+  expect(processes.filter(({ isOfRun }) => !isOfRun).length).toBeGreaterThan(0)
+  for (const [name, { read, holds = [] }] of Object.entries(SINKS)) {
+    const content = await read(scene)
+    expect({ name, isEmpty: content.length < 20 }).toEqual({ name, isEmpty: false })
+    const found = Object.entries(FORMS).filter(
+      ([form, { shown, secret = [shown] }]) =>
+        !holds.includes(form) && secret.some((text) => content.includes(text)),
+    )
+    expect({ name, found: found.map(([form]) => form) }).toEqual({ name, found: [] })
   }
-  const forms = {
-    plain: SENTINEL,
-    'second half': SENTINEL.slice(7),
-    base64: Buffer.from(SENTINEL).toString('base64').slice(0, 20),
-    'as basic auth': Buffer.from(`x-access-token:${SENTINEL}`).toString('base64').slice(20),
-    'URL-encoded': encodeURIComponent(SENTINEL),
-    'JSON-encoded': JSON.stringify(SENTINEL).slice(1, -1),
-    'a line of a key': 'b3BlbnNzaC1rZXktdjEAAAAABG5vbmU',
-    'a token of an app': 'ab.cd5-',
-    "the server's token": TOKEN,
-    'the webhook secret': SECRET,
-    'the API token': API_TOKEN,
-    'the address of Slack': 'x0fakefakefake',
-  }
-  expect(log).toContain('plain •••')
-  for (const [sink, content] of Object.entries(sinks))
-    for (const [form, text] of Object.entries(forms))
-      expect({ sink, form, found: content.includes(text) }).toEqual({ sink, form, found: false })
+  for (const { environment, commandLine } of processes)
+    for (const secret of OF_THE_SERVER) expect(`${commandLine}\n${environment}`).not.toContain(secret)
 })
 
 test('an ordinary word from a variable is not mistaken for a secret', async () => {
@@ -82,11 +236,61 @@ test('an ordinary word from a variable is not mistaken for a secret', async () =
   expect(await world.log(1)).toContain('stage production, port 8080')
 })
 
-/** Every file below the folder, as bytes that can be searched. */
-function filesBelow(folder: string): Record<string, string> {
+/** The content of every file below the folder. */
+function filesBelow(folder: string): string {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
     statSync(join(folder, name)).isFile(),
   )
   expect(names.length).toBeGreaterThan(2)
-  return Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, name), 'latin1')]))
+  return names.map((name) => readFileSync(join(folder, name), 'utf8')).join('\n')
+}
+
+async function logs({ address }: ServerProcess, query: string): Promise<string> {
+  const all = NAMES.map(async (_, index) => {
+    const response = await fetch(`${address}/deployments/${index + 1}/log${query}`, {
+      headers: { authorization: `Bearer ${API_TOKEN}` },
+    })
+    return response.text()
+  })
+  return (await Promise.all(all)).join('\n')
+}
+
+/** What the endpoints say of wrong questions. */
+async function errors({ address }: ServerProcess): Promise<string> {
+  const questions: readonly (readonly [string, RequestInit])[] = [
+    ['/webhooks/github', { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }],
+    ['/webhooks/github', { method: 'GET' }],
+    ['/deployments/1/log', {}],
+    ['/deployments/1/log?expires=1&signature=x', {}],
+    ['/deployments/999/log', { headers: { authorization: `Bearer ${API_TOKEN}` } }],
+    ['/deployments/1/log?offset=x', {}],
+    ['/nothing', {}],
+    ['/%', {}],
+  ]
+  const answers = questions.map(async ([path, init]) => (await fetch(`${address}${path}`, init)).text())
+  return (await Promise.all(answers)).join('\n')
+}
+
+/** What a command prints, whether it can do its work or not. */
+async function said({ configFile }: World, ...args: string[]): Promise<string> {
+  const { out, err } = await ferryman([...args, '-c', configFile], { env: ENVIRONMENT })
+  return `${out}\n${err}`
+}
+
+/** What the server has started, and what that has started. */
+function processesBelow(pid: number): Process[] {
+  const children = readdirSync('/proc').filter((name) => statOf(Number(name))?.parent === pid)
+  return children.flatMap((name) => {
+    const child = Number(name)
+    const read = (file: string): string => {
+      try {
+        return readFileSync(`/proc/${name}/${file}`, 'utf8').replaceAll('\0', '\n')
+      } catch {
+        return '' // it has ended meanwhile
+      }
+    }
+    const environment = read('environ')
+    const isOfRun = environment.includes('FERRYMAN_RUN_ID=')
+    return [{ pid: child, commandLine: read('cmdline'), environment, isOfRun }, ...processesBelow(child)]
+  })
 }

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -8,7 +8,7 @@ import { startApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { createJournal } from '../../src/logs/journal.ts'
 import { createMasker } from '../../src/logs/redact.ts'
-import { createWorld, serve, startProcess } from '../support/journey.ts'
+import { createWorld, serve, startProcess, type World } from '../support/journey.ts'
 import { eventually, isRunning } from '../support/running.ts'
 
 test('after kill -9 the queue goes on, and what was running is reported as interrupted and not started again', async () => {
@@ -141,8 +141,15 @@ test('a second signal interrupts at once, truthfully', async () => {
   )
 })
 
-test('a second server on the same data is refused', async () => {
+test.each([
+  ['', () => {}],
+  [
+    ', although somebody has deleted the lock',
+    (world: World) => rmSync(join(world.directory, 'data', 'server.lock')),
+  ],
+])('a second server on the same data is refused%s', async (_, prepare) => {
   const world = await serve()
+  prepare(world)
   const masker = createMasker([])
   const journal = createJournal({ write: () => {}, masker, clock: Date.now, pretty: false, colour: false })
 

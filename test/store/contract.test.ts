@@ -3,7 +3,7 @@ import fc from 'fast-check'
 
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import { openStore } from '../../src/store/sql-store.ts'
-import type { Accepted, Intake, Store } from '../../src/store/store.ts'
+import type { Accepted, DueFilter, Intake, OwedReport, Store } from '../../src/store/store.ts'
 import { newDelivery, newDeployment, newMerge, queuedIntake } from '../support/samples.ts'
 import { emptyDatabase, type TestDatabase } from '../support/stores.ts'
 
@@ -51,6 +51,15 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       return delivery && { ...delivery, body: (await store.inbox.body(delivery.id)) ?? Buffer.alloc(0) }
     }
     const claim = (limit = 100) => store.claim({ limit, at: 2_000, reports })
+    const due = (at: number, given: Partial<DueFilter> = {}) =>
+      store.outbox.due('github', {
+        at,
+        limit: 10,
+        take: 'oldest',
+        exceptDeployments: [],
+        exceptRepositories: [],
+        ...given,
+      })
 
     test('a delivery is kept byte for byte with its verdict', async () => {
       const body = Buffer.from('{"zen":"π \u0000"}\n')
@@ -405,8 +414,12 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect(numbersIn('production')).toEqual(numbersIn('production').map((_, index) => index + 2))
       expect(next.number).toBe(numbersIn('production').length + 2)
       for (const deployment of made) expect(await store.deployment(deployment.id)).toEqual(deployment)
-      const owed = await store.outbox.due('github', 5_000, 200)
-      expect(owed.map(({ deployment }) => deployment.id)).toEqual([1, ...made.map(({ id }) => id), next.id])
+      const owed = await due(5_000, { limit: 200 })
+      expect(owed.map(({ deployment }) => deployment.id).toSorted((one, other) => one - other)).toEqual([
+        1,
+        ...made.map(({ id }) => id),
+        next.id,
+      ])
     })
 
     test('numbers go on when a repository is renamed on GitHub, in the configuration, or made anew', async () => {
@@ -564,29 +577,124 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       const { id } = await queue()
       await claim()
 
-      const [head, ...others] = await store.outbox.due('github', 5_000, 10)
+      const [head, ...others] = await due(5_000)
       expect(head?.body).toEqual({ state: 'queued' })
       expect(others).toEqual([])
       await store.outbox.settle(head?.id ?? 0, 'delivered', 5_000)
-      expect((await store.outbox.due('github', 5_000, 10)).map(({ body }) => body)).toEqual([
-        { state: 'running' },
-      ])
+      expect((await due(5_000)).map(({ body }) => body)).toEqual([{ state: 'running' }])
       expect((await store.outbox.of(id)).map(({ state }) => state)).toEqual(['delivered', 'owed'])
     })
 
     test('a report that could not be sent waits, and gives way to a newer one', async () => {
       const { id } = await queue()
-      const [alone] = await store.outbox.due('github', 5_000, 10)
+      const [alone] = await due(5_000)
       await store.outbox.attempt(alone?.id ?? 0)
       await store.outbox.postpone(alone?.id ?? 0, 8_000, 'no answer')
 
-      expect(await store.outbox.due('github', 7_999, 10)).toEqual([])
+      expect(await due(7_999)).toEqual([])
       expect(await store.outbox.nextDueAfter(5_000)).toBe(8_000)
-      expect((await store.outbox.due('github', 8_000, 10))[0]).toMatchObject({ attempts: 1 })
+      expect((await due(8_000))[0]).toMatchObject({ attempts: 1 })
       await claim()
       await store.outbox.postpone(alone?.id ?? 0, 9_000, 'no answer')
       expect((await store.outbox.of(id)).map(({ state }) => state)).toEqual(['dropped', 'owed'])
       expect(await store.outbox.owed()).toBe(1)
+    })
+
+    test('an older report that waits holds up no newer one, and gives way to it', async () => {
+      const { id } = await queue()
+      const [older] = await due(5_000)
+      await store.outbox.attempt(older?.id ?? 0)
+      await store.outbox.postpone(older?.id ?? 0, 9_000, 'no answer')
+      await claim()
+
+      const [newer] = await due(5_000)
+      expect(newer?.body).toEqual({ state: 'running' })
+      await store.outbox.attempt(newer?.id ?? 0)
+
+      expect((await store.outbox.of(id)).map(({ state }) => state)).toEqual(['dropped', 'owed'])
+    })
+
+    test('nothing older follows what was delivered', async () => {
+      const { id } = await queue()
+      await claim()
+      const all = await store.outbox.of(id)
+
+      await store.outbox.settle(all[1]?.id ?? 0, 'delivered', 5_000)
+
+      expect((await store.outbox.of(id)).map(({ state }) => state)).toEqual(['dropped', 'delivered'])
+    })
+
+    test('where only the newest are taken, ends come first, then the repositories by turns', async () => {
+      const place = (repository: string, environment: string) => ({
+        repository,
+        configuredAs: repository,
+        repositoryGithubId: repository.length,
+        environment,
+        lane: `${repository}/${environment}`,
+      })
+      const shops = [
+        await queue(place('acme/shop', 'a')),
+        await queue(place('acme/shop', 'b')),
+        await queue(place('acme/shop', 'c')),
+      ]
+      const site = await queue(place('acme/website', 'a'))
+      for (const { id } of [...shops.slice(2), site])
+        await store.move(id, 'queued', 'cancelled', { at: 3_000, reason: 'by_person', reports })
+      const seen = (reports: readonly OwedReport[]) =>
+        reports.map(({ deployment, isFinal, body }) => [
+          deployment.id,
+          isFinal,
+          Reflect.get(Object(body), 'state') as unknown,
+        ])
+
+      const [first, ...others] = await due(5_000, { take: 'newest' })
+
+      expect(seen([first, ...others] as OwedReport[])).toEqual([
+        [3, true, 'cancelled'],
+        [4, true, 'cancelled'],
+        [1, false, 'queued'],
+        [2, false, 'queued'],
+      ])
+      expect(seen(await due(5_000, { take: 'newest', exceptDeployments: [3, 2] })).map(([id]) => id)).toEqual(
+        [4, 1],
+      )
+      expect(seen(await due(5_000, { exceptRepositories: ['acme/shop'] }))).toEqual([[4, true, 'queued']])
+      await store.outbox.attempt(first?.id ?? 0)
+      expect(seen(await due(5_000, { take: 'newest' })).map(([id]) => id)).toEqual([4, 1, 2, 3])
+    })
+
+    test('what is due is counted as far as it matters', async () => {
+      await queue()
+      await claim()
+
+      expect(await store.outbox.countDue('github', 5_000, 10)).toBe(2)
+      expect(await store.outbox.countDue('github', 5_000, 1)).toBe(1)
+      expect(await store.outbox.countDue('github', 999, 10)).toBe(0)
+      expect(await store.outbox.countDue('slack', 5_000, 10)).toBe(0)
+    })
+
+    test('all that waits can be made due', async () => {
+      await queue()
+      const [alone] = await due(5_000)
+      await store.outbox.postpone(alone?.id ?? 0, 3_600_000, 'Bad credentials')
+
+      await store.outbox.hurry(6_000)
+
+      expect(await due(6_000)).toMatchObject([{ id: alone?.id }])
+    })
+
+    test('what GitHub was given lately is known: statuses, and deployments of our own', async () => {
+      const { id } = await queue()
+      await store.outbox.settle((await due(5_000))[0]?.id ?? 0, 'delivered', 5_000)
+      const merge = newMerge({ repositoryGithubId: 18, configuredAs: 'acme/site', reports: () => [] })
+      const [ours] = (await accept({ ...queuedIntake(merge), verdict: 'deciding' })).deployments
+      await store.asking(ours?.id ?? 0)
+      const made = { githubId: 99, apiUrl: '', creator: 'robot', creatorAvatar: '' }
+      await store.bind(ours?.id ?? 0, made, { at: 6_000, reports })
+
+      expect(await store.outbox.givenToGitHub(0)).toEqual({ statuses: [5_000], deployments: [6_000] })
+      expect(await store.outbox.givenToGitHub(5_500)).toEqual({ statuses: [], deployments: [6_000] })
+      expect(id).toBe(1)
     })
 
     test('a setting is made once', async () => {

@@ -25,9 +25,6 @@ await runCommand({
   },
   write: (chunk) => new Promise((resolve) => process.stdout.write(chunk, () => resolve())),
   signal: new AbortController().signal,
-  interrupting() {},
-  stuck() {},
-  leaving: new AbortController().signal,
-  leaveProcesses: false,
+  stopping() {},
   patience: PATIENCE,
 })

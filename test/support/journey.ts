@@ -206,9 +206,15 @@ export async function startProcess(
   world: World,
   program = resolve('bin/ferryman'),
   args = ['serve'],
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<ServerProcess> {
   const child = spawn(program, [...args, ...(program.endsWith('ferryman') ? ['-c', world.configFile] : [])], {
-    env: { PATH: process.env['PATH'] ?? '', HOME: world.directory, FERRYMAN_CONFIG: world.configFile },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: world.directory,
+      FERRYMAN_CONFIG: world.configFile,
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   onTestFinished(() => {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -11,8 +10,7 @@ import { createMasker } from '../../src/logs/redact.ts'
 import { PATIENCE } from '../../src/run/ending.ts'
 import { startGuard } from '../../src/run/guard.ts'
 import { statOf } from '../../src/run/processes.ts'
-import type { RunParts } from '../../src/run/parts.ts'
-import { run } from '../../src/run/run.ts'
+import { run, type RunParts } from '../../src/run/run.ts'
 import { startStandby } from '../../src/run/standby.ts'
 import { recipe, SHA } from './samples.ts'
 
@@ -69,7 +67,6 @@ interface Given {
   readonly env?: Record<string, string>
   readonly timeoutSeconds?: number
   readonly silenceSeconds?: number
-  readonly leaveProcesses?: boolean
   readonly maxLogBytes?: number
   readonly deployment?: Partial<Deployment>
   readonly parts?: Partial<RunParts>
@@ -92,17 +89,13 @@ export async function runFor({ commands, deployment: given, parts, ...options }:
   const standby = startStandby({ directory: join(directory, 'standby'), environment: {} })
   const recorded: ProcessRecord[] = []
   const { username, homedir, shell } = userInfo()
-  const never = new AbortController().signal
   try {
     const result = await run(deployment, {
       log,
       masker,
       guard,
       standby,
-      signal: never,
-      stopping: never,
-      leaving: never,
-      stuck() {},
+      signal: new AbortController().signal,
       clock: () => performance.now(),
       server: {
         environment: process.env,
@@ -112,7 +105,7 @@ export async function runFor({ commands, deployment: given, parts, ...options }:
       resolve: (value) => ('literal' in value ? value.literal : ''),
       record: async (process) => void recorded.push(process),
       previousSha: undefined,
-      runId: randomBytes(16).toString('hex'),
+      runId: 'abcdef0123456789',
       directory: join(directory, 'runs'),
       patience: { ...PATIENCE, intMs: 200, termMs: 200, leaveMs: 500, quietMs: 100 },
       ...parts,

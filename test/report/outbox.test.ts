@@ -1,0 +1,204 @@
+import { expect, test } from 'vitest'
+
+import { mostWithin } from '../support/moments.ts'
+import { eventually } from '../support/running.ts'
+import { sending, simulate } from '../support/sending.ts'
+
+const SECOND = 1_000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const NOON = Date.UTC(2026, 10, 21, 12)
+
+const statusesOf = (name: string): RegExp => new RegExp(`^/repos/${name}/deployments/\\d+/statuses$`)
+
+test('many repositories that never answer delay no other', async () => {
+  const { github, queue, start, told } = await sending({ timeoutMs: 60_000 })
+  for (let index = 0; index < 5; index += 1) {
+    await queue(`acme/hangs-${index}`, 5)
+    github.fail({ path: statusesOf(`acme/hangs-${index}`), times: 100, with: 'hang' })
+  }
+  const [one] = await queue('acme/shop')
+
+  start()
+  await github.waitFor(({ path, answer }) => statusesOf('acme/shop').test(path) && answer?.status === 201)
+
+  expect(one && told(one)).toEqual(['queued'])
+})
+
+test('repositories that did not answer are tried with half of the slots, and one at a time', async () => {
+  const simulation = simulate(NOON)
+  const { github, queue, start, store } = await sending({ clock: simulation.clock })
+  for (let index = 0; index < 9; index += 1) {
+    await queue(`acme/broken-${index}`, 4)
+    github.fail({ path: statusesOf(`acme/broken-${index}`), times: 1_000, with: { status: 500, body: 'no' } })
+  }
+  let underWay = 0
+  let most = 0
+  start({
+    time: {
+      after: simulation.after,
+      async during(work) {
+        most = Math.max(most, (underWay += 1))
+        return simulation.during(work).finally(() => (underWay -= 1))
+      },
+    },
+  })
+  await simulation.runUntil(NOON + MINUTE)
+
+  most = 0
+  const before = github.requests.length
+  await simulation.runUntil(NOON + HOUR)
+
+  expect(most).toBeLessThanOrEqual(6)
+  // A minute each while they are quick to fail, then at most one in five minutes each, listing and writing.
+  expect(github.requests.length - before).toBeLessThan(9 * 2 * 25)
+  expect(await store.outbox.owed()).toBe(36)
+})
+
+test('one status that GitHub never takes does not hold up the others of its repository', async () => {
+  const { github, queue, start, told } = await sending()
+  const [poison, ...others] = await queue('acme/shop', 4)
+  const path = new RegExp(`/deployments/${poison?.githubId}/statuses$`)
+  github.fail({ path, times: 1_000, with: { status: 500, body: 'no' } })
+
+  start()
+  await eventually('the others are told', () => others.every((one) => told(one).length === 1))
+
+  expect(poison && told(poison)).toEqual([])
+})
+
+test(
+  'a thousand deployments at once stay within what GitHub takes, and every end arrives in order',
+  { timeout: 120_000 },
+  async () => {
+    const simulation = simulate(NOON)
+    const { github, queue, finish, start, told } = await sending({ clock: simulation.clock })
+    const deployments = []
+    for (let index = 0; index < 20; index += 1) deployments.push(...(await queue(`acme/shop-${index}`, 50)))
+    const sender = start({ time: simulation })
+    for (const [index, deployment] of deployments.entries())
+      simulation.at(NOON + (index + 1) * 3 * SECOND, async () => {
+        await finish(deployment)
+        sender.wake()
+      })
+
+    await simulation.runUntil(NOON + 3 * HOUR)
+
+    const written = github.requests.filter(
+      ({ method, answer }) => method === 'POST' && answer?.status === 201,
+    )
+    const moments = written.map(({ at }) => at)
+    expect(mostWithin(moments, MINUTE)).toBeLessThanOrEqual(80)
+    expect(mostWithin(moments, HOUR)).toBeLessThanOrEqual(500)
+    const stories = new Set(deployments.map((deployment) => told(deployment).join(' ')))
+    const legal = ['success', 'queued success', 'in_progress success', 'queued in_progress success']
+    expect([...stories].filter((story) => !legal.includes(story))).toEqual([])
+  },
+)
+
+test('a single deployment is told step by step, without delay, after a quiet time', async () => {
+  const simulation = simulate(NOON)
+  const { queue, finish, start, told } = await sending({ clock: simulation.clock })
+  const sender = start({ time: simulation })
+  const [one] = await queue('acme/shop')
+  if (one === undefined) throw new Error('nothing was queued')
+  await finish(one)
+  sender.wake()
+
+  await simulation.runUntil(NOON + SECOND)
+
+  expect(told(one)).toEqual(['queued', 'in_progress', 'success'])
+})
+
+test('a flood in one repository does not delay the end of a deployment in another', async () => {
+  const simulation = simulate(NOON)
+  const { queue, finish, start, told } = await sending({ clock: simulation.clock })
+  const flood = await queue('acme/monorepo', 400)
+  for (const one of flood) await finish(one)
+  const sender = start({ time: simulation })
+  await simulation.runUntil(NOON + 20 * MINUTE)
+
+  const [late] = await queue('acme/shop')
+  if (late === undefined) throw new Error('nothing was queued')
+  await finish(late)
+  sender.wake()
+  await simulation.runUntil(NOON + 21 * MINUTE)
+
+  expect(flood.some((one) => told(one).length === 0)).toBe(true)
+  expect(told(late)).toEqual(['success'])
+})
+
+test('Slack hears one message a second, the last of each deployment, and nothing is lost', async () => {
+  const simulation = simulate(NOON)
+  const { slack, queue, finish, start, store } = await sending({ clock: simulation.clock, slack: true })
+  for (const one of await queue('acme/shop', 60)) await finish(one)
+
+  start({ time: simulation })
+  const sentAt: number[] = []
+  slack.onMessage(() => sentAt.push(simulation.clock()))
+  await simulation.runUntil(NOON + 2 * MINUTE)
+
+  expect(mostWithin(sentAt, 30 * SECOND)).toBeLessThanOrEqual(40)
+  expect(slack.messages.filter(({ text }) => text?.startsWith('Deployed'))).toHaveLength(60)
+  expect(await store.outbox.countDue('slack', simulation.clock(), 10)).toBe(0)
+})
+
+test('a clock that is set back by hours delays nothing', async () => {
+  let now = NOON
+  const { github, queue, start, journal, told } = await sending({ clock: () => now })
+  const [one] = await queue('acme/shop')
+  github.fail({ method: 'POST', with: { status: 401, body: { message: 'Bad credentials' } } })
+  const sender = start()
+  await eventually('it is postponed', () => journal.some((line) => line.startsWith('report:postponed')))
+
+  now = NOON - 5 * HOUR
+  sender.wake()
+  await eventually('it is told', () => one !== undefined && told(one).length === 1)
+})
+
+test('what waits for a right is tried again when somebody says so', async () => {
+  const { github, queue, start, journal, told } = await sending()
+  const [one] = await queue('acme/shop')
+  github.fail({ method: 'POST', with: { status: 403, body: { message: 'Resource not accessible' } } })
+  const sender = start()
+  await eventually('it is postponed', () => journal.some((line) => line.startsWith('report:postponed')))
+
+  sender.again([])
+  await eventually('it is told', () => one !== undefined && told(one).length === 1)
+})
+
+test('patience that GitHub asked for outlives a restart and a question, but not a new token', async () => {
+  const { github, queue, start, journal, store, told } = await sending()
+  const [one] = await queue('acme/shop')
+  const retryAfter = { 'retry-after': '600' }
+  github.fail({ method: 'POST', with: { status: 429, headers: retryAfter, body: { message: 'Slow down' } } })
+  const first = start()
+  await eventually('it is postponed', () => journal.some((line) => line.startsWith('report:postponed')))
+  await first.stop(1_000)
+  expect(await store.noted('outbox_limits')).toContain('Slow down')
+
+  const second = start()
+  second.again([])
+  await queue('acme/shop')
+  second.wake()
+  await eventually('it has looked', async () => (await store.outbox.nextDueAfter(Date.now())) === undefined)
+  await second.stop(1_000)
+  expect(github.requests).toHaveLength(1)
+
+  start().again(['github'])
+  await eventually('it is told', () => one !== undefined && told(one).length === 1)
+})
+
+test('what is being sent when the server ends is ended, and sent by the next one', async () => {
+  const { github, queue, start, store, told } = await sending({ timeoutMs: 60_000 })
+  const [one] = await queue('acme/shop')
+  github.fail({ method: 'POST', with: 'hang' })
+  const sender = start()
+  await github.waitFor(({ lost }) => lost === 'hang')
+
+  await sender.stop(0)
+  expect(await store.outbox.of(one?.id ?? 0)).toMatchObject([{ state: 'owed', attempts: 1 }])
+
+  start()
+  await eventually('it is told', () => one !== undefined && told(one).length === 1)
+})
