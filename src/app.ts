@@ -21,7 +21,8 @@ import { bindLoose } from './decide/loose.ts'
 import type { Pace } from './pace.ts'
 import { replayDelivery, takeDelivery, type Parts } from './pipeline.ts'
 import { cancel } from './queue/cancel.ts'
-import { endUnconfigured, recover } from './queue/recovery.ts'
+import { recover } from './queue/recovery.ts'
+import { startRemoval } from './queue/removal.ts'
 import { startWorker, type Ending, type Worker } from './queue/worker.ts'
 import { createGroupCommit } from './receive/group-commit.ts'
 import { createRefusalCount } from './receive/refusals.ts'
@@ -170,15 +171,6 @@ export async function startApp(
 
     const environmentOf = ({ configuredAs, environment: name }: Deployment) =>
       config.repositories.get(configuredAs)?.environments.get(name.toLowerCase())
-    const recovery = {
-      store,
-      endLeftovers,
-      isConfigured: (deployment: Deployment) => environmentOf(deployment) !== undefined,
-      reports,
-      clock,
-      journal,
-    }
-
     const refusals = createRefusalCount(journal, clock)
     const server = createServer({ journal, refused: refusals.count })
     const knownAs = new Map(await store.repositoriesKnown())
@@ -250,12 +242,23 @@ export async function startApp(
     const address = await listen(server, config.server.host, config.server.port)
     journal.info('server:listening', { address, version, config: config.file })
 
-    await recover(recovery)
+    await recover({ store, endLeftovers, reports, clock, journal })
     // What runs of an earlier life left; nothing runs yet. A command may have made files there that are not ours.
     await rm(runs, { recursive: true, force: true }).catch((cause: unknown) =>
       journal.warn('runs:not-cleared', { error: cause }),
     )
-    await endUnconfigured(recovery)
+    const removal = startRemoval({
+      store,
+      isConfigured: (deployment) => environmentOf(deployment) !== undefined,
+      reports,
+      clock,
+      journal,
+      done() {
+        worker?.wake()
+        moved()
+      },
+    })
+    started.push(removal.stop)
     const side = { environment, user: currentUser(), npmFolders: npmFolders() }
     const standby = startStandby({ directory: runs, environment: baseEnvironment(side, {}) })
     started.push(standby.stop)
@@ -293,7 +296,7 @@ export async function startApp(
     }
     const working = startWorker({
       store,
-      limit: () => config.maxConcurrent,
+      limit: () => (removal.isUnderWay ? 0 : config.maxConcurrent),
       reports,
       run: perform,
       clock,
@@ -373,7 +376,7 @@ export async function startApp(
         masker.add(config.secrets)
         github = makeGitHub()
         isSigned = createSignatureCheck(config.github.webhookSecrets)
-        await endUnconfigured(recovery)
+        removal.wake()
         working.wake()
         askAgain(Object.entries(renewed).flatMap(([channel, isNew]) => (isNew ? channel : [])))
       },
