@@ -15,15 +15,16 @@ import type { Journal } from './logs/journal.ts'
 import { createLogLinks } from './logs/links.ts'
 import { createLogs } from './logs/logs.ts'
 import type { Masker } from './logs/redact.ts'
+import { decide } from './decide/decide.ts'
 import { startFirstSight } from './decide/first-sight.ts'
 import { startHolds, type Holds } from './decide/holds.ts'
 import { bindLoose } from './decide/loose.ts'
 import type { Pace } from './pace.ts'
 import { replayDelivery, takeDelivery, type Parts } from './pipeline.ts'
 import { cancel } from './queue/cancel.ts'
-import { recover } from './queue/recovery.ts'
-import { startRemoval } from './queue/removal.ts'
+import { endUnconfigured, recover } from './queue/recovery.ts'
 import { startWorker, type Ending, type Worker } from './queue/worker.ts'
+import { startCatchUp } from './receive/catch-up.ts'
 import { createGroupCommit } from './receive/group-commit.ts'
 import { createRefusalCount } from './receive/refusals.ts'
 import { createSignatureCheck } from './receive/signature.ts'
@@ -171,11 +172,21 @@ export async function startApp(
 
     const environmentOf = ({ configuredAs, environment: name }: Deployment) =>
       config.repositories.get(configuredAs)?.environments.get(name.toLowerCase())
+    const recovery = {
+      store,
+      endLeftovers,
+      isConfigured: (deployment: Deployment) => environmentOf(deployment) !== undefined,
+      reports,
+      clock,
+      journal,
+    }
+
     const refusals = createRefusalCount(journal, clock)
     const server = createServer({ journal, refused: refusals.count })
     const knownAs = new Map(await store.repositoriesKnown())
     const record = createGroupCommit(store.accept, { isOfOneItem: isOfOneRow })
     started.push(refusals.stop)
+    let since = await store.configured(placesIn(config), clock())
     let worker: Worker | undefined
     let holds: Holds | undefined
     const moved = (): void => {
@@ -242,23 +253,12 @@ export async function startApp(
     const address = await listen(server, config.server.host, config.server.port)
     journal.info('server:listening', { address, version, config: config.file })
 
-    await recover({ store, endLeftovers, reports, clock, journal })
+    await recover(recovery)
     // What runs of an earlier life left; nothing runs yet. A command may have made files there that are not ours.
     await rm(runs, { recursive: true, force: true }).catch((cause: unknown) =>
       journal.warn('runs:not-cleared', { error: cause }),
     )
-    const removal = startRemoval({
-      store,
-      isConfigured: (deployment) => environmentOf(deployment) !== undefined,
-      reports,
-      clock,
-      journal,
-      done() {
-        worker?.wake()
-        moved()
-      },
-    })
-    started.push(removal.stop)
+    await endUnconfigured(recovery)
     const side = { environment, user: currentUser(), npmFolders: npmFolders() }
     const standby = startStandby({ directory: runs, environment: baseEnvironment(side, {}) })
     started.push(standby.stop)
@@ -296,7 +296,7 @@ export async function startApp(
     }
     const working = startWorker({
       store,
-      limit: () => (removal.isUnderWay ? 0 : config.maxConcurrent),
+      limit: () => config.maxConcurrent,
       reports,
       run: perform,
       clock,
@@ -333,6 +333,20 @@ export async function startApp(
         outbox.wake()
       },
     })
+    const catchUp = startCatchUp({
+      store,
+      github: () => github,
+      repositories: () => config.repositories.values(),
+      intervalMs: () => config.catchUpSeconds && config.catchUpSeconds * 1000,
+      maxAgeMs: () => config.catchUpMaxAgeSeconds * 1000,
+      configuredSince: (place) => since.get(place),
+      concerns: (signal) => decide(signal, { repositories: config.repositories, knownAs }).verdict !== 'skip',
+      take: (delivery, body, missed) => takeDelivery(delivery, body, pipeline, { missed }),
+      githubIdOf: (configuredAs) => [...knownAs].find(([, name]) => name === configuredAs)?.[0],
+      clock,
+      journal,
+    })
+    started.push(catchUp.stop)
     const tokenWatch = startTokenWatch({
       async expiresAt() {
         const [any] = config.repositories.values()
@@ -360,6 +374,7 @@ export async function startApp(
     const askAgain = (renewed: readonly string[]): void => {
       holds?.lookAtAll()
       firstSight.wake()
+      catchUp.startOver()
       tokenWatch.wake()
       outbox.again(renewed)
     }
@@ -376,7 +391,8 @@ export async function startApp(
         masker.add(config.secrets)
         github = makeGitHub()
         isSigned = createSignatureCheck(config.github.webhookSecrets)
-        removal.wake()
+        since = await store.configured(placesIn(config), clock())
+        await endUnconfigured(recovery)
         working.wake()
         askAgain(Object.entries(renewed).flatMap(([channel, isNew]) => (isNew ? channel : [])))
       },
@@ -392,6 +408,12 @@ export async function startApp(
     }
   }
 }
+
+/** Every environment as `owner/name/environment` in lower case. */
+const placesIn = ({ repositories }: Config): string[] =>
+  [...repositories].flatMap(([name, { environments }]) =>
+    [...environments.keys()].map((environment) => `${name}/${environment}`),
+  )
 
 /** Folders whose programs npm puts in front of PATH: this project's, and where npm was called. */
 export const npmFolders = (): string[] => [

@@ -6,6 +6,7 @@ import type { BranchSignal, ChecksSignal, DeploymentSignal, Signal } from './dep
 import { FerrymanError, problem } from './errors.ts'
 import type { Journal } from './logs/journal.ts'
 import { contentOf, mediaType } from './receive/content.ts'
+import { isFetched } from './receive/missed-deployments.ts'
 import { readSignal } from './receive/signals.ts'
 import type { WebhookAnswer } from './receive/webhook.ts'
 import type { Accepted, Intake, NewDelivery, NewDeployment, ReportsFor } from './store/store.ts'
@@ -29,6 +30,13 @@ export interface Parts {
   readonly journal: Journal
 }
 
+/** How a delivery got here, where it was not by its webhook. */
+interface How {
+  readonly replay?: Intake['replay']
+  /** It was fetched from GitHub, which may know why it should no longer run. */
+  readonly missed?: { readonly overtaken: string | undefined } | undefined
+}
+
 /**
  * From a verified delivery to its answer: read what it says, decide, record the delivery with what it leads
  * to, and only then answer. Running and reporting begin from what was recorded, here or after a restart.
@@ -37,10 +45,10 @@ export async function takeDelivery(
   delivery: NewDelivery,
   body: unknown,
   parts: Parts,
-  replay?: Intake['replay'],
+  how: How = {},
 ): Promise<WebhookAnswer> {
-  const { intake, wakes = [] } = await readOrKeep(delivery, body, parts)
-  const accepted = await record({ ...intake, replay }, parts)
+  const { intake, wakes = [] } = await readOrKeep(delivery, body, { ...parts, missed: how.missed })
+  const accepted = await record({ ...intake, replay: how.replay }, parts)
   const { verdict, reason, detail } = accepted
   const deployments = [...accepted.deployments, ...wakes]
   parts.journal.info(`delivery:${verdict}`, {
@@ -50,7 +58,7 @@ export async function takeDelivery(
     deployments: deployments.map(nameOf).join(', ') || undefined,
   })
   for (const { repositoryGithubId, configuredAs } of intake.deployments)
-    parts.knownAs.set(repositoryGithubId, configuredAs)
+    if (repositoryGithubId !== 0) parts.knownAs.set(repositoryGithubId, configuredAs)
   if (accepted.deployments.length > 0) parts.wake()
   return {
     verdict,
@@ -68,11 +76,11 @@ export const replayDelivery = (
   parts: Parts,
 ): Promise<WebhookAnswer> => {
   const content = contentOf(body.toString('utf8'), mediaType(kept.headers['content-type']))
-  return takeDelivery({ ...kept, receivedAt, body }, content, parts, { by })
+  return takeDelivery({ ...kept, receivedAt, body }, content, parts, { replay: { by } })
 }
 
 /** What it says, or its refusal; a delivery that was signed is kept all the same, so that it can be looked at. */
-async function readOrKeep(delivery: NewDelivery, body: unknown, parts: Parts): Promise<Read> {
+async function readOrKeep(delivery: NewDelivery, body: unknown, parts: IntakeParts): Promise<Read> {
   try {
     return intakeOf(delivery, body, parts)
   } catch (cause) {
@@ -110,8 +118,12 @@ interface Read {
   readonly wakes?: readonly Deployment[]
 }
 
-function intakeOf(delivery: NewDelivery, body: unknown, parts: Parts): Read {
-  const reading = readSignal(delivery.event, body)
+interface IntakeParts extends Parts {
+  readonly missed: How['missed']
+}
+
+function intakeOf(delivery: NewDelivery, body: unknown, parts: IntakeParts): Read {
+  const reading = readSignal(delivery.event, body, { isFetched: isFetched(delivery) })
   if ('ignored' in reading) return ignored(delivery, reading.ignored, reading.detail)
   return reading.signal.kind === 'checks'
     ? checksIntake(delivery, reading.signal, parts)
@@ -142,7 +154,10 @@ function checksIntake(delivery: NewDelivery, signal: ChecksSignal, parts: Parts)
   return { intake, wakes }
 }
 
-function deploymentIntake(delivery: NewDelivery, signal: Signal, parts: Parts): Read {
+/** GitHub delivers within minutes, or not at all: what is older was missed, and sent or fetched again. */
+const LATE_MS = 10 * 60_000
+
+function deploymentIntake(delivery: NewDelivery, signal: Signal, parts: IntakeParts): Read {
   const decision = decide(signal, { repositories: parts.config().repositories, knownAs: parts.knownAs })
   if (decision.verdict === 'skip') return ignored(delivery, decision.reason, decision.detail)
   const failure =
@@ -161,6 +176,7 @@ function deploymentIntake(delivery: NewDelivery, signal: Signal, parts: Parts): 
     publicLogs: environment.publicLogs,
     environmentUrl: environment.environmentUrl,
     failure,
+    late: parts.missed ?? (isLate(signal, delivery) ? { overtaken: undefined } : undefined),
     reports: parts.reports,
   }))
   const verdict = signal.kind === 'deployment' ? 'queued' : 'deciding'
@@ -168,6 +184,9 @@ function deploymentIntake(delivery: NewDelivery, signal: Signal, parts: Parts): 
     intake: { delivery, verdict, reason: failure?.reason, detail: failure?.detail, deployments },
   }
 }
+
+const isLate = (signal: Signal, { receivedAt }: NewDelivery): boolean =>
+  signal.kind === 'deployment' && receivedAt - (signal.createdAt ?? receivedAt) > LATE_MS
 
 const ignored = (delivery: NewDelivery, reason: string, detail: string): Read => ({
   intake: { delivery, verdict: 'ignored', reason, detail, deployments: [] },

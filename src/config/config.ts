@@ -18,6 +18,10 @@ export interface Config {
   readonly database: string | undefined
   /** How many deployments may run at the same time, over all lanes. */
   readonly maxConcurrent: number
+  /** How often to ask GitHub for what it could not deliver; undefined: never. */
+  readonly catchUpSeconds: number | undefined
+  /** What was asked for longer ago than that is not taken up any more. */
+  readonly catchUpMaxAgeSeconds: number
   readonly github: {
     /** The first signs what we send ourselves; every one is accepted. Never empty. */
     readonly webhookSecrets: readonly string[]

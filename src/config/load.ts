@@ -10,7 +10,7 @@ import { override, type Overrides } from './overrides.ts'
 import type { Path } from './positions.ts'
 import { createProblemList, lineOf, type ConfigProblem } from './problems.ts'
 import { causeOf, type Variables } from './references.ts'
-import { RETENTION_DEFAULTS, type SecretSetting, type Settings } from './schema.ts'
+import { DEFAULTS, RETENTION_DEFAULTS, type SecretSetting, type Settings } from './schema.ts'
 import { checkStructure } from './structure.ts'
 import { warningsOf } from './warnings.ts'
 
@@ -138,6 +138,8 @@ function assemble(
     dataDir: resolve(directory, settings.data_dir),
     database: database === undefined ? undefined : textOf(database),
     maxConcurrent: settings.max_concurrent,
+    catchUpSeconds: settings.catch_up === 'off' ? undefined : (settings.catch_up ?? DEFAULTS.catch_up),
+    catchUpMaxAgeSeconds: settings.catch_up_max_age ?? DEFAULTS.catch_up_max_age,
     github: {
       webhookSecrets: [github.webhook_secret].flat().map(textOf),
       token: textOf(github.token),

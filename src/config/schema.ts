@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-import { readAge, readBytes, readSeconds, type Reading } from './units.ts'
+import { readAge, readBytes, readInterval, readLookBack, readSeconds, type Reading } from './units.ts'
 
 /**
  * The one schema of the configuration: types, checks, defaults, the reference and the JSON Schema for editors
@@ -106,6 +106,8 @@ export const DEFAULTS = {
   checks_wait: 3600,
   accept_actions_deployments: false,
   public_logs: false,
+  catch_up: 300,
+  catch_up_max_age: 86_400,
 } as const
 
 /** Names that Ferryman sets itself for every command, beside FERRYMAN_…. */
@@ -113,7 +115,7 @@ const SET_BY_US =
   /^(?:FERRYMAN_.*|GITHUB_(?:TASK|DEPLOYMENT_ID|DEPLOYMENT_URL|REF|SHA|OWNER|REPO|CREATOR|CREATOR_AVATAR|ENV))$/
 
 /** A number, or a text with a unit. */
-const measure = (what: string, read: (given: number | string) => Reading) =>
+const measure = <Value>(what: string, read: (given: number | string) => Reading<Value>) =>
   z.union([z.number(), z.string()], expecting(what)).transform((given, context) => {
     const reading = read(given)
     if ('value' in reading) return reading.value
@@ -317,6 +319,14 @@ const ROOT = {
     .max(1000, expecting('a number from 1 to 1000'))
     .default(1)
     .describe('How many deployments may run at the same time, over all lanes.'),
+  catch_up: measure('a length of time like 5m, or off', readInterval).optional().meta({
+    description: 'How often GitHub is asked for what it could not deliver: like 5m, or off.',
+    default: DEFAULTS.catch_up,
+  }),
+  catch_up_max_age: measure('a number of seconds or a text like 24h', readLookBack).optional().meta({
+    description: 'What was asked for longer ago than that is not taken up any more.',
+    default: DEFAULTS.catch_up_max_age,
+  }),
   github: z
     .strictObject(GITHUB, expecting('a mapping with webhook_secret and token'))
     .describe('The connection to GitHub.'),
@@ -343,9 +353,7 @@ export type SecretSetting = z.output<ReturnType<typeof secret>>
 
 /** Keys that the design names and this version does not know yet: refused, never ignored. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  'app approval auto_merge catch_up_max_age hooks leave_processes lock notify order runs_on source tasks windows'.split(
-    ' ',
-  ),
+  'app approval auto_merge hooks leave_processes lock notify order runs_on source tasks windows'.split(' '),
 )
 
 /** The keys that may stand in the mapping at this path; undefined where names are free. */

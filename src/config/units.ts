@@ -1,7 +1,9 @@
 /** A number with its unit, or the "expected …" that says why it is none. */
-export type Reading = { readonly value: number } | { readonly expected: string }
+export type Reading<Value = number> = { readonly value: Value } | { readonly expected: string }
 
 const SECONDS_PER_DAY = 86_400
+const SECONDS_PER_WEEK = 7 * SECONDS_PER_DAY
+const SECONDS_PER_MINUTE = 60
 const SMALLEST_LOG_BYTES = 65_536
 
 /** Reads a length of time in seconds: `90`, `45s`, `30m`, `1h30m`; more than nothing and at most a day. */
@@ -21,6 +23,23 @@ export function readAge(given: string): Reading {
   return value <= 3650 * DAY_MS ? { value } : { expected: 'at most 3650d' }
 }
 const DAY_MS = 86_400_000
+
+/** Reads how far back to look: at most a week. */
+export function readLookBack(given: number | string): Reading {
+  const value = typeof given === 'number' ? given : secondsIn(given.trim())
+  if (value === undefined) return { expected: 'a number of seconds or a text like 24h' }
+  if (!(value > 0)) return { expected: 'more than 0 seconds' }
+  return value <= SECONDS_PER_WEEK ? { value } : { expected: 'at most 168h' }
+}
+
+/** Reads how often to do something: every minute to every day, or never. */
+export function readInterval(given: number | string): Reading<number | 'off'> {
+  if (given === 'off') return { value: given }
+  const value = typeof given === 'number' ? given : secondsIn(given.trim())
+  if (value === undefined) return { expected: 'a length of time like 5m, or off' }
+  if (value < SECONDS_PER_MINUTE) return { expected: 'at least 1m' }
+  return value <= SECONDS_PER_DAY ? { value } : { expected: 'at most 24h' }
+}
 
 /** Reads a size in bytes: `1000000`, `50MB`, `10MiB`; at least 64 KiB. */
 export function readBytes(given: number | string): Reading {

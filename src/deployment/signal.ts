@@ -4,6 +4,7 @@ import type { IgnoredReason } from './reasons.ts'
 export type Signal = DeploymentSignal | BranchSignal
 
 interface SignalRepository {
+  /** 0 where GitHub did not tell. */
   readonly githubId: number
   /** `owner/name` as GitHub spells it. */
   readonly name: string
@@ -28,6 +29,8 @@ export interface DeploymentSignal {
   readonly creator: string
   readonly creatorAvatar: string
   readonly apiUrl: string
+  /** When GitHub made it, in milliseconds since 1970; undefined where it does not say. */
+  readonly createdAt: number | undefined
   /** A GitHub Actions job made it, to show its own environment. */
   readonly byActions: boolean
 }

@@ -5,7 +5,9 @@ import {
   GitHubError,
   type CheckRun,
   type Comparison,
+  type ListedDeployment,
   type MadeDeployment,
+  type Progress,
   type RepositoryFacts,
 } from './github.ts'
 import type { Answer } from './requests.ts'
@@ -60,6 +62,55 @@ export const Deployment = z
     payload,
   }))
 
+/** GitHub Actions, and the robot of its Pages, by the names of their app. */
+const ACTIONS = ['github-actions', 'github-pages']
+
+const Listed = z
+  .looseObject({
+    id: z.int().positive(),
+    environment: text,
+    task: text,
+    created_at: z.iso.datetime({ offset: true }),
+    creator: z.object({ login: text }).nullish(),
+    performed_via_github_app: z.object({ slug: text.nullish() }).nullish(),
+  })
+  .transform((given): ListedDeployment => ({
+    githubId: given.id,
+    environment: given.environment,
+    task: given.task,
+    createdAt: Date.parse(given.created_at),
+    byActions: ACTIONS.some(
+      (app) => given.performed_via_github_app?.slug === app || given.creator?.login === `${app}[bot]`,
+    ),
+    given,
+  }))
+
+/** Deployments as they are listed; one of a shape that we do not know is none that we could take up. */
+export const ListedDeployments = z
+  .array(z.unknown())
+  .transform((all) => all.flatMap((one) => Listed.safeParse(one).data ?? []))
+
+const STANDS: Readonly<Record<string, Progress['stands']>> = {
+  queued: 'open',
+  pending: 'open',
+  in_progress: 'open',
+  success: 'ended',
+  failure: 'ended',
+  error: 'ended',
+  inactive: 'withdrawn',
+} satisfies Record<z.infer<typeof State>, Progress['stands']>
+
+/** A job's page, and the older address of it. */
+const RUN_OF_ACTIONS = /\/(?:actions\/runs|runs)\/\d+/
+
+/** Statuses of a deployment, newest first, whatever they say. */
+export const ProgressOf = z
+  .array(z.object({ state: text, log_url: text.nullish(), target_url: text.nullish() }))
+  .transform((all): Progress => ({
+    stands: all[0] === undefined ? 'open' : (STANDS[all[0].state] ?? 'unknown'),
+    byActions: all.some(({ log_url, target_url }) => RUN_OF_ACTIONS.test(`${log_url} ${target_url}`)),
+  }))
+
 /** The 202 that is no deployment: `Auto-merged master into topic-branch on deployment.` */
 export const AutoMerged = z.object({ message: z.string(), id: z.undefined().optional() })
 
@@ -98,12 +149,14 @@ export const Repository = z
     id: z.int().positive(),
     full_name: text,
     default_branch: text,
+    private: z.boolean(),
     permissions: z.object({ push: z.boolean().optional() }).nullish(),
   })
-  .transform(({ id, full_name, default_branch, permissions }): RepositoryFacts & Permission => ({
+  .transform(({ id, full_name, default_branch, permissions, ...rest }): RepositoryFacts & Permission => ({
     githubId: id,
     name: full_name,
     defaultBranch: default_branch,
+    isPrivate: rest.private,
     canPush: permissions?.push,
   }))
 

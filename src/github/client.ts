@@ -6,12 +6,21 @@ import {
   CombinedStatus,
   Compared,
   Deployment,
+  ListedDeployments,
+  ProgressOf,
   read,
   Repository,
   Statuses,
   writtenStatus,
 } from './answers.ts'
-import { GitHubError, type Access, type CheckRun, type GitHub, type ReportedChecks } from './github.ts'
+import {
+  GitHubError,
+  type Access,
+  type CheckRun,
+  type GitHub,
+  type RecentDeployments,
+  type ReportedChecks,
+} from './github.ts'
 import { createRequests, type Answer, type GitHubOptions, type Requests } from './requests.ts'
 
 /** A client for one token. */
@@ -62,6 +71,12 @@ export function createGitHub(options: GitHubOptions): GitHub {
       const answer = await ask((common) => repos.listDeployments({ ...wanted, ...common }))
       return read(answer, Deployment.array(), { what: 'deployments' })
     },
+    recentDeployments: (repository, of) => recentDeployments(requests, repository, of),
+    async progress(repository, githubId) {
+      const place = { ...placeOf(repository), deployment_id: githubId, per_page: 100 }
+      const answer = await ask((common) => repos.listDeploymentStatuses({ ...place, ...common }))
+      return read(answer, ProgressOf, { what: 'statuses' })
+    },
     reportedChecks: (repository, sha) => reportedChecks(requests, repository, sha),
     async branchHead(repository, branch) {
       if (['', '.', '..'].includes(branch)) return undefined // no branch, and another address
@@ -83,12 +98,15 @@ export function createGitHub(options: GitHubOptions): GitHub {
     async repository(repository) {
       const answer = await unlessMissing(ask((common) => repos.get({ ...placeOf(repository), ...common })))
       if (answer === undefined) return undefined
-      const { githubId, name, defaultBranch } = read(answer, Repository, { what: 'a repository' })
-      return { githubId, name, defaultBranch }
+      const { canPush: _, ...facts } = read(answer, Repository, { what: 'a repository' })
+      return facts
     },
     access: (repository) => access(requests, repository),
     get tokenExpiresAt() {
       return requests.tokenExpiresAt
+    },
+    get budget() {
+      return requests.budget
     },
   }
 }
@@ -98,12 +116,45 @@ function placeOf(repository: string) {
   return { owner, repo }
 }
 
-async function unlessMissing(asking: Promise<Answer>): Promise<Answer | undefined> {
+const unlessMissing = (asking: Promise<Answer>): Promise<Answer | undefined> => unlessStatus(404, asking)
+
+async function unlessStatus<T>(status: number, asking: Promise<T>): Promise<T | undefined> {
   try {
     return await asking
   } catch (thrown) {
-    if (thrown instanceof GitHubError && thrown.status === 404) return undefined
+    if (thrown instanceof GitHubError && thrown.status === status) return undefined
     throw thrown
+  }
+}
+
+// What is made while the pages are read pushes others onto the next one: they come twice, and none is left out.
+async function recentDeployments(
+  { rest, askAll }: Requests,
+  repository: string,
+  { since, tag }: { readonly since: number; readonly tag: string | undefined },
+): Promise<RecentDeployments | undefined> {
+  const listedIn = (answer: Answer) => read(answer, ListedDeployments, { what: 'deployments' })
+  const answers = await unlessStatus(
+    304,
+    askAll(
+      ({ page, headers, ...common }) => {
+        const condition = tag === undefined || page > 1 ? {} : { 'if-none-match': tag }
+        return rest.repos.listDeployments({
+          ...placeOf(repository),
+          page,
+          ...common,
+          headers: { ...headers, ...condition },
+        })
+      },
+      (answer) => (listedIn(answer).at(-1)?.createdAt ?? Infinity) < since,
+    ),
+  )
+  if (answers === undefined) return undefined
+  const listed = new Map(answers.flatMap(listedIn).map((one) => [one.githubId, one]))
+  const etag = answers[0]?.headers['etag']
+  return {
+    tag: etag === undefined ? undefined : String(etag),
+    deployments: [...listed.values()].filter(({ createdAt }) => createdAt >= since),
   }
 }
 

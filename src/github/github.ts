@@ -12,6 +12,16 @@ export interface GitHub {
   createDeployment(repository: string, wanted: WantedDeployment): Promise<MadeDeployment | 'auto_merged'>
   /** Deployments of one commit, environment and task, newest first; at most 100. */
   deployments(repository: string, of: DeploymentFilter): Promise<readonly MadeDeployment[]>
+  /**
+   * Deployments of every environment and task, made at `since` or later, newest first; undefined when nothing has
+   * changed since the answer that had this tag, which costs nothing of the budget.
+   */
+  recentDeployments(
+    repository: string,
+    of: { readonly since: number; readonly tag: string | undefined },
+  ): Promise<RecentDeployments | undefined>
+  /** Where a deployment stands, whoever writes its statuses. */
+  progress(repository: string, githubId: number): Promise<Progress>
   /** Everything that has been reported about a commit, all pages. */
   reportedChecks(repository: string, sha: string): Promise<ReportedChecks>
   /** The newest commit of a branch; undefined where there is no such branch, or where the token may not see it. */
@@ -24,6 +34,15 @@ export interface GitHub {
   access(repository: string): Promise<Access>
   /** When the token ends, as GitHub said last; undefined for one that lives for ever, or before any answer. */
   readonly tokenExpiresAt: number | undefined
+  /** What GitHub's last answer said of the hourly budget; undefined before any, and where there is no limit. */
+  readonly budget: Budget | undefined
+}
+
+export interface Budget {
+  readonly limit: number
+  readonly remaining: number
+  /** When it is full again, in milliseconds since 1970. */
+  readonly resetAt: number
 }
 
 export interface WantedDeployment {
@@ -53,6 +72,30 @@ export interface MadeDeployment {
   readonly payload: unknown
 }
 
+export interface RecentDeployments {
+  /** Names this answer, to be told only what is newer than it. */
+  readonly tag: string | undefined
+  readonly deployments: readonly ListedDeployment[]
+}
+
+export interface ListedDeployment {
+  readonly githubId: number
+  readonly environment: string
+  readonly task: string
+  readonly createdAt: number
+  /** It names GitHub Actions as who made it. One of Actions may also name a person. */
+  readonly byActions: boolean
+  /** As GitHub wrote it, to be read as its webhook would be. */
+  readonly given: Readonly<Record<string, unknown>>
+}
+
+export interface Progress {
+  /** `open`: its work may yet have to be done; `unknown`: it is in a state that is not ours to judge. */
+  readonly stands: 'open' | 'ended' | 'withdrawn' | 'unknown'
+  /** A job of GitHub Actions writes its statuses: they link to its run. */
+  readonly byActions: boolean
+}
+
 /** What was reported about a commit: https://docs.github.com/rest/commits/statuses and …/rest/checks/runs */
 export interface ReportedChecks {
   /** The newest of each context. */
@@ -80,6 +123,7 @@ export interface RepositoryFacts {
   /** `owner/name` as GitHub spells it now. */
   readonly name: string
   readonly defaultBranch: string
+  readonly isPrivate: boolean
 }
 
 export interface Access {

@@ -1,7 +1,7 @@
 import { Octokit } from '@octokit/rest'
 
 import { fetchAtMost } from '../answer-limit.ts'
-import { GitHubError } from './github.ts'
+import { GitHubError, type Budget } from './github.ts'
 import { errorOf } from './refusals.ts'
 
 export interface GitHubOptions {
@@ -26,10 +26,14 @@ export interface Answer {
 export interface Requests {
   readonly rest: Octokit['rest']
   ask(call: (common: Common) => Promise<Answer>): Promise<Answer>
-  /** Every page of a list. Rejects rather than leave some out. */
-  askAll(call: (page: Page) => Promise<Answer>): Promise<readonly Answer[]>
+  /** The pages of a list, until one is enough. Rejects rather than leave some out. */
+  askAll(
+    call: (page: Page) => Promise<Answer>,
+    isEnough?: (answer: Answer) => boolean,
+  ): Promise<readonly Answer[]>
   /** See `GitHub`. */
   readonly tokenExpiresAt: number | undefined
+  readonly budget: Budget | undefined
 }
 
 /** What every request carries. */
@@ -66,10 +70,12 @@ export function createRequests({
     log: { debug() {}, info() {}, warn() {}, error() {} }, // its own log would name addresses; ours says what matters
   })
   let tokenExpiresAt: number | undefined
+  let budget: Budget | undefined
 
   const fetchAndNote: typeof fetch = async (input, init) => {
     const response = await fetchThere(input, init)
     tokenExpiresAt = expiryIn(response.headers) ?? tokenExpiresAt
+    budget = budgetIn(response.headers) ?? budget
     return response
   }
 
@@ -87,19 +93,22 @@ export function createRequests({
   return {
     rest: octokit.rest,
     ask,
-    async askAll(call) {
+    async askAll(call, isEnough = () => false) {
       const answers: Answer[] = []
       while (answers.length < MOST_PAGES) {
         const answer = await ask((common) =>
           call({ ...common, page: answers.length + 1, per_page: PER_PAGE }),
         )
         answers.push(answer)
-        if (!String(answer.headers['link']).includes('rel="next"')) return answers
+        if (isEnough(answer) || !String(answer.headers['link']).includes('rel="next"')) return answers
       }
       throw new GitHubError(`GitHub has more than ${MOST_PAGES} pages of it`, undefined, {}, undefined)
     },
     get tokenExpiresAt() {
       return tokenExpiresAt
+    },
+    get budget() {
+      return budget
     },
   }
 }
@@ -126,4 +135,13 @@ function expiryIn(headers: Headers): number | undefined {
   const [, day, time, zone] = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) (UTC|[+-]\d{4})$/.exec(text) ?? []
   const at = Date.parse(`${day}T${time}${zone === 'UTC' ? 'Z' : `${zone?.slice(0, 3)}:${zone?.slice(3)}`}`)
   return Number.isNaN(at) ? undefined : at
+}
+
+// https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#checking-the-status-of-your-rate-limit
+function budgetIn(headers: Headers): Budget | undefined {
+  if (headers.get('x-ratelimit-resource') !== 'core') return undefined
+  const [limit, remaining, reset] = ['limit', 'remaining', 'reset'].map((name) =>
+    Number(headers.get(`x-ratelimit-${name}`) ?? Number.NaN),
+  )
+  return limit && remaining !== undefined && reset ? { limit, remaining, resetAt: reset * 1000 } : undefined
 }

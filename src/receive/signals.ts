@@ -6,9 +6,14 @@ import { problem } from '../errors.ts'
 
 /**
  * What a verified delivery says. Pure. Throws `body_wrong_shape` when a field that we need is missing or of
- * another kind; fields that we do not need are not looked at.
+ * another kind; fields that we do not need are not looked at. `isFetched`: we asked for it ourselves, and may not
+ * know the repository's number.
  */
-export function readSignal(event: string, body: unknown): Reading {
+export function readSignal(
+  event: string,
+  body: unknown,
+  { isFetched = false }: { readonly isFetched?: boolean } = {},
+): Reading {
   const { action } = read(Envelope, event, body)
   if (event === 'ping') return ignored('ping')
   if (event === 'deployment_status') return ignored('deployment_status_noted')
@@ -16,14 +21,22 @@ export function readSignal(event: string, body: unknown): Reading {
   if (reader === undefined) return ignored('event_not_used', `${IGNORED.event_not_used} (${event})`)
   if (reader.action !== undefined && action !== undefined && action !== null && action !== reader.action)
     return ignored('action_not_used', `${IGNORED.action_not_used} (${action})`)
-  return reader.read(body)
+  return reader.read(body, isFetched)
+}
+
+interface Reader {
+  readonly action?: string
+  read(body: unknown, isFetched: boolean): Reading
 }
 
 /** What we understand; where an action is named, only that one says something to us. */
-const READERS: Readonly<Record<string, { readonly action?: string; read(body: unknown): Reading }>> = {
+const READERS: Readonly<Record<string, Reader>> = {
   deployment: {
     action: 'created',
-    read: (body) => ({ signal: deploymentSignal(read(DeploymentEvent, 'deployment', body)) }),
+    read(body, isFetched) {
+      const shape = isFetched ? FetchedDeployment : DeploymentEvent
+      return { signal: deploymentSignal(read(shape, 'deployment', body)) }
+    },
   },
   pull_request: {
     action: 'closed',
@@ -101,10 +114,15 @@ const DeploymentEvent = z.object({
     payload: z.unknown().optional(),
     url: text(2_000).nullish(),
     creator: Account.nullish(),
+    created_at: text(100).nullish(),
   }),
   repository: Repository,
   sender: Account.nullish(),
   workflow_run: z.unknown().optional(),
+})
+
+const FetchedDeployment = DeploymentEvent.extend({
+  repository: Repository.extend({ id: z.int().nonnegative() }),
 })
 
 const PullRequestEvent = z.object({
@@ -228,8 +246,14 @@ function deploymentSignal({
     creator: creator?.login ?? 'ghost',
     creatorAvatar: creator?.avatar_url ?? '',
     apiUrl: deployment.url ?? '',
+    createdAt: momentOf(deployment.created_at),
     byActions: workflow_run !== null && workflow_run !== undefined,
   }
+}
+
+function momentOf(text: string | null | undefined): number | undefined {
+  const at = Date.parse(text ?? '')
+  return Number.isNaN(at) ? undefined : at
 }
 
 /** As JSON text; throws `body_wrong_shape` for one that is nested deeper than can be written. */

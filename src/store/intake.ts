@@ -204,9 +204,10 @@ const decideAnew = (trx: Trx, id: number, { verdict, reason, detail }: Intake): 
 async function createDeployment(
   batch: Batch,
   given: NewDeployment,
-  { deliveryId, at, end }: { deliveryId: number; at: number; end: End | undefined },
+  { deliveryId, at, end: known }: { deliveryId: number; at: number; end: End | undefined },
 ): Promise<Deployment> {
   const environment = await batch.shared.numberIn(given)
+  const end = known ?? (await overtakenEnd(batch, given, environment.id))
   const row: Omit<Selectable<Tables['deployments']>, 'id'> = {
     ...columnsOf(given),
     environment_id: environment.id,
@@ -232,6 +233,30 @@ async function createDeployment(
   if (end !== undefined) batch.events.push(eventRow(deployment, 'queued', at))
   batch.reports.push(...reportRows(deployment, given.reports(deployment), at))
   return deployment
+}
+
+/** How a late one ends where a newer one of the same kind has come before it, unless that was taken back. */
+async function overtakenEnd(
+  { trx }: Batch,
+  { late, githubId, task }: NewDeployment,
+  environmentId: number,
+): Promise<End | undefined> {
+  if (late === undefined || githubId === undefined) return undefined
+  const newer = await trx
+    .selectFrom('deployments')
+    .select('number')
+    .where('environment_id', '=', environmentId)
+    .where('task', '=', task)
+    .where('github_id', '>', githubId) // GitHub counts them up
+    .where('state', '!=', sql.lit('cancelled'))
+    .orderBy('github_id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  const detail =
+    newer === undefined
+      ? late.overtaken
+      : `Not deployed: it came late, and #${newer.number}, which is newer, came before.`
+  return detail === undefined ? undefined : { state: 'cancelled', reason: 'overtaken', detail }
 }
 
 /** A deployment that ends at once, without having been in line. */

@@ -6,7 +6,12 @@ import type { Engine } from './database.ts'
 /** The schema's history. New migrations go to the end; a released one is never edited. */
 export const migrationsFor = (engine: Engine): MigrationProvider => ({
   getMigrations: () =>
-    Promise.resolve({ '0001-start': start(engine), '0002-inbox': inbox, '0003-retention': retention }),
+    Promise.resolve({
+      '0001-start': start(engine),
+      '0002-inbox': inbox,
+      '0003-retention': retention,
+      '0004-sights': sights(engine),
+    }),
 })
 
 const start = (engine: Engine): Migration => ({
@@ -143,6 +148,28 @@ const retention: Migration = {
       .execute()
   },
 }
+
+/** Since when each environment is configured. Those that have been in use were so at the latest then. */
+const sights = (engine: Engine): Migration => ({
+  async up(database: Kysely<unknown>) {
+    await database.schema
+      .createTable('sights')
+      .addColumn('place', 'text', (column) => column.primaryKey())
+      .addColumn('since', 'bigint', (column) => column.notNull())
+      .execute()
+    const least = engine === 'postgres' ? 'least' : 'min'
+    const earliest = `select min(created_at) from deployments where environment_id = environments.id`
+    const since = `${least}(coalesce(first_seen_at, (${earliest})), coalesce((${earliest}), first_seen_at))`
+    await sql
+      .raw(
+        `insert into sights (place, since)
+        select configured_as || '/' || name_key, ${since}
+        from environments join repositories on repositories.id = environments.repository_id
+        where ${since} is not null`,
+      )
+      .execute(database)
+  },
+})
 
 // The first is the serial lane itself: the database refuses a second active deployment. The second is its
 // sister: one commit goes to an environment by itself only once.

@@ -36,6 +36,59 @@ export async function seen(database: Kysely<Tables>): Promise<ReadonlyMap<string
   return new Map(rows.map((row) => [`${row.configured_as}/${row.name_key}`, row.branch ?? '']))
 }
 
+/** `Store.configured`. */
+export const configured = (
+  database: Kysely<Tables>,
+  places: readonly string[],
+  at: number,
+): Promise<ReadonlyMap<string, number>> =>
+  inTransaction(database, async (trx) => {
+    const before = new Map(
+      (await trx.selectFrom('sights').selectAll().execute()).map(({ place, since }) => [place, since]),
+    )
+    const gone = [...before.keys()].filter((place) => !places.includes(place))
+    const fresh = [...new Set(places)].filter((place) => !before.has(place))
+    for (const some of chunksOf(gone)) await trx.deleteFrom('sights').where('place', 'in', some).execute()
+    for (const some of chunksOf(fresh))
+      await trx
+        .insertInto('sights')
+        .values(some.map((place) => ({ place, since: at })))
+        .execute()
+    return new Map(places.map((place) => [place, before.get(place) ?? at]))
+  })
+
+/** `Store.known`. */
+export async function known(
+  database: Kysely<Tables>,
+  githubIds: readonly number[],
+): Promise<ReadonlySet<number>> {
+  const found = new Set<number>()
+  for (const some of chunksOf(githubIds)) {
+    const rows = await database
+      .selectFrom('deployments')
+      .select('github_id')
+      .where('github_id', 'in', some)
+      .execute()
+    const forgotten = await database
+      .selectFrom('forgotten')
+      .select('github_id')
+      .where('github_id', 'in', some)
+      .execute()
+    for (const { github_id: id } of [...rows, ...forgotten]) if (id !== null) found.add(id)
+  }
+  return found
+}
+
+const MOST_AT_ONCE = 500
+
+/** SQLite takes no more than some thousands of parameters in a statement. */
+function chunksOf<Item>(items: readonly Item[]): Item[][] {
+  const chunks: Item[][] = []
+  for (let from = 0; from < items.length; from += MOST_AT_ONCE)
+    chunks.push(items.slice(from, from + MOST_AT_ONCE))
+  return chunks
+}
+
 /** `Store.landmarks`. */
 export async function landmarks(database: Kysely<Tables>, id: number): Promise<Landmarks> {
   const live = await lastSuccessBeside(database, id)

@@ -10,6 +10,7 @@ export interface Tables {
     id: Generated<number>
     /** As GitHub spells it now. */
     name: string
+    /** 0 where GitHub has not told yet. */
     github_id: number
     /** The key under which the configuration knew it last: GitHub may have renamed it since. */
     configured_as: string
@@ -121,5 +122,7 @@ export interface Tables {
   }
   /** GitHub's ids of deployments that are no longer kept: a replay must not start them again. */
   forgotten: { github_id: number }
+  /** Since when an environment, `owner/name/environment` as it is configured, in lower case, has been configured. */
+  sights: { place: string; since: number }
   settings: { name: string; value: string }
 }

@@ -95,15 +95,17 @@ type RepositoryNames = Pick<NewDeployment, 'repository' | 'repositoryGithubId' |
  * so that numbers go on when the name changes here or there.
  */
 export async function repository(trx: Trx, given: RepositoryNames): Promise<number> {
-  const facts = {
-    name: given.repository,
-    github_id: given.repositoryGithubId,
-    configured_as: given.configuredAs,
-  }
   const rows = trx.selectFrom('repositories').selectAll()
   const known =
     (await rows.where('configured_as', '=', given.configuredAs).executeTakeFirst()) ??
-    (await rows.where('github_id', '=', given.repositoryGithubId).orderBy('id', 'desc').executeTakeFirst())
+    (given.repositoryGithubId === 0
+      ? undefined
+      : await rows.where('github_id', '=', given.repositoryGithubId).orderBy('id', 'desc').executeTakeFirst())
+  const facts = {
+    name: given.repository,
+    github_id: given.repositoryGithubId || (known?.github_id ?? 0),
+    configured_as: given.configuredAs,
+  }
   if (known !== undefined) {
     const isSame =
       known.name === facts.name &&

@@ -5,9 +5,9 @@ import { bind } from './binding.ts'
 import { knowForgotten } from './forgotten.ts'
 import { createInbox } from './inbox.ts'
 import { createAccept } from './intake.ts'
-import { claim, move, moveAll } from './moves.ts'
+import { claim, move } from './moves.ts'
 import { createOutbox } from './outbox.ts'
-import { landmarks, lastSuccessBeside, see, seen } from './places.ts'
+import { configured, known, landmarks, lastSuccessBeside, see, seen } from './places.ts'
 import { createRetaining } from './retention.ts'
 import { BY_THEMSELVES, deploymentOf } from './rows.ts'
 import type { Store } from './store.ts'
@@ -37,7 +37,6 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     },
     claim: (options) => claim(kysely, options),
     move: (id, from, to, change) => move(kysely, id, from, to, change),
-    moveAll: (from, to, changes) => moveAll(kysely, from, to, changes),
     async deployment(id) {
       const row = await kysely.selectFrom('deployments').selectAll().where('id', '=', id).executeTakeFirst()
       return row && deploymentOf(row)
@@ -106,6 +105,8 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     landmarks: (id) => landmarks(kysely, id),
     see: (place) => see(kysely, place),
     seen: () => seen(kysely),
+    configured: (places, at) => configured(kysely, places, at),
+    known: (githubIds) => known(kysely, githubIds),
     async recordProcess(deploymentId, { runId, group, bootId, startTicks }) {
       await inTransaction(kysely, (trx) =>
         trx
@@ -137,6 +138,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
       const rows = await kysely
         .selectFrom('repositories')
         .select(['github_id', 'configured_as'])
+        .where('github_id', '!=', 0)
         .orderBy('id')
         .execute()
       return new Map(rows.map((row) => [row.github_id, row.configured_as]))

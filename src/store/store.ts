@@ -22,12 +22,6 @@ export interface Store {
     to: Next<From>,
     change: Change,
   ): Promise<Deployment | undefined>
-  /** `move` for many, each with its own change, in one transaction; answers those that were still in `from`. */
-  moveAll<From extends State>(
-    from: From,
-    to: Next<From>,
-    changes: ReadonlyMap<number, Change>,
-  ): Promise<readonly Deployment[]>
   /** Writes why a queued deployment waits; it must carry a hold already. Answers whether it still does. */
   hold(id: number, hold: Hold): Promise<boolean>
   /** Writes down that GitHub is about to be asked for a deployment of our own; answers whether it still waits. */
@@ -46,6 +40,13 @@ export interface Store {
   see(place: FirstSight): Promise<void>
   /** The branch of every environment that has been seen, by `repository/environment` in lower case. */
   seen(): Promise<ReadonlyMap<string, string>>
+  /**
+   * Notes that these places, `owner/name/environment` in lower case, are the ones that are configured now, and
+   * forgets the others. Answers since when each of them has been.
+   */
+  configured(places: readonly string[], at: number): Promise<ReadonlyMap<string, number>>
+  /** Which of these deployments of GitHub's are here already, or were. */
+  known(githubIds: readonly number[]): Promise<ReadonlySet<number>>
   deployment(id: number): Promise<Deployment | undefined>
   /** The deployment of that name, in whichever case; where a repository of that name came after another, the newer one. */
   named(name: Pick<Deployment, 'repository' | 'environment' | 'number'>): Promise<Deployment | undefined>
@@ -221,9 +222,15 @@ type Given =
   | 'environmentUrl'
 
 export interface NewDeployment extends Pick<Deployment, Given> {
+  /** 0 where GitHub did not tell. */
   readonly repositoryGithubId: number
   /** Ends at once, without ever having been in line: a "no" that is ours to report. */
   readonly failure: { readonly reason: EndReason; readonly detail: string } | undefined
+  /**
+   * It was asked for a while ago. When a newer one of the environment is here already, or `overtaken` says that
+   * GitHub has one, it ends as overtaken: nothing goes backwards.
+   */
+  readonly late?: { readonly overtaken: string | undefined } | undefined
   readonly reports: ReportsFor
 }
 

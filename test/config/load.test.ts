@@ -6,9 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { findConfig, loadConfig } from '../../src/config/load.ts'
 import { FerrymanError } from '../../src/errors.ts'
 import { createMasker } from '../../src/logs/redact.ts'
-import { folder, GITHUB, load, problemsOf, problemsOfShop, shop, written } from './written.ts'
-
-const ENTRY = 'repositories: {acme/shop: {folder: /srv/shop, commands: [[id]]}}\n'
+import { ENTRY, folder, GITHUB, load, problemsOf, problemsOfShop, shop, written } from './written.ts'
 
 describe('where the configuration is looked for', () => {
   const find = (exists: string[], flag?: string, environment = {}) =>
@@ -49,6 +47,8 @@ describe('what a configuration means', () => {
       dataDir: join(dirname(file), 'data'),
       database: undefined,
       maxConcurrent: 1,
+      catchUpSeconds: 300,
+      catchUpMaxAgeSeconds: 86_400,
       github: {
         webhookSecrets: ['0123456789abcdef'],
         token: 'ghp_xyz',

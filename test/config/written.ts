@@ -26,6 +26,9 @@ export function written(text: string, beside: Readonly<Record<string, string>> =
 /** The first lines of a configuration in which nothing is wrong; repositories follow on line 2. */
 export const GITHUB = "github: {webhook_secret: '0123456789abcdef', token: ghp_xyz}\n"
 
+/** A repository in which nothing is wrong, on one line. */
+export const ENTRY = 'repositories: {acme/shop: {folder: /srv/shop, commands: [[id]]}}\n'
+
 export const load = (text: string, options: Partial<LoadOptions> = {}): Config =>
   loadConfig(written(text), { environment: {}, ...options })
 

@@ -30,6 +30,7 @@ const signal = (given: Partial<DeploymentSignal> = {}): DeploymentSignal => ({
   creator: 'mona',
   creatorAvatar: '',
   apiUrl: '',
+  createdAt: undefined,
   byActions: false,
   ...given,
 })

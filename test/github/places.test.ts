@@ -69,6 +69,7 @@ test('a repository is told by its number, name and default branch', async () => 
     githubId: 17,
     name: 'acme/shop',
     defaultBranch: 'main',
+    isPrivate: true,
   })
   expect(await clientOf(github).repository('acme/nothing')).toBeUndefined()
 })

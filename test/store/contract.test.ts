@@ -323,6 +323,107 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       })
     })
 
+    describe('a deployment that comes late', () => {
+      const late = (given: Parameters<typeof newDeployment>[0] = {}) =>
+        queue({ githubId: 70, late: { overtaken: undefined }, ...given })
+      const overtaken = {
+        state: 'cancelled',
+        reason: 'overtaken',
+        detail: 'Not deployed: it came late, and #1, which is newer, came before.',
+      }
+
+      test('runs when nothing newer is there', async () => {
+        await queue({ githubId: 60 })
+
+        expect(await late()).toMatchObject({ number: 2, state: 'queued', reason: undefined })
+      })
+
+      test.each(['waits', 'runs', 'succeeded', 'failed'] as const)(
+        'is closed when a newer one %s, and GitHub hears of it',
+        async (what) => {
+          const { id } = await queue({ githubId: 80 })
+          if (what !== 'waits') await claim()
+          if (what === 'succeeded') await store.move(id, 'running', what, { at: 3_000, reports })
+          if (what === 'failed')
+            await store.move(id, 'running', what, { at: 3_000, reason: 'command_failed', reports })
+
+          const one = await late()
+
+          expect(one).toMatchObject(overtaken)
+          expect(await store.outbox.of(one.id)).toMatchObject([{ body: { state: 'cancelled' } }])
+        },
+      )
+
+      test('is closed by what came in the same batch', async () => {
+        const [, answer] = await store.accept([
+          queuedIntake(newDeployment({ githubId: 80 })),
+          queuedIntake(newDeployment({ githubId: 70, late: { overtaken: undefined } })),
+        ])
+
+        expect(answer?.deployments).toMatchObject([overtaken])
+      })
+
+      test('is not closed by a newer one that was taken back, of another task or for another place', async () => {
+        const { id } = await queue({ githubId: 80 })
+        await store.move(id, 'queued', 'cancelled', { at: 2_000, reason: 'by_person', reports })
+        await queue({ githubId: 81, task: 'migrate' })
+        await queue({ githubId: 82, environment: 'staging' })
+
+        expect(await late()).toMatchObject({ state: 'queued' })
+      })
+
+      test('is closed when GitHub knows of a newer one, but not when that is what it is', async () => {
+        expect(await late({ late: { overtaken: 'GitHub has a newer one.' } })).toMatchObject({
+          state: 'cancelled',
+          reason: 'overtaken',
+          detail: 'GitHub has a newer one.',
+        })
+        expect(await accept(queuedIntake(newDeployment({ githubId: 70 })))).toMatchObject({
+          verdict: 'repeated',
+          deployments: [{ number: 1 }],
+        })
+      })
+    })
+
+    test('it is known which of the deployments of GitHub are here', async () => {
+      await queue({ githubId: 70 })
+      const many = Array.from({ length: 1_200 }, (_, index) => 60 + index)
+
+      expect(await store.known(many)).toEqual(new Set([70]))
+      expect(await store.known([])).toEqual(new Set())
+    })
+
+    test('it is known since when each environment is configured', async () => {
+      const [shop, blog] = ['acme/shop/production', 'acme/blog/production']
+
+      expect(await store.configured([shop], 1_000)).toEqual(new Map([[shop, 1_000]]))
+      expect(await store.configured([shop, blog], 2_000)).toEqual(
+        new Map([
+          [shop, 1_000],
+          [blog, 2_000],
+        ]),
+      )
+      await store.configured([blog], 3_000)
+      expect(await store.configured([shop, blog], 4_000)).toEqual(
+        new Map([
+          [shop, 4_000],
+          [blog, 2_000],
+        ]),
+      )
+    })
+
+    test('a repository whose number GitHub does not tell keeps the one that it had', async () => {
+      await queue({ repositoryGithubId: 0, configuredAs: 'acme/blog' })
+      await queue({ repositoryGithubId: 0, configuredAs: 'acme/wiki' })
+      expect(await store.repositoriesKnown()).toEqual(new Map())
+
+      await queue({ repositoryGithubId: 17 })
+      const last = await queue({ repositoryGithubId: 0 })
+
+      expect(last.number).toBe(2)
+      expect(await store.repositoriesKnown()).toEqual(new Map([[17, 'acme/shop']]))
+    })
+
     test('a body of 25 MB is kept', async () => {
       const body = Buffer.alloc(26_214_400, 'abcdefghij')
       const delivery = newDelivery({ body })
@@ -522,48 +623,6 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
 
       expect(cancelling).toMatchObject(why)
       expect(ended).toMatchObject({ state: 'succeeded', reason: undefined, detail: undefined })
-    })
-
-    test('many are moved at once, each with its own change; those that have moved on are left alone', async () => {
-      const [gone, one, two] = [await queue(), await queue(), await queue()]
-      await store.move(gone.id, 'queued', 'running', { at: 2_000, reports })
-      const change = (detail: string) => ({ at: 3_000, reason: 'config_removed', detail, reports }) as const
-
-      const moved = await store.moveAll(
-        'queued',
-        'failed',
-        new Map([gone, one, two].map(({ id, number }) => [id, change(`number ${number}`)])),
-      )
-
-      expect(moved.map(({ id, detail }) => [id, detail])).toEqual([
-        [one.id, 'number 2'],
-        [two.id, 'number 3'],
-      ])
-      expect((await store.deployment(gone.id))?.state).toBe('running')
-      expect((await store.outbox.of(two.id)).map(({ body }) => body)).toEqual([
-        { state: 'queued' },
-        { state: 'failed' },
-      ])
-    })
-
-    test('of many moves none is made when one cannot be', async () => {
-      const [one, two] = [await queue(), await queue()]
-      const change = (reports: () => never[]) => ({ at: 3_000, reason: 'config_removed', reports }) as const
-      const broken = (): never => {
-        throw new Error('broken')
-      }
-
-      const moving = store.moveAll(
-        'queued',
-        'failed',
-        new Map([
-          [one.id, change(() => [])],
-          [two.id, change(broken)],
-        ]),
-      )
-
-      await expect(moving).rejects.toThrow('broken')
-      expect((await store.deployment(one.id))?.state).toBe('queued')
     })
 
     test('a move that is not drawn is refused', async () => {

@@ -37,6 +37,30 @@ test('a database of a newer version is refused by name', async () => {
   await drop()
 })
 
+test('environments of an earlier version are configured since they were first seen or deployed', async () => {
+  const { address, drop } = await emptyDatabase.sqlite()
+  const earlier = await openStore(address)
+  const place = { repository: 'acme/shop', repositoryGithubId: 17, configuredAs: 'acme/shop', branch: 'main' }
+  await earlier.see({ ...place, environment: 'staging', sha: undefined, at: 500 })
+  await earlier.accept([queuedIntake(newDeployment())]) // to production, at 1000
+  await earlier.accept([queuedIntake(newDeployment({ environment: 'staging' }))])
+  await earlier.close()
+  const file = new DatabaseSync(address)
+  file.exec("drop table sights; delete from kysely_migration where name = '0004-sights'")
+  file.close()
+
+  const store = await openStore(address)
+
+  expect(await store.configured(['acme/shop/production', 'acme/shop/staging'], 9_000)).toEqual(
+    new Map([
+      ['acme/shop/production', 1_000],
+      ['acme/shop/staging', 500],
+    ]),
+  )
+  await store.close()
+  await drop()
+})
+
 test.each([
   'postgres://user:S3CRET@127.0.0.1:1/shop',
   'postgres://user:p@ss/S3CRET@127.0.0.1:1/shop',

@@ -126,8 +126,8 @@ export interface Served extends World {
   waitForJournal(fits: (line: string) => boolean): Promise<string>
   /** Takes the configuration as it is written now. */
   reload(): Promise<void>
-  /** Stops the server and starts it again on the same data. */
-  restart(): Promise<void>
+  /** Stops the server and starts it again on the same data; its clock may have gone on further than ours. */
+  restart(given?: { readonly laterMs?: number }): Promise<void>
   stop(): Promise<void>
   log(id: number, query?: string): Promise<string>
 }
@@ -138,6 +138,8 @@ export async function serve(given: Given = {}): Promise<Served> {
   await given.prepare?.(world)
   const journal: string[] = []
   const listeners = new Set<() => void>()
+  let lead = 0
+  const clock = (): number => Date.now() + lead
   const environment = { PATH: process.env['PATH'] ?? '', ...given.environment }
   const start = async (): Promise<App> => {
     const config = loadConfig(world.configFile, { environment })
@@ -146,10 +148,10 @@ export async function serve(given: Given = {}): Promise<Served> {
       journal.push(line)
       for (const listener of listeners) listener()
     }
-    const parts = { write, masker, clock: Date.now, pretty: false, colour: false }
+    const parts = { write, masker, clock, pretty: false, colour: false }
     return startApp(config, {
       environment,
-      clock: Date.now,
+      clock,
       journal: createJournal(parts),
       masker,
       version: 'test',
@@ -179,8 +181,9 @@ export async function serve(given: Given = {}): Promise<Served> {
       return current().address
     },
     reload: () => current().reload(loadConfig(world.configFile, { environment })),
-    async restart() {
+    async restart({ laterMs = 0 } = {}) {
       await stop()
+      lead += laterMs
       app = await start()
     },
     async log(id, query = '') {

@@ -1,0 +1,184 @@
+import { expect, onTestFinished, test } from 'vitest'
+
+import type { RepositoryConfig } from '../../src/config/config.ts'
+import { secondaryLimit } from '../../src/demo/github/answers.ts'
+import { startCatchUp } from '../../src/receive/catch-up.ts'
+import { openStore } from '../../src/store/sql-store.ts'
+import { clientOf, shopAtGitHub } from '../support/doubles.ts'
+import { environmentConfig } from '../support/samples.ts'
+import { eventually } from '../support/running.ts'
+import { emptyDatabase } from '../support/stores.ts'
+
+const NOW = Date.parse('2026-11-21T12:00:00Z')
+const MINUTE = 60_000
+
+/** Catch-up over some repositories of one GitHub, whose clock and interval can be set. */
+async function catchUpOf(...names: readonly string[]) {
+  const { github } = await shopAtGitHub({ clock: () => NOW })
+  for (const name of names) github.addRepository(name)
+  const database = await emptyDatabase.sqlite()
+  const store = await openStore(database.address)
+  const world = {
+    github,
+    now: NOW,
+    intervalMs: (5 * MINUTE) as number | undefined,
+    said: [] as { event: string; fields: unknown }[],
+    asked: () => github.requests.map(({ path }) => path.replace(/\/repos\/|\/deployments/g, '')),
+    start,
+    stop: () => {},
+    /** Resolves when it rests for the so-many-eth time. */
+    rests: (times: number) =>
+      eventually(
+        'it rests',
+        () => world.said.filter(({ event }) => event === 'catch-up:resting').length === times,
+      ),
+  }
+  const say = (event: string, fields?: unknown): void => void world.said.push({ event, fields })
+  const client = clientOf(github)
+  function start() {
+    const catchUp = startCatchUp({
+      store,
+      github: () => client,
+      repositories: () =>
+        names.map((name): RepositoryConfig => ({
+          name,
+          environments: new Map([['production', environmentConfig()]]),
+        })),
+      intervalMs: () => world.intervalMs,
+      configuredSince: () => NOW - MINUTE,
+      maxAgeMs: () => 24 * 60 * MINUTE,
+      concerns: () => true,
+      take: () => Promise.resolve(),
+      githubIdOf: () => undefined,
+      clock: () => world.now,
+      journal: { info: say, warn: say, error: say },
+    })
+    world.stop = catchUp.stop
+    return catchUp
+  }
+  onTestFinished(async () => {
+    world.stop()
+    await store.close()
+    await database.drop()
+  })
+  return world
+}
+
+const SHOPS = ['acme/one', 'acme/two', 'acme/three']
+const of =
+  (name: string) =>
+  ({ path, answer }: { path: string; answer: unknown }) =>
+    path.startsWith(`/repos/${name}/`) && answer !== undefined
+
+test('it looks at every repository at the start, and again when it is woken', async () => {
+  const world = await catchUpOf(...SHOPS)
+
+  const catchUp = world.start()
+  await world.github.waitFor(of('acme/three'))
+  catchUp.wake()
+  await world.github.waitFor(({ path, answer }) => path.includes('three') && answer?.status === 304)
+
+  expect(world.asked()).toEqual([...SHOPS, ...SHOPS])
+})
+
+test('what is new in the configuration is looked at as if nothing were known', async () => {
+  const world = await catchUpOf('acme/one')
+  const catchUp = world.start()
+  const { answer } = await world.github.waitFor(of('acme/one'))
+
+  catchUp.startOver()
+  catchUp.startOver()
+  await world.github.waitFor((one) => one.answer !== answer)
+
+  expect(world.github.requests[1]?.headers).not.toHaveProperty('if-none-match')
+})
+
+test('where it is switched off nothing is asked, until it is switched on', async () => {
+  const world = await catchUpOf('acme/one')
+  world.intervalMs = undefined
+  const catchUp = world.start()
+  catchUp.wake()
+  expect(world.github.requests).toEqual([])
+
+  world.intervalMs = 5 * MINUTE
+  catchUp.startOver()
+  await world.github.waitFor(of('acme/one'))
+
+  expect(world.asked()).toEqual(['acme/one'])
+})
+
+test('it leaves a fifth of GitHub’s budget to others, until that is full again', async () => {
+  const world = await catchUpOf(...SHOPS)
+  world.github.setRateLimit('mona', { remaining: 1_001, resetAt: NOW + 30 * MINUTE })
+  const catchUp = world.start()
+  await world.rests(1)
+  world.now += 5 * MINUTE
+  catchUp.wake()
+  await world.rests(2)
+
+  world.now += 26 * MINUTE
+  world.github.setRateLimit('mona', { remaining: 5_000, resetAt: NOW + 90 * MINUTE })
+  catchUp.wake()
+  await world.github.waitFor(of('acme/three'))
+
+  expect(world.asked()).toEqual(['acme/one', 'acme/two', ...SHOPS])
+})
+
+test('when GitHub asks for patience nothing more is asked before', async () => {
+  const world = await catchUpOf(...SHOPS)
+  world.github.fail({ path: /one/, with: secondaryLimit(600) })
+  const catchUp = world.start()
+  await world.rests(1)
+  world.now += 9 * MINUTE
+  catchUp.wake()
+  await world.rests(2)
+
+  world.now += 2 * MINUTE
+  catchUp.wake()
+  await world.github.waitFor(of('acme/three'))
+
+  expect(world.asked()).toEqual(['acme/one', ...SHOPS])
+})
+
+test('one repository that may not be looked at is told of once, and delays no other', async () => {
+  const world = await catchUpOf(...SHOPS)
+  world.github.fail({ path: /one/, times: 2, with: { status: 403, body: { message: 'No access' } } })
+  const catchUp = world.start()
+  await world.github.waitFor(of('acme/three'))
+  catchUp.wake()
+  await world.github.waitFor(({ path, answer }) => path.includes('three') && answer?.status === 304)
+
+  expect(world.said).toEqual([
+    {
+      event: 'catch-up:postponed',
+      fields: { repository: 'acme/one', error: 'GitHub answered 403: No access' },
+    },
+  ])
+})
+
+test('a GitHub that is away is not asked about every repository', async () => {
+  const names = ['acme/one', 'acme/two', 'acme/three', 'acme/four']
+  const world = await catchUpOf(...names)
+  world.github.fail({ times: 3, with: { status: 502, body: '<html>Bad gateway</html>' } })
+  const catchUp = world.start()
+  await world.github.waitFor(of('acme/three'))
+  catchUp.wake()
+  await world.github.waitFor(of('acme/four'))
+
+  expect(world.asked()).toEqual([...names.slice(0, 3), ...names])
+})
+
+test('it stops at once, in the middle of a round', async () => {
+  const world = await catchUpOf(...SHOPS)
+  const held = world.github.hold({ path: /one/ })
+  world.start()
+  await held.arrived()
+
+  world.stop()
+  held.release()
+  await world.github.waitFor(of('acme/one'))
+  await new Promise((resolve) => setImmediate(resolve))
+
+  expect(world.asked()).toEqual(['acme/one'])
+  expect(world.said).toEqual([])
+})
