@@ -22,8 +22,9 @@ import { bindLoose } from './decide/loose.ts'
 import type { Pace } from './pace.ts'
 import { replayDelivery, takeDelivery, type Parts } from './pipeline.ts'
 import { cancel } from './queue/cancel.ts'
-import { endUnconfigured, recover } from './queue/recovery.ts'
-import { startWorker, type Ending, type Worker } from './queue/worker.ts'
+import { recover } from './queue/recovery.ts'
+import { startRemoval } from './queue/removal.ts'
+import { startWorker, type Ending, type RunSignals, type Worker } from './queue/worker.ts'
 import { startCatchUp } from './receive/catch-up.ts'
 import { createGroupCommit } from './receive/group-commit.ts'
 import { createRefusalCount } from './receive/refusals.ts'
@@ -34,7 +35,7 @@ import { startOutbox } from './report/outbox.ts'
 import { reportsFor, type ReportContext } from './report/reports.ts'
 import { postToSlack, slackChannel } from './report/slack-channel.ts'
 import { startTokenWatch } from './report/token-watch.ts'
-import { PATIENCE } from './run/ending.ts'
+import { PATIENCE, StillThere } from './run/ending.ts'
 import { baseEnvironment } from './run/environment.ts'
 import { startGuard } from './run/guard.ts'
 import { endLeftovers } from './run/leftovers.ts'
@@ -172,15 +173,6 @@ export async function startApp(
 
     const environmentOf = ({ configuredAs, environment: name }: Deployment) =>
       config.repositories.get(configuredAs)?.environments.get(name.toLowerCase())
-    const recovery = {
-      store,
-      endLeftovers,
-      isConfigured: (deployment: Deployment) => environmentOf(deployment) !== undefined,
-      reports,
-      clock,
-      journal,
-    }
-
     const refusals = createRefusalCount(journal, clock)
     const server = createServer({ journal, refused: refusals.count })
     const knownAs = new Map(await store.repositoriesKnown())
@@ -253,16 +245,30 @@ export async function startApp(
     const address = await listen(server, config.server.host, config.server.port)
     journal.info('server:listening', { address, version, config: config.file })
 
-    await recover(recovery)
+    await recover({ store, endLeftovers, reports, clock, journal })
     // What runs of an earlier life left; nothing runs yet. A command may have made files there that are not ours.
     await rm(runs, { recursive: true, force: true }).catch((cause: unknown) =>
       journal.warn('runs:not-cleared', { error: cause }),
     )
-    await endUnconfigured(recovery)
+    const removal = startRemoval({
+      store,
+      isConfigured: (deployment) => environmentOf(deployment) !== undefined,
+      reports,
+      clock,
+      journal,
+      done() {
+        worker?.wake()
+        moved()
+      },
+    })
+    started.push(removal.stop)
     const side = { environment, user: currentUser(), npmFolders: npmFolders() }
     const standby = startStandby({ directory: runs, environment: baseEnvironment(side, {}) })
     started.push(standby.stop)
-    const perform = async (deployment: Deployment, signal: AbortSignal): Promise<Ending> => {
+    const perform = async (
+      deployment: Deployment,
+      { end, stopping, leaving }: RunSignals,
+    ): Promise<Ending | 'still_there'> => {
       const { maxLogBytes: maxBytes } = deployment.recipe
       const asked = store.previousSha(deployment.id)
       asked.catch(() => {}) // told below, when there is a log to close
@@ -273,7 +279,11 @@ export async function startApp(
           masker,
           guard,
           standby,
-          signal,
+          signal: end,
+          stopping,
+          leaving,
+          stuck: (processes) =>
+            journal.error('processes:left', { deployment: nameOf(deployment), id: deployment.id, processes }),
           clock: () => performance.now(),
           server: side,
           patience: PATIENCE,
@@ -285,6 +295,9 @@ export async function startApp(
         })
         const lastLines = state === 'failed' ? log.lastLines(10) : []
         return { state, ...result, reports: (ended) => reportsFor(ended, context, lastLines) }
+      } catch (thrown) {
+        if (thrown instanceof StillThere) return 'still_there'
+        throw thrown
       } finally {
         // The work is done, whatever becomes of the last lines about it.
         await log
@@ -296,7 +309,7 @@ export async function startApp(
     }
     const working = startWorker({
       store,
-      limit: () => config.maxConcurrent,
+      limit: () => (removal.isUnderWay ? 0 : config.maxConcurrent),
       reports,
       run: perform,
       clock,
@@ -392,7 +405,7 @@ export async function startApp(
         github = makeGitHub()
         isSigned = createSignatureCheck(config.github.webhookSecrets)
         since = await store.configured(placesIn(config), clock())
-        await endUnconfigured(recovery)
+        removal.wake()
         working.wake()
         askAgain(Object.entries(renewed).flatMap(([channel, isNew]) => (isNew ? channel : [])))
       },

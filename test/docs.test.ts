@@ -91,6 +91,7 @@ describe('links', () => {
     'src/README.md',
     'CHANGELOG.md',
     'docs/errors.md',
+    'docs/operating.md',
     'docs/migrating-from-deployments.md',
   ])('in %s lead somewhere', (page) => {
     const targets = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target = '']) => target)

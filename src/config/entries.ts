@@ -142,6 +142,7 @@ const assemble = ({ repository, environment, entry, work, env }: Parts): Environ
     env: Object.fromEntries(env.map(({ name, value }) => [name, value])),
     timeoutSeconds: entry.timeout ?? DEFAULTS.timeout,
     silenceSeconds: entry.silence_timeout ?? DEFAULTS.silence_timeout,
+    leaveProcesses: entry.leave_processes ?? DEFAULTS.leave_processes,
     maxLogBytes: entry.max_log_bytes ?? DEFAULTS.max_log_bytes,
   },
 })

@@ -101,6 +101,7 @@ const SLACK = {
 export const DEFAULTS = {
   timeout: 3600,
   silence_timeout: 600,
+  leave_processes: false,
   max_log_bytes: 52_428_800,
   deploy_on: 'merge',
   checks_wait: 3600,
@@ -205,6 +206,9 @@ const ENVIRONMENT = {
       'How long a command may print nothing before it is ended: seconds or a text like 10m. As long as `timeout`, it limits nothing.',
     default: DEFAULTS.silence_timeout,
   }),
+  leave_processes: toggle(
+    'Let live on what a command has left running when it succeeded; without it, only what took a session of its own.',
+  ).meta({ default: DEFAULTS.leave_processes }),
   max_log_bytes: measure('a number of bytes or a text like 50MB or 10MiB', readBytes).optional().meta({
     description: 'The largest log; of a longer one its head and its tail are kept.',
     default: DEFAULTS.max_log_bytes,
@@ -353,7 +357,7 @@ export type SecretSetting = z.output<ReturnType<typeof secret>>
 
 /** Keys that the design names and this version does not know yet: refused, never ignored. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  'app approval auto_merge hooks leave_processes lock notify order runs_on source tasks windows'.split(' '),
+  'app approval auto_merge hooks lock notify order runs_on source tasks windows'.split(' '),
 )
 
 /** The keys that may stand in the mapping at this path; undefined where names are free. */

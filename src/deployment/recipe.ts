@@ -39,12 +39,14 @@ interface Circumstances {
   readonly timeoutSeconds: number
   /** How long a step may print nothing. */
   readonly silenceSeconds: number
+  /** What a step leaves in its process group when it succeeds lives on. */
+  readonly leaveProcesses: boolean
   /** The log keeps its head and its tail within this size. */
   readonly maxLogBytes: number
 }
 
 /** What a recipe says that was stored before these words existed. */
-const BEFORE = { silenceSeconds: 600 } as const satisfies Partial<Circumstances>
+const BEFORE = { silenceSeconds: 600, leaveProcesses: false } as const satisfies Partial<Circumstances>
 
 /** A recipe as it was stored, by whichever version. */
 export const readRecipe = (stored: string): Recipe => ({ ...BEFORE, ...(JSON.parse(stored) as Recipe) })

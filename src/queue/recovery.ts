@@ -6,8 +6,6 @@ export interface RecoveryParts {
   readonly store: Store
   /** Ends what an earlier life of the server left running; answers when nothing of it is left. */
   endLeftovers(processes: readonly ProcessRecord[]): Promise<{ left: number }>
-  /** Whether the environment is still in the configuration. */
-  isConfigured(deployment: Deployment): boolean
   readonly reports: ReportsFor
   readonly clock: () => number
   readonly journal: Journal
@@ -48,25 +46,4 @@ async function end(
   if (interrupted !== undefined) return interrupted
   const { detail } = (await store.deployment(id)) ?? {}
   return store.move(id, 'cancelling', 'cancelled', { reason: 'by_person', detail, ...change })
-}
-
-/** Ends the queue of environments that are no longer configured. */
-export async function endUnconfigured(parts: Omit<RecoveryParts, 'endLeftovers'>): Promise<void> {
-  const { store, clock, journal, reports } = parts
-  for (const deployment of await store.inState('queued')) {
-    if (parts.isConfigured(deployment)) continue
-    const detail = `${deployment.repository} ${deployment.environment} was removed from the configuration.`
-    const moved = await store.move(deployment.id, 'queued', 'failed', {
-      at: clock(),
-      reason: 'config_removed',
-      detail,
-      reports,
-    })
-    if (moved !== undefined)
-      journal.warn('deployment:ended', {
-        deployment: nameOf(deployment),
-        id: deployment.id,
-        reason: 'config_removed',
-      })
-  }
 }

@@ -14,8 +14,8 @@ export interface WorkerParts {
   /** How many may be active over all lanes; asked at every claim. */
   limit(): number
   readonly reports: ReportsFor
-  /** Does the work and answers truthfully; it must end soon after the signal says, with an `Interruption`, why it has to. */
-  run(deployment: Deployment, signal: AbortSignal): Promise<Ending>
+  /** Does the work and answers truthfully, or that it has not ended: something of it cannot be, and we cannot wait. */
+  run(deployment: Deployment, signals: RunSignals): Promise<Ending | 'still_there'>
   readonly clock: () => number
   readonly journal: Journal
   /** Hides secrets in what is written down. */
@@ -35,6 +35,16 @@ export interface Worker {
   hurry(): void
 }
 
+/** What a run has to listen to. */
+export interface RunSignals {
+  /** Aborted with an `Interruption`: it has to end soon, and says why. */
+  readonly end: AbortSignal
+  /** Aborted, with a sentence, when the server begins to stop. */
+  readonly stopping: AbortSignal
+  /** Aborted when the server waits for nothing any longer. */
+  readonly leaving: AbortSignal
+}
+
 const LOOK_AGAIN_MS = 5_000
 const RETRY_MS = 1_000
 /** A stop waits for a database that is away, but not for ever. */
@@ -52,8 +62,9 @@ export function startWorker(parts: WorkerParts): Worker {
   const active = new Map<number, { work: Promise<void>; abort: AbortController }>()
   /** Cancelled before they were ours: the claim was written down, and its answer is still to come. */
   const early = new Map<number, Interruption>()
+  const stopping = new AbortController()
   const graceOver = new AbortController()
-  let stopping = false
+  const isStopping = (): boolean => stopping.signal.aborted
   let mayBeStrays = false
 
   const begin = (deployment: Deployment): void => {
@@ -67,7 +78,8 @@ export function startWorker(parts: WorkerParts): Worker {
     const why = early.get(deployment.id)
     if (why !== undefined) abort.abort(why)
     early.delete(deployment.id)
-    const work = see(deployment, abort.signal, parts, () => stopping).finally(() => {
+    const signals = { end: abort.signal, stopping: stopping.signal, leaving: graceOver.signal }
+    const work = see(deployment, signals, parts).finally(() => {
       active.delete(deployment.id)
       waker.wake()
     })
@@ -75,16 +87,16 @@ export function startWorker(parts: WorkerParts): Worker {
   }
   /** Begins what was claimed without our hearing of it; what has begun before has a process written down. */
   const takeStrays = async (): Promise<void> => {
+    mayBeStrays = false
     for (const deployment of await store.inState('running', 'cancelling')) {
       if (active.has(deployment.id) || (await store.processesOf(deployment.id)).length > 0) continue
       begin(deployment)
     }
-    mayBeStrays = false
   }
   const waker = createWaker(async () => {
     try {
-      if (mayBeStrays && !stopping) await takeStrays()
-      while (!stopping && active.size < parts.limit()) {
+      if (mayBeStrays && !isStopping()) await takeStrays()
+      while (!isStopping() && active.size < parts.limit()) {
         const deployment = await store.claim({ limit: parts.limit(), at: clock(), reports: parts.reports })
         if (deployment === undefined) return
         begin(deployment)
@@ -107,7 +119,9 @@ export function startWorker(parts: WorkerParts): Worker {
       waker.wake()
     },
     async stop(withinMs) {
-      stopping = true
+      stopping.abort(
+        `Ferryman is stopping. What runs may end by itself within ${withinMs / 1000} s; what waits for Ferryman to be gone waits in vain.`,
+      )
       clearInterval(timer)
       await waker.looking
       const works = () => [...active.values()].map(({ work }) => work)
@@ -128,18 +142,13 @@ export function startWorker(parts: WorkerParts): Worker {
 }
 
 /** Runs one deployment and writes down its end, however long the database takes to accept it. */
-async function see(
-  deployment: Deployment,
-  signal: AbortSignal,
-  parts: WorkerParts,
-  isStopping: () => boolean,
-): Promise<void> {
+async function see(deployment: Deployment, signals: RunSignals, parts: WorkerParts): Promise<void> {
   const { store, clock, journal } = parts
-  const { state, ...change } = await parts
-    .run(deployment, signal)
-    .catch((thrown: unknown) => broken(thrown, parts))
+  const ending = await parts.run(deployment, signals).catch((thrown: unknown) => broken(thrown, parts))
+  if (ending === 'still_there') return // the next start sees to it; until then the lane is taken
+  const { state, ...change } = ending
   const about = { deployment: nameOf(deployment), id: deployment.id, state, reason: change.reason }
-  for (let triesLeft = TRIES_AT_STOP; ; triesLeft -= isStopping() ? 1 : 0) {
+  for (let triesLeft = TRIES_AT_STOP; ; triesLeft -= signals.stopping.aborted ? 1 : 0) {
     try {
       const ended = await moveToEnd(deployment.id, state, { ...change, at: clock() }, store)
       if (ended === undefined) journal.error('deployment:moved-elsewhere', about)

@@ -1,8 +1,9 @@
 import type { ProcessRecord } from '../deployment/deployment.ts'
 import { messageOf } from '../errors.ts'
-import { endGroup, endRun, type Patience } from './ending.ts'
+import { endForGood, endGroup, type EndingParts, type Leaving } from './ending.ts'
 import type { Guard } from './guard.ts'
 import type { Launched } from './launcher.ts'
+import { markOf } from './mark.ts'
 import { follow, type Output } from './output.ts'
 import { bootId, startTicks } from './processes.ts'
 import { lookUp } from './program.ts'
@@ -11,17 +12,17 @@ import type { Standby } from './standby.ts'
 export { findProgram } from './program.ts'
 
 /** How a command ended; `exitCode` is undefined when a signal ended it. */
-export type CommandResult =
-  | {
-      readonly kind: 'ended'
-      readonly exitCode: number | undefined
-      readonly signal: string | undefined
-      /** It was told to end before it ended by itself: the first cause counts. */
-      readonly isStopped: boolean
-      /** How many processes it had left behind in its group; they are ended. */
-      readonly leftBehind: number
-    }
-  | NotStarted
+type CommandResult = Ended | NotStarted
+
+export interface Ended {
+  readonly kind: 'ended'
+  readonly exitCode: number | undefined
+  readonly signal: string | undefined
+  /** It was told to end before it ended by itself: the first cause counts. */
+  readonly isStopped: boolean
+  /** What it had left behind in its group. */
+  readonly leaving: Leaving
+}
 
 interface NotStarted {
   readonly kind: 'not_started'
@@ -29,7 +30,7 @@ interface NotStarted {
   readonly detail: string
 }
 
-export interface CommandParts {
+export interface CommandParts extends EndingParts {
   readonly argv: readonly string[]
   readonly folder: string
   readonly environment: Readonly<Record<string, string>>
@@ -45,13 +46,14 @@ export interface CommandParts {
   /** Ends the command and everything that it started; the step is over only when the last of it is gone. */
   readonly signal: AbortSignal
   /** The signal came before the command had ended by itself: now it is being ended. */
-  stopping(): void
-  readonly patience: Patience
+  interrupting(): void
+  /** What it leaves in its group when it succeeds lives on. */
+  readonly leaveProcesses: boolean
 }
 
 /**
  * Runs one command to its end. Never throws for what the command does; rejects when its output cannot be kept,
- * after the command was ended.
+ * after the command was ended, and with `StillThere` when it cannot be ended and the server has to.
  */
 export async function runCommand(parts: CommandParts): Promise<CommandResult> {
   const { folder, environment, pipe, guard, standby, signal } = parts
@@ -64,6 +66,7 @@ export async function runCommand(parts: CommandParts): Promise<CommandResult> {
     folder,
     environment,
     pipe,
+    mark: markOf(parts.runId),
   })
   if ('cause' in launched) return notStarted(`${name} could not be started: ${launched.cause}`)
 
@@ -108,12 +111,16 @@ async function seeThrough(
   record: ProcessRecord,
   launched: Launched,
   output: Output,
-  { signal, stopping, patience }: CommandParts,
+  parts: CommandParts,
 ): Promise<CommandResult> {
-  let ending: Promise<unknown> | undefined
+  const { signal, interrupting, patience } = parts
+  let ending: Promise<void> | undefined
   let lost: { readonly reason: unknown } | undefined
+  const givenUp = Promise.withResolvers<never>()
+  givenUp.promise.catch(() => {}) // told where it is waited for
   const endNow = (): void => {
-    ending ??= endRun(record, patience)
+    ending ??= endForGood(record, parts)
+    ending.catch(givenUp.reject)
   }
   const watchLog = async (): Promise<void> => {
     lost = { reason: await output.broken }
@@ -121,21 +128,25 @@ async function seeThrough(
   }
   void watchLog()
   const stop = (): void => {
-    stopping()
+    interrupting()
     endNow()
   }
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()
 
-  const { exitCode, signal: killedBy } = await launched.ended
+  // One that hangs in the kernel has no end that could be waited for.
+  const { exitCode, signal: killedBy } = await Promise.race([launched.ended, givenUp.promise])
   const isStopped = signal.aborted
   // From here on the command has ended by itself, and only what it left behind is to be ended.
   signal.removeEventListener('abort', stop)
   await output.drain(patience)
-  const leftBehind = ending === undefined ? await endGroup(record, patience) : 0
+  const mayStay = parts.leaveProcesses && exitCode === 0
+  const leaving = ending === undefined && !mayStay ? await endGroup(record, patience) : NOTHING_LEFT
   await ending
   await output.drain(patience)
   output.close() // somebody in a session of its own may hold the other end for ever
   if (lost !== undefined) throw lost.reason
-  return { kind: 'ended', exitCode, signal: killedBy, isStopped, leftBehind }
+  return { kind: 'ended', exitCode, signal: killedBy, isStopped, leaving }
 }
+
+const NOTHING_LEFT: Leaving = { found: 0, stayed: [] }

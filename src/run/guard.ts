@@ -2,18 +2,25 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 
 import type { ProcessRecord } from '../deployment/deployment.ts'
+import { shownMarkOf } from './mark.ts'
 
 /**
  * Ends the commands of a server that died, by kill -9 too: it lists what it is told on a pipe, and the end of
  * the pipe is the death of the server. It has a session of its own, so no Ctrl-C reaches it. A number may have
  * been given to somebody else meanwhile: a group is signalled when its leader began at the recorded moment or a
- * member carries the run id, and beside it whoever carries the run id.
+ * member is of the run, and beside it whoever is of the run. Who that is, processes.ts says in the same words.
  */
 const SCRIPT = `
 trap '' INT TERM HUP
+ulimit -S -m unlimited 2>/dev/null # where a deployment has started this server, we are not part of that
+# State, parent, group and so on: what follows the name in brackets, which may hold anything.
+stat() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null; }
+parent() { stat "$1" | cut -d' ' -f2; }
+reapers=$PPID
+up=$PPID
+while up=$(parent "$up") && [ "\${up:-0}" -gt 0 ]; do reapers="$reapers $up"; done
 list=
-while read -r what group ticks run; do
-  entry=$group:$ticks:$run
+while read -r what entry; do
   case $what in
     +) list="$list $entry" ;;
     -) kept=
@@ -21,26 +28,42 @@ while read -r what group ticks run; do
        list=$kept ;;
   esac
 done
-carriers() { grep -lF "FERRYMAN_RUN_ID=$1" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3; }
-# State, parent, group and so on: what follows the name in brackets, which may hold anything.
-stat() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null; }
+pids() { cut -d/ -f3; }
+is_ours() {
+  set -- "$(parent "$1")"
+  case " $named " in *" $1 "*) is_ours "$1"; return ;; esac
+  case " $marked $reapers 1  " in *" $1 "*) ;; *) false ;; esac
+}
+carriers() {
+  marked=$(grep -lE "^Max resident set +$2 " /proc/[0-9]*/limits 2>/dev/null | pids | tr '\n' ' ')
+  named=
+  for pid in $(grep -lF "FERRYMAN_RUN_ID=$1" /proc/[0-9]*/environ 2>/dev/null | pids); do
+    grep -qE '^Max resident set +[4-9][0-9]{18} ' "/proc/$pid/limits" 2>/dev/null || named="$named $pid"
+  done
+  for pid in $marked; do echo "$pid"; done
+  for pid in $named; do is_ours "$pid" && echo "$pid"; done
+}
 begun() { set -- $(stat "$1"); echo "\${20-}"; }
+fields() { IFS=: read -r group ticks run mark <<END
+$1
+END
+}
 finish() {
   for one in $list; do
-    group=\${one%%:*}; ticks=\${one#*:}; ticks=\${ticks%%:*}
+    fields "$one"
     [ "$(begun "$group")" = "$ticks" ] && kill -s "$1" -- "-$group" 2>/dev/null
-    for pid in $(carriers "\${one##*:}"); do
+    for pid in $(carriers "$run" "$mark"); do
       kill -s "$1" "$pid" 2>/dev/null
       [ "$(stat "$pid" | cut -d' ' -f3)" = "$group" ] && kill -s "$1" -- "-$group" 2>/dev/null
     done
   done
 }
-lives() { [ "$(begun "$1")" = "$2" ] && case $(stat "$1") in Z*|X*) false ;; esac; }
+lives() { case $(stat "$1") in ''|Z*|X*) false ;; esac; }
 left() {
   for one in $list; do
-    group=\${one%%:*}; ticks=\${one#*:}; ticks=\${ticks%%:*}
-    lives "$group" "$ticks" && return 0
-    [ -z "$(carriers "\${one##*:}")" ] || return 0
+    fields "$one"
+    [ "$(begun "$group")" = "$ticks" ] && lives "$group" && return 0
+    for pid in $(carriers "$run" "$mark"); do lives "$pid" && return 0; done
   done
   return 1
 }
@@ -113,5 +136,6 @@ export function startGuard(): Guard {
 /** The run id is part of a pattern and of a list: nothing but hexadecimal digits may be in it. */
 function lineOf({ group, startTicks, runId }: ProcessRecord): string {
   if (!/^[\da-f]+$/.test(runId)) throw new Error(`Not a run id: ${runId}`)
-  return `${group} ${startTicks === '' ? 'unknown' : startTicks} ${runId}`
+  const ticks = startTicks === '' ? 'unknown' : startTicks
+  return [group, ticks, runId, shownMarkOf(runId)].join(':')
 }

@@ -24,6 +24,8 @@ exec "$@"`
  * All words of the command are arguments; none is ever part of a script.
  */
 const LAUNCHER = `${MAKE_PIPE}
+ulimit -S -m "$1" 2>/dev/null
+shift
 read -r FERRYMAN_GO || exit 125
 ${BECOME}`
 
@@ -35,6 +37,8 @@ export interface Launch {
   readonly environment: Readonly<Record<string, string>>
   /** Where the named pipe is made; nothing may be there yet. */
   readonly pipe: string
+  /** What all its processes bear, by mark.ts. */
+  readonly mark: string
 }
 
 export interface Launched {
@@ -61,8 +65,8 @@ export interface NotLaunched {
 
 /** Starts the launcher in a session of its own; the command waits behind it for `go`. Never throws. */
 export async function launch(wanted: Launch): Promise<Launched | NotLaunched> {
-  const { program, folder, environment, pipe } = wanted
-  const shell = await startShell(LAUNCHER, [pipe, program, ...wanted.arguments], {
+  const { program, folder, environment, pipe, mark } = wanted
+  const shell = await startShell(LAUNCHER, [pipe, mark, program, ...wanted.arguments], {
     folder,
     environment,
     pipe,

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 
 import type { ProcessRecord } from '../deployment/deployment.ts'
+import { markOn, shownMarkOf } from './mark.ts'
 
 /** What the kernel tells of processes, by `proc(5)`; on a system without /proc nothing is known. */
 const read = (path: string): string | undefined => {
@@ -35,12 +36,12 @@ interface ProcessStat {
   readonly startTicks: string
 }
 
-/** The name of a process, for people. */
-export const programOf = (pid: number): string => read(`/proc/${pid}/comm`)?.trim() ?? ''
+/** `rsync (4711), ssh (4712)`: processes, for people. */
+export const namesOf = (pids: readonly number[]): string =>
+  pids.map((pid) => `${read(`/proc/${pid}/comm`)?.trim() ?? ''} (${pid})`).join(', ')
 
 /** Everybody but ourselves and those we come from: a deployment of Ferryman may be what started this Ferryman. */
-const others = (): number[] => {
-  const ours = new Set(lineOf(process.pid))
+const others = (ours: ReadonlySet<number> = new Set(lineOf(process.pid))): number[] => {
   try {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
@@ -57,16 +58,42 @@ const lineOf = (pid: number): number[] => (pid === 0 ? [] : [pid, ...lineOf(stat
 /** A zombie has ended; it only waits to be collected. */
 const isAlive = (state: string): boolean => state !== 'Z' && state !== 'X'
 
-/** Every living process that carries the run id in its environment, whatever group or session it is in. */
-export const carriersOf = (runId: string): number[] => {
-  const mark = `FERRYMAN_RUN_ID=${runId}`
-  return others().filter((pid) => {
-    const environment = read(`/proc/${pid}/environ`)
-    if (environment === undefined) return false
-    if (!environment.split('\0').includes(mark) && !isConnection(pid, runId)) return false
+/**
+ * Every living process of a run, whatever group or session it is in: it bears the run's mark, or, bearing none, has
+ * the run id in its environment. `see` is told of those that bear the mark at once, since some do not live long.
+ */
+export function carriersOf(runId: string, see: (pid: number) => void = () => {}): number[] {
+  const [mark, ours] = [shownMarkOf(runId), new Set(lineOf(process.pid))]
+  const marked = new Set<number>()
+  const named = new Map<number, number>()
+  for (const pid of others(ours)) {
+    const borne = markOn(pid)
+    if (borne === undefined ? !isNamed(pid, runId) : borne !== mark) continue
     const stat = statOf(pid)
-    return stat !== undefined && isAlive(stat.state)
-  })
+    if (stat === undefined || !isAlive(stat.state)) continue
+    if (borne === undefined) named.set(pid, stat.parent)
+    else {
+      marked.add(pid)
+      see(pid)
+    }
+  }
+  const isOurs = (pid: number): boolean => {
+    const parent = named.get(pid) ?? 0
+    return named.has(parent) ? isOurs(parent) : marked.has(parent) || ours.has(parent) || isReaper(parent)
+  }
+  return [...marked, ...[...named.keys()].filter(isOurs)]
+}
+
+/**
+ * Who takes in what has lost its parent: the first process, or one that we come from. Somebody else who lives, such
+ * as a process manager, has started what is his own, and only handed our environment on.
+ */
+const isReaper = (pid: number): boolean => pid <= 1 || statOf(pid) === undefined
+
+function isNamed(pid: number, runId: string): boolean {
+  const environment = read(`/proc/${pid}/environ`)
+  if (environment === undefined) return false
+  return environment.split('\0').includes(`FERRYMAN_RUN_ID=${runId}`) || isConnection(pid, runId)
 }
 
 /** The connections of ssh that wait in the background to be used again by the run. */

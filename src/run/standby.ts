@@ -18,7 +18,7 @@ import { signal } from './processes.ts'
 /**
  * A launcher that is started before anybody knows what it will launch: starting a process takes Node longer the
  * more memory it has. It is told on its input, a line at a time, the first letter of which says what the rest is:
- * a line of a word that goes on, the folder, a variable, an argument, and the word that lets it begin. The words
+ * a line of a word that goes on, the folder, a variable, an argument, the mark, and the word that lets it begin. The words
  * are only ever values. When its input ends, as it does when the server dies, it ends and has run nothing.
  */
 const WAITING = `${MAKE_PIPE}
@@ -32,6 +32,7 @@ while IFS= read -r line; do
     d*) cd -P -- "$word$text" 2>&4 || exit 125 ;;
     v*) export "$word$text" ;;
     a*) set -- "$@" "$word$text" ;;
+    m*) ulimit -S -m "$text" 2>/dev/null ;;
     go) unset OLDPWD
         ${BECOME} ;;
   esac
@@ -129,7 +130,7 @@ const MOST_CHARACTERS = 4096
  * line feeds as they are, and takes the name of a variable for nothing but a name where it has no use for it itself.
  */
 function wordsFor(
-  { folder, program, arguments: args, environment }: Launch,
+  { folder, program, arguments: args, environment, mark }: Launch,
   common: StandbyParts['environment'],
 ): string | undefined {
   if (Object.keys(common).some((name) => environment[name] === undefined)) return undefined
@@ -137,6 +138,7 @@ function wordsFor(
   if (!own.every(([name]) => isPlainName(name))) return undefined
   const words = [
     word('d', folder),
+    word('m', mark),
     ...own.map(([name, value]) => word('v', `${name}=${value}`)),
     ...[program, ...args].map((text) => word('a', text)),
   ].join('')

@@ -36,8 +36,30 @@ export const move = (
   to: State,
   given: Change,
 ): Promise<Deployment | undefined> => {
-  if (!canMove(from, to)) throw new Error(`A deployment cannot move from ${from} to ${to}.`)
+  assertMove(from, to)
   return inTransaction(database, (trx) => change(trx, id, from, to, given))
+}
+
+/** `Store.moveAll`: all of them, or none. */
+export const moveAll = (
+  database: Kysely<Tables>,
+  from: State,
+  to: State,
+  changes: ReadonlyMap<number, Change>,
+): Promise<readonly Deployment[]> => {
+  assertMove(from, to)
+  return inTransaction(database, async (trx) => {
+    const moved: Deployment[] = []
+    for (const [id, given] of changes) {
+      const deployment = await change(trx, id, from, to, given)
+      if (deployment !== undefined) moved.push(deployment)
+    }
+    return moved
+  })
+}
+
+function assertMove(from: State, to: State): void {
+  if (!canMove(from, to)) throw new Error(`A deployment cannot move from ${from} to ${to}.`)
 }
 
 // From lane to lane along the index of what is ready, so that a long line in a busy lane costs nothing.

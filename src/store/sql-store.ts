@@ -5,7 +5,7 @@ import { bind } from './binding.ts'
 import { knowForgotten } from './forgotten.ts'
 import { createInbox } from './inbox.ts'
 import { createAccept } from './intake.ts'
-import { claim, move } from './moves.ts'
+import { claim, move, moveAll } from './moves.ts'
 import { createOutbox } from './outbox.ts'
 import { configured, known, landmarks, lastSuccessBeside, see, seen } from './places.ts'
 import { createRetaining } from './retention.ts'
@@ -37,6 +37,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     },
     claim: (options) => claim(kysely, options),
     move: (id, from, to, change) => move(kysely, id, from, to, change),
+    moveAll: (from, to, changes) => moveAll(kysely, from, to, changes),
     async deployment(id) {
       const row = await kysely.selectFrom('deployments').selectAll().where('id', '=', id).executeTakeFirst()
       return row && deploymentOf(row)

@@ -22,6 +22,12 @@ export interface Store {
     to: Next<From>,
     change: Change,
   ): Promise<Deployment | undefined>
+  /** `move` for many, each with its own change, in one transaction; answers those that were still in `from`. */
+  moveAll<From extends State>(
+    from: From,
+    to: Next<From>,
+    changes: ReadonlyMap<number, Change>,
+  ): Promise<readonly Deployment[]>
   /** Writes why a queued deployment waits; it must carry a hold already. Answers whether it still does. */
   hold(id: number, hold: Hold): Promise<boolean>
   /** Writes down that GitHub is about to be asked for a deployment of our own; answers whether it still waits. */

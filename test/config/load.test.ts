@@ -90,6 +90,7 @@ describe('what a configuration means', () => {
                     env: {},
                     timeoutSeconds: 3600,
                     silenceSeconds: 600,
+                    leaveProcesses: false,
                     maxLogBytes: 52_428_800,
                   },
                 },

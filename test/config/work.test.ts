@@ -26,6 +26,7 @@ describe('a playbook in the configuration', () => {
       env: {},
       timeoutSeconds: 3600,
       silenceSeconds: 600,
+      leaveProcesses: false,
       maxLogBytes: 52_428_800,
     })
   })

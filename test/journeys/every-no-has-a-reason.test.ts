@@ -239,7 +239,9 @@ test('an unknown task is reported as an error, and nothing is run', async () => 
 
   expect(world.statuses(deployment)).toEqual(['error: Unknown task: ../../../bin/sh'])
   await world.slack.waitFor(({ text }) => text?.endsWith('Unknown task: ../../../bin/sh') ?? false)
-  expect(await world.log(1)).toBe('acme/shop/production#1 is failed; nothing was run, so there is no log.\n')
+  expect(await world.log(1)).toBe(
+    'acme/shop/production#1 is failed; nothing was run, so there is no log.\nUnknown task: ../../../bin/sh\n',
+  )
 })
 
 test('a flood of wrong signatures costs one line in the log', async () => {

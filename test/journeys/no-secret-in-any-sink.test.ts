@@ -166,7 +166,7 @@ const SINKS: Readonly<Record<string, Sink>> = {
   'ferryman deliveries show': sink(({ world }) => said(world, 'deliveries', 'show', '1', '--json')),
 }
 
-test('no form of a secret reaches any sink', async () => {
+test('no form of a secret reaches any sink', { timeout: 90_000 }, async () => {
   const world = await createWorld()
   world.github.addToken(TOKEN, { login: 'ferryman-robot', type: 'classic', scopes: ['repo_deployment'] })
   world.writeConfig({
@@ -204,6 +204,7 @@ test('no form of a secret reaches any sink', async () => {
   for (const deployment of deployments) await world.status(deployment, 'failure')
   await world.slack.waitFor(
     ({ text }) => text?.includes(`#${NAMES.length}`) === true && text.startsWith('Could not'),
+    60_000, // Slack takes one message a second
   )
 
   const scene: Scene = { world, server, processes }

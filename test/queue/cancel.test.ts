@@ -26,7 +26,7 @@ async function openLanes(change: (store: Store) => Store = (store) => store) {
     store,
     limit: () => 100,
     reports,
-    run(deployment, signal) {
+    run(deployment, { end: signal }) {
       begun.push(deployment.id)
       return new Promise((resolve) => {
         const stop = (): void => {

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
@@ -106,6 +106,35 @@ describe('a server that is killed', () => {
 
     await eventually('it is gone', () => !isRunning(server.record.group))
   })
+})
+
+test('takes with it what gave up session, environment and output, too', async () => {
+  const file = join(temporaryFolder(), 'pid')
+  const escape = `setsid env -i sh -c 'sleep 300 & echo $! > ${file}' >/dev/null 2>&1`
+  const server = await dyingServer('at-once', 'sh', '-c', `${escape}; echo gone; exec sleep 300`)
+  await server.line()
+  const pid = Number(readFileSync(file, 'utf8'))
+
+  await server.kill()
+
+  await eventually('it is gone', () => !isRunning(pid))
+})
+
+test('leaves alone what a process manager started with the environment of the run', async () => {
+  const guard = startGuard()
+  const record = sleeper()
+  const manager = spawn('sh', ['-c', `FERRYMAN_RUN_ID=${record.runId} sleep 300 & echo $!; wait`], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  onTestFinished(() => signal(-(manager.pid ?? 0), 'SIGKILL'))
+  const [line] = (await once(manager.stdout, 'data')) as [Buffer]
+  guard.add(record)
+
+  await guard.stop()
+
+  expect(isRunning(record.group)).toBe(false)
+  expect(isRunning(Number(line.toString()))).toBe(true)
 })
 
 test('what ended by itself is no longer guarded', async () => {

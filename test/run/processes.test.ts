@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 
-import { carriersOf, connectionsOf } from '../../src/run/processes.ts'
-import { eventually } from '../support/running.ts'
+import { markOf, shownMarkOf } from '../../src/run/mark.ts'
+import { carriersOf, connectionsOf, signal, statOf } from '../../src/run/processes.ts'
+import { eventually, isRunning } from '../support/running.ts'
 
 test('a waiting connection of ssh belongs to the run whose folder its title names', async () => {
   const title = (runId: string) => `ssh: /var/lib/ferryman/runs/${runId}/ssh/0123456789 [mux]`
@@ -24,4 +25,60 @@ test('a waiting connection of ssh belongs to the run whose folder its title name
 
   expect(connectionsOf('aaaa1111')).toEqual([ours])
   expect(carriersOf('aaaa1111')).toEqual([ours])
+})
+
+/** A process with this environment, until the test is over; `script` says what it is and does. */
+async function started(script: string, env: Record<string, string> = {}): Promise<number> {
+  const child = spawn('sh', ['-c', script], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { PATH: '/usr/bin:/bin', ...env },
+  })
+  onTestFinished(() => signal(-(child.pid ?? 0), 'SIGKILL'))
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  return Number(line.toString())
+}
+
+describe('who is of a run', () => {
+  const OURS = 'abcd00000001'
+  const OTHER = 'abcd00000002'
+  const bear = (runId: string) => `ulimit -S -m ${markOf(runId)}`
+  const SLEEP = 'echo $$; exec sleep 300'
+
+  test('whoever bears its mark, although nothing else ties it to the run', async () => {
+    const marked = await started(`${bear(OURS)}; ${SLEEP}`)
+
+    expect(carriersOf(OURS)).toEqual([marked])
+    expect(carriersOf(OTHER)).toEqual([])
+  })
+
+  test('not what a daemon of another run starts with our environment', async () => {
+    await started(`${bear(OTHER)}; ${SLEEP}`, { FERRYMAN_RUN_ID: OURS })
+
+    expect(carriersOf(OURS)).toEqual([])
+  })
+
+  test('not what a process manager starts with our environment, nor what comes from that', async () => {
+    const child = `FERRYMAN_RUN_ID=${OURS} sh -c "echo \\$\\$; sleep 300"`
+    const pid = await started(`sh -c '${child.replaceAll("'", '')} & wait'`)
+
+    expect(isRunning(pid)).toBe(true)
+    expect(carriersOf(OURS)).toEqual([])
+  })
+
+  test('what carries its id where there are no marks, also when its parent is gone', async () => {
+    const pid = await started(`setsid sh -c "echo \\$\\$; sleep 300" & exit`, { FERRYMAN_RUN_ID: OURS })
+    onTestFinished(() => signal(-pid, 'SIGKILL'))
+
+    const found = carriersOf(OURS)
+
+    expect(found).toContain(pid)
+    expect(found.every((one) => statOf(one)?.group === pid)).toBe(true)
+  })
+
+  test('a mark is a number that no memory reaches, and each run has another', () => {
+    expect(BigInt(shownMarkOf('ffffffffffffffff'))).toBeLessThan(2n ** 63n)
+    expect(BigInt(shownMarkOf('0'))).toBe(2n ** 62n)
+    expect(markOf(OURS)).not.toBe(markOf(OTHER))
+  })
 })

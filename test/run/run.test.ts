@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import fc from 'fast-check'
@@ -326,6 +326,79 @@ describe('what a command leaves behind', () => {
     expect(isRunning(daemon)).toBe(true)
     process.kill(daemon, 'SIGKILL')
     expect(log).toContain(`▸ Still running, in a session of its own: sleep (${daemon})`)
+  })
+
+  test('in its group lives on where leave_processes says so, and is named', async () => {
+    const { result, log } = await runFor({ commands: [[command('leaves-child.sh')]], leaveProcesses: true })
+
+    const child = numberIn(log, 'left')
+    expect(result.state).toBe('succeeded')
+    expect(isRunning(child)).toBe(true)
+    process.kill(child, 'SIGKILL')
+    expect(log).toContain(`▸ Still running: sleep (${child})`)
+  })
+
+  test('by a command that failed is ended all the same', async () => {
+    const { log } = await runFor({
+      commands: [['sh', '-c', `${command('leaves-child.sh')}; exit 3`]],
+      leaveProcesses: true,
+    })
+
+    expect(isRunning(numberIn(log, 'left'))).toBe(false)
+  })
+
+  test('in a session of its own is named also when a later command fails', async () => {
+    const { result, log } = await runFor({ commands: [[command('takes-own-session.sh')], ['false']] })
+
+    const daemon = numberIn(log, 'daemon')
+    expect(result.state).toBe('failed')
+    expect(isRunning(daemon)).toBe(true)
+    process.kill(daemon, 'SIGKILL')
+    expect(log).toContain(`▸ Still running, in a session of its own: sleep (${daemon})`)
+  })
+})
+
+describe('what escapes', () => {
+  // Neither group, nor session, nor environment, nor output, nor parent tie it to the run.
+  const ESCAPES = 'setsid env -i sh -c "sleep 300 & echo \\$! > $1; exit" >/dev/null 2>&1 </dev/null'
+
+  test.each([
+    ['by its limit', { timeoutSeconds: 1 }, ['sleep', '300']],
+    ['by its silence', { silenceSeconds: 1 }, ['sleep', '300']],
+  ])('a run that is ended %s is ended with it', async (_, limits, last) => {
+    const file = join(temporaryFolder(), 'pid')
+    await runFor({ commands: [['sh', '-c', ESCAPES, 'sh', file], last], ...limits })
+
+    expect(isRunning(Number(readFileSync(file, 'utf8')))).toBe(false)
+  })
+
+  test('between two commands ends with a run that has to end then', async () => {
+    const file = join(temporaryFolder(), 'pid')
+    const abort = new AbortController()
+    const reason: Stop = { kind: 'by_person', detail: 'Cancelled by mona' }
+    const { result } = await runFor({
+      commands: [['sh', '-c', ESCAPES, 'sh', file], ['true']],
+      parts: {
+        signal: abort.signal,
+        clock() {
+          if (existsSync(file)) abort.abort(reason) // asked for when the first command has ended
+          return 0
+        },
+      },
+    })
+
+    expect(result).toMatchObject({ state: 'cancelled', reason: 'by_person', detail: 'Cancelled by mona' })
+    expect(isRunning(Number(readFileSync(file, 'utf8')))).toBe(false)
+  })
+
+  test('lives on after a success, and is named', async () => {
+    const file = join(temporaryFolder(), 'pid')
+    const { log } = await runFor({ commands: [['sh', '-c', ESCAPES, 'sh', file]] })
+
+    const pid = Number(readFileSync(file, 'utf8'))
+    expect(isRunning(pid)).toBe(true)
+    process.kill(pid, 'SIGKILL')
+    expect(log).toMatch(new RegExp(`^▸ Still running, in a session of its own: \\w+ \\(${pid}\\)$`, 'm'))
   })
 })
 

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { launch, type Launch } from '../../src/run/launcher.ts'
+import { markOf } from '../../src/run/mark.ts'
 import { follow } from '../../src/run/output.ts'
 import { signal, statOf } from '../../src/run/processes.ts'
 import { startStandby, type Standby } from '../../src/run/standby.ts'
@@ -42,6 +43,7 @@ const wanted = (given: Partial<Launch> = {}): Launch => ({
   folder: '/',
   environment: { ...COMMON, FERRYMAN_RUN_ID: 'abcdef' },
   pipe: join(temporaryFolder(), 'pipe'),
+  mark: markOf('abcdef'),
   ...given,
 })
 

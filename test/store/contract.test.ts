@@ -625,6 +625,48 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect(ended).toMatchObject({ state: 'succeeded', reason: undefined, detail: undefined })
     })
 
+    test('many are moved at once, each with its own change; those that have moved on are left alone', async () => {
+      const [gone, one, two] = [await queue(), await queue(), await queue()]
+      await store.move(gone.id, 'queued', 'running', { at: 2_000, reports })
+      const change = (detail: string) => ({ at: 3_000, reason: 'config_removed', detail, reports }) as const
+
+      const moved = await store.moveAll(
+        'queued',
+        'failed',
+        new Map([gone, one, two].map(({ id, number }) => [id, change(`number ${number}`)])),
+      )
+
+      expect(moved.map(({ id, detail }) => [id, detail])).toEqual([
+        [one.id, 'number 2'],
+        [two.id, 'number 3'],
+      ])
+      expect((await store.deployment(gone.id))?.state).toBe('running')
+      expect((await store.outbox.of(two.id)).map(({ body }) => body)).toEqual([
+        { state: 'queued' },
+        { state: 'failed' },
+      ])
+    })
+
+    test('of many moves none is made when one cannot be', async () => {
+      const [one, two] = [await queue(), await queue()]
+      const change = (reports: () => never[]) => ({ at: 3_000, reason: 'config_removed', reports }) as const
+      const broken = (): never => {
+        throw new Error('broken')
+      }
+
+      const moving = store.moveAll(
+        'queued',
+        'failed',
+        new Map([
+          [one.id, change(() => [])],
+          [two.id, change(broken)],
+        ]),
+      )
+
+      await expect(moving).rejects.toThrow('broken')
+      expect((await store.deployment(one.id))?.state).toBe('queued')
+    })
+
     test('a move that is not drawn is refused', async () => {
       const { id } = await queue()
 

@@ -25,6 +25,9 @@ await runCommand({
   },
   write: (chunk) => new Promise((resolve) => process.stdout.write(chunk, () => resolve())),
   signal: new AbortController().signal,
-  stopping() {},
+  interrupting() {},
+  stuck() {},
+  leaving: new AbortController().signal,
+  leaveProcesses: false,
   patience: PATIENCE,
 })

@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { RunParts } from '../../src/run/run.ts'
+import type { RunParts } from '../../src/run/parts.ts'
 import { playbookRecipe } from './samples.ts'
 import { runFor, runningDeployment, temporaryFolder } from './running.ts'
 

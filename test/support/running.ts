@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -10,7 +11,8 @@ import { createMasker } from '../../src/logs/redact.ts'
 import { PATIENCE } from '../../src/run/ending.ts'
 import { startGuard } from '../../src/run/guard.ts'
 import { statOf } from '../../src/run/processes.ts'
-import { run, type RunParts } from '../../src/run/run.ts'
+import type { RunParts } from '../../src/run/parts.ts'
+import { run } from '../../src/run/run.ts'
 import { startStandby } from '../../src/run/standby.ts'
 import { recipe, SHA } from './samples.ts'
 
@@ -67,6 +69,7 @@ interface Given {
   readonly env?: Record<string, string>
   readonly timeoutSeconds?: number
   readonly silenceSeconds?: number
+  readonly leaveProcesses?: boolean
   readonly maxLogBytes?: number
   readonly deployment?: Partial<Deployment>
   readonly parts?: Partial<RunParts>
@@ -89,13 +92,17 @@ export async function runFor({ commands, deployment: given, parts, ...options }:
   const standby = startStandby({ directory: join(directory, 'standby'), environment: {} })
   const recorded: ProcessRecord[] = []
   const { username, homedir, shell } = userInfo()
+  const never = new AbortController().signal
   try {
     const result = await run(deployment, {
       log,
       masker,
       guard,
       standby,
-      signal: new AbortController().signal,
+      signal: never,
+      stopping: never,
+      leaving: never,
+      stuck() {},
       clock: () => performance.now(),
       server: {
         environment: process.env,
@@ -105,7 +112,7 @@ export async function runFor({ commands, deployment: given, parts, ...options }:
       resolve: (value) => ('literal' in value ? value.literal : ''),
       record: async (process) => void recorded.push(process),
       previousSha: undefined,
-      runId: 'abcdef0123456789',
+      runId: randomBytes(16).toString('hex'),
       directory: join(directory, 'runs'),
       patience: { ...PATIENCE, intMs: 200, termMs: 200, leaveMs: 500, quietMs: 100 },
       ...parts,

@@ -13,6 +13,7 @@ export const recipe = (given: Partial<CommandsRecipe> = {}): CommandsRecipe => (
   env: {},
   timeoutSeconds: 3600,
   silenceSeconds: 600,
+  leaveProcesses: false,
   maxLogBytes: 52_428_800,
   ...given,
 })
@@ -25,6 +26,7 @@ export const playbookRecipe = (given: Partial<PlaybookRecipe> = {}): PlaybookRec
   env: {},
   timeoutSeconds: 3600,
   silenceSeconds: 600,
+  leaveProcesses: false,
   maxLogBytes: 52_428_800,
   ...given,
 })

@@ -1,0 +1,47 @@
+import type { ProcessRecord, StepResult } from '../deployment/deployment.ts'
+import type { Value } from '../deployment/recipe.ts'
+import type { LogWriter } from '../logs/logs.ts'
+import type { Masker } from '../logs/redact.ts'
+import type { Patience } from './ending.ts'
+import type { ServerSide } from './environment.ts'
+import type { Guard } from './guard.ts'
+import type { Standby } from './standby.ts'
+
+/** What a run needs; app.ts supplies it. */
+export interface RunParts {
+  readonly log: LogWriter
+  readonly masker: Masker
+  readonly guard: Guard
+  readonly standby: Standby
+  /** Aborted with a `Stop` when the server has to end the run. */
+  readonly signal: AbortSignal
+  /** Aborted, with a sentence for the log, when the server begins to stop: what runs may end by itself yet. */
+  readonly stopping: AbortSignal
+  /** Aborted when the server cannot wait any longer: what cannot be ended is left to its next start. */
+  readonly leaving: AbortSignal
+  /** Milliseconds by a clock that nobody sets. */
+  readonly clock: () => number
+  readonly server: ServerSide
+  resolve(value: Value): string
+  record(process: ProcessRecord): Promise<void>
+  /** Something lives on although it was killed: `rsync (4711)`. */
+  stuck(processes: string): void
+  readonly previousSha: string | undefined
+  /** Random and hexadecimal. */
+  readonly runId: string
+  /** Where the run's private folder is made. */
+  readonly directory: string
+  readonly patience: Patience
+}
+
+/** A run that has begun. */
+export interface Begun extends RunParts {
+  /** Its private folder. */
+  readonly folder: string
+  /** Filled step by step. */
+  readonly results: StepResult[]
+  /** The commits that a playbook says it has put in place. */
+  readonly reported: string[]
+  /** The processes that were begun, oldest first. */
+  readonly begun: ProcessRecord[]
+}

@@ -1,0 +1,167 @@
+import { join } from 'node:path'
+
+import type { Deployment } from '../deployment/deployment.ts'
+import type { FailedReason } from '../deployment/reasons.ts'
+import type { Recipe } from '../deployment/recipe.ts'
+import { isInTrouble, readAccount, recapLines, type Account } from './ansible/recap.ts'
+import { playbookFailure } from './ansible/verdict.ts'
+import { runCommand, type Ended } from './command.ts'
+import { endConnections, type Leaving } from './ending.ts'
+import { createLimit, type Limit, type Stop } from './limits.ts'
+import type { Begun, RunParts } from './parts.ts'
+import { namesOf } from './processes.ts'
+import type { Step } from './steps.ts'
+import { usefulLine } from './useful-line.ts'
+
+/** Why nothing, or nothing more, could be done. */
+export interface Failure {
+  readonly reason: FailedReason
+  readonly detail: string
+}
+
+/** Why a run ends before its last step is done. */
+export type Cause = Failure | { readonly reason: 'by_person'; readonly detail: string }
+
+/** Runs one step and adds its result; answers why the run ends here, if it does. */
+export async function carryOutStep(
+  deployment: Deployment,
+  step: Step,
+  environment: Readonly<Record<string, string>>,
+  parts: Begun,
+): Promise<Cause | undefined> {
+  const { log, masker, signal, clock, folder, results, begun } = parts
+  const { recipe } = deployment
+  const name = masker.mask(step.name)
+  if (signal.aborted) return stopped(signal, name, parts)
+  const announced = log.line(`$ ${name}`)
+  announced.catch(() => {}) // told below, when nothing is left of the command
+  log.mark()
+  const startedAt = clock()
+  const silence = silenceLimit(recipe)
+  const anySignal = AbortSignal.any([signal, silence.signal])
+  let cause: Promise<Cause> | undefined
+  const stop = (): Promise<Cause> => (cause ??= stopped(anySignal, name, parts))
+  const result = await runCommand({
+    ...parts,
+    signal: anySignal,
+    interrupting: () => void stop().catch(() => {}), // told below, when nothing is left of the command
+    stuck: (pids) => tellStuck(pids, parts),
+    leaveProcesses: recipe.leaveProcesses,
+    argv: step.argv,
+    folder: recipe.folder,
+    environment,
+    pipe: join(folder, `output-${results.length + 1}`),
+    async record(process) {
+      await parts.record(process)
+      begun.push(process)
+      await announced // what cannot be told must not begin
+      silence.start()
+    },
+    async write(chunk) {
+      silence.pause() // while the log is busy the command has to wait
+      await log.write(chunk)
+      silence.start()
+    },
+  }).finally(silence.close)
+  await announced
+  const seconds = (clock() - startedAt) / 1000
+  if (result.kind === 'not_started') {
+    if (anySignal.aborted) return stop()
+    const detail = masker.mask(result.detail)
+    await log.line(detail)
+    return { reason: result.reason, detail }
+  }
+  const { exitCode, signal: killedBy, isStopped } = result
+  const account = recipe.kind === 'ansible' ? await seePlaybookOut(folder, parts) : undefined
+  const recap = account?.kind === 'complete' ? { recap: account.recap } : {}
+  results.push({ name, exitCode, signal: killedBy, seconds, ...recap })
+  log.flush()
+  const ending = exitCode === undefined ? `ended by ${killedBy ?? 'a signal'}` : `exit ${exitCode}`
+  await log.line(`${ending} (${seconds.toFixed(1)} s)`)
+  await tellLeaving(result.leaving, parts)
+  if (isStopped) return stop()
+  if (parts.stopping.aborted && isTerminated(result)) return terminated(name, parts)
+  if (account !== undefined) return judge(account, { exitCode, signal: killedBy }, parts)
+  if (exitCode === 0) return undefined
+  return {
+    reason: 'command_failed',
+    detail: masker.mask(failed(name, exitCode, killedBy, usefulLine(log.lastLines(50)))),
+  }
+}
+
+/** What stops Ferryman may tell its commands as well: systemd does, unless it is told otherwise. A shell says 143. */
+const isTerminated = ({ exitCode, signal }: Pick<Ended, 'exitCode' | 'signal'>): boolean =>
+  signal === 'SIGTERM' || exitCode === 143
+
+async function terminated(name: string, { log }: RunParts): Promise<Failure> {
+  const detail = `Interrupted: SIGTERM ended ${name} while Ferryman was stopped. It is not started again by itself.`
+  await log.line(detail)
+  return { reason: 'interrupted', detail }
+}
+
+async function tellLeaving({ found, stayed }: Leaving, { log }: RunParts): Promise<void> {
+  const ended = found - stayed.length
+  if (ended > 0)
+    await log.line(
+      `Ended what it had left behind: ${ended} ${ended === 1 ? 'process' : 'processes'} of its group.`,
+    )
+  if (stayed.length > 0) await log.line(`Could not end what it had left behind: ${namesOf(stayed)}`)
+}
+
+/** Tells everybody that something of the run cannot be ended; until it has ended, nothing begins in its place. */
+export function tellStuck(pids: readonly number[], { log, stuck }: RunParts): void {
+  const names = namesOf(pids)
+  stuck(names)
+  // Where the log takes no more, the run ends for that.
+  log
+    .line(`Still there although killed: ${names}. The next in line waits until it has ended.`)
+    .catch(() => {})
+}
+
+const silenceLimit = ({ silenceSeconds }: Recipe): Limit =>
+  createLimit(silenceSeconds, { kind: 'silent', detail: `Nothing was printed for ${silenceSeconds} s` })
+
+/** What the playbook says of itself, when nothing of it is left. */
+async function seePlaybookOut(folder: string, { masker, runId, patience }: Begun): Promise<Account> {
+  await endConnections(runId, patience)
+  return readAccount(folder, (text) => masker.mask(text))
+}
+
+/** Tells the log how the hosts fared; answers why the playbook was no success, if it was none. */
+async function judge(
+  account: Account,
+  ended: { readonly exitCode: number | undefined; readonly signal: string | undefined },
+  { log, masker, reported }: Begun,
+): Promise<Failure | undefined> {
+  const hosts = account.kind === 'complete' ? account.recap.hosts : []
+  if (account.kind === 'complete') {
+    reported.push(...account.commits)
+    for (const line of recapLines(account.recap)) await log.line(line)
+  }
+  const failure = playbookFailure({ ...ended, account, lines: log.lastLines(50) })
+  if (failure === undefined) return undefined
+  const detail = masker.mask(failure.detail)
+  if (!hosts.some(isInTrouble)) await log.line(detail)
+  return { ...failure, detail }
+}
+
+/** Tells the log why the run has to end. */
+async function stopped({ reason }: AbortSignal, name: string, { log, masker }: RunParts): Promise<Cause> {
+  const { kind, detail } = reason as Stop
+  const isLimit = kind === 'timed_out' || kind === 'silent'
+  const sentence = masker.mask(isLimit ? `${detail} in ${name}.` : detail)
+  await log.line(sentence)
+  return { reason: kind, detail: sentence }
+}
+
+/** The command is named by its first words; what went wrong matters more than all its arguments. */
+function failed(
+  name: string,
+  exitCode: number | undefined,
+  killedBy: string | undefined,
+  line: string,
+): string {
+  const command = name.length > 40 ? `${name.slice(0, 39).trimEnd()}…` : name
+  const how = exitCode === undefined ? `was ended by ${killedBy ?? 'a signal'}` : `exited with ${exitCode}`
+  return line === '' ? `${command} ${how}` : `${command} ${how}: ${line}`
+}
