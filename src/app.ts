@@ -245,7 +245,18 @@ export async function startApp(
     const address = await listen(server, config.server.host, config.server.port)
     journal.info('server:listening', { address, version, config: config.file })
 
-    await recover({ store, endLeftovers, reports, clock, journal })
+    const recovered = await recover({
+      store,
+      endLeftovers,
+      reports,
+      clock,
+      journal,
+      freed() {
+        worker?.wake()
+        moved()
+      },
+    })
+    started.push(recovered.stop)
     // What runs of an earlier life left; nothing runs yet. A command may have made files there that are not ours.
     await rm(runs, { recursive: true, force: true }).catch((cause: unknown) =>
       journal.warn('runs:not-cleared', { error: cause }),

@@ -1,34 +1,87 @@
 import { nameOf, type Deployment, type ProcessRecord } from '../deployment/deployment.ts'
 import type { Journal } from '../logs/journal.ts'
 import type { ReportsFor, Store } from '../store/store.ts'
+import { createWaker } from '../waker.ts'
 
 export interface RecoveryParts {
   readonly store: Store
-  /** Ends what an earlier life of the server left running; answers when nothing of it is left. */
-  endLeftovers(processes: readonly ProcessRecord[]): Promise<{ left: number }>
+  /** Ends what an earlier life of the server left running; answers how many processes are left after that time. */
+  endLeftovers(processes: readonly ProcessRecord[], withinMs: number): Promise<{ left: number }>
   readonly reports: ReportsFor
   readonly clock: () => number
   readonly journal: Journal
+  /** One that was left has ended: its lane is free. */
+  freed(): void
 }
+
+export interface Recovery {
+  /** Looks no more at what could not be ended yet; the next start does. */
+  stop(): Promise<void>
+}
+
+const WITHIN_MS = 10_000
+const LOOK_AGAIN_MS = 1_000
+const TELL_AGAIN_LOOKS = 600
 
 /**
  * What a start finds: a deployment that was running ended with the server that ran it. Its processes are ended
  * first, then it is reported as interrupted, or as cancelled where somebody had cancelled it; starting it again is
- * a decision that people make.
+ * a decision that people make. While processes of it cannot be ended it keeps its lane, and is looked at again;
+ * then it ends as the others did.
  */
-export async function recover(parts: RecoveryParts): Promise<void> {
-  const { store, journal } = parts
-  for (const deployment of await store.inState('running', 'cancelling')) {
-    const { left } = await parts.endLeftovers(await store.processesOf(deployment.id))
-    if (left > 0) journal.error('processes:left', { deployment: nameOf(deployment), left })
-    const ended = await end(deployment.id, parts)
-    if (ended !== undefined)
-      journal.warn('deployment:interrupted', {
-        deployment: nameOf(deployment),
-        id: deployment.id,
-        state: ended.state,
-      })
+export async function recover(parts: RecoveryParts): Promise<Recovery> {
+  const found = await parts.store.inState('running', 'cancelling')
+  const ended = await Promise.all(found.map((deployment) => settle(deployment, WITHIN_MS, parts)))
+  const held = new Set(found.filter((_, index) => ended[index] === 'left'))
+  let looks = 0
+  const waker = createWaker(async () => {
+    looks += 1
+    for (const deployment of held) {
+      if ((await lookAgain(deployment, looks, parts)) === 'left') continue
+      held.delete(deployment)
+      parts.freed()
+    }
+    if (held.size === 0) clearInterval(timer)
+  })
+  const timer = held.size > 0 ? setInterval(waker.wake, LOOK_AGAIN_MS) : undefined
+  return {
+    async stop() {
+      clearInterval(timer)
+      waker.stop()
+      await waker.looking
+    },
   }
+}
+
+async function lookAgain(
+  deployment: Deployment,
+  looks: number,
+  parts: RecoveryParts,
+): Promise<'ended' | 'left'> {
+  const isTold = looks % TELL_AGAIN_LOOKS === 0
+  const journal = isTold ? parts.journal : { ...parts.journal, error() {} }
+  return settle(deployment, 0, { ...parts, journal }).catch((thrown: unknown) => {
+    parts.journal.error('recovery:broken', { deployment: nameOf(deployment), error: thrown })
+    return 'left'
+  })
+}
+
+/** Ends what is left of one, and then itself. */
+async function settle(
+  { id, ...deployment }: Deployment,
+  withinMs: number,
+  parts: RecoveryParts,
+): Promise<'ended' | 'left'> {
+  const { store, journal } = parts
+  const about = { deployment: nameOf(deployment), id }
+  const { left } = await parts.endLeftovers(await store.processesOf(id), withinMs)
+  if (left > 0) {
+    journal.error('processes:left', { ...about, left })
+    return 'left'
+  }
+  const ended = await end(id, parts)
+  if (ended !== undefined) journal.warn('deployment:interrupted', { ...about, state: ended.state })
+  return 'ended'
 }
 
 const INTERRUPTED = {

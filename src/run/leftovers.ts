@@ -1,16 +1,15 @@
 import type { ProcessRecord } from '../deployment/deployment.ts'
 import { bootId, carriersOf, isSameGroup, membersOf, signal, statOf, until } from './processes.ts'
 
-const WITHIN_MS = 10_000
-
 /**
  * Ends what an earlier life of the server left running: the recorded groups, and whatever carries their run
  * ids. A process id that was given to somebody else since, or that is from before a reboot, is never touched.
- * Answers how many processes were ended, and how many are left after ten seconds.
+ * Answers how many processes there were, and how many are left after that time.
  */
 export async function endLeftovers(
   records: readonly ProcessRecord[],
-): Promise<{ ended: number; left: number }> {
+  withinMs: number,
+): Promise<{ found: number; left: number }> {
   const boot = bootId()
   const ours = records.filter((record) => record.bootId === boot)
   const groups = ours.filter(isSameGroup)
@@ -25,6 +24,6 @@ export async function endLeftovers(
   const gone = await until(() => {
     for (const pid of alive()) signal(pid, 'SIGKILL') // also what was started meanwhile
     return alive().size === 0
-  }, WITHIN_MS)
-  return { ended: found.size, left: gone ? 0 : alive().size }
+  }, withinMs)
+  return { found: found.size, left: gone ? 0 : alive().size }
 }

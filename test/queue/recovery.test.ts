@@ -19,7 +19,7 @@ async function died() {
   const claimed = await store.claim({ limit: 1, at: 1_000, reports })
   const id = claimed?.id ?? 0
   await store.recordProcess(id, { runId: 'ab', group: 1, bootId: 'another', startTicks: '1' })
-  const parts = { store, reports, clock: () => 2_000, journal }
+  const parts = { store, reports, clock: () => 2_000, journal, freed() {} }
   return { store, id, parts }
 }
 
@@ -49,6 +49,46 @@ test('what was being cancelled is cancelled, by whoever wanted it', async () => 
   await store.move(id, 'running', 'cancelling', { ...why, at: 1_500, reports })
 
   await recover({ ...parts, endLeftovers: () => Promise.resolve({ left: 0 }) })
+
+  expect(await store.deployment(id)).toMatchObject({ state: 'cancelled', ...why })
+})
+
+test('what cannot be ended keeps its lane, says so, and frees it when it is gone', async () => {
+  const { store, id, parts } = await died()
+  await store.accept([queuedIntake(newDeployment())])
+  const said: unknown[] = []
+  let left = 2
+
+  const freed = Promise.withResolvers<void>()
+  const recovery = await recover({
+    ...parts,
+    endLeftovers: () => Promise.resolve({ left }),
+    freed: freed.resolve,
+    journal: { ...journal, error: (event, fields) => void said.push([event, fields]) },
+  })
+  onTestFinished(recovery.stop)
+  const whileLeft = await store.claim({ limit: 10, at: 3_000, reports })
+  left = 0
+  await freed.promise
+  const afterwards = await store.claim({ limit: 10, at: 3_000, reports })
+
+  expect(said).toEqual([['processes:left', { deployment: 'acme/shop/production#1', id, left: 2 }]])
+  expect(whileLeft).toBeUndefined()
+  expect(await store.deployment(id)).toMatchObject({ state: 'failed', reason: 'interrupted' })
+  expect(afterwards).toMatchObject({ number: 2 })
+})
+
+test('what somebody cancels while its processes are being ended is cancelled', async () => {
+  const { store, id, parts } = await died()
+  const why = { reason: 'by_person', detail: 'Cancelled by mona' } as const
+
+  await recover({
+    ...parts,
+    async endLeftovers() {
+      await store.move(id, 'running', 'cancelling', { ...why, at: 1_500, reports })
+      return { left: 0 }
+    },
+  })
 
   expect(await store.deployment(id)).toMatchObject({ state: 'cancelled', ...why })
 })

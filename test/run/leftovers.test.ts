@@ -5,8 +5,9 @@ import { expect, onTestFinished, test } from 'vitest'
 
 import type { ProcessRecord } from '../../src/deployment/deployment.ts'
 import { endLeftovers } from '../../src/run/leftovers.ts'
+import { markOf } from '../../src/run/mark.ts'
 import { bootId, signal, startTicks } from '../../src/run/processes.ts'
-import { command, isRunning } from '../support/running.ts'
+import { command, eventually, isRunning } from '../support/running.ts'
 
 let runs = 0
 const freshRunId = (): string => `cafe${process.pid.toString(16)}${(runs += 1).toString(16).padStart(4, '0')}`
@@ -29,35 +30,56 @@ test('ends the group of an earlier life, and what left it', async () => {
   const inGroup = await started(command('ignores-term.sh'))
   const outside = await started(command('takes-own-session.sh'))
 
-  const { ended, left } = await endLeftovers([inGroup.record, outside.record])
+  const { found, left } = await endLeftovers([inGroup.record, outside.record], 10_000)
 
   expect(left).toBe(0)
-  expect(ended).toBeGreaterThanOrEqual(3)
+  expect(found).toBeGreaterThanOrEqual(3)
   for (const pid of [inGroup.record.group, inGroup.number, outside.number]) expect(isRunning(pid)).toBe(false)
 })
 
 test('ends a group that emptied its environment, known by its start', async () => {
   const { record } = await started('env', ['-i', command('forever.sh')])
 
-  const { ended, left } = await endLeftovers([record])
+  const { found, left } = await endLeftovers([record], 10_000)
 
   expect(left).toBe(0)
-  expect(ended).toBeGreaterThanOrEqual(1) // between two of its sleeps it has no child
+  expect(found).toBeGreaterThanOrEqual(1) // between two of its sleeps it has no child
   expect(isRunning(record.group)).toBe(false)
+})
+
+test('ends a group whose leader is dead, although its members gave up their environment', async () => {
+  const runId = freshRunId()
+  const script = `ulimit -S -m ${markOf(runId)}; env -i sleep 300 & echo "left $!"`
+  const { record, number } = await started('sh', ['-c', script], runId)
+  await eventually('the leader is dead', () => !isRunning(record.group))
+
+  const { found, left } = await endLeftovers([record], 10_000)
+
+  expect({ found, left }).toEqual({ found: 1, left: 0 })
+  expect(isRunning(number)).toBe(false)
+})
+
+test('leaves the members of a group alone whose number was given to somebody else, and whose leader is dead', async () => {
+  const { record: stranger, number } = await started(command('leaves-child.sh'))
+  await eventually('the leader is dead', () => !isRunning(stranger.group))
+  const recycled = { ...stranger, runId: freshRunId(), startTicks: String(Number(stranger.startTicks) - 1) }
+
+  expect(await endLeftovers([recycled], 10_000)).toEqual({ found: 0, left: 0 })
+  expect(isRunning(number)).toBe(true)
 })
 
 test('leaves a number alone that was given to somebody else since', async () => {
   const { record: stranger } = await started(command('forever.sh'))
   const recycled = { ...stranger, runId: freshRunId(), startTicks: String(Number(stranger.startTicks) - 1) }
 
-  expect(await endLeftovers([recycled])).toEqual({ ended: 0, left: 0 })
+  expect(await endLeftovers([recycled], 10_000)).toEqual({ found: 0, left: 0 })
   expect(isRunning(stranger.group)).toBe(true)
 })
 
 test('leaves everything alone that is from before a reboot', async () => {
   const { record } = await started(command('forever.sh'))
 
-  expect(await endLeftovers([{ ...record, bootId: 'another' }])).toEqual({ ended: 0, left: 0 })
+  expect(await endLeftovers([{ ...record, bootId: 'another' }], 10_000)).toEqual({ found: 0, left: 0 })
   expect(isRunning(record.group)).toBe(true)
 })
 
@@ -67,7 +89,7 @@ test('never ends the server itself, where a deployment of Ferryman had started i
     const { endLeftovers } = await import(${JSON.stringify(`${process.cwd()}/src/run/leftovers.ts`)})
     const { bootId, startTicks } = await import(${JSON.stringify(`${process.cwd()}/src/run/processes.ts`)})
     const record = { runId: '${runId}', group: process.pid, bootId: bootId(), startTicks: startTicks(process.pid) }
-    console.log(JSON.stringify(await endLeftovers([record])))`
+    console.log(JSON.stringify(await endLeftovers([record], 10_000)))`
   const server = spawn(process.execPath, ['--input-type=module', '-e', script], {
     detached: true,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -75,5 +97,5 @@ test('never ends the server itself, where a deployment of Ferryman had started i
   })
   const [said] = (await once(server.stdout, 'data')) as [Buffer]
 
-  expect(JSON.parse(said.toString())).toEqual({ ended: 0, left: 0 })
+  expect(JSON.parse(said.toString())).toEqual({ found: 0, left: 0 })
 })
