@@ -10,7 +10,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import type { Exchange, GitHubDouble } from '../../src/demo/github-double.ts'
 import type { Deployment, Repository } from '../../src/demo/github/state.ts'
 import type { SlackDouble } from '../../src/demo/slack-double.ts'
-import { createJournal } from '../../src/logs/journal.ts'
+import { createJournal, type Journal } from '../../src/logs/journal.ts'
 import { createMasker } from '../../src/logs/redact.ts'
 import { githubForTest, slackForTest } from './doubles.ts'
 import { freePort } from './needs.ts'
@@ -122,6 +122,8 @@ export interface Served extends World {
   readonly address: string
   /** What the server's own log says. */
   readonly journal: readonly string[]
+  /** The same, as a terminal shows it. */
+  readonly terminal: readonly string[]
   /** Resolves with the first line of it that fits, past or future. */
   waitForJournal(fits: (line: string) => boolean): Promise<string>
   /** Takes the configuration as it is written now. */
@@ -137,6 +139,7 @@ export async function serve(given: Given = {}): Promise<Served> {
   const world = await createWorld(given)
   await given.prepare?.(world)
   const journal: string[] = []
+  const terminal: string[] = []
   const listeners = new Set<() => void>()
   let lead = 0
   const clock = (): number => Date.now() + lead
@@ -148,11 +151,19 @@ export async function serve(given: Given = {}): Promise<Served> {
       journal.push(line)
       for (const listener of listeners) listener()
     }
-    const parts = { write, masker, clock, pretty: false, colour: false }
+    const parts = { masker, clock, colour: false }
+    const forMachines = createJournal({ ...parts, write, pretty: false })
+    const forPeople = createJournal({ ...parts, write: (line) => terminal.push(line), pretty: true })
+    const both =
+      (level: keyof Journal): Journal['info'] =>
+      (...said) => {
+        forPeople[level](...said)
+        forMachines[level](...said)
+      }
     return startApp(config, {
       environment,
       clock,
-      journal: createJournal(parts),
+      journal: { info: both('info'), warn: both('warn'), error: both('error') },
       masker,
       version: 'test',
     })
@@ -172,6 +183,7 @@ export async function serve(given: Given = {}): Promise<Served> {
   return {
     ...world,
     journal,
+    terminal,
     waitForJournal: (fits) => firstIn(journal, listeners, fits),
     stop,
     get app() {
