@@ -11,10 +11,10 @@ export interface ServerOptions {
   readonly config: string | undefined
   readonly json: boolean
   readonly overrides: Overrides
+  /** How long what runs may take to end by itself when the server has to. */
+  readonly graceMs: number
 }
 
-/** systemd gives 90 s by default; what runs gets a third of it. */
-const GRACE_MS = 30_000
 const ECHO_MS = 1_000
 
 /** Runs the server until a signal ends it; answers the exit code. Problems of the start are thrown. */
@@ -80,7 +80,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
   await signals.first
   watch.stop()
   void signals.second.then(app.hurry)
-  await app.stop(exitCode === 0 ? GRACE_MS : 0)
+  await app.stop(exitCode === 0 ? options.graceMs : 0)
   return exitCode
 }
 

@@ -1,5 +1,8 @@
 import type { Command } from '../cli.ts'
 
+/** systemd gives 90 s by default; what runs gets a third of it. */
+const GRACE_MS = 30_000
+
 /** `ferryman serve`: the server, until a signal ends it. */
 export const serve: Command = {
   summary: 'run the server',
@@ -37,6 +40,7 @@ Exit codes: 0 stopped by a signal; 1 it could not start; 2 the call was wrong.
     return runServer({
       config: text('config'),
       json: values['json'] === true,
+      graceMs: GRACE_MS,
       overrides: {
         host: text('host'),
         port: text('port'),

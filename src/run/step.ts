@@ -94,7 +94,7 @@ const isTerminated = ({ exitCode, signal }: Pick<Ended, 'exitCode' | 'signal'>):
   signal === 'SIGTERM' || exitCode === 143
 
 async function terminated(name: string, { log }: RunParts): Promise<Failure> {
-  const detail = `Interrupted: SIGTERM ended ${name} while Ferryman was stopped. It is not started again by itself.`
+  const detail = `Interrupted: SIGTERM ended ${inShort(name)} while Ferryman was stopped. It is not started again by itself.`
   await log.line(detail)
   return { reason: 'interrupted', detail }
 }
@@ -155,13 +155,15 @@ async function stopped({ reason }: AbortSignal, name: string, { log, masker }: R
 }
 
 /** The command is named by its first words; what went wrong matters more than all its arguments. */
+const inShort = (name: string): string => (name.length > 40 ? `${name.slice(0, 39).trimEnd()}…` : name)
+
 function failed(
   name: string,
   exitCode: number | undefined,
   killedBy: string | undefined,
   line: string,
 ): string {
-  const command = name.length > 40 ? `${name.slice(0, 39).trimEnd()}…` : name
+  const command = inShort(name)
   const how = exitCode === undefined ? `was ended by ${killedBy ?? 'a signal'}` : `exited with ${exitCode}`
   return line === '' ? `${command} ${how}` : `${command} ${how}: ${line}`
 }

@@ -212,6 +212,8 @@ export interface ServerProcess {
   readonly address: string
   readonly lines: readonly string[]
   waitForLine(fits: (line: string) => boolean): Promise<string>
+  /** The exit code or the signal, when it has ended. */
+  readonly ended: Promise<number | NodeJS.Signals | null>
   /** Sends the signal and waits for the end; answers the exit code or the signal. */
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>
 }
@@ -235,6 +237,7 @@ export async function startProcess(
   onTestFinished(() => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
   })
+  const ended = endOf(child)
   const lines = linesOf(child)
   const listening = await lines.waitForLine((line) => line.includes('"server:listening"'))
   const { address } = JSON.parse(listening) as { address: string }
@@ -244,13 +247,17 @@ export async function startProcess(
     address,
     lines: lines.all,
     waitForLine: lines.waitForLine,
-    async end(signal) {
-      const ended = once(child, 'exit')
+    ended,
+    end(signal) {
       child.kill(signal)
-      const [code, killedBy] = (await ended) as [number | null, NodeJS.Signals | null]
-      return code ?? killedBy
+      return ended
     },
   }
+}
+
+async function endOf(child: ChildProcess): Promise<number | NodeJS.Signals | null> {
+  const [code, killedBy] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
+  return code ?? killedBy
 }
 
 /** The first line that fits; one that does not come in time rejects with all that did. */
