@@ -222,6 +222,9 @@ export async function startApp(
     const control = createServer({ journal, refused: () => {} })
     await serveApi(control, {
       inbox: store.inbox,
+      outbox: store.outbox,
+      sender: outbox,
+      journal,
       replay: (delivery, by) => replayDelivery(delivery, by, pipeline),
       clock,
       store,

@@ -191,6 +191,21 @@ export const PROBLEMS = {
     message: 'There is no delivery {id}.',
     hint: '`ferryman deliveries` lists those that are kept; older ones are on GitHub, under the webhook.',
   },
+  report_unknown: {
+    status: 404,
+    message: 'There is no report {id}.',
+    hint: '`ferryman outbox` lists what is owed and what was refused; --json and --limit show more of it.',
+  },
+  report_delivered: {
+    status: 409,
+    message: 'Report {id} was delivered.',
+    hint: 'Nothing was changed: nothing is said twice.',
+  },
+  report_overtaken: {
+    status: 409,
+    message: 'Report {id} is overtaken: {newer} is newer, about the same deployment, and {state}.',
+    hint: 'Nothing was changed, since an older word after a newer one would be wrong. `ferryman outbox send {newer}` if that one was refused.',
+  },
   sha_wrong: {
     status: 400,
     message: '"{sha}" is no full commit id.',

@@ -41,8 +41,17 @@ export interface OutboxSender {
    * another name, so that a limit on the earlier one is none of ours.
    */
   again(renewed: readonly string[]): void
+  /** Somebody wants this one to go now: whoever gets it is not left alone any longer, unless they asked for it. */
+  hurry(report: OwedReport): void
+  /** What holds up a report whose time has come, and until when at least. */
+  heldUp(report: OwedReport): HeldUp | undefined
   /** Sends what it can within the time, then ends; what is left stays owed. */
   stop(withinMs: number): Promise<void>
+}
+
+interface HeldUp {
+  readonly until: number
+  readonly why: string
 }
 
 const SOON_MS = 20
@@ -51,6 +60,7 @@ const LOOKS_TAKE_A_FIFTH = 4
 const LOOK_AGAIN_MS = 30_000
 const MOST_LOOKED_AT = 100
 const REST_MS = 5_000
+const OUT_OF_TURN = 'Others go first, and no more is sent than the other side takes'
 
 interface Flight {
   readonly report: OwedReport
@@ -185,6 +195,17 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
     again(renewed) {
       mended = new Set([...(mended ?? []), ...renewed])
       waker.wake()
+    },
+    hurry({ channel, deployment }) {
+      rests[channel]?.worked(deployment.repository, clock())
+      waker.wake()
+    },
+    heldUp: (report) => {
+      const [channel, mine, now] = [channels[report.channel], rests[report.channel], clock()]
+      const resting = mine?.resting(EVERYTHING, now) ?? mine?.resting(report.deployment.repository, now)
+      if (resting !== undefined) return resting
+      const waitMs = channel?.pace.waitMs(urgencyOf(report), now) ?? 0
+      return waitMs > 0 ? { until: now + waitMs, why: OUT_OF_TURN } : undefined
     },
     async stop(withinMs) {
       const limit = AbortSignal.timeout(withinMs)

@@ -11,6 +11,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0002-inbox': inbox,
       '0003-retention': retention,
       '0004-sights': sights(engine),
+      '0005-outbox': outbox,
     }),
 })
 
@@ -170,6 +171,19 @@ const sights = (engine: Engine): Migration => ({
       .execute(database)
   },
 })
+
+/** What was said about a deployment is looked up whatever became of it, and what was refused is listed. */
+const outbox: Migration = {
+  async up(database: Kysely<unknown>) {
+    await sql`drop index if exists reports_owed`.execute(database)
+    await sql`create index if not exists reports_of_deployment on reports (deployment_id, channel, id)`.execute(
+      database,
+    )
+    await sql`create index if not exists reports_refused on reports (settled_at, id) where state = 'refused'`.execute(
+      database,
+    )
+  },
+}
 
 // The first is the serial lane itself: the database refuses a second active deployment. The second is its
 // sister: one commit goes to an environment by itself only once.

@@ -1,11 +1,14 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely'
 
+import { COLUMNS, IS_FINAL, owedOf, type ReportRow } from './report-rows.ts'
+import { createResending } from './resending.ts'
 import type { Tables } from './schema.ts'
-import type { DueFilter, OwedReport, Outbox, SettledReport } from './store.ts'
+import type { DueFilter, Outbox, SettledReport } from './store.ts'
 import { inTransaction } from './transaction.ts'
 
 /** The outbox on the store's tables. */
 export const createOutbox = (database: Kysely<Tables>): Outbox => ({
+  ...createResending(database),
   async countDue(channel, at, most) {
     const { rows } = await sql<{ due: number }>`
       select count(*) as due from (
@@ -104,24 +107,19 @@ const dropOlder = (id: number) => sql`
     select deployment_id, channel from reports newer where newer.id = ${id})`
 
 const WAS_TRIED = sql.raw('case when report.attempts > 0 then 1 else 0 end')
-const IS_FINAL = sql.raw(
-  `case when deployment.state in ('succeeded', 'failed', 'cancelled') then 1 else 0 end`,
-)
 
 function dueRows(
   channel: string,
   { at, limit, take, exceptDeployments, exceptRepositories }: DueFilter,
-): RawBuilder<DueRow> {
+): RawBuilder<ReportRow> {
   // Older ones whose time has not come do not hold up a newer one.
   const other =
     take === 'oldest' ? sql`other.id < report.id and other.due_at <= ${at}` : sql`other.id > report.id`
   const none = (column: string, values: readonly unknown[]) =>
     values.length === 0 ? sql`` : sql`and ${sql.ref(column)} not in (${sql.join(values)})`
-  return sql<DueRow>`
+  return sql<ReportRow>`
     select * from (
-      select report.id, report.channel, report.body, report.attempts, report.created_at,
-        deployment.id as deployment_id, deployment.repository, deployment.environment, deployment.number,
-        deployment.github_id, ${IS_FINAL} as is_final, ${WAS_TRIED} as was_tried,
+      select ${COLUMNS}, ${WAS_TRIED} as was_tried,
         row_number() over (
           partition by deployment.repository order by ${WAS_TRIED}, ${IS_FINAL} desc, report.id) as turn
       from reports report join deployments deployment on deployment.id = report.deployment_id
@@ -133,33 +131,3 @@ function dueRows(
             and other.channel = report.channel and ${other})) due
     order by was_tried, is_final desc, turn, id limit ${limit}`
 }
-
-interface DueRow {
-  id: number
-  channel: string
-  body: string
-  attempts: number
-  created_at: number
-  is_final: number
-  deployment_id: number
-  repository: string
-  environment: string
-  number: number
-  github_id: number | null
-}
-
-const owedOf = (row: DueRow): OwedReport => ({
-  id: row.id,
-  channel: row.channel,
-  body: JSON.parse(row.body) as unknown,
-  attempts: row.attempts,
-  createdAt: row.created_at,
-  isFinal: row.is_final === 1,
-  deployment: {
-    id: row.deployment_id,
-    repository: row.repository,
-    environment: row.environment,
-    number: row.number,
-    githubId: row.github_id ?? undefined,
-  },
-})

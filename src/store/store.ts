@@ -286,7 +286,31 @@ export interface Outbox {
   owed(): Promise<number>
   /** Everything ever owed about a deployment, oldest first. */
   of(deploymentId: number): Promise<readonly SettledReport[]>
+  /** What is owed, oldest first, or what was refused for good, newest first; and how many there are in all. */
+  list(
+    state: 'owed' | 'refused',
+    limit: number,
+  ): Promise<{ readonly count: number; readonly reports: readonly ListedReport[] }>
+  /** Makes one that is owed or was refused due at that moment, unless something newer was said since. */
+  sendAgain(id: number, at: number): Promise<SentAgain>
+  /** The same for all that were refused; answers how many there were and which of them are due now. */
+  sendRefusedAgain(at: number): Promise<{ readonly refused: number; readonly due: readonly number[] }>
 }
+
+export interface ListedReport extends OwedReport {
+  readonly dueAt: number
+  /** When it was refused. */
+  readonly settledAt: number | undefined
+  readonly lastError: string | undefined
+}
+
+/** What became of the wish to send a report again. */
+type SentAgain =
+  | { readonly outcome: 'due'; readonly report: ListedReport }
+  | { readonly outcome: 'unknown' }
+  | { readonly outcome: 'delivered' }
+  /** There is a newer one about the same deployment: after that, this one would be wrong. */
+  | { readonly outcome: 'overtaken'; readonly by: Pick<SettledReport, 'id' | 'state'> }
 
 export interface DueFilter {
   readonly at: number

@@ -826,6 +826,80 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect(await due(6_000)).toMatchObject([{ id: alone?.id }])
     })
 
+    describe('what is looked at and sent again', () => {
+      const refuse = async (id: number, at: number) => {
+        await store.outbox.attempt(id)
+        await store.outbox.settle(id, 'refused', at, 'Not Found')
+      }
+
+      test('is listed: what is owed from the oldest on, what was refused from the newest on', async () => {
+        const [one, two, three] = [await queue(), await queue(), await queue()]
+        await refuse(2, 7_000)
+        await refuse(1, 8_000)
+
+        expect(await store.outbox.list('owed', 10)).toMatchObject({
+          count: 1,
+          reports: [{ id: 3, attempts: 0, dueAt: 1_000, deployment: { number: three.number } }],
+        })
+        expect(await store.outbox.list('refused', 10)).toMatchObject({
+          count: 2,
+          reports: [
+            { id: 1, settledAt: 8_000, lastError: 'Not Found', attempts: 1, deployment: { id: one.id } },
+            { id: 2, settledAt: 7_000, deployment: { id: two.id } },
+          ],
+        })
+        expect((await store.outbox.list('refused', 1)).reports.map(({ id }) => id)).toEqual([1])
+      })
+
+      test('is due again when it was refused, with its attempts and a week of its own', async () => {
+        await queue()
+        await refuse(1, 7_000)
+        expect(await due(9_000)).toEqual([])
+
+        expect(await store.outbox.sendAgain(1, 8_000)).toMatchObject({ outcome: 'due', report: { id: 1 } })
+
+        expect(await due(8_000)).toMatchObject([{ id: 1, attempts: 1, createdAt: 8_000 }])
+        expect(await store.outbox.list('refused', 10)).toEqual({ count: 0, reports: [] })
+      })
+
+      test('is due at once when it waited', async () => {
+        await queue()
+        await store.outbox.postpone(1, 3_600_000, 'Bad credentials')
+
+        expect(await store.outbox.sendAgain(1, 8_000)).toMatchObject({ outcome: 'due' })
+
+        expect(await due(8_000)).toMatchObject([{ id: 1, createdAt: 1_000 }])
+      })
+
+      test('is no older word where there is a newer one, and nothing that was delivered', async () => {
+        await queue()
+        await refuse(1, 7_000)
+        await claim()
+
+        expect(await store.outbox.sendAgain(1, 8_000)).toEqual({
+          outcome: 'overtaken',
+          by: { id: 2, state: 'owed' },
+        })
+        await store.outbox.settle(2, 'delivered', 8_000)
+        expect(await store.outbox.sendAgain(1, 8_000)).toMatchObject({ by: { state: 'delivered' } })
+        expect(await store.outbox.sendAgain(2, 8_000)).toEqual({ outcome: 'delivered' })
+        expect(await store.outbox.sendAgain(3, 8_000)).toEqual({ outcome: 'unknown' })
+        expect(await due(9_000)).toEqual([])
+      })
+
+      test('is all that was refused and not overtaken', async () => {
+        await queue()
+        await queue({ environment: 'staging', lane: 'staging' })
+        await refuse(1, 7_000)
+        await refuse(2, 7_000)
+        await store.move(2, 'queued', 'cancelled', { at: 7_500, reason: 'by_person', reports })
+
+        expect(await store.outbox.sendRefusedAgain(8_000)).toEqual({ refused: 2, due: [1] })
+
+        expect((await due(8_000)).map(({ id }) => id)).toEqual([3, 1])
+      })
+    })
+
     test('what GitHub was given lately is known: statuses, and deployments of our own', async () => {
       const { id } = await queue()
       await store.outbox.settle((await due(5_000))[0]?.id ?? 0, 'delivered', 5_000)

@@ -46,7 +46,7 @@ test('environments of an earlier version are configured since they were first se
   await earlier.accept([queuedIntake(newDeployment({ environment: 'staging' }))])
   await earlier.close()
   const file = new DatabaseSync(address)
-  file.exec("drop table sights; delete from kysely_migration where name = '0004-sights'")
+  file.exec("drop table sights; delete from kysely_migration where name >= '0004'")
   file.close()
 
   const store = await openStore(address)

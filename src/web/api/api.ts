@@ -2,9 +2,10 @@ import type { FastifyInstance } from 'fastify'
 
 import { serveDeliveries, type DeliveriesParts } from './deliveries.ts'
 import { serveDeployments, type DeploymentsParts } from './deployments.ts'
+import { serveOutbox, type OutboxParts } from './outbox.ts'
 
 /** What the routes need; app.ts supplies it. */
-export type ApiParts = DeliveriesParts & DeploymentsParts
+export type ApiParts = DeliveriesParts & DeploymentsParts & OutboxParts
 
 /** The routes under `/api`. Who may call them is decided by the server that they are given to. */
 export async function serveApi(server: FastifyInstance, parts: ApiParts): Promise<void> {
@@ -12,6 +13,7 @@ export async function serveApi(server: FastifyInstance, parts: ApiParts): Promis
     (routes, _options, done) => {
       serveDeliveries(routes, parts)
       serveDeployments(routes, parts)
+      serveOutbox(routes, parts)
       done()
     },
     { prefix: '/api' },

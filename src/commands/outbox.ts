@@ -1,0 +1,44 @@
+import type { Command } from '../cli.ts'
+import { SERVER_OPTIONS, SERVER_OPTIONS_HELP } from './client.ts'
+
+/** `ferryman outbox`: what GitHub and Slack are still to be told, and what they did not take. */
+export const outbox: Command = {
+  summary: 'show what GitHub and Slack are still to be told and what they refused, and send it again',
+  usage: `Usage: ferryman outbox [list] [options]
+       ferryman outbox send ID
+       ferryman outbox send refused
+
+What is owed is tried until it is delivered. GitHub and Slack refuse for good with 404, 410 and 422 (Slack with any
+other 4xx, too), and with 401 or 403 when that goes on for seven days: the repository is out of reach, the webhook is
+gone, the token may not. When you have mended that, send it again.
+
+  list          what is owed, the oldest first, with when it is tried next and why not now; and what was refused,
+                the newest first; the default
+  send ID       try one now, whether it waits or was refused. Not when there is a newer word about the same deployment:
+                of each, only the newest can be sent
+  send refused  all that were refused and that nothing newer has overtaken
+
+      --limit N          how many of each to list, at most 1000; else 20
+      --json             as JSON, for programs
+${SERVER_OPTIONS_HELP}
+
+Exit codes: 0 it worked; 1 it did not, and the text says why; 2 the call was wrong.
+`,
+  options: {
+    ...SERVER_OPTIONS,
+    limit: { type: 'string' },
+    json: { type: 'boolean' },
+  },
+  words: 2,
+  async run({ values, positionals }) {
+    const { runOutbox } = await import('./run-outbox.ts')
+    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    return runOutbox({
+      server: { config: text('config'), dataDir: text('data-dir') },
+      what: positionals[0] ?? 'list',
+      which: positionals[1],
+      limit: text('limit'),
+      json: values['json'] === true,
+    })
+  },
+}
