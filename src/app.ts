@@ -15,7 +15,7 @@ import type { Journal } from './logs/journal.ts'
 import { createLogLinks } from './logs/links.ts'
 import { createLogs } from './logs/logs.ts'
 import type { Masker } from './logs/redact.ts'
-import { decide } from './decide/decide.ts'
+import { decide, repositoryOf } from './decide/decide.ts'
 import { startFirstSight } from './decide/first-sight.ts'
 import { startHolds, type Holds } from './decide/holds.ts'
 import { bindLoose } from './decide/loose.ts'
@@ -25,7 +25,7 @@ import { cancel } from './queue/cancel.ts'
 import { recover } from './queue/recovery.ts'
 import { startRemoval } from './queue/removal.ts'
 import { startWorker, type Ending, type RunSignals, type Worker } from './queue/worker.ts'
-import { startCatchUp } from './receive/catch-up.ts'
+import { startCatchUp, type CatchUp } from './receive/catch-up.ts'
 import { createGroupCommit } from './receive/group-commit.ts'
 import { createRefusalCount } from './receive/refusals.ts'
 import { createSignatureCheck } from './receive/signature.ts'
@@ -181,6 +181,7 @@ export async function startApp(
     let since = await store.configured(placesIn(config), clock())
     let worker: Worker | undefined
     let holds: Holds | undefined
+    let catchUp: CatchUp | undefined
     const moved = (): void => {
       outbox.wake()
       holds?.ended()
@@ -204,7 +205,11 @@ export async function startApp(
       clock,
       isSigned: (body, signature) => isSigned(body, signature),
       refused: refusals.count,
-      take: (delivery, body) => takeDelivery(delivery, body, pipeline),
+      async take(delivery, body) {
+        const taken = await takeDelivery(delivery, body, pipeline)
+        catchUp?.heard(delivery, body)
+        return taken
+      },
     })
     serveHealth(server, { probe: store.probe, isStopping: () => isStopping, clock })
     serveLog(server, {
@@ -360,7 +365,7 @@ export async function startApp(
         outbox.wake()
       },
     })
-    const catchUp = startCatchUp({
+    catchUp = startCatchUp({
       store,
       github: () => github,
       repositories: () => config.repositories.values(),
@@ -369,6 +374,8 @@ export async function startApp(
       configuredSince: (place) => since.get(place),
       concerns: (signal) => decide(signal, { repositories: config.repositories, knownAs }).verdict !== 'skip',
       take: (delivery, body, missed) => takeDelivery(delivery, body, pipeline, { missed }),
+      configuredName: (repository) =>
+        repositoryOf({ repository }, { repositories: config.repositories, knownAs })?.name,
       githubIdOf: (configuredAs) => [...knownAs].find(([, name]) => name === configuredAs)?.[0],
       clock,
       journal,
@@ -401,7 +408,7 @@ export async function startApp(
     const askAgain = (renewed: readonly string[]): void => {
       holds?.lookAtAll()
       firstSight.wake()
-      catchUp.startOver()
+      catchUp?.startOver()
       tokenWatch.wake()
       outbox.again(renewed)
     }

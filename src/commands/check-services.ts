@@ -22,6 +22,7 @@ export async function* checkServices(
     if (access !== undefined)
       try {
         yield* checkMerges(github, repository)
+        if (config.catchUpSeconds !== undefined) yield* checkHooks(github, repository)
       } catch (cause) {
         yield refusal(repository.name, cause)
       }
@@ -92,6 +93,19 @@ async function* checkMerges(
       `GitHub: the token may not read the checks of ${name}: GitHub is handed required_contexts instead`,
       'Give it "Commit statuses: read" and "Checks: read" to be told at once how they stand.',
     )
+}
+
+/** What asking for missed merges and pushes needs. */
+async function* checkHooks(
+  github: GitHub,
+  { name, environments }: RepositoryConfig,
+): AsyncGenerator<Finding> {
+  if ([...environments.values()].every(({ deployOn }) => deployOn === 'none')) return
+  if ((await seen(() => github.hookAddresses(name))) !== undefined) return
+  yield doubtful(
+    `GitHub: the token may not see the webhooks of ${name}: merges and pushes that do not arrive are not asked for again`,
+    'Give it "Webhooks: read and write" (fine-grained) or the scope admin:repo_hook (classic); or set `catch_up: off`.',
+  )
 }
 
 /** The answer, or undefined where the token has no right to it. */

@@ -1,6 +1,6 @@
 import type { EnvironmentConfig, RepositoryConfig } from '../config/config.ts'
 import { IGNORED, type EndReason, type IgnoredReason } from '../deployment/reasons.ts'
-import type { BranchSignal, ChecksSignal, DeploymentSignal, Signal } from '../deployment/signal.ts'
+import type { BranchSignal, DeploymentSignal, Signal } from '../deployment/signal.ts'
 
 /** Our answer for one signal. `refuse` is ours to report: the deployment is recorded and ends at once. */
 export type Decision =
@@ -36,9 +36,13 @@ export function decide(signal: Signal, facts: Facts): Decision {
     : decideBranch(signal, repository)
 }
 
+interface Named {
+  readonly repository: Pick<Signal['repository'], 'name' | 'githubId'>
+}
+
 /** The repository that a signal speaks of: GitHub may have renamed it while the configuration has not. */
 export const repositoryOf = (
-  { repository: { name, githubId } }: Signal | ChecksSignal,
+  { repository: { name, githubId } }: Named,
   { repositories, knownAs }: Facts,
 ): RepositoryConfig | undefined =>
   repositories.get(name.toLowerCase()) ?? repositories.get(knownAs.get(githubId) ?? '')

@@ -111,6 +111,11 @@ export const ProgressOf = z
     byActions: all.some(({ log_url, target_url }) => RUN_OF_ACTIONS.test(`${log_url} ${target_url}`)),
   }))
 
+/** The hooks of a repository: where each delivers to, where it says so. */
+export const HookAddresses = z
+  .array(z.object({ config: z.object({ url: text.optional() }) }))
+  .transform((all) => all.flatMap(({ config }) => config.url ?? []))
+
 /** The 202 that is no deployment: `Auto-merged master into topic-branch on deployment.` */
 export const AutoMerged = z.object({ message: z.string(), id: z.undefined().optional() })
 

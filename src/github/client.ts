@@ -6,6 +6,7 @@ import {
   CombinedStatus,
   Compared,
   Deployment,
+  HookAddresses,
   ListedDeployments,
   ProgressOf,
   read,
@@ -21,6 +22,7 @@ import {
   type RecentDeployments,
   type ReportedChecks,
 } from './github.ts'
+import { recentDeliveries, redeliver } from './hook-deliveries.ts'
 import { createRequests, type Answer, type GitHubOptions, type Requests } from './requests.ts'
 
 /** A client for one token. */
@@ -76,6 +78,13 @@ export function createGitHub(options: GitHubOptions): GitHub {
       const place = { ...placeOf(repository), deployment_id: githubId, per_page: 100 }
       const answer = await ask((common) => repos.listDeploymentStatuses({ ...place, ...common }))
       return read(answer, ProgressOf, { what: 'statuses' })
+    },
+    recentDeliveries: (hook, of) => recentDeliveries(requests, hook, of),
+    redeliver: (hook, deliveryId) => redeliver(requests, hook, deliveryId),
+    async hookAddresses(repository) {
+      const place = { ...placeOf(repository), per_page: 100 }
+      const answer = await ask((common) => repos.listWebhooks({ ...place, ...common }))
+      return read(answer, HookAddresses, { what: 'hooks' })
     },
     reportedChecks: (repository, sha) => reportedChecks(requests, repository, sha),
     async branchHead(repository, branch) {

@@ -22,6 +22,18 @@ export interface GitHub {
   ): Promise<RecentDeployments | undefined>
   /** Where a deployment stands, whoever writes its statuses. */
   progress(repository: string, githubId: number): Promise<Progress>
+  /**
+   * What a hook has delivered, or tried to, newest first: back to the one with the id `upTo`, or to what was tried
+   * before `since`. Undefined when nothing has changed since the answer that had this tag, which costs nothing.
+   */
+  recentDeliveries(
+    hook: HookPlace,
+    of: { readonly since: number; readonly upTo: string | undefined; readonly tag: string | undefined },
+  ): Promise<RecentDeliveries | undefined>
+  /** Asks for a delivery once more, with the same GUID and body. */
+  redeliver(hook: HookPlace, deliveryId: string): Promise<void>
+  /** The addresses to which the hooks of a repository deliver; at most 100. */
+  hookAddresses(repository: string): Promise<readonly string[]>
   /** Everything that has been reported about a commit, all pages. */
   reportedChecks(repository: string, sha: string): Promise<ReportedChecks>
   /** The newest commit of a branch; undefined where there is no such branch, or where the token may not see it. */
@@ -87,6 +99,34 @@ export interface ListedDeployment {
   readonly byActions: boolean
   /** As GitHub wrote it, to be read as its webhook would be. */
   readonly given: Readonly<Record<string, unknown>>
+}
+
+/** A hook, and where it is: a repository, or an organization. */
+export interface HookPlace {
+  readonly id: number
+  readonly kind: 'repository' | 'organization'
+  /** `owner/name`, or `owner`. */
+  readonly place: string
+}
+
+export interface RecentDeliveries {
+  /** Names this answer, to be told only what is newer than it. */
+  readonly tag: string | undefined
+  readonly deliveries: readonly ListedDelivery[]
+  /** There are more than are read at once: the oldest are missing. */
+  readonly isCut: boolean
+}
+
+/** One attempt. Those of one delivery have the same GUID. */
+export interface ListedDelivery {
+  /** Digits; too long for a number. */
+  readonly id: string
+  readonly guid: string
+  readonly at: number
+  readonly isTaken: boolean
+  readonly event: string
+  readonly action: string | undefined
+  readonly repositoryGithubId: number | undefined
 }
 
 export interface Progress {

@@ -25,6 +25,8 @@ export interface Answer {
 /** Requests to GitHub in the name of one token; each has its own time limit. */
 export interface Requests {
   readonly rest: Octokit['rest']
+  /** For an address that octokit has no name for, or more than one: `GET /orgs/{org}/hooks`. */
+  request(route: string, parameters: Common & Readonly<Record<string, unknown>>): Promise<Answer>
   ask(call: (common: Common) => Promise<Answer>): Promise<Answer>
   /** The pages of a list, until one is enough. Rejects rather than leave some out. */
   askAll(
@@ -37,7 +39,7 @@ export interface Requests {
 }
 
 /** What every request carries. */
-interface Common {
+export interface Common {
   readonly headers: Readonly<Record<string, string>>
   readonly request: { readonly signal: AbortSignal; readonly fetch: typeof fetch }
 }
@@ -92,6 +94,7 @@ export function createRequests({
 
   return {
     rest: octokit.rest,
+    request: (route, parameters) => octokit.request(route, { ...parameters }),
     ask,
     async askAll(call, isEnough = () => false) {
       const answers: Answer[] = []

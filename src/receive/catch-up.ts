@@ -1,13 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-import type { RepositoryConfig } from '../config/config.ts'
 import { GitHubError, type GitHub } from '../github/github.ts'
 import { limitOf } from '../github/limits.ts'
 import { createWaker } from '../waker.ts'
+import type { Hook, NewDelivery, Store } from '../store/store.ts'
+import { createMissedDeliveries, type MissedDeliveriesParts } from './missed-deliveries.ts'
 import { createMissedDeployments, type MissedDeploymentsParts } from './missed-deployments.ts'
 
-export interface CatchUpParts extends MissedDeploymentsParts {
-  repositories(): Iterable<RepositoryConfig>
+export interface CatchUpParts
+  extends Omit<MissedDeploymentsParts, 'store'>, Omit<MissedDeliveriesParts, 'store' | 'pause'> {
+  readonly store: Pick<Store, 'known' | 'hooks'>
   /** How long between two rounds; undefined: it is switched off. */
   intervalMs(): number | undefined
 }
@@ -17,7 +19,17 @@ export interface CatchUp {
   wake(): void
   /** The configuration, and with it everything, may be another one: begins a round that takes nothing for known. */
   startOver(): void
+  /** Notes the hook that a signed delivery came from. */
+  heard(delivery: Pick<NewDelivery, 'headers'>, body: unknown): void
   stop(): void
+}
+
+/** One thing to look at, and what it is called in the log. */
+interface Place {
+  readonly fields: Readonly<Record<string, unknown>>
+  /** What the token lacks where it may not look. */
+  readonly needs?: string
+  look(): Promise<number | undefined>
 }
 
 /** Of many repositories the first go at once; the others leave GitHub's hourly budget to what matters more. */
@@ -34,8 +46,10 @@ const AWAY_AFTER = 3
 export function startCatchUp(parts: CatchUpParts): CatchUp {
   const { journal, clock } = parts
   const ended = new AbortController()
+  const waited = (): Promise<unknown> => pause(PACE_MS, undefined, { signal: ended.signal })
   const deployments = createMissedDeployments(parts)
-  /** What went wrong with a repository last; it is said once. */
+  const deliveries = createMissedDeliveries({ ...parts, pause: waited })
+  /** What went wrong with a place last; it is said once. */
   const said = new Map<string, string>()
   let restUntil = 0
   let alarm: NodeJS.Timeout | undefined
@@ -56,21 +70,33 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
     alarm = setTimeout(waker.wake, Math.min(Math.max(waitMs, PACE_MS), LONGEST_MS))
   })
 
-  /** Looks at every repository; answers when to look again at the latest. */
+  const places = async (): Promise<readonly Place[]> => [
+    ...[...parts.repositories()].map((repository) => ({
+      fields: { repository: repository.name },
+      look: () => deployments.lookAt(repository),
+    })),
+    ...(await deliveries.hooks()).map((hook) => ({
+      fields: { hook: hook.id, [hook.kind]: hook.place },
+      needs: NEEDS[hook.kind],
+      look: () => deliveries.lookAt(hook),
+    })),
+  ]
+
+  /** Looks at every place; answers when to look again at the latest. */
   async function round(): Promise<number> {
     let [asked, failures, againAt] = [0, 0, Infinity]
-    for (const repository of parts.repositories()) {
-      if ((asked += 1) > AT_ONCE) await pause(PACE_MS, undefined, { signal: ended.signal })
+    for (const place of await places()) {
+      if ((asked += 1) > AT_ONCE) await waited()
       restUntil = reserveUntil(parts.github(), clock())
       if (ended.signal.aborted || restUntil > clock() || failures >= AWAY_AFTER) break
       try {
-        againAt = Math.min(againAt, (await deployments.lookAt(repository)) ?? Infinity)
+        againAt = Math.min(againAt, (await place.look()) ?? Infinity)
         failures = 0
-        said.delete(repository.name)
+        said.delete(keyOf(place))
       } catch (thrown) {
         if (ended.signal.aborted) break
         if (!(thrown instanceof GitHubError)) throw thrown
-        postpone(repository, thrown)
+        postpone(place, thrown)
         failures = isAnswer(thrown) ? 0 : failures + 1
         if (restUntil > clock()) break
       }
@@ -78,11 +104,16 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
     return againAt
   }
 
-  function postpone({ name }: RepositoryConfig, thrown: GitHubError): void {
-    if (said.get(name) !== thrown.message)
-      journal.warn('catch-up:postponed', { repository: name, error: thrown.message })
-    said.set(name, thrown.message)
+  function postpone(place: Place, thrown: GitHubError): void {
     const { limited, retryAt } = limitOf(thrown, clock())
+    const isBarred = !limited && [403, 404].includes(thrown.status ?? 0)
+    if (said.get(keyOf(place)) !== thrown.message)
+      journal.warn('catch-up:postponed', {
+        ...place.fields,
+        error: thrown.message,
+        needs: isBarred ? place.needs : undefined,
+      })
+    said.set(keyOf(place), thrown.message)
     if (limited) restUntil = retryAt ?? clock() + PATIENCE_MS
   }
   waker.wake()
@@ -90,9 +121,15 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
     wake: waker.wake,
     startOver() {
       deployments.forget()
+      deliveries.forget()
       said.clear()
       restUntil = 0
       waker.wake()
+    },
+    heard(delivery, body) {
+      deliveries.heard(delivery, body).catch((cause: unknown) => {
+        if (!ended.signal.aborted) journal.warn('catch-up:hook-not-noted', { error: cause })
+      })
     },
     stop() {
       ended.abort()
@@ -101,6 +138,13 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
     },
   }
 }
+
+const NEEDS = {
+  repository: 'Webhooks: read and write (classic: admin:repo_hook)',
+  organization: 'Organization webhooks: read and write (classic: admin:org_hook)',
+} as const satisfies Record<Hook['kind'], string>
+
+const keyOf = ({ fields }: Place): string => JSON.stringify(fields)
 
 /** GitHub itself has answered, if with a no. */
 const isAnswer = ({ status }: GitHubError): boolean => status !== undefined && status < 500

@@ -63,6 +63,10 @@ const READERS: Readonly<Record<string, Reader>> = {
   },
 }
 
+/** Whether an event may speak of a branch that has moved; its action is that of a list of deliveries. */
+export const speaksOfBranch = (event: string, action: string | undefined): boolean =>
+  ['pull_request', 'push'].includes(event) && action === READERS[event]?.action
+
 const ignored = (reason: IgnoredReason, detail: string = IGNORED[reason]): Ignored => ({
   ignored: reason,
   detail,

@@ -12,6 +12,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0003-retention': retention,
       '0004-sights': sights(engine),
       '0005-outbox': outbox,
+      '0006-hooks': hooks,
     }),
 })
 
@@ -182,6 +183,25 @@ const outbox: Migration = {
     await sql`create index if not exists reports_refused on reports (settled_at, id) where state = 'refused'`.execute(
       database,
     )
+  },
+}
+
+/** The hooks that deliver here, and what GitHub was asked to deliver once more. */
+const hooks: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema
+      .createTable('hooks')
+      .addColumn('id', 'bigint', (column) => column.primaryKey())
+      .addColumn('kind', 'text', (column) => column.notNull())
+      .addColumn('place', 'text', (column) => column.notNull())
+      .execute()
+    await database.schema
+      .createTable('redeliveries')
+      .addColumn('hook_id', 'bigint', (column) => column.notNull())
+      .addColumn('guid', 'text', (column) => column.notNull())
+      .addColumn('asked_at', 'bigint', (column) => column.notNull())
+      .addPrimaryKeyConstraint('redeliveries_key', ['hook_id', 'guid'])
+      .execute()
   },
 }
 

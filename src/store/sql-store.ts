@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { openDatabase } from './database.ts'
 import { bind } from './binding.ts'
 import { knowForgotten } from './forgotten.ts'
+import { createHooks } from './hooks.ts'
 import { createInbox } from './inbox.ts'
 import { createAccept } from './intake.ts'
 import { claim, move, moveAll } from './moves.ts'
@@ -144,6 +145,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
         .execute()
       return new Map(rows.map((row) => [row.github_id, row.configured_as]))
     },
+    hooks: createHooks(kysely),
     outbox: createOutbox(kysely),
     inbox: createInbox(database),
     retaining: createRetaining(kysely, forgotten.add),

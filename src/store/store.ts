@@ -62,6 +62,7 @@ export interface Store {
   previousSha(id: number): Promise<string | undefined>
   recordProcess(deploymentId: number, process: ProcessRecord): Promise<void>
   processesOf(deploymentId: number): Promise<readonly ProcessRecord[]>
+  hooks: Hooks
   outbox: Outbox
   /** By GitHub's numeric id: the key under which the configuration knew a repository last. */
   repositoriesKnown(): Promise<ReadonlyMap<number, string>>
@@ -256,6 +257,27 @@ export interface Change {
   readonly deployedSha?: string | undefined
   readonly steps?: readonly StepResult[] | undefined
   readonly reports: ReportsFor
+}
+
+/** A hook of GitHub's that delivers here. */
+export interface Hook {
+  /** GitHub's own. */
+  readonly id: number
+  readonly kind: 'repository' | 'organization'
+  /** `owner/name`, or `owner` for an organization's, as GitHub spells it. */
+  readonly place: string
+}
+
+/** The hooks that have delivered here, and what GitHub was asked to deliver once more. */
+export interface Hooks {
+  /** Notes a hook, or that it is at another place now. */
+  heard(hook: Hook): Promise<void>
+  all(): Promise<readonly Hook[]>
+  /** What was asked for after that moment, by GUID; what was asked for earlier is forgotten. */
+  askedAfter(hookId: number, at: number): Promise<ReadonlySet<string>>
+  asking(hookId: number, guid: string, at: number): Promise<void>
+  /** It was not asked for after all. */
+  notAsked(hookId: number, guid: string): Promise<void>
 }
 
 /** What is owed to GitHub and Slack, kept until it is delivered or refused for good. */

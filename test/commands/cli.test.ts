@@ -225,8 +225,9 @@ describe('ferryman check', () => {
     const some = await check({ deployments: 'write', contents: 'read' })
     expect(some).toContain(`✔ GitHub: acme/shop deploys main by itself, now at ${world.sha.slice(0, 7)}`)
     expect(some).toContain('the token may not read the checks of acme/shop')
-    const all = await check({ deployments: 'write', contents: 'read', statuses: 'read', checks: 'read' })
-    expect(all).not.toContain('may not')
+    const checks = { deployments: 'write', contents: 'read', statuses: 'read', checks: 'read' } as const
+    expect(await check(checks)).toContain('the token may not see the webhooks of acme/shop')
+    expect(await check({ ...checks, repository_hooks: 'write' })).not.toContain('may not')
   })
 
   test('prints every problem of the configuration with its place', async () => {

@@ -143,3 +143,26 @@ test('a deployment of our own whose answer was lost is bound to its row', async 
   expect(shop.repository.deployments).toHaveLength(1)
   expect(shop.journal.filter((line) => line.includes('"deployment:claimed"'))).toHaveLength(1)
 })
+
+test('a merge that GitHub could not deliver is deployed after the start', async () => {
+  const shop = await openShop()
+  const first = await shop.commit('First')
+  await shop.merge(first)
+  await shop.status(await shop.made(first), 'success')
+  await shop.stop()
+  const sha = await shop.commit('Second')
+  const answer = await Promise.allSettled([shop.merge(sha)])
+
+  await shop.restart({ laterMs: 0 })
+  const deployment = await shop.made(sha)
+  await shop.status(deployment, 'success')
+
+  expect(answer[0].status).toBe('rejected') // nobody answered GitHub
+  const merges = shop.github.deliveries.filter(({ event }) => event === 'pull_request').slice(-2)
+  expect(merges.map(({ answer, isRedelivery }) => [answer.status, isRedelivery])).toEqual([
+    [0, false],
+    [202, true],
+  ])
+  expect(merges[0]?.guid).toBe(merges[1]?.guid)
+  expect(shop.github.requests.filter(({ path }) => path.endsWith('/attempts'))).toHaveLength(1)
+})

@@ -20,6 +20,7 @@ async function catchUpOf(...names: readonly string[]) {
   const store = await openStore(database.address)
   const world = {
     github,
+    store,
     now: NOW,
     intervalMs: (5 * MINUTE) as number | undefined,
     said: [] as { event: string; fields: unknown }[],
@@ -50,6 +51,7 @@ async function catchUpOf(...names: readonly string[]) {
       concerns: () => true,
       take: () => Promise.resolve(),
       githubIdOf: () => undefined,
+      configuredName: ({ name }) => name,
       clock: () => world.now,
       journal: { info: say, warn: say, error: say },
     })
@@ -152,6 +154,37 @@ test('one repository that may not be looked at is told of once, and delays no ot
     {
       event: 'catch-up:postponed',
       fields: { repository: 'acme/one', error: 'GitHub answered 403: No access' },
+    },
+  ])
+})
+
+test('a webhook that may not be seen is told of once, with what is needed for it', async () => {
+  const world = await catchUpOf('acme/one')
+  world.github.addToken('mona-token', { login: 'mona', type: 'classic', scopes: ['repo_deployment'] })
+  const catchUp = world.start()
+  await world.github.waitFor(of('acme/one'))
+  const headers = { 'x-github-hook-id': '42', 'x-github-hook-installation-target-type': 'repository' }
+  catchUp.heard({ headers }, { repository: { id: 1, full_name: 'acme/one' } })
+  await eventually('it is noted', async () => (await world.store.hooks.all()).length === 1)
+
+  catchUp.startOver()
+  await world.github.waitFor(({ path, answer }) => path.includes('/hooks/42/') && answer?.status === 404)
+  await eventually('it is told', () => world.said.length === 1)
+  const before = world.github.requests.length
+  catchUp.wake()
+  await world.github.waitFor(
+    (one) => world.github.requests.indexOf(one) >= before && one.answer !== undefined,
+  )
+
+  expect(world.said).toEqual([
+    {
+      event: 'catch-up:postponed',
+      fields: {
+        hook: 42,
+        repository: 'acme/one',
+        error: 'GitHub answered 404: Not Found',
+        needs: 'Webhooks: read and write (classic: admin:repo_hook)',
+      },
     },
   ])
 })

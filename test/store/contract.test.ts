@@ -412,6 +412,30 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       )
     })
 
+    test('a hook is known at the place where it was last', async () => {
+      await store.hooks.heard({ id: 42, kind: 'repository', place: 'acme/shop' })
+      await store.hooks.heard({ id: 41, kind: 'organization', place: 'acme' })
+      await store.hooks.heard({ id: 42, kind: 'repository', place: 'acme/store' })
+
+      expect(await store.hooks.all()).toEqual([
+        { id: 41, kind: 'organization', place: 'acme' },
+        { id: 42, kind: 'repository', place: 'acme/store' },
+      ])
+    })
+
+    test('it is known what GitHub was asked to deliver once more, for a time', async () => {
+      await store.hooks.asking(42, 'one', 1_000)
+      await store.hooks.asking(42, 'two', 2_000)
+      await store.hooks.asking(42, 'three', 1_000)
+      await store.hooks.asking(42, 'three', 3_000)
+      await store.hooks.asking(42, 'four', 3_000)
+      await store.hooks.notAsked(42, 'four')
+      await store.hooks.asking(43, 'five', 3_000)
+
+      expect(await store.hooks.askedAfter(42, 1_000)).toEqual(new Set(['two', 'three']))
+      expect(await store.hooks.askedAfter(42, 0)).toEqual(new Set(['two', 'three']))
+    })
+
     test('a repository whose number GitHub does not tell keeps the one that it had', async () => {
       await queue({ repositoryGithubId: 0, configuredAs: 'acme/blog' })
       await queue({ repositoryGithubId: 0, configuredAs: 'acme/wiki' })

@@ -98,7 +98,7 @@ function sealed(
     'x-github-event': event,
     'x-github-hook-id': String(hook.id),
     'x-github-hook-installation-target-id': String(hook.repository.id),
-    'x-github-hook-installation-target-type': 'repository',
+    'x-github-hook-installation-target-type': hook.kind,
     ...(secret === undefined
       ? {}
       : {

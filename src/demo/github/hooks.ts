@@ -1,8 +1,8 @@
-import { refusal, validationFailed } from './answers.ts'
+import { notFound, refusal, validationFailed } from './answers.ts'
 import type { Deliverer } from './delivery.ts'
 import { readFields } from './fields.ts'
 import { pingEvent } from './payloads.ts'
-import { existing, paged, type AskedThere, type Outcome, type Route } from './routes.ts'
+import { existing, paged, type Asked, type AskedThere, type Outcome, type Route } from './routes.ts'
 import { deliveryItemShape, deliveryShape, hookShape } from './hook-shapes.ts'
 import type { GitHubState, Hook, HookDelivery, Repository } from './state.ts'
 
@@ -14,6 +14,7 @@ const READ = {
 const WRITE = { ...READ, level: 'write', scopes: READ.scopes.slice(0, 3) } as const
 const HOOKS = '/repos/{owner}/{repo}/hooks'
 const DELIVERIES = `${HOOKS}/{hook_id}/deliveries`
+const DELIVERIES_OF_ORGANIZATION = '/orgs/{org}/hooks/{hook_id}/deliveries'
 const CREATE_DOCS = 'repos/webhooks#create-a-repository-webhook'
 
 export const hookRoutes = (deliverer: Deliverer): readonly Route[] => [
@@ -30,6 +31,20 @@ export const hookRoutes = (deliverer: Deliverer): readonly Route[] => [
       return { status: 202, body: {} }
     },
   },
+  {
+    method: 'GET',
+    template: DELIVERIES_OF_ORGANIZATION,
+    answer: (asked) => listDeliveriesOf(organizationHook(asked), asked),
+  },
+  {
+    method: 'POST',
+    template: `${DELIVERIES_OF_ORGANIZATION}/{delivery_id}/attempts`,
+    answer(asked) {
+      const hook = organizationHook(asked)
+      void deliverer.redeliver(hook, deliveryIn(hook, asked)) // never rejects
+      return { status: 202, body: {} }
+    },
+  },
 ]
 
 export interface NewHook {
@@ -37,6 +52,8 @@ export interface NewHook {
   readonly secret?: string
   /** `*` is all of them; only `push` when left out. */
   readonly events?: readonly string[]
+  /** `repository` when left out. */
+  readonly kind?: Hook['kind']
   /** `form` when left out, as at GitHub. */
   readonly contentType?: 'json' | 'form'
 }
@@ -48,6 +65,7 @@ export function addHook(state: GitHubState, repository: Repository, given: NewHo
     throw new Error(`The double delivers to http addresses of this machine only, not to ${given.url}`)
   const hook: Hook = {
     id: state.nextId(),
+    kind: given.kind ?? 'repository',
     repository,
     url: given.url,
     secret: given.secret,
@@ -61,13 +79,30 @@ export function addHook(state: GitHubState, repository: Repository, given: NewHo
 }
 
 const hookOf = ({ repository, param }: AskedThere): Hook =>
-  existing(repository.hooks.find(({ id }) => String(id) === param('hook_id')))
+  existing(hooksOf(repository).find(({ id }) => String(id) === param('hook_id')))
 
-const deliveryOf = (asked: AskedThere): HookDelivery =>
-  existing(hookOf(asked).deliveries.find(({ id }) => String(id) === asked.param('delivery_id')))
+const hooksOf = ({ hooks }: Repository): readonly Hook[] => hooks.filter(({ kind }) => kind === 'repository')
+
+/** Only owners of an organization may see its hooks; here that is whoever has the scope or the permission. */
+function organizationHook({ state, caller: { token }, param }: Asked): Hook {
+  const isAllowed =
+    token?.type === 'classic'
+      ? token.scopes.includes('admin:org_hook')
+      : token?.permissions['organization_hooks'] === 'write'
+  if (!isAllowed) throw notFound()
+  const all = [...state.repositories.values()]
+    .filter(({ owner }) => owner.toLowerCase() === param('org').toLowerCase())
+    .flatMap(({ hooks }) => hooks)
+  return existing(all.find(({ id, kind }) => kind === 'organization' && String(id) === param('hook_id')))
+}
+
+const deliveryOf = (asked: AskedThere): HookDelivery => deliveryIn(hookOf(asked), asked)
+
+const deliveryIn = (hook: Hook, { param }: Asked): HookDelivery =>
+  existing(hook.deliveries.find(({ id }) => String(id) === param('delivery_id')))
 
 const list = (asked: AskedThere): Outcome =>
-  paged(asked, asked.repository.hooks, (page) => page.map((hook) => hookShape(asked.state, hook)))
+  paged(asked, hooksOf(asked.repository), (page) => page.map((hook) => hookShape(asked.state, hook)))
 
 function create({ state, repository, body }: AskedThere, deliverer: Deliverer): Outcome {
   const fields = readFields(body, CREATE_DOCS)
@@ -90,10 +125,11 @@ function create({ state, repository, body }: AskedThere, deliverer: Deliverer): 
   return { status: 201, headers: { location: shape.url }, body: shape }
 }
 
-function listDeliveries(asked: AskedThere): Outcome {
+const listDeliveries = (asked: AskedThere): Outcome => listDeliveriesOf(hookOf(asked), asked)
+
+function listDeliveriesOf(hook: Hook, asked: Asked): Outcome {
   if (asked.query.has('page'))
     throw refusal(400, 'Use the cursor of the Link header to page through deliveries.')
-  const hook = hookOf(asked)
   const perPage = Math.min(Number(asked.query.get('per_page') ?? 30), 100)
   const newestFirst = hook.deliveries.toReversed()
   const start = newestFirst.findIndex(({ id }) => String(id) === asked.query.get('cursor'))

@@ -139,6 +139,8 @@ type Conclusion =
 
 export interface Hook {
   readonly id: number
+  /** An organization's is kept with the one repository of which it hears here. */
+  readonly kind: 'repository' | 'organization'
   readonly repository: Repository
   readonly url: string
   readonly secret: string | undefined
