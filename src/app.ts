@@ -10,7 +10,7 @@ import { nameOf, type Deployment } from './deployment/deployment.ts'
 import { createGitHub } from './github/client.ts'
 import { problem } from './errors.ts'
 import type { GitHub } from './github/github.ts'
-import { createGitHubPace, type Creation } from './github/pace.ts'
+import { resumedGitHubPace, type Creation } from './github/pace.ts'
 import type { Journal } from './logs/journal.ts'
 import { createLogLinks } from './logs/links.ts'
 import { createLogs } from './logs/logs.ts'
@@ -144,14 +144,8 @@ export async function startApp(
     }
     const reports = (deployment: Deployment) => reportsFor(deployment, context)
 
-    // GitHub's limits do not begin anew with us.
-    const resumedPace = async ({ github: { creationsPerHour } }: Config): Promise<Pace<Creation>> => {
-      const fresh = createGitHubPace(creationsPerHour)
-      const given = await store.outbox.givenToGitHub(clock() - HOUR_MS)
-      fresh.resume('final', given.statuses)
-      fresh.resume('deployment', given.deployments)
-      return fresh
-    }
+    const resumedPace = async ({ github: { creationsPerHour } }: Config): Promise<Pace<Creation>> =>
+      resumedGitHubPace(creationsPerHour, await store.outbox.givenToGitHub(clock() - HOUR_MS))
     let pace = await resumedPace(config)
     const outbox = startOutbox({
       outbox: store.outbox,

@@ -26,3 +26,14 @@ export function createGitHubPace(perHour: number): Pace<Creation> {
     deployment: [...together, { most: share(240), ms: HOUR, of: ['deployment'] }],
   })
 }
+
+/** The same, after what GitHub was given before: its limits do not begin anew with us. */
+export function resumedGitHubPace(
+  perHour: number,
+  given: Readonly<Record<'statuses' | 'deployments', readonly number[]>>,
+): Pace<Creation> {
+  const pace = createGitHubPace(perHour)
+  pace.resume('final', given.statuses)
+  pace.resume('deployment', given.deployments)
+  return pace
+}

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { serve } from '../support/journey.ts'
+import { createWorld, serve, startProcess } from '../support/journey.ts'
 import { eventually } from '../support/running.ts'
 
 const STATUSES = /\/statuses$/
@@ -104,6 +104,45 @@ test('what is owed is sent after a restart', async () => {
   await drain(world)
   await world.restart()
   await world.status(deployment, 'success')
+})
+
+test('a right that was given is used as soon as the server gets a SIGHUP', async () => {
+  const world = await createWorld({ slack: false })
+  const message = 'Resource not accessible by personal access token'
+  world.github.fail({
+    method: 'POST',
+    path: STATUSES,
+    times: 1_000,
+    with: { status: 403, body: { message } },
+  })
+  const server = await startProcess(world)
+  const deployment = await world.deploy()
+  await server.waitForLine((line) => line.includes('"deployment:ended"'))
+  await server.waitForLine((line) => line.includes('"report:postponed"'))
+
+  world.github.mend()
+  process.kill(server.pid, 'SIGHUP')
+  await world.status(deployment, 'success')
+})
+
+test('what hangs when the server stops ends before it, and is said by the next one, once', async () => {
+  const world = await createWorld()
+  world.github.fail({ method: 'POST', path: STATUSES, with: 'hang' })
+  world.slack.fail({ with: 'hang' })
+  const first = await startProcess(world)
+  const deployment = await world.deploy()
+  await first.waitForLine((line) => line.includes('"deployment:ended"'))
+  await world.github.waitFor(({ lost }) => lost === 'hang')
+  await world.slack.waitForRequest(({ answer }) => answer === undefined)
+
+  expect(await first.end('SIGTERM')).toBe(0)
+  expect(first.lines.at(-1)).toContain('"server:stopped"')
+
+  await startProcess(world)
+  await world.status(deployment, 'success')
+  await world.slack.waitFor(({ text }) => text?.startsWith('Deployed') === true)
+  const states = world.statuses(deployment).map((one) => one.split(':')[0])
+  expect(states).toEqual(['queued', 'in_progress', 'success'])
 })
 
 /** Uses up what is left of the scripted faults. */

@@ -96,6 +96,29 @@ test(
   },
 )
 
+test('a restart gives no second budget', async () => {
+  const simulation = simulate(NOON)
+  const { github, queue, finish, start, resume, store } = await sending({ clock: simulation.clock })
+  for (let index = 0; index < 6; index += 1)
+    for (const one of await queue(`acme/shop-${index}`, 50)) await finish(one)
+
+  for (let life = 1; life <= 6; life += 1) {
+    await resume()
+    const sender = start({ time: simulation })
+    await simulation.runUntil(NOON + life * 5 * MINUTE)
+    const stopped = sender.stop(0)
+    await simulation.runUntil(NOON + life * 5 * MINUTE + SECOND)
+    await stopped
+  }
+
+  const moments = github.requests.flatMap(({ method, at }) => (method === 'POST' ? at : []))
+  expect(moments.length).toBeGreaterThan(200)
+  expect(mostWithin(moments, MINUTE)).toBeLessThanOrEqual(80)
+  // A hundred at once, then six a minute, as without any restart.
+  expect(moments.length).toBeLessThanOrEqual(100 + 6 * 30 + 12)
+  expect(await store.outbox.owed()).toBeGreaterThan(0)
+})
+
 test('a single deployment is told step by step, without delay, after a quiet time', async () => {
   const simulation = simulate(NOON)
   const { queue, finish, start, told } = await sending({ clock: simulation.clock })
@@ -187,6 +210,23 @@ test('patience that GitHub asked for outlives a restart and a question, but not 
 
   start().again(['github'])
   await eventually('it is told', () => one !== undefined && told(one).length === 1)
+})
+
+test('a message that hangs when the server ends is ended', async () => {
+  const { slack, queue, finish, start, store } = await sending({ timeoutMs: 60_000, slack: true })
+  const [one] = await queue('acme/shop')
+  if (one === undefined) throw new Error('nothing was queued')
+  await finish(one)
+  slack.fail({ with: 'hang' })
+  const sender = start()
+  await slack.waitForRequest(({ answer }) => answer === undefined)
+
+  await sender.stop(0)
+
+  expect((await store.outbox.of(one.id)).filter(({ channel }) => channel === 'slack').at(0)).toMatchObject({
+    state: 'owed',
+    attempts: 1,
+  })
 })
 
 test('what is being sent when the server ends is ended, and sent by the next one', async () => {

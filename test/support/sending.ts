@@ -5,9 +5,8 @@ import { onTestFinished } from 'vitest'
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import type { GitHubDouble } from '../../src/demo/github-double.ts'
 import { createGitHub } from '../../src/github/client.ts'
-import { createGitHubPace, type Creation } from '../../src/github/pace.ts'
+import { createGitHubPace, resumedGitHubPace } from '../../src/github/pace.ts'
 import { createMasker } from '../../src/logs/redact.ts'
-import type { Pace } from '../../src/pace.ts'
 import { githubChannel } from '../../src/report/github-channel.ts'
 import { startOutbox, type Channel, type OutboxParts, type OutboxSender } from '../../src/report/outbox.ts'
 import { reportsFor } from '../../src/report/reports.ts'
@@ -26,13 +25,14 @@ export interface Sending {
   readonly slack: SlackDouble
   readonly store: Store
   readonly journal: readonly string[]
-  readonly pace: Pace<Creation>
   /** Owes what a new deployment of the repository owes; `name` is `acme/shop`. */
   queue(name: string, count?: number): Promise<readonly Deployment[]>
   /** Takes it to its end, with what that owes. */
   finish(deployment: Deployment): Promise<void>
   /** `time`: the simulation that it lives in. */
   start(given?: Partial<OutboxParts> & { readonly time?: Time }): OutboxSender
+  /** Forgets what GitHub was given, but for what the store knows, as a restart does. */
+  resume(): Promise<void>
   /** The states that GitHub was told, oldest first. */
   told(deployment: Deployment): readonly string[]
 }
@@ -71,7 +71,7 @@ export async function sending({
     githubUrl: 'https://github.com',
   }
   const reports: ReportsFor = (deployment) => reportsFor(deployment, context)
-  const pace = createGitHubPace(480)
+  let pace = createGitHubPace(480)
   const known = new Map<string, number>()
 
   return {
@@ -79,7 +79,6 @@ export async function sending({
     slack,
     store,
     journal,
-    pace,
     async queue(name, count = 1) {
       if (!known.has(name)) {
         known.set(name, 100 + known.size)
@@ -115,7 +114,9 @@ export async function sending({
         signal: calls.signal,
       })
       const during = (channel: Channel): Channel => ({
-        pace: channel.pace,
+        get pace() {
+          return channel.pace
+        },
         failureOf: channel.failureOf,
         send: (report, again) => (time ?? REAL_TIME).during(channel.send(report, again)),
       })
@@ -136,6 +137,9 @@ export async function sending({
       })
       senders.push(sender)
       return sender
+    },
+    async resume() {
+      pace = resumedGitHubPace(480, await store.outbox.givenToGitHub(clock() - 3_600_000))
     },
     told: ({ githubId = 0 }) => github.statusesOf(githubId).map(({ state }) => state),
   }
