@@ -1,4 +1,3 @@
-import type { EventEmitter } from 'node:events'
 import { messageOf, problem } from '../errors.ts'
 import { createNewest } from './newest-lines.ts'
 import { cut, oneLine } from './one-line.ts'
@@ -21,9 +20,6 @@ export interface LogWriter {
   readonly close: () => Promise<void>
 }
 
-/** Tells those who read a log while it is written: `more` when there is more to read, or nothing more to come. */
-export type LogEvents = EventEmitter<{ more: [] }>
-
 export interface WriterParts {
   readonly file: SegmentWriter
   /** How the log is named in problems. */
@@ -32,7 +28,9 @@ export interface WriterParts {
   readonly isWithinLine: boolean
   readonly masker: Masker
   readonly clock: () => number
-  readonly events: LogEvents
+  /** There is more to read. */
+  readonly onGrowth: () => void
+  /** Nothing more will come. */
   readonly onClose: () => void
 }
 
@@ -97,7 +95,7 @@ function stampLines(bytes: Buffer, stamp: string, isLineStart: boolean): Buffer 
 }
 
 /** Writes to the file one batch after the other, and remembers the first failure. */
-function createQueue({ file, name, events, onClose }: WriterParts) {
+function createQueue({ file, name, onGrowth, onClose }: WriterParts) {
   let waiting: Buffer[] = []
   let unwritten = 0
   let batch: Promise<void> | undefined
@@ -124,7 +122,7 @@ function createQueue({ file, name, events, onClose }: WriterParts) {
       fail(thrown)
     }
     batch = waiting.length > 0 ? writeBatch() : undefined
-    events.emit('more')
+    onGrowth()
   }
   const shrink = async (bytes: number) => {
     const isBelow = () => batch === undefined || unwritten < bytes
@@ -139,7 +137,6 @@ function createQueue({ file, name, events, onClose }: WriterParts) {
     if (failure === undefined) await file.sync().catch(fail)
     await file.close().catch(fail)
     onClose()
-    events.emit('more')
     const untold = wasTold ? undefined : failure
     failure ??= problem('log_unwritable', { file: name, cause: 'it is closed' })
     if (untold !== undefined) tell(untold)

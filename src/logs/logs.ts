@@ -1,11 +1,13 @@
-import { EventEmitter, once } from 'node:events'
 import { open as openFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, problem } from '../errors.ts'
+import { type Followers, createFollowers } from './followers.ts'
 import { type LogPart, readSegments } from './log-reader.ts'
-import { type LogEvents, type LogWriter, createLogWriter } from './log-writer.ts'
+import { type LogWriter, createLogWriter } from './log-writer.ts'
 import type { Masker } from './redact.ts'
 import { type SegmentWriter, listSegments, openSegments, pathOf } from './segments.ts'
+import { createSharedReads } from './shared-reads.ts'
+import { createTurns } from './turns.ts'
 
 export type { LogWriter } from './log-writer.ts'
 
@@ -21,8 +23,8 @@ export interface Logs {
   /** The last bytes of the log, about so many, from the beginning of a line. */
   readonly tail: (deploymentId: number, bytes: number) => Promise<LogPart>
   /**
-   * Reads on as the log grows, until its writer closes it or the signal ends it. No faster than the parts
-   * are taken. A log that nobody is writing ends at once after its last byte.
+   * Reads on as the log grows, until its writer closes it, the end is reached or the signal is aborted. No faster
+   * than the parts are taken. A log that nobody is writing ends at once after its last byte. Many may read at once.
    */
   readonly follow: (deploymentId: number, options: FollowOptions) => AsyncGenerator<LogPart, void, undefined>
   readonly exists: (deploymentId: number) => Promise<boolean>
@@ -40,12 +42,16 @@ interface LogOptions {
 }
 interface FollowOptions {
   readonly offset: number
+  /** Where to stop, whether more is there or not. */
+  readonly end?: number
   readonly signal: AbortSignal
 }
 
 /** Keeps the logs in this directory, readable by this user only; the clock is in milliseconds since 1970. */
 export function createLogs({ directory, clock }: { directory: string; clock: () => number }): Logs {
   const live = new Map<number, Live>()
+  const shared = createSharedReads<LogPart>(SHARED_PIECES)
+  const turns = createTurns(PIECES_IN_A_TURN)
   const directoryOf = (deploymentId: number) => join(directory, String(deploymentId))
 
   const read: Logs['read'] = async (deploymentId, range) => {
@@ -65,15 +71,18 @@ export function createLogs({ directory, clock }: { directory: string; clock: () 
     read,
     async open(deploymentId, { maxBytes, masker }) {
       const name = directoryOf(deploymentId)
-      const events: LogEvents = new EventEmitter()
-      events.setMaxListeners(0) // one for each reader that follows
+      const followers = createFollowers()
       try {
         if (live.has(deploymentId)) throw new Error('it is being written already')
         const isWithinLine = await breaksOffWithinLine(name)
         const file = await openSegments(name, maxBytes)
-        live.set(deploymentId, { file, events })
-        const onClose = () => live.delete(deploymentId)
-        return createLogWriter({ file, name, isWithinLine, masker, clock, events, onClose })
+        live.set(deploymentId, { file, followers })
+        const onClose = () => {
+          live.delete(deploymentId)
+          followers.tellAll()
+        }
+        const onGrowth = followers.tell
+        return createLogWriter({ file, name, isWithinLine, masker, clock, onGrowth, onClose })
       } catch (thrown) {
         throw problem('log_unwritable', { file: name, cause: messageOf(thrown) }, thrown)
       }
@@ -84,16 +93,22 @@ export function createLogs({ directory, clock }: { directory: string; clock: () 
       const part = await read(deploymentId, { offset, limit: bytes })
       return offset > 0 && part.offset === offset ? fromLineStart(part) : part
     },
-    async *follow(deploymentId, { offset, signal }) {
+    async *follow(deploymentId, { offset, end = Infinity, signal }) {
       let at = offset
-      while (!signal.aborted) {
-        const part = await read(deploymentId, { offset: at, limit: FOLLOW_BYTES })
+      while (!signal.aborted && at < end) {
+        const writing = live.get(deploymentId)
+        const limit = Math.min(FOLLOW_BYTES, end - at, writing === undefined ? Infinity : endOf(writing) - at)
+        if (limit <= 0) {
+          await writing?.followers.more(signal)
+          continue
+        }
+        const key = `${deploymentId} ${at} ${limit} ${writing === undefined}`
+        const range = { offset: at, limit }
+        await turns()
+        const part = await shared(key, () => read(deploymentId, range))
         if (part.bytes.length > 0) yield part
         at = Math.max(at, part.nextOffset)
-        const writing = live.get(deploymentId)
-        if (writing === undefined) {
-          if (part.complete && at >= part.size) return
-        } else if (at >= endOf(writing)) await once(writing.events, 'more', { signal }).catch(ignoreAbort)
+        if (part.complete && at >= part.size) return
       }
     },
     exists: async (deploymentId) => (await listSegments(directoryOf(deploymentId))).length > 0,
@@ -118,18 +133,17 @@ export function createLogs({ directory, clock }: { directory: string; clock: () 
 /** A log that is being written. */
 interface Live {
   readonly file: SegmentWriter
-  readonly events: LogEvents
+  readonly followers: Followers
 }
 
 const MOST_TRIES = 10
 const FOLLOW_BYTES = 65_536
+/** A reader that is a little behind the others still finds what they have read. */
+const SHARED_PIECES = 16
+const PIECES_IN_A_TURN = 8
 const LINE_FEED = 0x0a
 
 const isMissing = (thrown: unknown) => thrown instanceof Error && Reflect.get(thrown, 'code') === 'ENOENT'
-
-function ignoreAbort(thrown: unknown): void {
-  if (!(thrown instanceof Error) || thrown.name !== 'AbortError') throw thrown
-}
 
 function endOf({ file }: Live): number {
   const last = file.segments().at(-1)

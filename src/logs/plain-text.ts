@@ -17,7 +17,7 @@ const ESCAPE = String.raw`\x1b[ -/]{0,4096}`
 const SEQUENCE = String.raw`${CSI}[@-~]|${STRING}(?:\x07|\x1b\\|\xc2\x9c)|${ESCAPE}[0-OQ-WYZ\\${'`'}-~]`
 /** What the next piece may complete. */
 const OPEN = String.raw`(?:${CSI}|${STRING}[\xc2\x1b]?|${ESCAPE}|\r+|\xc2|\xe2[\x80\x81]?|\xd8|\xef\xbb?)$`
-const UNSEEN = String.raw`[\0-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\xd8\x9c|\xef\xbb\xbf`
+const UNSEEN = String.raw`[\0-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]+|\x1b|\xc2[\x80-\x9f]|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]|\xd8\x9c|\xef\xbb\xbf`
 const ANY = new RegExp(
   String.raw`${SEQUENCE}|(?<open>${OPEN})|(?<line>\r+\n)|(?<overwrite>\r+)|${UNSEEN}`,
   'g',
@@ -29,24 +29,28 @@ const HALF_CHARACTER = /(?:\xc2|\xe2[\x80\x81]?|\xd8|\xef\xbb?)$/
 /** As wide as a time stamp: what would overwrite its line stands below it, and never looks like a line of ours. */
 const CONTINUED = `\n${' '.repeat(25)}`
 
+/** What pieces came to, so that the same piece is looked through once for however many read it. */
+export type PlainPieces = WeakMap<Buffer, Step>
+
+interface Step {
+  readonly heldBefore: string
+  readonly plain: Buffer
+  readonly held: string
+}
+
 /**
  * For a log that is read in a browser or a terminal: nothing in it is more than text, and only a line begins with
  * a time. A carriage return would begin a line in a browser, and overwrite the time in a terminal.
  */
-export function createPlainText(): PlainText {
+export function createPlainText(pieces: PlainPieces = new WeakMap()): PlainText {
   let held = ''
   return {
     push(bytes) {
-      const text = held + bytes.toString('latin1')
-      if (held === '' && !PERHAPS_ANY.test(text)) return bytes
-      held = ''
-      // One pass: what stood on both sides of something taken away never becomes something together.
-      const plain = text.replaceAll(ANY, (...match) => {
-        const { open, line, overwrite } = match.at(-1) as Record<string, string | undefined>
-        if (open !== undefined) held = open
-        return line === undefined ? (overwrite === undefined ? '' : CONTINUED) : '\n'
-      })
-      return Buffer.from(plain, 'latin1')
+      const known = pieces.get(bytes)
+      const step = known?.heldBefore === held ? known : stepFrom(held, bytes)
+      pieces.set(bytes, step)
+      held = step.held
+      return step.plain
     },
     flush() {
       const [rest = ''] = HALF_CHARACTER.exec(held) ?? []
@@ -54,4 +58,17 @@ export function createPlainText(): PlainText {
       return Buffer.from(rest, 'latin1')
     },
   }
+}
+
+function stepFrom(heldBefore: string, bytes: Buffer): Step {
+  const text = heldBefore + bytes.toString('latin1')
+  if (heldBefore === '' && !PERHAPS_ANY.test(text)) return { heldBefore, plain: bytes, held: '' }
+  let held = ''
+  // One pass: what stood on both sides of something taken away never becomes something together.
+  const plain = text.replaceAll(ANY, (...match) => {
+    const { open, line, overwrite } = match.at(-1) as Record<string, string | undefined>
+    if (open !== undefined) held = open
+    return line === undefined ? (overwrite === undefined ? '' : CONTINUED) : '\n'
+  })
+  return { heldBefore, plain: Buffer.from(plain, 'latin1'), held }
 }

@@ -9,7 +9,7 @@ import { isFinal, type State } from '../deployment/state.ts'
 import { problem } from '../errors.ts'
 import type { LogLinks } from '../logs/links.ts'
 import type { Logs } from '../logs/logs.ts'
-import { createPlainText } from '../logs/plain-text.ts'
+import { createPlainText, type PlainPieces } from '../logs/plain-text.ts'
 
 export interface LogParts {
   deployment(id: number): Promise<Deployment | undefined>
@@ -33,7 +33,6 @@ const Query = z.object({
 })
 type Query = z.infer<typeof Query>
 
-const PIECE_BYTES = 256 * 1024
 const TAIL_BYTES = 64 * 1024
 
 /**
@@ -42,6 +41,7 @@ const TAIL_BYTES = 64 * 1024
  * It is plain text, without colours and controls, unless `colours=1` asks for the bytes as the command wrote them; `follow=1` goes on while the deployment runs.
  */
 export function serveLog(server: FastifyInstance, parts: LogParts): void {
+  const plainPieces: PlainPieces = new WeakMap()
   server.get<{ Params: { id: string } }>('/deployments/:id/log', async (request, reply) => {
     const id = /^\d{1,15}$/.test(request.params.id) ? Number(request.params.id) : 0
     const query = Query.safeParse(request.query)
@@ -59,11 +59,14 @@ export function serveLog(server: FastifyInstance, parts: LogParts): void {
       'ferryman-next-offset': end,
       'ferryman-state': deployment.state,
     })
-    const shown = query.data.colours === '1' ? asStored : asPlainText
-    if (query.data.follow === '1' && IS_WRITTEN[deployment.state])
-      return reply.send(Readable.from(shown(live(id, start, parts.logs, closing(reply, parts.stopping)))))
-    if (end === 0) return withoutLog(deployment)
-    return Readable.from(shown(pieces(id, start, end, parts.logs)))
+    const isFollowed = query.data.follow === '1' && IS_WRITTEN[deployment.state]
+    if (end === 0 && !isFollowed) return withoutLog(deployment)
+    const signal = closing(reply, parts.stopping)
+    const range = { offset: start, end: isFollowed ? Infinity : end, signal }
+    // Not as objects, of which a stream would keep sixteen ready for each reader.
+    const stored = pieces(id, range, parts.logs)
+    const shown = query.data.colours === '1' ? stored : asPlainText(stored, plainPieces)
+    return reply.send(Readable.from(shown, { objectMode: false }))
   })
 }
 
@@ -129,25 +132,15 @@ function closing(reply: FastifyReply, stopping: AbortSignal): AbortSignal {
   return AbortSignal.any([gone.signal, stopping])
 }
 
-/** The log as it grows, until its writer closes it. */
-async function* live(id: number, offset: number, logs: Logs, signal: AbortSignal): AsyncGenerator<Buffer> {
-  for await (const { bytes } of logs.follow(id, { offset, signal })) yield bytes
+async function* pieces(id: number, range: Parameters<Logs['follow']>[1], logs: Logs): AsyncGenerator<Buffer> {
+  for await (const { bytes } of logs.follow(id, range)) yield bytes
 }
 
-async function* pieces(id: number, start: number, end: number, logs: Logs): AsyncGenerator<Buffer> {
-  let offset = start
-  while (offset < end) {
-    const { bytes, nextOffset } = await logs.read(id, { offset, limit: Math.min(PIECE_BYTES, end - offset) })
-    if (nextOffset <= offset) return
-    offset = nextOffset
-    yield bytes
-  }
-}
-
-const asStored = (stored: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> => stored
-
-async function* asPlainText(stored: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-  const text = createPlainText()
+async function* asPlainText(
+  stored: AsyncGenerator<Buffer>,
+  plainPieces: PlainPieces,
+): AsyncGenerator<Buffer> {
+  const text = createPlainText(plainPieces)
   for await (const bytes of stored) yield text.push(bytes)
   yield text.flush()
 }

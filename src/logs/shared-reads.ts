@@ -1,0 +1,16 @@
+/** Reads pieces that many want at the same time once, and remembers the newest of them. */
+export function createSharedReads<Piece>(
+  most: number,
+): (key: string, read: () => Promise<Piece>) => Promise<Piece> {
+  const pieces = new Map<string, Promise<Piece>>()
+  return (key, read) => {
+    const known = pieces.get(key)
+    if (known !== undefined) return known
+    const piece = read()
+    pieces.set(key, piece)
+    const [oldest] = pieces.keys()
+    if (pieces.size > most && oldest !== undefined) pieces.delete(oldest)
+    piece.catch(() => pieces.delete(key))
+    return piece
+  }
+}
