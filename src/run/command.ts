@@ -70,19 +70,13 @@ export async function runCommand(parts: CommandParts): Promise<CommandResult> {
   })
   if ('cause' in launched) return notStarted(`${name} could not be started: ${launched.cause}`)
 
-  const { pid } = launched
-  const record: ProcessRecord = {
-    runId: parts.runId,
-    group: pid,
-    bootId: bootId(),
-    startTicks: startTicks(pid) ?? '',
-  }
-  const [ready, recorded] = await Promise.allSettled([launched.ready, parts.record(record)])
+  const [ready, recorded] = await Promise.allSettled([launched.ready, writeDown(launched, parts)])
   if (ready.status === 'rejected' || recorded.status === 'rejected' || signal.aborted) {
     if (ready.status === 'fulfilled') ready.value.destroy()
     await launched.abandon()
     return notStarted(whyNot(name, ready, recorded))
   }
+  const record = recorded.value
   guard.add(record)
   try {
     const output = follow(ready.value, (chunk) => parts.write(chunk))
@@ -93,12 +87,18 @@ export async function runCommand(parts: CommandParts): Promise<CommandResult> {
   }
 }
 
+async function writeDown({ pid }: Launched, { runId, record }: CommandParts): Promise<ProcessRecord> {
+  const process = { runId, group: pid, bootId: bootId(), startTicks: startTicks(pid) ?? '' }
+  await record(process)
+  return process
+}
+
 const notStarted = (detail: string): NotStarted => ({ kind: 'not_started', reason: 'internal_error', detail })
 
 function whyNot(
   name: string,
   ready: PromiseSettledResult<unknown>,
-  recorded: PromiseSettledResult<void>,
+  recorded: PromiseSettledResult<unknown>,
 ): string {
   if (recorded.status === 'rejected')
     return `${name} was not started, since its start could not be written down: ${messageOf(recorded.reason)}`

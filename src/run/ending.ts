@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 import type { ProcessRecord } from '../deployment/deployment.ts'
-import { carriersOf, connectionsOf, membersOf, signal, startTicks, until } from './processes.ts'
+import { told, until } from './proc.ts'
+import { carriersOf, connectionsOf, membersOf, signal, startTicks } from './processes.ts'
 
 /** How long things may take, in milliseconds; tests are less patient. */
 export interface Patience {
@@ -39,20 +40,20 @@ export interface Leaving {
 
 /** Ends what is left of the group after its leader ended by itself; what took a session of its own lives on. */
 export async function endGroup(record: ProcessRecord, { leaveMs, killMs }: Patience): Promise<Leaving> {
-  const found = membersLeft(record).length
+  const found = (await told(() => membersLeft(record))).length
   if (found === 0) return { found, stayed: [] }
   const isGone = (): boolean => membersLeft(record).length === 0
   signal(-record.group, 'SIGTERM')
   if (await until(isGone, leaveMs, LOOK_EVERY_MS)) return { found, stayed: [] }
   signal(-record.group, 'SIGKILL')
   await until(isGone, killMs, LOOK_EVERY_MS)
-  return { found, stayed: membersLeft(record) }
+  return { found, stayed: await told(() => membersLeft(record)) }
 }
 
 /** Ends the connections of ssh that a run has left in the background to be used again. */
 export async function endConnections(runId: string, { leaveMs }: Patience): Promise<void> {
   for (const name of ['SIGTERM', 'SIGKILL'] as const) {
-    for (const pid of connectionsOf(runId)) signal(pid, name)
+    for (const pid of await told(() => connectionsOf(runId))) signal(pid, name)
     if (await until(() => connectionsOf(runId).length === 0, leaveMs, LOOK_EVERY_MS)) return
   }
 }
@@ -97,7 +98,7 @@ async function endRun(record: ProcessRecord, patience: Patience): Promise<readon
     ['SIGINT', patience.intMs],
     ['SIGTERM', patience.termMs],
   ] as const) {
-    tell(record, name)
+    await told(() => tell(record, name))
     if (await until(() => leftOf(record).length === 0, wait, LOOK_EVERY_MS)) return []
   }
   return kill(record, patience.killMs)
@@ -113,7 +114,7 @@ async function kill(record: ProcessRecord, withinMs: number): Promise<readonly n
     withinMs,
     LOOK_EVERY_MS,
   )
-  return isGone ? [] : leftOf(record)
+  return isGone ? [] : told(() => leftOf(record))
 }
 
 const leftOf = (record: ProcessRecord): number[] => [

@@ -96,7 +96,7 @@ export async function startShell(
     const { pid, stdin, stdout, stderr } = shell
     if (pid === undefined) {
       const [cause]: unknown[] = await once(shell, 'error')
-      return { cause: messageOf(cause) }
+      return { cause: whyNot(cause) }
     }
     stdin.on('error', () => {}) // it ended before it read the word; its exit says so
     const ended = endOf(shell)
@@ -112,8 +112,16 @@ export async function startShell(
       ended,
     }
   } catch (thrown) {
-    return { cause: messageOf(thrown) }
+    return { cause: whyNot(thrown) }
   }
+}
+
+/** What a person would say of the limits of the system; everything else as it is. */
+function whyNot(thrown: unknown): string {
+  const { code } = Object(thrown) as NodeJS.ErrnoException
+  if (code === 'EAGAIN') return 'the system lets this user start no more processes (EAGAIN, see ulimit -u)'
+  if (code === 'EMFILE') return 'the server may open no more files (EMFILE, see ulimit -n)'
+  return messageOf(thrown)
 }
 
 async function endOf(shell: ChildProcess): Promise<Ended> {

@@ -1,5 +1,6 @@
 import type { ProcessRecord } from '../deployment/deployment.ts'
-import { bootId, carriersOf, isSameGroup, membersOf, signal, statOf, until } from './processes.ts'
+import { told, until } from './proc.ts'
+import { bootId, carriersOf, isSameGroup, membersOf, signal, statOf } from './processes.ts'
 
 /**
  * Ends what an earlier life of the server left running: the recorded groups, and whatever carries their run
@@ -10,20 +11,20 @@ export async function endLeftovers(
   records: readonly ProcessRecord[],
   withinMs: number,
 ): Promise<{ found: number; left: number }> {
-  const boot = bootId()
+  const boot = await told(bootId)
   const ours = records.filter((record) => record.bootId === boot)
-  const groups = ours.filter(isSameGroup)
+  const groups = await told(() => ours.filter(isSameGroup))
   const alive = (): Set<number> =>
     new Set([
       ...ours.flatMap(({ runId }) => carriersOf(runId)),
       ...groups.filter(isSameGroup).flatMap(({ group }) => membersOf(group)),
     ])
-  const found = alive()
-  const ownGroup = statOf(process.pid)?.group
+  const found = await told(alive)
+  const ownGroup = await told(() => statOf(process.pid)?.group)
   for (const { group } of groups) if (group !== ownGroup) signal(-group, 'SIGKILL')
   const gone = await until(() => {
     for (const pid of alive()) signal(pid, 'SIGKILL') // also what was started meanwhile
     return alive().size === 0
   }, withinMs)
-  return { found: found.size, left: gone ? 0 : alive().size }
+  return { found: found.size, left: gone ? 0 : (await told(alive)).size }
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readProc } from './proc.ts'
 
 /**
  * Every process of a run bears a mark that it hands on to whatever it starts, also where that takes a session of its
@@ -17,11 +17,6 @@ export const shownMarkOf = (runId: string): string => String(BigInt(markOf(runId
 
 /** The mark that a process bears, as it is shown; undefined when it bears none, or is not there. */
 export function markOn(pid: number): string | undefined {
-  try {
-    const limits = readFileSync(`/proc/${pid}/limits`, 'latin1')
-    const [, shown] = /^Max resident set +(\d+) /m.exec(limits) ?? []
-    return shown !== undefined && BigInt(shown) >= SMALLEST_KIB * 1024n ? shown : undefined
-  } catch {
-    return undefined
-  }
+  const [, shown] = /^Max resident set +(\d+) /m.exec(readProc(`${pid}/limits`) ?? '') ?? []
+  return shown !== undefined && BigInt(shown) >= SMALLEST_KIB * 1024n ? shown : undefined
 }

@@ -1,27 +1,18 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { setTimeout as pause } from 'node:timers/promises'
-
 import type { ProcessRecord } from '../deployment/deployment.ts'
 import { markOn, shownMarkOf } from './mark.ts'
+import { pidsInProc, readProc } from './proc.ts'
 
-/** What the kernel tells of processes, by `proc(5)`; on a system without /proc nothing is known. */
-const read = (path: string): string | undefined => {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    return undefined
-  }
-}
+// What the kernel tells of processes, by proc(5). Where it cannot, all of this throws `NotTold`.
 
 /** Identifies this boot of the machine: process ids of another one mean nothing. */
-export const bootId = (): string => read('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
+export const bootId = (): string => readProc('sys/kernel/random/boot_id')?.trim() ?? ''
 
 /** When a process started, in ticks since boot; undefined when there is none. */
 export const startTicks = (pid: number): string | undefined => statOf(pid)?.startTicks
 
 /** State, parent, group and start of a process. The name in brackets may hold anything, so the fields are counted from its end. */
 export function statOf(pid: number): ProcessStat | undefined {
-  const stat = read(`/proc/${pid}/stat`)
+  const stat = readProc(`${pid}/stat`)
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
   const [state, parent, group, ticks] = [fields?.[0], fields?.[1], fields?.[2], fields?.[19]]
   return state === undefined || ticks === undefined
@@ -38,19 +29,19 @@ interface ProcessStat {
 
 /** `rsync (4711), ssh (4712)`: processes, for people. */
 export const namesOf = (pids: readonly number[]): string =>
-  pids.map((pid) => `${read(`/proc/${pid}/comm`)?.trim() ?? ''} (${pid})`).join(', ')
+  pids.map((pid) => `${nameOf(pid)} (${pid})`).join(', ')
 
-/** Everybody but ourselves and those we come from: a deployment of Ferryman may be what started this Ferryman. */
-const others = (ours: ReadonlySet<number> = new Set(lineOf(process.pid))): number[] => {
+function nameOf(pid: number): string {
   try {
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number)
-      .filter((pid) => !ours.has(pid))
+    return readProc(`${pid}/comm`)?.trim() ?? ''
   } catch {
-    return []
+    return '' // nobody waits for a name
   }
 }
+
+/** Everybody but ourselves and those we come from: a deployment of Ferryman may be what started this Ferryman. */
+const others = (ours: ReadonlySet<number> = new Set(lineOf(process.pid))): number[] =>
+  pidsInProc().filter((pid) => !ours.has(pid))
 
 /** A process, its parent, and so on to the first. */
 const lineOf = (pid: number): number[] => (pid === 0 ? [] : [pid, ...lineOf(statOf(pid)?.parent ?? 0)])
@@ -91,7 +82,7 @@ export function carriersOf(runId: string, see: (pid: number) => void = () => {})
 const isReaper = (pid: number): boolean => pid <= 1 || statOf(pid) === undefined
 
 function isNamed(pid: number, runId: string): boolean {
-  const environment = read(`/proc/${pid}/environ`)
+  const environment = readProc(`${pid}/environ`)
   if (environment === undefined) return false
   return environment.split('\0').includes(`FERRYMAN_RUN_ID=${runId}`) || isConnection(pid, runId)
 }
@@ -101,7 +92,7 @@ export const connectionsOf = (runId: string): number[] => others().filter((pid) 
 
 /** Such an ssh writes its title over its environment; the title names its socket, which is in the run's own folder. */
 function isConnection(pid: number, runId: string): boolean {
-  const title = read(`/proc/${pid}/cmdline`) ?? ''
+  const title = readProc(`${pid}/cmdline`) ?? ''
   return title.startsWith('ssh: ') && title.includes(`/${runId}/`) && title.includes(' [mux]')
 }
 
@@ -129,13 +120,4 @@ export function signal(target: number, name: NodeJS.Signals): void {
   } catch {
     // It is gone, or it belongs to another user since it changed its id: then there is nothing that we could do.
   }
-}
-
-/** Waits until the condition holds, looking often; answers whether it did within the time. */
-export async function until(condition: () => boolean, withinMs: number, everyMs = 20): Promise<boolean> {
-  for (let waited = 0; waited <= withinMs; waited += everyMs) {
-    if (condition()) return true
-    await pause(everyMs)
-  }
-  return condition()
 }

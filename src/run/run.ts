@@ -12,6 +12,7 @@ import { endForGood } from './ending.ts'
 import { commandEnvironment } from './environment.ts'
 import { createLimit } from './limits.ts'
 import type { Begun, RunParts } from './parts.ts'
+import { told } from './proc.ts'
 import { carriersOf, namesOf } from './processes.ts'
 import { carryOutStep, tellStuck, type Cause, type Failure } from './step.ts'
 import { compile, type Step } from './steps.ts'
@@ -173,7 +174,7 @@ async function endRest(parts: Begun): Promise<void> {
 
 /** Names what lives on after a run that ended by itself. */
 async function tellLiving({ recipe }: Deployment, { log, runId }: Begun): Promise<void> {
-  const living = carriersOf(runId)
+  const living = await told(() => carriersOf(runId))
   const where = recipe.leaveProcesses ? '' : ', in a session of its own'
   if (living.length > 0) await log.line(`Still running${where}: ${namesOf(living)}`)
 }

@@ -116,7 +116,10 @@ async function prepare({ directory, environment }: StandbyParts): Promise<Waitin
     if ('cause' in shell) return undefined
     let hasEnded = false
     void shell.ended.then(() => (hasEnded = true))
-    return { ...shell, output: await shell.ready, hasEnded: () => hasEnded }
+    const output = await shell.ready.catch(() => undefined)
+    if (output !== undefined) return { ...shell, output, hasEnded: () => hasEnded }
+    await shell.abandon()
+    return undefined
   } catch {
     return undefined // a command that cannot be started either says why
   }

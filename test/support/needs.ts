@@ -15,6 +15,8 @@ declare module 'vitest' {
     ansible: boolean
     /** The path of an OpenSSH server, or undefined where the machine has none. */
     sshd: string | undefined
+    /** How a program is started so that limits bind it, which they do not for root; undefined where it cannot be. */
+    limitable: readonly string[] | undefined
   }
 }
 
@@ -36,11 +38,29 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (sshd === undefined)
     missing.push('an OpenSSH server: tests over ssh are left out (apt-get install openssh-server)')
   project.provide('sshd', sshd)
+  const limitable = commandForLimited()
+  if (limitable === undefined)
+    missing.push(
+      'a checkout that the user nobody can read: limits do not bind root, so their test is left out',
+    )
+  project.provide('limitable', limitable)
 
   for (const line of missing) process.stderr.write(`not on this machine: ${line}\n`)
   if (missing.length > 0 && process.env['CI']) throw new Error('In CI nothing may be missing.')
   return async () => {
     await postgres?.stop()
+  }
+}
+
+/** Nothing for a user whom limits bind; root becomes nobody, if nobody may read what we run. */
+function commandForLimited(): readonly string[] | undefined {
+  if (process.getuid?.() !== 0) return []
+  const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+  try {
+    execFileSync(asNobody[0] ?? '', [...asNobody.slice(1), 'bin/ferryman', '--version'], { stdio: 'ignore' })
+    return asNobody
+  } catch {
+    return undefined
   }
 }
 
