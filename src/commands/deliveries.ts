@@ -14,7 +14,7 @@ deployments that it led to. ID is the number in the list, or the GUID that GitHu
 
   list    the newest; the default
   show    one of them, with its headers
-  body    what GitHub sent, byte for byte
+  body    what GitHub sent, byte for byte and with nothing masked; on a terminal its controls are spelled out
   replay  decide anew with today's configuration. What is deployed, or on its way, is not started again.
 
       --limit N          how many to list, at most 1000; else 20

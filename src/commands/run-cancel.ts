@@ -1,6 +1,6 @@
 import { readName } from '../deployment/deployment.ts'
 import { problem } from '../errors.ts'
-import { oneLine } from '../logs/one-line.ts'
+import { oneLine, printable } from '../logs/one-line.ts'
 import { askForJson, type ServerChoice } from './client.ts'
 
 export interface CancelOptions {
@@ -21,7 +21,7 @@ export async function runCancel({ server, deployment, reason, json }: CancelOpti
   const path = `/api/deployments/${id}/cancel`
   const body = reason === undefined ? {} : { reason }
   const answer = (await askForJson(server, { method: 'POST', path, body })) as Answer
-  process.stdout.write(json ? `${JSON.stringify(answer, undefined, 2)}\n` : told(answer))
+  process.stdout.write(json ? `${printable(JSON.stringify(answer, undefined, 2))}\n` : told(answer))
   return 0
 }
 

@@ -34,7 +34,8 @@ export async function runDeliveries({ server, what, id, filter, json }: Deliveri
   if (id === undefined) throw problem('request_wrong', { list: 'the number or the GUID of a delivery' })
   const path = `/api/deliveries/${encodeURIComponent(id)}`
   if (what === 'body') {
-    process.stdout.write(await askServer(server, { method: 'GET', path: `${path}/body` }))
+    const body = await askServer(server, { method: 'GET', path: `${path}/body` })
+    process.stdout.write(process.stdout.isTTY ? `${printable(body.toString())}\n` : body)
     return 0
   }
   const answer =

@@ -9,6 +9,7 @@ import { isFinal, type State } from '../deployment/state.ts'
 import { problem } from '../errors.ts'
 import type { LogLinks } from '../logs/links.ts'
 import type { Logs } from '../logs/logs.ts'
+import { oneLine } from '../logs/one-line.ts'
 import { createPlainText, type PlainPieces } from '../logs/plain-text.ts'
 
 export interface LogParts {
@@ -112,7 +113,7 @@ const IS_WRITTEN = {
 function withoutLog(deployment: Deployment): string {
   const { state, detail, startedAt } = deployment
   const why = isFinal(state) && startedAt !== undefined ? 'its log is no longer kept' : EMPTY[state]
-  return `${nameOf(deployment)} is ${state}; ${why}.\n${detail === undefined ? '' : `${detail}\n`}`
+  return `${nameOf(deployment)} is ${state}; ${why}.\n${detail === undefined ? '' : `${oneLine(detail)}\n`}`
 }
 
 /** Why the log of one that has not run is empty. */

@@ -1,10 +1,14 @@
+import { spawn } from 'node:child_process'
 import { createServer } from 'node:http'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 
 import { expect, onTestFinished, test } from 'vitest'
 
 import { ferryman } from '../support/cli.ts'
+import { SECRET, serve } from '../support/journey.ts'
+import { deploymentEvent, signedDelivery } from '../support/payloads.ts'
 import { temporaryFolder } from '../support/running.ts'
 
 const TOKEN = 'a-token-"with"-odd/letters-&<>'
@@ -95,3 +99,54 @@ test('a server that cannot reach its database says so without the password', asy
   expect(err).toContain('does not answer')
   expect(`${out}${err}`).not.toContain('a-database-password')
 })
+
+test.each([
+  ['for people', []],
+  ['as JSON', ['--json']],
+])('cancel and deliveries show what comes from outside as text, %s', async (_, form) => {
+  const world = await serve({ commands: [['sleep', '300']] })
+  await world.status(await world.deploy(), 'in_progress')
+  const content = deploymentEvent({ environment: `production${HOSTILE}` })
+  const { headers, body } = signedDelivery('deployment', content, SECRET)
+  const agent = 'GitHub-Hookshot/\u009b2J\u0085' // all that a header can carry of it
+  await fetch(`${world.address}/webhooks/github`, {
+    method: 'POST',
+    headers: { ...headers, 'user-agent': agent },
+    body,
+  })
+  const call = (...words: string[]) => ferryman([...words, ...form, '-c', world.configFile])
+
+  const cancelled = await call('cancel', '1', '--reason', HOSTILE)
+  const shown = await call('deliveries', 'show', headers['x-github-delivery'])
+  const listed = await call('deliveries')
+
+  expect([cancelled.code, shown.code, listed.code]).toEqual([0, 0, 0])
+  expect(cancelled.out).toMatch(/u001b\]0;owned/)
+  expect(shown.out).toMatch(/u009b2J/)
+  for (const { out, err } of [cancelled, shown, listed])
+    for (const mark of MARKS) expect(`${out}${err}`).not.toContain(mark)
+})
+
+test('the body of a delivery is bytes in a file, and text on a terminal', async () => {
+  const world = await serve()
+  const content = JSON.stringify(deploymentEvent({ environment: 'x\u009b2J\u202e' }))
+  const { headers, body } = signedDelivery('deployment', content, SECRET)
+  await fetch(`${world.address}/webhooks/github`, { method: 'POST', headers, body })
+  const words = ['deliveries', 'body', headers['x-github-delivery'], '-c', world.configFile]
+
+  const piped = await ferryman(words)
+  const typed = await onTerminal(words)
+
+  expect(piped.out).toBe(content)
+  expect(typed).toContain(String.raw`"x\u009b2J\u202e"`)
+  expect(typed).not.toMatch(/[\u009b\u202e]/)
+})
+
+/** What a terminal is sent. */
+async function onTerminal(words: readonly string[]): Promise<string> {
+  const child = spawn('script', ['-qec', ['bin/ferryman', ...words].join(' '), '/dev/null'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: 25_000,
+  })
+  return text(child.stdout)
+}
