@@ -101,6 +101,7 @@ const NAMES = Object.keys(FORMS)
 /** Where the next one is only after it was asked for, and a half is shown some time before the other one. */
 const CARELESS = `
 file=forms/$FERRYMAN_NUMBER
+[ -e "$file" ] || exec sleep 300
 half=$(($(wc -c < "$file") / 2))
 head -c $half "$file"; sleep 0.02; tail -c +$((half + 1)) "$file"
 if [ "$FERRYMAN_NUMBER" = 1 ]; then touch begun; until [ -e go ]; do sleep 0.02; done; fi
@@ -164,6 +165,14 @@ const SINKS: Readonly<Record<string, Sink>> = {
   'ferryman serve, which cannot start': sink(({ world }) => said(world, 'serve')),
   'ferryman deliveries': sink(({ world }) => said(world, 'deliveries', 'list')),
   'ferryman deliveries show': sink(({ world }) => said(world, 'deliveries', 'show', '1', '--json')),
+  // What GitHub sent, for whoever may open the socket: that is who may read the file as well.
+  'ferryman deliveries body': sink(
+    async ({ world }) => said(world, 'deliveries', 'body', await newestDelivery(world)),
+    ['what came in a payload'],
+  ),
+  'ferryman cancel': sink(({ world }) =>
+    said(world, 'cancel', '1', '--reason', `${SENTINEL} ${TOKEN} ${IN_PAYLOAD}`),
+  ),
 }
 
 test('no form of a secret reaches any sink', { timeout: 90_000 }, async () => {
@@ -206,6 +215,8 @@ test('no form of a secret reaches any sink', { timeout: 90_000 }, async () => {
     ({ text }) => text?.includes(`#${NAMES.length}`) === true && text.startsWith('Could not'),
     60_000, // Slack takes one message a second
   )
+
+  await cancelled(world, server)
 
   const scene: Scene = { world, server, processes }
   expect(await logs(server, '')).toContain('error: cannot log in with •••')
@@ -276,6 +287,25 @@ async function errors({ address }: ServerProcess): Promise<string> {
 async function said({ configFile }: World, ...args: string[]): Promise<string> {
   const { out, err } = await ferryman([...args, '-c', configFile], { env: ENVIRONMENT })
   return `${out}\n${err}`
+}
+
+/** One that is cancelled with the secrets as a reason; everybody has heard of it when this resolves. */
+async function cancelled(world: World, server: ServerProcess): Promise<void> {
+  const number = NAMES.length + 1
+  const name = `acme/shop/production#${number}`
+  const deployment = await world.deploy({ payload: { name: 'cancelled', password: IN_PAYLOAD } })
+  await server.waitForLine((line) => line.includes('"deployment:claimed"') && line.includes(name))
+  const reason = `no ${SENTINEL} ${TOKEN} ${IN_PAYLOAD}`
+  expect(await said(world, 'cancel', name, '--reason', reason)).toContain('no ••• ••• •••')
+  await world.status(deployment, 'error')
+  await world.slack.waitFor(({ text }) => text?.startsWith(`Cancelled ${name} `) === true, 60_000)
+}
+
+/** The one that the last deployment came with. */
+async function newestDelivery({ configFile }: World): Promise<string> {
+  const { out } = await ferryman(['deliveries', '--event', 'deployment', '--json', '-c', configFile])
+  const [newest] = JSON.parse(out) as { readonly id: number }[]
+  return String(newest?.id)
 }
 
 /** What the server has started, and what that has started. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
+import { askForJson } from '../../src/commands/client.ts'
 import { serve, type Served } from '../support/journey.ts'
 import { openShop } from '../support/merging.ts'
 import { deploymentEvent } from '../support/payloads.ts'
@@ -124,6 +125,7 @@ const deploy = (world: Served, word: string, more: object = {}) =>
 
 test.each(Object.entries(WORDS))(
   'words %s are handed on as they are, and read by nobody',
+  { timeout: 60_000 },
   async (_, words) => {
     await Promise.all(
       words.map((word) =>
@@ -180,6 +182,8 @@ function expectGiven({ directory }: Served, word: string): void {
   expect(Object.keys(env).filter((name) => !/^[A-Z_]+$/.test(name))).toEqual([])
 }
 
+/** What moves a cursor, ends a line or turns it around, but for what text is made of. */
+const UNSEEN = /[^\P{Cc}\n\t]|[\p{Bidi_Control}\u2028\u2029\ufeff]/u
 const STAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/
 
 /** Every line has a time, and only we say how a step ended; in the bytes as in the plain text. */
@@ -190,11 +194,15 @@ async function expectTruthfulLogs(world: Served): Promise<void> {
     expect(stored.filter((line) => /^\S+Z▸ exit /.test(line))).toHaveLength(1)
 
     const shown = await world.log(id)
-    expect(shown).not.toMatch(/[^\P{Cc}\n\t]|[\p{Bidi_Control}\u2028\u2029\ufeff]/u)
+    expect(shown).not.toMatch(UNSEEN)
     const lines = shown.trimEnd().split('\n')
     expect(lines.filter((line) => !STAMP.test(line) && !line.startsWith(' '.repeat(25)))).toEqual([])
     expect(lines.filter((line) => /^\S+Z▸ exit /.test(line))).toHaveLength(1)
   }
+  // Of the unknown task there is no log, only two lines that say so.
+  for (const query of ['', '?colours=1'])
+    expect(await world.log(3, query)).toMatch(/^acme\/shop\/production#3 is failed; .*\nUnknown task: .*\n$/)
+  expect(await world.log(3)).not.toMatch(UNSEEN)
 }
 
 /** In the server's own log each event is one line, for machines and for people. */
@@ -269,6 +277,37 @@ test('the name of a failed check is told as it is, and read by nobody', async ()
     for (const { text } of textsIn(message))
       expect(text).not.toMatch(/<(?!http:\/\/127|https:\/\/deploy\.example)/)
 })
+
+test(
+  'what is said by whoever cancels is told as it is, and read by nobody',
+  { timeout: 60_000 },
+  async () => {
+    const world = await serve({ commands: [['sleep', '300']] })
+    const words = WORDS['of a message, a page, a line or a terminal'] ?? []
+    const running = await world.deploy()
+    await world.status(running, 'in_progress')
+    const waiting = []
+    for (const _ of words) waiting.push(await world.deploy())
+
+    for (const [index, reason] of words.entries())
+      await askForJson(
+        { config: undefined, dataDir: join(world.directory, 'data') },
+        { method: 'POST', path: `/api/deployments/${index + 2}/cancel`, body: { reason } },
+      )
+    for (const deployment of waiting) await world.status(deployment, 'error')
+    await world.slack.waitFor(
+      ({ text }) => text?.startsWith(`Cancelled acme/shop/production#${words.length + 1} `) ?? false,
+      30_000,
+    )
+
+    const logs = await Promise.all(words.map((_, index) => world.log(index + 2)))
+    for (const log of logs) expect(log.trimEnd().split('\n')).toHaveLength(2)
+    for (const deployment of waiting)
+      expect(world.statuses(deployment).at(-1)).toMatch(/^error: Cancelled by \w+: ./)
+    expectOneLineEach(world)
+    expectPlainReports(world)
+  },
+)
 
 test('a value that would become an option is refused before anything runs', async () => {
   const world = await serve({
