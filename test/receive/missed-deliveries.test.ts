@@ -218,6 +218,22 @@ test('the hook of an organization is asked for what concerns our repositories', 
   expect((await world.look(START + 7 * HOUR)).asked).toEqual([])
 })
 
+test('of a list without end the newest three thousand are read, and the log says so', async () => {
+  const world = await shop()
+  const merge = { guid: 'g-1', delivered_at: '2026-11-21T11:00:00Z', status: 'timed out', repository_id: 17 }
+  const body = [{ ...merge, id: 1, event: 'push', action: null }]
+  const link = `<${world.github.url}/more?cursor=1>; rel="next"`
+  const headers = { 'content-type': 'application/json', link }
+  world.github.fail({ path: /deliveries$/, times: 30, with: { status: 200, headers, body } })
+  world.github.fail({ path: /attempts$/, with: { status: 202, body: {} } })
+
+  await world.look()
+
+  expect(world.github.requests).toHaveLength(31)
+  expect(world.github.requests[29]?.query).toMatchObject({ cursor: '1', per_page: '100' })
+  expect(world.said).toEqual(['catch-up:too-many-deliveries', 'catch-up:asked-again'])
+})
+
 test('an id that is too large for a number is asked for digit by digit', async () => {
   const world = await shop()
   world.github.fail({
