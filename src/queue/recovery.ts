@@ -5,8 +5,8 @@ import { createWaker } from '../waker.ts'
 
 export interface RecoveryParts {
   readonly store: Store
-  /** Ends what an earlier life of the server left running; answers how many processes are left after that time. */
-  endLeftovers(processes: readonly ProcessRecord[], withinMs: number): Promise<{ left: number }>
+  /** Ends what an earlier life of the server left running; answers which processes are left after that time. */
+  endLeftovers(processes: readonly ProcessRecord[], withinMs: number): Promise<{ left: string | undefined }>
   readonly reports: ReportsFor
   readonly clock: () => number
   readonly journal: Journal
@@ -75,8 +75,8 @@ async function settle(
   const { store, journal } = parts
   const about = { deployment: nameOf(deployment), id }
   const { left } = await parts.endLeftovers(await store.processesOf(id), withinMs)
-  if (left > 0) {
-    journal.error('processes:left', { ...about, left })
+  if (left !== undefined) {
+    journal.error('processes:left', { ...about, processes: left })
     return 'left'
   }
   const ended = await end(id, parts)

@@ -1,16 +1,16 @@
 import type { ProcessRecord } from '../deployment/deployment.ts'
 import { told, until } from './proc.ts'
-import { bootId, carriersOf, isSameGroup, membersOf, signal, statOf } from './processes.ts'
+import { bootId, carriersOf, isSameGroup, membersOf, namesOf, signal, statOf } from './processes.ts'
 
 /**
  * Ends what an earlier life of the server left running: the recorded groups, and whatever carries their run
  * ids. A process id that was given to somebody else since, or that is from before a reboot, is never touched.
- * Answers how many processes there were, and how many are left after that time.
+ * Answers how many processes there were, and which are left after that time.
  */
 export async function endLeftovers(
   records: readonly ProcessRecord[],
   withinMs: number,
-): Promise<{ found: number; left: number }> {
+): Promise<{ found: number; left: string | undefined }> {
   const boot = await told(bootId)
   const ours = records.filter((record) => record.bootId === boot)
   const groups = await told(() => ours.filter(isSameGroup))
@@ -26,5 +26,5 @@ export async function endLeftovers(
     for (const pid of alive()) signal(pid, 'SIGKILL') // also what was started meanwhile
     return alive().size === 0
   }, withinMs)
-  return { found: found.size, left: gone ? 0 : (await told(alive)).size }
+  return { found: found.size, left: gone ? undefined : namesOf([...(await told(alive))]) || undefined }
 }

@@ -31,7 +31,7 @@ test('what was running is reported as interrupted, once its processes are gone',
     ...parts,
     async endLeftovers(processes) {
       seen.push(processes.length, (await store.deployment(id))?.state)
-      return { left: 0 }
+      return { left: undefined }
     },
   })
 
@@ -48,7 +48,7 @@ test('what was being cancelled is cancelled, by whoever wanted it', async () => 
   const why = { reason: 'by_person', detail: 'Cancelled by mona: wrong branch' } as const
   await store.move(id, 'running', 'cancelling', { ...why, at: 1_500, reports })
 
-  await recover({ ...parts, endLeftovers: () => Promise.resolve({ left: 0 }) })
+  await recover({ ...parts, endLeftovers: () => Promise.resolve({ left: undefined }) })
 
   expect(await store.deployment(id)).toMatchObject({ state: 'cancelled', ...why })
 })
@@ -57,7 +57,7 @@ test('what cannot be ended keeps its lane, says so, and frees it when it is gone
   const { store, id, parts } = await died()
   await store.accept([queuedIntake(newDeployment())])
   const said: unknown[] = []
-  let left = 2
+  let left: string | undefined = 'rsync (4711)'
 
   const freed = Promise.withResolvers<void>()
   const recovery = await recover({
@@ -68,11 +68,13 @@ test('what cannot be ended keeps its lane, says so, and frees it when it is gone
   })
   onTestFinished(recovery.stop)
   const whileLeft = await store.claim({ limit: 10, at: 3_000, reports })
-  left = 0
+  left = undefined
   await freed.promise
   const afterwards = await store.claim({ limit: 10, at: 3_000, reports })
 
-  expect(said).toEqual([['processes:left', { deployment: 'acme/shop/production#1', id, left: 2 }]])
+  expect(said).toEqual([
+    ['processes:left', { deployment: 'acme/shop/production#1', id, processes: 'rsync (4711)' }],
+  ])
   expect(whileLeft).toBeUndefined()
   expect(await store.deployment(id)).toMatchObject({ state: 'failed', reason: 'interrupted' })
   expect(afterwards).toMatchObject({ number: 2 })
@@ -86,7 +88,7 @@ test('what somebody cancels while its processes are being ended is cancelled', a
     ...parts,
     async endLeftovers() {
       await store.move(id, 'running', 'cancelling', { ...why, at: 1_500, reports })
-      return { left: 0 }
+      return { left: undefined }
     },
   })
 
