@@ -24,6 +24,7 @@ interface Shown {
   readonly next_at?: string
   /** Of what was refused. */
   readonly refused_at?: string | null
+  readonly overtaken_by?: number | null
 }
 
 interface Part {
@@ -92,9 +93,12 @@ const rows = ({ reports }: Part, when: string, at: (report: Shown) => string | n
       shortened(report.says),
       String(report.attempts),
       moment(at(report) ?? ''),
-      report.why ?? '',
+      whyOf(report),
     ]),
   )
+
+const whyOf = ({ why, overtaken_by: newer }: Shown): string =>
+  [why ?? [], typeof newer === 'number' ? `overtaken by ${newer}` : []].flat().join(', ')
 
 const MOST_SAID = 50
 

@@ -13,10 +13,16 @@ export const createResending = (
     const { rows: counts } = await sql<{ count: number }>`
       select count(*) as count from reports where state = ${sql.lit(state)}`.execute(database)
     const order = state === 'owed' ? sql`report.id` : sql`report.settled_at desc, report.id desc`
-    const { rows } = await sql<ReportRow>`
-      select ${COLUMNS} from reports report join deployments deployment on deployment.id = report.deployment_id
+    const { rows } = await sql<ReportRow & { newest: number }>`
+      select ${COLUMNS}, (
+          select max(id) from reports newer
+          where newer.deployment_id = report.deployment_id and newer.channel = report.channel) as newest
+      from reports report join deployments deployment on deployment.id = report.deployment_id
       where report.state = ${sql.lit(state)} order by ${order} limit ${limit}`.execute(database)
-    return { count: counts[0]?.count ?? 0, reports: rows.map(listedOf) }
+    return {
+      count: counts[0]?.count ?? 0,
+      reports: rows.map((row) => ({ ...listedOf(row), newest: row.newest })),
+    }
   },
   sendAgain: (id, at) =>
     inTransaction(database, async (trx) => {

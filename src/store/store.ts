@@ -312,7 +312,11 @@ export interface Outbox {
   list(
     state: 'owed' | 'refused',
     limit: number,
-  ): Promise<{ readonly count: number; readonly reports: readonly ListedReport[] }>
+  ): Promise<{
+    readonly count: number
+    /** `newest`: the last about the same deployment in the same channel; no other can be sent again. */
+    readonly reports: readonly (ListedReport & { readonly newest: number })[]
+  }>
   /** Makes one that is owed or was refused due at that moment, unless something newer was said since. */
   sendAgain(id: number, at: number): Promise<SentAgain>
   /** The same for all that were refused; answers how many there were and which of them are due now. */

@@ -74,6 +74,7 @@ test('sends no older word after a newer one, and nothing twice', async () => {
   const told = world.statuses(deployment)
   expect(told).toHaveLength(2)
 
+  expect((await outbox(world)).out).toMatch(/ GitHub answered 404: Not Found, overtaken by 3\n$/)
   const older = await outbox(world, 'send', '1')
   const delivered = await outbox(world, 'send', '3')
   const all = await outbox(world, 'send', 'refused')

@@ -863,8 +863,11 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
 
         expect(await store.outbox.list('owed', 10)).toMatchObject({
           count: 1,
-          reports: [{ id: 3, attempts: 0, dueAt: 1_000, deployment: { number: three.number } }],
+          reports: [{ id: 3, attempts: 0, dueAt: 1_000, newest: 3, deployment: { number: three.number } }],
         })
+        await claim()
+        expect((await store.outbox.list('refused', 10)).reports.map(({ newest }) => newest)).toEqual([4, 2])
+        await store.outbox.settle(4, 'delivered', 9_000)
         expect(await store.outbox.list('refused', 10)).toMatchObject({
           count: 2,
           reports: [

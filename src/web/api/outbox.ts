@@ -78,8 +78,9 @@ const recorded = <T>(work: Promise<T>): Promise<T> =>
     throw problem('not_recorded', {}, cause)
   })
 
-const refusedShown = (report: ListedReport) => ({
+const refusedShown = (report: ListedReport & { readonly newest: number }) => ({
   ...shown(report),
+  overtaken_by: report.newest === report.id ? null : report.newest,
   refused_at: report.settledAt === undefined ? null : new Date(report.settledAt).toISOString(),
   why: report.lastError ?? null,
 })
