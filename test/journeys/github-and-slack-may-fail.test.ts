@@ -1,6 +1,9 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
 import { expect, test } from 'vitest'
 
-import { createWorld, serve, startProcess } from '../support/journey.ts'
+import { createWorld, SECRET, serve, startProcess, TOKEN } from '../support/journey.ts'
 import { eventually } from '../support/running.ts'
 
 const STATUSES = /\/statuses$/
@@ -121,6 +124,25 @@ test('a right that was given is used as soon as the server gets a SIGHUP', async
   await server.waitForLine((line) => line.includes('"report:postponed"'))
 
   world.github.mend()
+  process.kill(server.pid, 'SIGHUP')
+  await world.status(deployment, 'success')
+})
+
+test('a new token in a file of its own is used as soon as the server gets a SIGHUP', async () => {
+  const world = await createWorld({ slack: false })
+  const file = join(world.directory, 'token')
+  const github = { webhook_secret: SECRET, token: { file }, api_url: world.github.url }
+  writeFileSync(file, TOKEN, { mode: 0o600 })
+  world.writeConfig({ slack: false, config: { github } })
+  const server = await startProcess(world)
+  world.github.revokeToken(TOKEN)
+  const deployment = await world.deploy()
+  await server.waitForLine((line) => line.includes('"deployment:ended"'))
+  await server.waitForLine((line) => line.includes('GitHub answered 401: Bad credentials'))
+
+  const renewed = `ghp_${'fedcba9876543210'.repeat(2)}test`
+  world.github.addToken(renewed, { login: 'ferryman-robot', type: 'classic', scopes: ['repo_deployment'] })
+  writeFileSync(file, renewed)
   process.kill(server.pid, 'SIGHUP')
   await world.status(deployment, 'success')
 })
