@@ -2,6 +2,8 @@
 export interface Chance {
   /** From the first to the last, both included. */
   integer(from: number, to: number): number
+  /** Decisions of its own, however many were made before. */
+  derive(name: string): Chance
   happens(probability: number): boolean
   pick<const One>(among: readonly [One, ...One[]]): One
 }
@@ -12,6 +14,7 @@ export function createChance(seed: string): Chance {
   const integer = (from: number, to: number): number => from + Math.floor(next() * (to - from + 1))
   return {
     integer,
+    derive: (name) => createChance(`${seed}/${name}`),
     happens: (probability) => next() < probability,
     pick: (among) => among[integer(0, among.length - 1)] ?? among[0],
   }

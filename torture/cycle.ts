@@ -4,10 +4,11 @@ import { sendBurst } from './burst.ts'
 import type { Chance } from './chance.ts'
 import { script } from './faults.ts'
 import type { Observation, Violation } from './invariants.ts'
+import { killAll } from './living.ts'
 import { arrival } from './moments.ts'
-import { planCycle, type Ending } from './plan.ts'
+import { planCycle, type DiskCounts, type Ending } from './plan.ts'
 import { startServer, type Server, type StartOptions } from './server.ts'
-import { settle } from './settle.ts'
+import { ENDS_WITHIN_MS, settle } from './settle.ts'
 import type { World } from './world.ts'
 
 /** What a cycle came to. */
@@ -18,45 +19,55 @@ export interface Told {
 }
 
 interface CycleOptions extends StartOptions {
-  /** Whether it can be ended at the n-th fsync. */
-  readonly canCountSyncs: boolean
+  readonly disk: DiskCounts
 }
 
-/** The grace for what runs, and what it takes to end it and to tell. */
-const ENDS_WITHIN_MS = 45_000
+/** A machine with much to do takes its time. */
+const STARTS_WITHIN_MS = 30_000
 
 /** One cycle: a burst, an end somewhere in it, perhaps others in the starts that follow, and a look at everything. */
 export async function runCycle(
   world: World,
   chance: Chance,
-  { canCountSyncs, ...options }: CycleOptions,
+  { disk, ...options }: CycleOptions,
 ): Promise<Told> {
-  const plan = planCycle(chance, { canCountSyncs })
+  const plan = planCycle(chance, disk)
   let burst: Promise<void> | undefined
   let kills = 0
+  world.setSlack(plan.isToldToSlack)
   world.setHold(true)
   for (const fault of plan.faults) script(world, fault)
-  for (const ending of plan.endings) {
+  for (const [life, ending] of plan.endings.entries()) {
     const { at } = ending
-    const server = startServer(world, {
-      ...options,
-      killAtSync: at.kind === 'sync' ? at.count : undefined,
-    })
+    const killAtDisk = at.kind === 'disk' ? at.count : undefined
+    const server = startServer(world, { ...options, killAtDisk })
     if (burst === undefined) {
-      if (at.kind === 'sync') await Promise.race([server.listening, pause(2_000)])
-      else await server.listening
+      await up(server, at.kind === 'disk' ? 2_000 : STARTS_WITHIN_MS)
       burst = sendBurst(world, plan.burst)
     }
-    await arrival(at, world, server, ending === plan.endings[0] ? 1_000 : 500)
+    await arrival(at, world, server, life === 0 ? 1_000 : 500)
     kills += await end(world, server, ending)
     mend(world)
+    await cutPower(world, chance.derive(`power after life ${life}`))
   }
   await burst
   world.setHold(false)
   for (const fault of plan.faultsAtLast) script(world, fault)
   const last = startServer(world, options)
-  await last.listening
-  return { ...(await settle(world, last, chance)), kills }
+  await up(last, STARTS_WITHIN_MS)
+  const settled = await settle(world, last, chance.derive('settle'))
+  await cutPower(world, chance.derive('power at last')) // after a clean end it must not matter
+  return { ...settled, kills }
+}
+
+const up = (server: Server, withinMs: number): Promise<unknown> =>
+  Promise.race([server.listening, pause(withinMs, undefined, { ref: false })])
+
+/** Where power can fail it fails whenever a life has ended: nobody survives, and on the disk is what was synced. */
+async function cutPower(world: World, chance: Chance): Promise<void> {
+  if (world.power === undefined) return
+  await killAll(world)
+  world.power.cut(chance)
 }
 
 /** Ends a life; answers how many kills that took. */

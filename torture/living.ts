@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
+import { setTimeout as pause } from 'node:timers/promises'
+
 import type { World } from './world.ts'
 
 export interface Living {
@@ -24,5 +26,21 @@ function read(pid: string, name: string): string {
     return readFileSync(`/proc/${pid}/${name}`, 'latin1')
   } catch {
     return '' // it is gone, or a zombie
+  }
+}
+
+/** Ends them all at once, as the end of the machine would. */
+export async function killAll(world: Pick<World, 'marker' | 'dataDirectory'>): Promise<void> {
+  for (let living = livingIn(world); living.length > 0; living = livingIn(world)) {
+    for (const { pid } of living) kill(pid)
+    await pause(5) // they may have started others meanwhile
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // it is gone
   }
 }

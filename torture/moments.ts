@@ -39,8 +39,8 @@ async function happens(moment: Moment, world: World, server: Server, done: Abort
         .arrived()
         .catch(() => {})
     }
-    case 'sync':
-      return server.ended // strace sees to it
+    case 'disk':
+      return server.ended // who counts ends it
     default:
       return moment satisfies never
   }

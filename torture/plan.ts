@@ -3,6 +3,8 @@ import { BRANCHES, ENVIRONMENTS, REPOSITORIES, type Branch, type Environment } f
 
 /** Everything that is decided about one cycle before it begins. */
 export interface Plan {
+  /** Slack takes a message a second, so only a small burst is told there. */
+  readonly isToldToSlack: boolean
   readonly burst: readonly Act[]
   readonly faults: readonly Fault[]
   /** How the server's lives end, one after the other; the one after the last is left in peace. */
@@ -64,8 +66,11 @@ export type Moment =
   | { readonly kind: 'start' | 'end'; readonly count: number }
   /** A request to GitHub has arrived, or was done and is not answered yet. */
   | { readonly kind: 'asked' | 'done'; readonly path: RegExp; readonly afterMs: number }
-  /** The disk is told for the count-th time to keep something. */
-  | { readonly kind: 'sync'; readonly count: number }
+  /** The disk is asked for the count-th time: by strace what is synced is counted, by the shim whatever is changed. */
+  | { readonly kind: 'disk'; readonly count: number }
+
+/** How often the disk is asked in a life, at most, that does all the work, or that a start ends; undefined: nobody counts. */
+export type DiskCounts = { readonly first: number; readonly later: number } | undefined
 
 type Branches = readonly [Branch, ...Branch[]]
 
@@ -77,20 +82,22 @@ const ANYTHING = /./
 const QUICK_TO_INTERRUPT = ['main', 'slow', 'fails', 'holds', 'loud'] as const
 
 /** Decides everything about one cycle. Pure: the same chance makes the same plan. */
-export function planCycle(chance: Chance, { canCountSyncs }: { canCountSyncs: boolean }): Plan {
-  const first = ending(chance, canCountSyncs)
+export function planCycle(chance: Chance, disk: DiskCounts): Plan {
+  const first = ending(chance, disk)
   const branches = first.how === 'term, then int' ? QUICK_TO_INTERRUPT : BRANCHES
+  const isToldToSlack = chance.happens(0.3)
   return {
-    burst: planBurst(chance, branches),
+    isToldToSlack,
+    burst: planBurst(chance, branches, isToldToSlack ? [2, 5] : [6, 14]),
     faults: chance.happens(0.6) ? planFaults(chance, first.how === 'kill') : [],
-    endings: [first, ...laterEndings(chance, canCountSyncs)],
+    endings: [first, ...laterEndings(chance, disk)],
     faultsAtLast: chance.happens(0.3) ? planFaultsAtLast(chance) : [],
   }
 }
 
-function planBurst(chance: Chance, branches: Branches): Act[] {
+function planBurst(chance: Chance, branches: Branches, [least, most]: readonly [number, number]): Act[] {
   const acts: Act[] = []
-  for (let left = chance.integer(6, 14); left > 0; left -= 1) {
+  for (let left = chance.integer(least, most); left > 0; left -= 1) {
     const afterMs = chance.happens(0.5) ? 0 : chance.integer(1, 60)
     if (chance.happens(0.2))
       acts.push({
@@ -151,7 +158,7 @@ const planFaultsAtLast = (chance: Chance): Fault[] => [
   },
 ]
 
-function ending(chance: Chance, canCountSyncs: boolean): Ending {
+function ending(chance: Chance, disk: DiskCounts): Ending {
   const how = chance.pick([
     'kill',
     'kill',
@@ -162,10 +169,10 @@ function ending(chance: Chance, canCountSyncs: boolean): Ending {
     'term, then int',
     'term, then kill',
   ])
-  return { how, at: moment(chance, canCountSyncs) }
+  return { how, at: moment(chance, disk) }
 }
 
-function moment(chance: Chance, canCountSyncs: boolean): Moment {
+function moment(chance: Chance, disk: DiskCounts): Moment {
   const kind = chance.pick([
     'time',
     'delivered',
@@ -175,13 +182,13 @@ function moment(chance: Chance, canCountSyncs: boolean): Moment {
     'end',
     'asked',
     'done',
-    'sync',
-    'sync',
+    'disk',
+    'disk',
   ])
   switch (kind) {
-    case 'sync':
-      return canCountSyncs
-        ? { kind, count: chance.integer(1, 40) }
+    case 'disk':
+      return disk
+        ? { kind, count: chance.integer(1, disk.first) }
         : { kind: 'time', ms: chance.integer(0, 700) }
     case 'time':
       return { kind, ms: chance.integer(0, 700) }
@@ -207,7 +214,7 @@ function moment(chance: Chance, canCountSyncs: boolean): Moment {
 }
 
 /** A kill during the recovery of a kill, and perhaps another. */
-function laterEndings(chance: Chance, canCountSyncs: boolean): Ending[] {
+function laterEndings(chance: Chance, disk: DiskCounts): Ending[] {
   const count = chance.pick([0, 0, 0, 1, 1, 2])
   return Array.from({ length: count }, () => ({
     how: chance.happens(0.85) ? 'kill' : 'term',
@@ -220,8 +227,8 @@ function laterEndings(chance: Chance, canCountSyncs: boolean): Ending[] {
       }),
       () => ({ kind: 'asked', path: STATUSES, afterMs: 0 }),
       () =>
-        canCountSyncs
-          ? { kind: 'sync', count: chance.integer(1, 25) }
+        disk
+          ? { kind: 'disk', count: chance.integer(1, disk.later) }
           : { kind: 'time', ms: chance.integer(150, 400) },
     ])(),
   }))

@@ -23,18 +23,18 @@ export interface StartOptions {
   readonly program: string
   /** Compiled code is kept here from life to life. */
   readonly cache: string
-  readonly environment?: Readonly<Record<string, string>>
-  /** Ends it by SIGKILL when it is about to tell the disk for the count-th time to keep something. */
-  readonly killAtSync?: number | undefined
+  /** Ends it by SIGKILL when it is about to ask the disk for the count-th time: see `DiskCounts`. */
+  readonly killAtDisk?: number | undefined
 }
 
 /** Starts the server; what it says is appended to `server.log` in the world's folder. */
 export const startServer = (world: World, options: StartOptions): Server =>
   world.enter(() => start(world, options))
 
-function start(world: World, { program, cache, environment = {}, killAtSync }: StartOptions): Server {
+function start(world: World, { program, cache, killAtDisk }: StartOptions): Server {
+  const isStraced = killAtDisk !== undefined && world.power === undefined
   const words = [
-    ...(killAtSync === undefined ? [] : strace(killAtSync)),
+    ...(killAtDisk === undefined ? [] : strace(killAtDisk)),
     program,
     'serve',
     '-c',
@@ -48,7 +48,7 @@ function start(world: World, { program, cache, environment = {}, killAtSync }: S
       PATH: process.env['PATH'] ?? '',
       HOME: world.directory,
       NODE_COMPILE_CACHE: cache,
-      ...environment,
+      ...world.power?.on(killAtDisk),
     },
   })
   child.once('error', () => {}) // told by the exit that follows
@@ -57,7 +57,8 @@ function start(world: World, { program, cache, environment = {}, killAtSync }: S
     for (const listener of listeners) listener(event)
   })
   const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null
-  const ended = once(child, 'close').then(() => child.exitCode ?? child.signalCode ?? 1)
+  // strace holds the pipes until the last of those that it follows has gone.
+  const ended = once(child, isStraced ? 'exit' : 'close').then(() => child.exitCode ?? child.signalCode ?? 1)
   const { promise: listening, resolve } = Promise.withResolvers<void>()
   const onEvent = (listener: (event: string) => void) => {
     listeners.add(listener)

@@ -16,6 +16,8 @@ interface Settled {
 }
 
 const SETTLES_WITHIN_MS = 40_000
+/** The grace for what runs, and what it takes to end it and to tell. */
+export const ENDS_WITHIN_MS = 45_000
 
 /**
  * Lets the dust settle: hands over what was not acknowledged, deploys once more everywhere, waits until
@@ -32,6 +34,8 @@ export async function settle(world: World, server: Server, chance: Chance): Prom
   const repeats = await repeatSome(world, chance)
   while (!hasSettled(world) && !server.hasEnded() && performance.now() < until) await pause(20)
   server.send('SIGTERM')
+  await Promise.race([server.ended, pause(ENDS_WITHIN_MS, undefined, { ref: false })])
+  server.send('SIGKILL') // nothing where it has ended, as it should
   const exit = await server.ended
   const seen = observe(world, { probes: probes.map(({ deployment }) => deployment.id), repeats })
   const unasked =

@@ -1,14 +1,16 @@
 /* Kills a real server again and again in the midst of work, and looks from the outside whether its promises hold. */
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { inspect, parseArgs } from 'node:util'
 
 import { createTerminal } from './terminal.ts'
-import { torture } from './worlds.ts'
+import { missing, torture } from './worlds.ts'
 
-const USAGE = `Usage: npm run torture -- [--cycles N] [--seed SEED] [--program PATH]
+const USAGE = `Usage: npm run torture -- [--cycles N] [--seed SEED] [--power-loss] [--program PATH]
 
   --cycles N      how often to end it; default 40
   --seed SEED     any text; the same seed makes the same decisions. Default: a new one
+  --power-loss    whenever it has ended, only what was synced is left on the disk (needs gcc);
+                  without it so in one of five data directories, where there is gcc
   --program PATH  the bin/ferryman to torture; default this one
 
 Exit code: 0 when every invariant held, 1 when one was broken, 2 when it could not be tried.
@@ -19,6 +21,7 @@ const { values } = parseArgs({
     cycles: { type: 'string', default: '40' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1e9)) },
     program: { type: 'string', default: join(import.meta.dirname, '../bin/ferryman') },
+    'power-loss': { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
@@ -28,15 +31,25 @@ if (values.help) process.stdout.write(USAGE)
 else if (!Number.isInteger(cycles) || cycles < 1) {
   process.stderr.write(`--cycles takes a number, such as 40.\n${USAGE}`)
   process.exitCode = 2
+} else if (values['power-loss'] && missing().gcc !== undefined) {
+  process.stderr.write('--power-loss needs gcc (apt-get install gcc libc6-dev); nothing was tried.\n')
+  process.exitCode = 2
 } else process.exit(await run()) // what was interrupted may still wait for something
 
 async function run(): Promise<number> {
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
-  const options = { cycles, seed: values.seed, program: resolve(values.program), signal: interrupted.signal }
+  const options = {
+    cycles,
+    seed: values.seed,
+    program: resolve(values.program),
+    powerLoss: values['power-loss'],
+    signal: interrupted.signal,
+  }
+  for (const line of Object.values(missing())) terminal.line(`torture: ${line}`)
   const told = await torture(options, terminal).catch((thrown: unknown) => {
     terminal.line(`torture: seed ${values.seed}: ${terminal.red('could not be tried')}`)
-    process.stderr.write(`${thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
+    process.stderr.write(`${inspect(thrown)}\n`)
     return undefined
   })
   if (told === undefined) return 2

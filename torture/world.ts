@@ -7,13 +7,16 @@ import { startGitHubDouble, type GitHubDouble } from '../src/demo/github-double.
 import type { Repository } from '../src/demo/github/state.ts'
 import { startSlackDouble, type SlackDouble } from '../src/demo/slack-double.ts'
 import { openLine, type Line } from './line.ts'
-import { livingIn } from './living.ts'
+import { killAll } from './living.ts'
+import { powerOf, type Power } from './power-loss/power-loss.ts'
 import type { Server } from './server.ts'
 
 /** Where a Ferryman is tortured: GitHub and Slack in this process, a folder, a configuration; no server yet. */
 export interface World {
   readonly directory: string
   readonly dataDirectory: string
+  /** Of the machine, where it can fail. */
+  readonly power: Power | undefined
   readonly configFile: string
   readonly github: GitHubDouble
   /** As GitHub knows them. */
@@ -25,6 +28,8 @@ export interface World {
   readonly journalFile: string
   /** In the environment of every command, and of nothing else on this machine. */
   readonly marker: string
+  /** Whether the lives that begin from now on tell Slack. */
+  setSlack(isTold: boolean): void
   /** Lets the commands that wait to be interrupted go on, or makes them wait. */
   setHold(isHeld: boolean): void
   /** Adds a server that runs; once the world has ended nothing begins in it any more. */
@@ -60,9 +65,12 @@ const STEPS = 2
 
 export const REPOSITORIES = ['acme/shop', 'acme/api', 'acme/site', 'acme/web'] as const
 
-/** Makes a world in the folder. */
-export async function createWorld(directory: string): Promise<World> {
+/** Makes a world in the folder; with the shim its power can fail. */
+export async function createWorld(directory: string, shim: string | undefined): Promise<World> {
   for (const { lane } of ENVIRONMENTS) mkdirSync(join(directory, 'work', lane), { recursive: true })
+  const disk = join(directory, 'disk')
+  mkdirSync(disk)
+  const dataDirectory = join(disk, 'data')
   const [github, slack, port] = await Promise.all([startGitHubDouble(), startSlackDouble(), freePort()])
   const line = await openLine(port)
   github.addToken(TOKEN, { login: 'ferryman-robot', type: 'classic', scopes: ['repo'] })
@@ -84,22 +92,23 @@ export async function createWorld(directory: string): Promise<World> {
   const configFile = join(directory, 'config.yml')
   const content = {
     server: { port, public_url: 'https://deploy.example.org' },
-    data_dir: './data',
+    data_dir: dataDirectory,
     max_concurrent: 3,
     github: { webhook_secret: SECRET, token: TOKEN, api_url: github.url, creations_per_hour: 1_000_000 },
-    slack: { webhook_url: slack.url },
     repositories: Object.fromEntries(
       REPOSITORIES.map((name) => [name, entryOf(name, { directory, journalFile, marker })]),
     ),
   }
-  writeFileSync(configFile, JSON.stringify(content), { mode: 0o600 }) // JSON is YAML
-  const dataDirectory = join(directory, 'data')
+  const configure = (changed: object): void =>
+    writeFileSync(configFile, JSON.stringify({ ...content, ...changed }), { mode: 0o600 }) // JSON is YAML
+  configure({})
   const lives = new Set<Server>()
   let hasEnded = false
   const holdFile = `${journalFile}.hold`
   return {
     directory,
     dataDirectory,
+    power: shim === undefined ? undefined : powerOf(disk, { shim, folder: directory }),
     configFile,
     github,
     repositories,
@@ -107,6 +116,7 @@ export async function createWorld(directory: string): Promise<World> {
     line,
     journalFile,
     marker,
+    setSlack: (isTold) => configure(isTold ? { slack: { webhook_url: slack.url } } : {}),
     setHold: (isHeld) => (isHeld ? writeFileSync(holdFile, '') : rmSync(holdFile, { force: true })),
     enter(start) {
       if (hasEnded) throw new Error('The world has ended')
@@ -119,7 +129,7 @@ export async function createWorld(directory: string): Promise<World> {
       hasEnded = true
       for (const server of lives) server.send('SIGKILL')
       await Promise.all([...lives].map(({ ended }) => ended))
-      for (const { pid } of livingIn({ marker, dataDirectory })) kill(pid)
+      await killAll({ marker, dataDirectory })
       await Promise.all([github.close(), slack.close(), line.close()])
     },
   }
@@ -152,13 +162,5 @@ function entryOf(repository: string, { directory, journalFile, marker }: Own): o
     deploy_on: repository === 'acme/web' ? 'push' : 'merge',
     env: { TORTURE: marker },
     environments: Object.fromEntries(environments) as object,
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // it is gone
   }
 }

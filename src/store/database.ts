@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 
@@ -13,6 +13,7 @@ import {
 import { Migrator } from 'kysely/migration'
 
 import { messageOf, problem } from '../errors.ts'
+import { makeDirectory } from './directory.ts'
 import { migrationsFor } from './migrations.ts'
 import type { Tables } from './schema.ts'
 import { holdServerLock, type ServerLock } from './server-lock.ts'
@@ -90,7 +91,7 @@ const codeOf = (thrown: unknown, key: string): unknown =>
   typeof thrown === 'object' && thrown !== null ? Reflect.get(thrown, key) : undefined
 
 function openSqlite(path: string): Database {
-  if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeDirectory(dirname(path))
   // A short busy timeout: waiting inside SQLite would stop the whole server.
   const file = new DatabaseSync(path, { timeout: 50 })
   file.exec(

@@ -1,9 +1,10 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 import { FerrymanError, messageOf, problem } from '../errors.ts'
 import { isBusy } from './database.ts'
+import { makeDirectory } from './directory.ts'
 
 const LOOK_EVERY_MS = 2_000
 
@@ -58,7 +59,7 @@ const isThere = (directory: string, held: Lock | undefined): boolean =>
 
 function openLockFile(directory: string): DatabaseSync {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeDirectory(directory)
     return new DatabaseSync(pathIn(directory), { timeout: 0 })
   } catch (cause) {
     throw problem('data_dir_unusable', { directory, cause: messageOf(cause) }, cause)

@@ -17,6 +17,8 @@ declare module 'vitest' {
     sshd: string | undefined
     /** How a program is started so that limits bind it, which they do not for root; undefined where it cannot be. */
     limitable: readonly string[] | undefined
+    /** Whether there is a C compiler, of which the tests of a power loss make their disk. */
+    gcc: boolean
   }
 }
 
@@ -44,6 +46,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
       'a checkout that the user nobody can read: limits do not bind root, so their test is left out',
     )
   project.provide('limitable', limitable)
+  const gcc = find('gcc') !== undefined && existsSync('/usr/include/stdio.h')
+  if (!gcc) missing.push('a C compiler: power losses are left out (apt-get install gcc libc6-dev)')
+  project.provide('gcc', gcc)
 
   for (const line of missing) process.stderr.write(`not on this machine: ${line}\n`)
   if (missing.length > 0 && process.env['CI']) throw new Error('In CI nothing may be missing.')
