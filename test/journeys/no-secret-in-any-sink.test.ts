@@ -170,6 +170,8 @@ const SINKS: Readonly<Record<string, Sink>> = {
     async ({ world }) => said(world, 'deliveries', 'body', await newestDelivery(world)),
     ['what came in a payload'],
   ),
+  'ferryman outbox': sink(({ world }) => said(world, 'outbox')),
+  'ferryman outbox, for programs': sink(({ world }) => said(world, 'outbox', '--json')),
   'ferryman cancel': sink(({ world }) =>
     said(world, 'cancel', '1', '--reason', `${SENTINEL} ${TOKEN} ${IN_PAYLOAD}`),
   ),
@@ -184,7 +186,12 @@ test('no form of a secret reaches any sink', { timeout: 90_000 }, async () => {
       env: { SENTINEL: '${SENTINEL}', LINES: '${LINES}', ACCOUNT: '${ACCOUNT}', IN_PAYLOAD: '${IN_PAYLOAD}' },
     },
     config: {
-      github: { webhook_secret: '${WEBHOOK_SECRET}', token: '${GITHUB_TOKEN}', api_url: world.github.url },
+      github: {
+        webhook_secret: '${WEBHOOK_SECRET}',
+        token: '${GITHUB_TOKEN}',
+        api_url: world.github.url,
+        creations_per_hour: 10_000, // all of them are waited for
+      },
     },
   })
   mkdirSync(join(world.folder, 'forms'))
@@ -195,15 +202,13 @@ test('no form of a secret reaches any sink', { timeout: 90_000 }, async () => {
     ),
   )
   const server = await startProcess(world, undefined, undefined, ENVIRONMENT)
-  // GitHub may show us what we sent, and a proxy may do worse.
-  world.github.fail({
-    method: 'POST',
-    path: /\/statuses$/,
-    with: {
-      status: 502,
-      body: { message: `Bad credentials: token ${TOKEN}, ${SENTINEL} ${'x'.repeat(600)}` },
-    },
-  })
+  // GitHub may show us what we sent, and a proxy may do worse; what it refuses for good is kept with its words.
+  for (const status of [502, 422])
+    world.github.fail({
+      method: 'POST',
+      path: /\/statuses$/,
+      with: { status, body: { message: `Bad credentials: token ${TOKEN}, ${SENTINEL} ${'x'.repeat(600)}` } },
+    })
 
   const deployments = []
   for (const name of NAMES) deployments.push(await world.deploy({ payload: { name, password: IN_PAYLOAD } }))
@@ -220,6 +225,7 @@ test('no form of a secret reaches any sink', { timeout: 90_000 }, async () => {
 
   const scene: Scene = { world, server, processes }
   expect(await logs(server, '')).toContain('error: cannot log in with •••')
+  expect(await said(world, 'outbox')).toContain('GitHub answered 422: Bad credentials: token •••')
   expect(processes.filter(({ isOfRun }) => !isOfRun).length).toBeGreaterThan(0)
   for (const [name, { read, holds = [] }] of Object.entries(SINKS)) {
     const content = await read(scene)

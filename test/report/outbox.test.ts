@@ -99,7 +99,7 @@ test(
 test('a restart gives no second budget', async () => {
   const simulation = simulate(NOON)
   const { github, queue, finish, start, resume, store } = await sending({ clock: simulation.clock })
-  for (let index = 0; index < 6; index += 1)
+  for (let index = 0; index < 8; index += 1)
     for (const one of await queue(`acme/shop-${index}`, 50)) await finish(one)
 
   for (let life = 1; life <= 6; life += 1) {
