@@ -126,6 +126,11 @@ export const PROBLEMS = {
     message: 'More than 64 MB of deliveries are being received.',
     hint: 'Send it again in a moment ("Redeliver" on GitHub).',
   },
+  too_many_connections: {
+    status: 503,
+    message: 'More than {most} connections are open, so that new ones are closed without a word.',
+    hint: 'GitHub needs a handful: let the firewall, or the proxy in front, admit only GitHub and your own people.',
+  },
   cannot_record: {
     status: 503,
     message: 'The delivery could not be recorded, so nothing was started.',

@@ -30,6 +30,9 @@ export function createServer({ journal, refused, limits = LIMITS }: ServerParts)
     routerOptions: { maxParamLength: 100 },
   })
   server.server.maxConnections = limits.connections
+  server.server.on('drop', () =>
+    refused(problem('too_many_connections', { most: String(limits.connections) })),
+  )
   server.addHook('onRequest', ({ raw }, _reply, done) => {
     clientErrors.begin(raw.socket)
     done()

@@ -102,12 +102,17 @@ test('a connection on which nothing comes is ended', async () => {
   await Promise.all(idle.map(({ all }) => all))
 })
 
-test('connections beyond the limit are closed at once, and those within it are served', async () => {
-  const { address, served } = await endpoint({ connections: 5, headersMs: 10_000, requestMs: 20_000 })
+test('connections beyond the limit are closed at once and counted, and those within it are served', async () => {
+  const { address, served, totals } = await endpoint({
+    connections: 5,
+    headersMs: 10_000,
+    requestMs: 20_000,
+  })
 
   const held = await Promise.all(Array.from({ length: 5 }, () => rawConnection(address)))
   const surplus = await rawConnection(address)
   expect(await surplus.all).toBe('')
+  expect(totals()).toEqual({ too_many_connections: 1 })
 
   for (const { socket, all } of held) {
     socket.destroy()
