@@ -185,6 +185,7 @@ export async function startApp(
       knownAs,
       record,
       reports,
+      mask: masker.mask,
       checksMoved: (signal, configuredAs) => holds?.checksMoved(signal, configuredAs) ?? [],
       newNonce: () => randomBytes(16).toString('hex'),
       logUrl: links.plain,
@@ -352,6 +353,7 @@ export async function startApp(
         firstSight.isOwed(`${configuredAs}/${name.toLowerCase()}`),
       pace: () => pace,
       reports,
+      mask: masker.mask,
       clock,
       journal,
       moved() {

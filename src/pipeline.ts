@@ -19,6 +19,8 @@ export interface Parts {
   /** Writes durably, together with whatever else arrives now. */
   record(intake: Intake): Promise<Accepted>
   readonly reports: ReportsFor
+  /** What is said of a delivery quotes it, and is kept and shown. */
+  mask(text: string): string
   /** The checks of a commit have moved: what is held for them is looked at again. Answers what that is. */
   checksMoved(signal: ChecksSignal, configuredAs: string): readonly Deployment[]
   /** Random, for what must not be guessed. */
@@ -97,9 +99,14 @@ const refusedIntake = (delivery: NewDelivery, { code, message }: FerrymanError):
   deployments: [],
 })
 
-async function record(intake: Intake, { record: write, journal }: Parts): Promise<Accepted> {
+async function record(intake: Intake, { record: write, journal, mask }: Parts): Promise<Accepted> {
+  const { detail } = intake
+  const deployments = intake.deployments.map(({ failure, ...one }) => ({
+    ...one,
+    failure: failure && { ...failure, detail: mask(failure.detail) },
+  }))
   try {
-    return await write(intake)
+    return await write({ ...intake, detail: detail && mask(detail), deployments })
   } catch (cause) {
     journal.error('delivery:not-recorded', { delivery: intake.delivery.guid, error: cause })
     throw cause instanceof FerrymanError ? cause : problem('cannot_record', {}, cause)

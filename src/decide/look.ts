@@ -16,6 +16,8 @@ export interface LookParts extends Omit<GateParts, 'asking'> {
   /** Whether where its branch stands is still to be looked up for the first time. */
   isSightOwed(deployment: Deployment): boolean
   readonly reports: ReportsFor
+  /** Why something waits or ends may name checks and branches, and is kept. */
+  mask(text: string): string
   readonly journal: Journal
   /** Something was let through, or ended. */
   moved(): void
@@ -184,7 +186,7 @@ async function settle(
   parts: LookParts,
   waits?: (waiting: Waiting) => void,
 ): Promise<boolean> {
-  const { store, reports, clock, journal, moved } = parts
+  const { store, reports, mask, clock, journal, moved } = parts
   const about = { deployment: nameOf(deployment), id: deployment.id }
   switch (outcome.kind) {
     case 'made': {
@@ -196,7 +198,8 @@ async function settle(
       return bound !== undefined && bound.state !== 'failed' && bound.state !== 'cancelled'
     }
     case 'wait': {
-      const { reason, detail } = outcome
+      const { reason } = outcome
+      const detail = mask(outcome.detail)
       waits?.(outcome)
       const { hold } = deployment
       if (hold?.reason === reason && hold.detail === detail) return false
@@ -207,7 +210,8 @@ async function settle(
       return false
     }
     case 'end': {
-      const { state, reason, detail } = outcome
+      const { state, reason } = outcome
+      const detail = mask(outcome.detail)
       const ended = await store.move(deployment.id, 'queued', state, { at: clock(), reason, detail, reports })
       if (ended !== undefined) {
         journal.info('deployment:ended', { ...about, state, reason, detail })
@@ -238,9 +242,11 @@ const notOnBranch = ({ sha, branch }: Deployment): Outcome => ({
 })
 
 function notShown(deployment: Deployment, now: number): Outcome {
-  const detail = `GitHub does not show ${short(deployment.sha)} on ${deployment.branch}`
+  const what = `GitHub does not show ${short(deployment.sha)} on `
+  const detail = `${what}${deployment.branch}`
   const { hold } = deployment
-  const since = hold?.reason === 'deciding' && hold.detail === detail ? hold.since : now
+  // The name of the branch may have been masked.
+  const since = hold?.reason === 'deciding' && hold.detail.startsWith(what) ? hold.since : now
   if (now - since >= BEHIND_MS) return notOnBranch(deployment)
   return { kind: 'wait', reason: 'deciding', detail, lookAgainMs: LOOK_AT_BRANCH_MS }
 }

@@ -30,10 +30,11 @@ function hears({ state, reason }: Deployment): boolean {
 
 /** What is owed after a move, with the text as it will be sent. Pure; nothing secret is in it. */
 export function reportsFor(
-  deployment: Deployment,
+  written: Deployment,
   context: ReportContext,
   lastLines: readonly string[] = [],
 ): readonly NewReport[] {
+  const deployment = withoutSecrets(written, context)
   const logUrl = context.logUrl(deployment)
   // What GitHub has not made yet has no statuses there.
   const status =
@@ -43,6 +44,19 @@ export function reportsFor(
   if (!context.slack || !hears(deployment)) return status
   const surroundings = { logUrl, lastLines, githubUrl: context.githubUrl }
   return [...status, { channel: 'slack', body: masked(slackMessage(deployment, surroundings), context) }]
+}
+
+/** A text may be cut within a secret, whose beginning nobody would know any more: masked before. */
+function withoutSecrets(deployment: Deployment, { mask }: ReportContext): Deployment {
+  const { environment, ref, actor, creator, detail } = deployment
+  return {
+    ...deployment,
+    environment: mask(environment),
+    ref: mask(ref),
+    actor: mask(actor),
+    creator: mask(creator),
+    detail: detail === undefined ? undefined : mask(detail),
+  }
 }
 
 /** Masks every text in it; a signed link to the log is ours and stays. */

@@ -39,6 +39,7 @@ async function mergeThat(given: { readonly hold?: Hold; readonly wasAsked?: bool
         isSightOwed: () => false,
         pace: () => createGitHubPace(480),
         reports: () => [],
+        mask: (text) => text,
         clock: () => at,
         journal: { info() {}, warn() {}, error() {} },
         moved() {},

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
+import { askForJson } from '../../src/commands/client.ts'
 import { statOf } from '../../src/run/processes.ts'
 import { ferryman } from '../support/cli.ts'
 import {
@@ -238,6 +239,42 @@ test('no form of a secret reaches any sink', { timeout: 90_000 }, async () => {
   }
   for (const { environment, commandLine } of processes)
     for (const secret of OF_THE_SERVER) expect(`${commandLine}\n${environment}`).not.toContain(secret)
+})
+
+test('of a secret in words from outside that are cut, not even the beginning is told', async () => {
+  const secret = 'a-password-that-is-known'
+  const cutWithin = (most: number): string => 'x'.repeat(most - 12) + secret
+  const world = await serve({
+    entry: { env: { PASSWORD: '${PASSWORD}' } },
+    environment: { PASSWORD: secret },
+  })
+  const payload = { deploy_user: cutWithin(100) }
+
+  const unknown = await world.deploy({ task: cutWithin(140 - 'Unknown task: '.length), payload })
+  await world.status(unknown, 'error')
+  world.github.setBranch('acme/shop', cutWithin(200), world.sha)
+  await world.status(
+    await world.deploy({ ref: cutWithin(200), environment: 'production', payload }),
+    'success',
+  )
+  await world.deploy({ environment: cutWithin(500) })
+  await world.waitForJournal((line) => line.includes('environment_not_configured'))
+  await world.slack.waitFor(({ text }) => text?.startsWith('Deployed') ?? false)
+
+  const dataDir = join(world.directory, 'data')
+  const told = {
+    statuses: world.github.requests.filter(({ path }) => path.endsWith('/statuses')).map(({ body }) => body),
+    messages: world.slack.messages,
+    answers: world.github.deliveries.map(({ answer }) => answer),
+    logs: [await world.log(1), await world.log(2)],
+    deliveries: await askForJson({ config: undefined, dataDir }, { method: 'GET', path: '/api/deliveries' }),
+    journal: world.journal,
+  }
+  for (const [sink, said] of Object.entries(told))
+    expect({ sink, said: JSON.stringify(said) }).toEqual({
+      sink,
+      said: expect.not.stringContaining('a-password'),
+    })
 })
 
 test('an ordinary word from a variable is not mistaken for a secret', async () => {
