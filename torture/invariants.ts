@@ -50,6 +50,7 @@ export interface Violation {
 
 /** What must be true of every observation. Pure; each answers with a sentence for everything that breaks it. */
 export const INVARIANTS = {
+  'the database can be read': readable,
   'every delivery answered 2xx is recorded once': recordedOnce,
   'what was forged is not recorded': nothingForged,
   'what comes again is known': knownAgain,
@@ -72,7 +73,11 @@ export const violationsOf = (seen: Observation): readonly Violation[] =>
     broken(seen).map((what) => ({ invariant, what })),
   )
 
-function recordedOnce({ sent, records }: Observation): string[] {
+function readable({ records: { unreadable } }: Observation): string[] {
+  return unreadable === undefined ? [] : [`it says: ${unreadable}`]
+}
+
+function recordedOnce({ sent, records }: Pick<Observation, 'sent' | 'records'>): string[] {
   const rows = Map.groupBy(records.deliveries, ({ guid }) => guid)
   const acknowledged = sent.filter(({ status }) => status >= 200 && status < 300)
   return [...new Set(acknowledged.map(({ guid }) => guid))].flatMap((guid) => {

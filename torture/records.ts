@@ -3,6 +3,8 @@ import { DatabaseSync } from 'node:sqlite'
 
 /** What Ferryman wrote down, read from its database by nobody's code but ours. */
 export interface Records {
+  /** Why they cannot be read, if so; then there are none. */
+  readonly unreadable?: string
   readonly deliveries: readonly RecordedDelivery[]
   readonly deployments: readonly RecordedDeployment[]
   /** Reports that are still owed to somebody. */
@@ -39,7 +41,17 @@ const OWED = `select count(*) as owed from reports where state = 'owed'`
 
 /** Reads the database of a server that runs, or that ended by itself. */
 export function readRecords(file: string): Records {
-  if (!existsSync(file)) return { deliveries: [], deployments: [], owed: 0, messages: [] }
+  if (!existsSync(file)) return NONE
+  try {
+    return readAll(file)
+  } catch (thrown) {
+    return { ...NONE, unreadable: thrown instanceof Error ? thrown.message : String(thrown) }
+  }
+}
+
+const NONE: Records = { deliveries: [], deployments: [], owed: 0, messages: [] }
+
+function readAll(file: string): Records {
   const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 })
   try {
     database.exec('begin') // all of it as of one moment

@@ -60,6 +60,12 @@ test('an interrupted deployment that says so breaks nothing', () => {
 const BROKEN: Readonly<
   Record<keyof typeof INVARIANTS, readonly (readonly [Partial<Observation>, string])[]>
 > = {
+  'the database can be read': [
+    [
+      { records: { ...GOOD.records, unreadable: 'database disk image is malformed' } },
+      'it says: database disk image is malformed',
+    ],
+  ],
   'every delivery answered 2xx is recorded once': [
     [{ records: { ...GOOD.records, deliveries: [] } }, 'delivery a was acknowledged and is recorded 0 times'],
     [
