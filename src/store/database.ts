@@ -13,7 +13,7 @@ import {
 import { Migrator } from 'kysely/migration'
 
 import { messageOf, problem } from '../errors.ts'
-import { makeDirectory } from './directory.ts'
+import { makeDirectory, makePrivate } from './directory.ts'
 import { migrationsFor } from './migrations.ts'
 import type { Tables } from './schema.ts'
 import { holdServerLock, type ServerLock } from './server-lock.ts'
@@ -92,6 +92,7 @@ const codeOf = (thrown: unknown, key: string): unknown =>
 
 function openSqlite(path: string): Database {
   makeDirectory(dirname(path))
+  makePrivate(path)
   // A short busy timeout: waiting inside SQLite would stop the whole server.
   const file = new DatabaseSync(path, { timeout: 50 })
   file.exec(

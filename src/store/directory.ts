@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
 /**
@@ -14,6 +14,26 @@ export function makeDirectory(path: string): void {
     made = dirname(made)
   )
     sync(dirname(made)) // also where it was there: who made it may have been killed before this
+}
+
+/** What SQLite keeps beside a database; what it makes anew has the rights of the database. */
+const PARTS = ['', '-wal', '-shm', '-journal']
+
+/** Sees to it that a database of SQLite is for this user alone, in whatever folder it stands; made where it is missing. */
+export function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'ax', 0o600))
+  } catch (cause) {
+    if (!(cause instanceof Error) || Reflect.get(cause, 'code') !== 'EEXIST') throw cause
+    // By its name: to close a file would let go of the locks that this process holds on it.
+    for (const part of PARTS) closeToOthers(`${path}${part}`)
+  }
+}
+
+function closeToOthers(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined || found.uid !== process.geteuid?.()) return
+  if ((found.mode & 0o077) !== 0) chmodSync(path, 0o600)
 }
 
 function sync(directory: string): void {

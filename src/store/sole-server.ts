@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 
 import { FerrymanError, messageOf, problem } from '../errors.ts'
 import { isBusy } from './database.ts'
-import { makeDirectory } from './directory.ts'
+import { makeDirectory, makePrivate } from './directory.ts'
 
 const LOOK_EVERY_MS = 2_000
 
@@ -60,6 +60,7 @@ const isThere = (directory: string, held: Lock | undefined): boolean =>
 function openLockFile(directory: string): DatabaseSync {
   try {
     makeDirectory(directory)
+    makePrivate(pathIn(directory)) // whoever can open it can lock it
     return new DatabaseSync(pathIn(directory), { timeout: 0 })
   } catch (cause) {
     throw problem('data_dir_unusable', { directory, cause: messageOf(cause) }, cause)

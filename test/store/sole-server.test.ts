@@ -1,9 +1,10 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { afterEach, describe, expect, test } from 'vitest'
 
 import { holdDataDirectory } from '../../src/store/sole-server.ts'
+import { openStore } from '../../src/store/sql-store.ts'
 import { temporaryFolder } from '../support/running.ts'
 
 describe('the lock of a data directory', () => {
@@ -51,4 +52,31 @@ describe('the lock of a data directory', () => {
 
     expect(() => holdDataDirectory(directory)).toThrow(`The data directory ${directory} cannot be used`)
   })
+})
+
+test('what is kept is for this user alone, also in a folder that others may look into', async () => {
+  const directory = temporaryFolder()
+  chmodSync(directory, 0o755)
+  const open = async (): Promise<string[]> => {
+    const release = holdDataDirectory(directory)
+    const store = await openStore(join(directory, 'ferryman.sqlite'))
+    await store.setting('a', () => 'b')
+    const rights = readdirSync(directory)
+      .toSorted()
+      .map((name) => `${name} ${(statSync(join(directory, name)).mode & 0o777).toString(8)}`)
+    await store.close()
+    release()
+    return rights
+  }
+  const rights = [
+    'ferryman.sqlite 600',
+    'ferryman.sqlite-shm 600',
+    'ferryman.sqlite-wal 600',
+    'server.lock 600',
+    'server.lock-journal 600',
+  ]
+
+  expect(await open()).toEqual(rights)
+  for (const name of readdirSync(directory)) chmodSync(join(directory, name), 0o644) // as earlier versions left them
+  expect(await open()).toEqual(rights)
 })
