@@ -1,6 +1,6 @@
 import type { Journal } from '../logs/journal.ts'
 import type { Pace } from '../pace.ts'
-import type { Outbox, OwedReport, Store } from '../store/store.ts'
+import type { Outbox, OwedReport, SentOn, Store } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
 import { attempt } from './attempt.ts'
 import { keepLimits, recallLimits } from './kept-limits.ts'
@@ -42,7 +42,7 @@ export interface OutboxSender {
    */
   again(renewed: readonly string[]): void
   /** Somebody wants this one to go now: whoever gets it is not left alone any longer, unless they asked for it. */
-  hurry(report: OwedReport): void
+  hurry(report: Pick<SentOn, 'channel' | 'repository'>): void
   /** What holds up a report whose time has come, and until when at least. */
   heldUp(report: OwedReport): HeldUp | undefined
   /** Sends what it can within the time, then ends; what is left stays owed. */
@@ -196,8 +196,8 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
       mended = new Set([...(mended ?? []), ...renewed])
       waker.wake()
     },
-    hurry({ channel, deployment }) {
-      rests[channel]?.worked(deployment.repository, clock())
+    hurry({ channel, repository }) {
+      rests[channel]?.worked(repository, clock())
       waker.wake()
     },
     heldUp: (report) => {

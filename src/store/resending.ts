@@ -2,7 +2,7 @@ import { sql, type Kysely } from 'kysely'
 
 import { COLUMNS, listedOf, type ReportRow } from './report-rows.ts'
 import type { Tables } from './schema.ts'
-import type { Outbox, SettledReport } from './store.ts'
+import type { Outbox, SentOn, SettledReport } from './store.ts'
 import { inTransaction } from './transaction.ts'
 
 /** What waits in the outbox and what was refused, to be looked at and to be sent again. */
@@ -50,14 +50,17 @@ export const createResending = (
     inTransaction(database, async (trx) => {
       const { rows: counts } = await sql<{ count: number }>`
         select count(*) as count from reports where state = 'refused'`.execute(trx)
-      const { rows } = await sql<{ id: number }>`
+      const { rows: due } = await sql<SentOn>`
         update reports set ${owedAgain(at)}
         where state = 'refused' and not exists (
           select 1 from reports newer
           where newer.deployment_id = reports.deployment_id and newer.channel = reports.channel
             and newer.id > reports.id)
-        returning id`.execute(trx)
-      return { refused: counts[0]?.count ?? 0, due: rows.map(({ id }) => id) }
+        returning id, channel, (
+          select repository from deployments where deployments.id = reports.deployment_id) as repository`.execute(
+        trx,
+      )
+      return { refused: counts[0]?.count ?? 0, due }
     }),
 })
 

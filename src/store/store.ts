@@ -320,7 +320,7 @@ export interface Outbox {
   /** Makes one that is owed or was refused due at that moment, unless something newer was said since. */
   sendAgain(id: number, at: number): Promise<SentAgain>
   /** The same for all that were refused; answers how many there were and which of them are due now. */
-  sendRefusedAgain(at: number): Promise<{ readonly refused: number; readonly due: readonly number[] }>
+  sendRefusedAgain(at: number): Promise<{ readonly refused: number; readonly due: readonly SentOn[] }>
 }
 
 export interface ListedReport extends OwedReport {
@@ -328,6 +328,13 @@ export interface ListedReport extends OwedReport {
   /** When it was refused. */
   readonly settledAt: number | undefined
   readonly lastError: string | undefined
+}
+
+/** A report, and to whom it goes. */
+export interface SentOn {
+  readonly id: number
+  readonly channel: string
+  readonly repository: string
 }
 
 /** What became of the wish to send a report again. */

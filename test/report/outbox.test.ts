@@ -190,6 +190,28 @@ test('what waits for a right is tried again when somebody says so', async () => 
   await eventually('it is told', () => one !== undefined && told(one).length === 1)
 })
 
+test('who is left alone is not, when somebody wants something sent; nor is patience forgotten', async () => {
+  const { github, queue, start, journal, store, told } = await sending()
+  const [one] = await queue('acme/shop')
+  const postponed = () => journal.filter((line) => line.startsWith('report:postponed')).length
+  github.fail({ method: 'POST', with: { status: 401, body: { message: 'Bad credentials' } } })
+  const retryAfter = { 'retry-after': '600' }
+  github.fail({ method: 'POST', with: { status: 429, headers: retryAfter, body: { message: 'Slow down' } } })
+  const sender = start()
+  await eventually('it is postponed', () => postponed() === 1)
+  const [report] = (await store.outbox.list('owed', 1)).reports
+  if (one === undefined || report === undefined) throw new Error('nothing is owed')
+  expect(sender.heldUp(report)?.why).toBe('GitHub answered 401: Bad credentials')
+
+  await store.outbox.sendAgain(report.id, Date.now())
+  sender.hurry({ channel: 'github', repository: 'acme/shop' })
+  await eventually('it is tried again', () => postponed() === 2)
+  sender.hurry({ channel: 'github', repository: 'acme/shop' })
+
+  expect(sender.heldUp(report)?.why).toBe('GitHub answered 429: Slow down')
+  expect(told(one)).toEqual([])
+})
+
 test('patience that GitHub asked for outlives a restart and a question, but not a new token', async () => {
   const { github, queue, start, journal, store, told } = await sending()
   const [one] = await queue('acme/shop')

@@ -921,7 +921,10 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         await refuse(2, 7_000)
         await store.move(2, 'queued', 'cancelled', { at: 7_500, reason: 'by_person', reports })
 
-        expect(await store.outbox.sendRefusedAgain(8_000)).toEqual({ refused: 2, due: [1] })
+        expect(await store.outbox.sendRefusedAgain(8_000)).toEqual({
+          refused: 2,
+          due: [{ id: 1, channel: 'github', repository: 'acme/shop' }],
+        })
 
         expect((await due(8_000)).map(({ id }) => id)).toEqual([3, 1])
       })

@@ -4,14 +4,13 @@ import { z } from 'zod'
 import { nameOf } from '../../deployment/deployment.ts'
 import { problem } from '../../errors.ts'
 import type { Journal } from '../../logs/journal.ts'
-import type { ListedReport, Outbox } from '../../store/store.ts'
+import type { ListedReport, Outbox, SentOn } from '../../store/store.ts'
 import { id, personOf, read } from './request.ts'
 
 export interface OutboxParts {
   readonly outbox: Pick<Outbox, 'list' | 'sendAgain' | 'sendRefusedAgain'>
   readonly sender: {
-    wake(): void
-    hurry(report: ListedReport): void
+    hurry(report: Pick<SentOn, 'channel' | 'repository'>): void
     heldUp(report: ListedReport): HeldUp | undefined
   }
   readonly clock: () => number
@@ -48,7 +47,7 @@ export function serveOutbox(routes: FastifyInstance, { outbox, sender, clock, jo
     if (sent.outcome === 'overtaken')
       throw problem('report_overtaken', { id: String(id), newer: String(sent.by.id), state: sent.by.state })
     journal.info('report:sent-again', { report: id, by })
-    sender.hurry(sent.report)
+    sender.hurry({ channel: sent.report.channel, repository: sent.report.deployment.repository })
     return { report: owedShown(sent.report), held_up: sender.heldUp(sent.report)?.why ?? null }
   })
 
@@ -56,7 +55,7 @@ export function serveOutbox(routes: FastifyInstance, { outbox, sender, clock, jo
     const by = personOf(request)
     const { refused, due } = await recorded(outbox.sendRefusedAgain(clock()))
     journal.info('outbox:sent-again', { refused, due: due.length, by })
-    sender.wake()
+    due.forEach(sender.hurry)
     return { due: due.length, overtaken: refused - due.length }
   })
 
