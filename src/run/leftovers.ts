@@ -14,17 +14,19 @@ export async function endLeftovers(
   const boot = await told(bootId)
   const ours = records.filter((record) => record.bootId === boot)
   const groups = await told(() => ours.filter(isSameGroup))
-  const alive = (): Set<number> =>
+  const alive = (see?: (pid: number) => void): Set<number> =>
     new Set([
-      ...ours.flatMap(({ runId }) => carriersOf(runId)),
+      ...ours.flatMap(({ runId }) => carriersOf(runId, see)),
       ...groups.filter(isSameGroup).flatMap(({ group }) => membersOf(group)),
     ])
   const found = await told(alive)
   const ownGroup = await told(() => statOf(process.pid)?.group)
   for (const { group } of groups) if (group !== ownGroup) signal(-group, 'SIGKILL')
   const gone = await until(() => {
-    for (const pid of alive()) signal(pid, 'SIGKILL') // also what was started meanwhile
+    for (const pid of alive(kill)) kill(pid) // also what was started meanwhile
     return alive().size === 0
   }, withinMs)
   return { found: found.size, left: gone ? undefined : namesOf([...(await told(alive))]) || undefined }
 }
+
+const kill = (pid: number): void => signal(pid, 'SIGKILL')

@@ -39,9 +39,24 @@ function nameOf(pid: number): string {
   }
 }
 
-/** Everybody but ourselves and those we come from: a deployment of Ferryman may be what started this Ferryman. */
-const others = (ours: ReadonlySet<number> = new Set(lineOf(process.pid))): number[] =>
-  pidsInProc().filter((pid) => !ours.has(pid))
+/**
+ * Everybody but ourselves and those we come from: a deployment of Ferryman may be what started this Ferryman. Who is
+ * started while the others are looked at is looked at, too: one that starts the next and ends would never be seen.
+ */
+function* others(ours: ReadonlySet<number> = new Set(lineOf(process.pid))): Generator<number> {
+  const seen = new Set(ours)
+  for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
+    const fresh = pidsInProc().filter((pid) => !seen.has(pid))
+    if (fresh.length === 0) return
+    for (const pid of fresh) {
+      seen.add(pid)
+      yield pid
+    }
+  }
+}
+
+/** Where strangers start faster than we can look, we look at the rest another time. */
+const MOST_LOOKS = 50
 
 /** A process, its parent, and so on to the first. */
 const lineOf = (pid: number): number[] => (pid === 0 ? [] : [pid, ...lineOf(statOf(pid)?.parent ?? 0)])
@@ -88,7 +103,8 @@ function isNamed(pid: number, runId: string): boolean {
 }
 
 /** The connections of ssh that wait in the background to be used again by the run. */
-export const connectionsOf = (runId: string): number[] => others().filter((pid) => isConnection(pid, runId))
+export const connectionsOf = (runId: string): number[] =>
+  [...others()].filter((pid) => isConnection(pid, runId))
 
 /** Such an ssh writes its title over its environment; the title names its socket, which is in the run's own folder. */
 function isConnection(pid: number, runId: string): boolean {
@@ -97,11 +113,14 @@ function isConnection(pid: number, runId: string): boolean {
 }
 
 /** Every living member of a group. */
-export const membersOf = (group: number): number[] =>
-  others().filter((pid) => {
+export function membersOf(group: number): number[] {
+  const members: number[] = []
+  for (const pid of others()) {
     const stat = statOf(pid)
-    return stat !== undefined && stat.group === group && isAlive(stat.state)
-  })
+    if (stat !== undefined && stat.group === group && isAlive(stat.state)) members.push(pid)
+  }
+  return members
+}
 
 /**
  * Whether the group is still the recorded one: its leader started at that moment, or a member carries the run

@@ -82,3 +82,17 @@ describe('who is of a run', () => {
     expect(markOf(OURS)).not.toBe(markOf(OTHER))
   })
 })
+
+test('a run that flees from one process to the next is seen at every look', async () => {
+  const runId = 'fade0001'
+  const flee = 'sh -c "$0" "$0" &'
+  const fleeing = spawn('sh', ['-c', `ulimit -S -m ${markOf(runId)}; ${flee}`, flee], { stdio: 'ignore' })
+  onTestFinished(() => eventually('it is caught', () => carriersOf(runId, kill).length === 0))
+  await once(fleeing, 'exit')
+
+  const looks = Array.from({ length: 30 }, () => carriersOf(runId).length)
+
+  expect(looks).not.toContain(0)
+})
+
+const kill = (pid: number): void => signal(pid, 'SIGKILL')
