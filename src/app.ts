@@ -35,7 +35,7 @@ import { startOutbox } from './report/outbox.ts'
 import { reportsFor, type ReportContext } from './report/reports.ts'
 import { postToSlack, slackChannel } from './report/slack-channel.ts'
 import { startTokenWatch } from './report/token-watch.ts'
-import { PATIENCE, StillThere } from './run/ending.ts'
+import { PATIENCE, StillThere, type Patience } from './run/ending.ts'
 import { baseEnvironment } from './run/environment.ts'
 import { startGuard } from './run/guard.ts'
 import { endLeftovers } from './run/leftovers.ts'
@@ -62,6 +62,8 @@ export interface Surroundings {
   readonly version: string
   /** How long GitHub and Slack have for an answer; each has its own default. */
   readonly answerWithinMs?: number
+  /** How long what a deployment has started may take to end. */
+  readonly patience?: Patience
   /** Another server has taken the database: this one must end now. */
   readonly onLockLost?: () => void
 }
@@ -85,7 +87,16 @@ const HOUR_MS = 60 * 60_000
 /** Builds every part once, hands each what it needs, and starts them: the whole server. */
 export async function startApp(
   first: Config,
-  { environment, clock, journal, masker, version, answerWithinMs, onLockLost }: Surroundings,
+  {
+    environment,
+    clock,
+    journal,
+    masker,
+    version,
+    answerWithinMs,
+    onLockLost,
+    patience = PATIENCE,
+  }: Surroundings,
 ): Promise<App> {
   let config = first
   const timeLimit = answerWithinMs === undefined ? {} : { timeoutMs: answerWithinMs }
@@ -300,7 +311,7 @@ export async function startApp(
             journal.error('processes:left', { deployment: nameOf(deployment), id: deployment.id, processes }),
           clock: () => performance.now(),
           server: side,
-          patience: PATIENCE,
+          patience,
           resolve: (value) => resolveValue(value, { environment, lookup: config.lookup }),
           record: (process) => store.recordProcess(deployment.id, process),
           previousSha: await asked,

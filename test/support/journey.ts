@@ -12,6 +12,7 @@ import type { Deployment, Repository } from '../../src/demo/github/state.ts'
 import type { SlackDouble } from '../../src/demo/slack-double.ts'
 import { createJournal, type Journal } from '../../src/logs/journal.ts'
 import { createMasker } from '../../src/logs/redact.ts'
+import type { Patience } from '../../src/run/ending.ts'
 import { githubForTest, slackForTest } from './doubles.ts'
 import { freePort } from './needs.ts'
 import { temporaryFolder } from './running.ts'
@@ -32,6 +33,7 @@ export interface Given {
   /** Path in front of GitHub's API, as Enterprise Server has one. */
   readonly apiRoot?: string
   readonly environment?: Readonly<Record<string, string>>
+  readonly patience?: Patience
   /** Changes the world before the server starts. */
   readonly prepare?: (world: World) => unknown
 }
@@ -166,6 +168,7 @@ export async function serve(given: Given = {}): Promise<Served> {
       journal: { info: both('info'), warn: both('warn'), error: both('error') },
       masker,
       version: 'test',
+      ...(given.patience === undefined ? {} : { patience: given.patience }),
     })
   }
   let app: App | undefined = await start()
