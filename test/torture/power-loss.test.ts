@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { describe, expect, inject, test } from 'vitest'
+import { beforeAll, describe, expect, inject, test } from 'vitest'
 
 import type { Chance } from '../../torture/chance.ts'
 import { compileShim, powerOf } from '../../torture/power-loss/power-loss.ts'
@@ -24,11 +25,18 @@ function alternately(answers: readonly boolean[]): () => boolean {
   return () => answers[asked++ % answers.length] === true
 }
 
+let shim = ''
+beforeAll(() => {
+  const folder = mkdtempSync(join(tmpdir(), 'ferryman-test-'))
+  shim = compileShim(folder) ?? ''
+  return () => rmSync(folder, { recursive: true, force: true })
+})
+
 /** Runs the lines of a program on a disk; answers how it ended, what it left, and what a power loss leaves. */
 function lose(lines: string, left: Chance, cutAt?: number) {
   const [disk, folder] = [temporaryFolder(), temporaryFolder()]
   writeFileSync(join(disk, 'old'), 'old')
-  const power = powerOf(disk, { shim: compileShim(folder) ?? '', folder })
+  const power = powerOf(disk, { shim, folder })
   const program = `const fs = require('fs')
     process.chdir('${disk}')
     const sync = (name) => { const file = fs.openSync(name, 'r'); fs.fsyncSync(file); fs.closeSync(file) }
@@ -108,7 +116,7 @@ describe.runIf(inject('gcc'))('after a power loss', () => {
 
   test('the boot id is another one', () => {
     const [disk, folder] = [temporaryFolder(), temporaryFolder()]
-    const power = powerOf(disk, { shim: compileShim(folder) ?? '', folder })
+    const power = powerOf(disk, { shim, folder })
     const program = `process.stdout.write(require('fs').readFileSync('/proc/sys/kernel/random/boot_id'))`
     const boot = (): string =>
       spawnSync(process.execPath, ['-e', program], {
