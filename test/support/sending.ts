@@ -177,6 +177,11 @@ export function simulate(start: number): Simulation {
     events.add(event)
     return () => void events.delete(event)
   }
+  const nextEvent = () => {
+    let next: { readonly at: number; readonly call: () => unknown } | undefined
+    for (const event of events) if (next === undefined || event.at < next.at) next = event
+    return next
+  }
   const settle = async (): Promise<void> => {
     for (let calm = 0; calm < 5; calm += 1) {
       await setImmediate()
@@ -194,7 +199,7 @@ export function simulate(start: number): Simulation {
     async runUntil(moment) {
       for (;;) {
         await settle()
-        const [next] = [...events].toSorted((one, other) => one.at - other.at)
+        const next = nextEvent()
         if (next === undefined || next.at > moment) break
         events.delete(next)
         now = Math.max(now, next.at)
