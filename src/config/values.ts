@@ -102,7 +102,7 @@ function read(name: string, value: Value, filled: Filled): ReadValue | { readonl
 }
 
 const SECRET_NAME =
-  /SECRET|TOKEN|PASS|PWD|(?:^|_)PIN$|PRIVATE|CREDENTIAL|AUTH|(?:API|ACCESS)_KEY|KEY$|_DSN$|WEBHOOK/i
+  /SECRET|TOKEN|PASS|PWD|(?:^|_)(?:PIN|PW|SALT|COOKIE)$|PRIVATE|CREDENTIAL|AUTH|(?:API|ACCESS)_KEY|KEY$|_DSN$|WEBHOOK/i
 const ADDRESS_WITH_PASSWORD = /[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:([^\s/@]+)@/gi
 const WEBHOOK_OF_SLACK = /https?:\/\/[^\s/]+\/((?:services|workflows|triggers)\/[\w/-]+)/gi
 

@@ -277,6 +277,20 @@ test('of a secret in words from outside that are cut, not even the beginning is 
     })
 })
 
+test('a secret that is too short to be masked is named by check and at the start, and never shown', async () => {
+  const world = await createWorld({ entry: { env: { DATABASE_PIN: '${PIN}' } } })
+  const environment = { PIN: 'q7#x9' }
+
+  const server = await startProcess(world, undefined, undefined, environment)
+  const warned = await server.waitForLine((line) => line.includes('"config:doubtful"'))
+  const { out, err } = await ferryman(['check', '-c', world.configFile], { env: environment })
+
+  const told = 'repositories.acme/shop.env.DATABASE_PIN: is too short to be masked'
+  expect(warned).toContain(told)
+  expect(out).toContain(told)
+  expect(`${server.lines.join('\n')}${out}${err}`).not.toContain(environment.PIN)
+})
+
 test('an ordinary word from a variable is not mistaken for a secret', async () => {
   const world = await serve({
     commands: [['sh', '-c', 'echo "stage $NODE_ENV, port $PORT"']],
