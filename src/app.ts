@@ -217,7 +217,7 @@ export async function startApp(
         return taken
       },
     })
-    serveHealth(server, { probe: store.probe, isStopping: () => isStopping, clock })
+    serveHealth(server, { probe: store.probe, isStopping: () => isStopping })
     serveLog(server, {
       deployment: store.deployment,
       logs,
@@ -399,14 +399,16 @@ export async function startApp(
         return config.slack && ((message) => postToSlack(slackAddress(), message))
       },
       store,
-      clock,
+      clock: () => github.clock ?? clock(), // ours may have been set wrongly, and nobody should be woken for that
       journal,
     })
     const retention = startRetention({
       retaining: store.retaining,
+      store,
       logs,
       policy: () => config.retention,
       clock,
+      steady: () => performance.now(),
       journal,
     })
     started.push(retention.stop)

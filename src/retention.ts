@@ -3,14 +3,18 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Retention } from './config/config.ts'
 import type { Journal } from './logs/journal.ts'
 import type { Logs } from './logs/logs.ts'
-import type { Retaining } from './store/store.ts'
+import { createPatientClock, type PatientClock } from './patient-clock.ts'
+import type { Age, Retaining, Store } from './store/store.ts'
 import { createWaker } from './waker.ts'
 
 export interface RetentionParts {
   readonly retaining: Retaining
+  readonly store: Pick<Store, 'note' | 'noted'>
   readonly logs: Pick<Logs, 'ids' | 'size' | 'remove'>
   policy(): Retention
   readonly clock: () => number
+  /** Milliseconds by a clock that nobody sets. */
+  readonly steady: () => number
   readonly journal: Journal
 }
 
@@ -23,25 +27,35 @@ export interface RetentionWatch {
 
 const LOOK_AGAIN_MS = 60 * 60_000
 const AT_ONCE = 500
+/** How far time has come, as far as it counts here. */
+const NOTE = 'retention_clock'
 
 /**
  * Removes what nobody waits for any more, every hour: deliveries, ended deployments and logs that are too old or
  * too many. A little at a time, so that everything else goes on meanwhile.
  */
 export function startRetention(parts: RetentionParts): RetentionWatch {
-  const { journal } = parts
+  const { journal, store, clock, steady } = parts
   /** Of logs that have ended: they do not change any more. */
   const sizes = new Map<number, number>()
   let isStopped = false
+  let patient: PatientClock | undefined
+  const startClock = async (): Promise<PatientClock> => {
+    const noted = await store.noted(NOTE)
+    return createPatientClock({ clock, steady, earlier: noted === undefined ? undefined : Number(noted) })
+  }
   const waker = createWaker(async () => {
     try {
       const goOn = async (): Promise<boolean> => {
         await turn()
         return !isStopped
       }
-      const deliveries = await removeDeliveries(parts, goOn)
-      const deployments = await removeDeployments(parts, goOn)
-      const logs = await removeLogs(parts, sizes, goOn)
+      patient ??= await startClock()
+      const time = { now: clock(), aged: patient.now() }
+      const logs = await removeLogs(parts, { time, sizes }, goOn) // first: on a full disk the others need the room
+      const deliveries = await removeDeliveries(parts, time, goOn)
+      const deployments = await removeDeployments(parts, time, goOn)
+      await store.note(NOTE, String(patient.furthest()))
       if (deliveries + deployments + logs > 0)
         journal.info('retention:removed', { deliveries, deployments, logs })
     } catch (thrown) {
@@ -67,10 +81,22 @@ export function startRetention(parts: RetentionParts): RetentionWatch {
 /** Answers false when the server stops. */
 type GoOn = () => Promise<boolean>
 
-async function removeDeliveries({ retaining, policy, clock }: RetentionParts, goOn: GoOn): Promise<number> {
+/** What the clock says, and by which time things have grown old: they differ while the clock is wrong. */
+interface Time {
+  readonly now: number
+  readonly aged: number
+}
+
+const before = (ageMs: number, { now, aged }: Time): Age => ({ before: aged - ageMs, now })
+
+async function removeDeliveries(
+  { retaining, policy }: RetentionParts,
+  time: Time,
+  goOn: GoOn,
+): Promise<number> {
   const { deliveriesMs, deliveriesBytes } = policy()
   const over = {
-    before: clock() - deliveriesMs,
+    ...before(deliveriesMs, time),
     throughBody: await retaining.bodiesBeyond(deliveriesBytes),
   }
   let sum = 0
@@ -83,14 +109,18 @@ async function removeDeliveries({ retaining, policy, clock }: RetentionParts, go
 }
 
 async function removeDeployments(
-  { retaining, policy, clock, logs }: RetentionParts,
+  { retaining, policy, logs }: RetentionParts,
+  time: Time,
   goOn: GoOn,
 ): Promise<number> {
   const { historyMs, historyCount } = policy()
   let excess = Math.max(0, (await retaining.count()) - historyCount)
   let sum = 0
   for (let after: number | undefined = 0; after !== undefined && (await goOn());) {
-    const { removed, next, ids } = await retaining.deployments(after, { before: clock() - historyMs, excess })
+    const { removed, next, ids } = await retaining.deployments(after, {
+      ...before(historyMs, time),
+      excess,
+    })
     for (const id of ids) await logs.remove(id)
     excess = Math.max(0, excess - removed)
     sum += removed
@@ -101,8 +131,8 @@ async function removeDeployments(
 
 /** First those that are too old, then the oldest of those that are too many. */
 async function removeLogs(
-  { retaining, policy, clock, logs }: RetentionParts,
-  sizes: Map<number, number>,
+  { retaining, policy, logs }: RetentionParts,
+  { time, sizes }: { readonly time: Time; readonly sizes: Map<number, number> },
   goOn: GoOn,
 ): Promise<number> {
   const { logsMs, logsBytes } = policy()
@@ -116,8 +146,10 @@ async function removeLogs(
   const ended: number[] = []
   for (let from = 0; from < ids.length && (await goOn()); from += AT_ONCE) {
     const some = ids.slice(from, from + AT_ONCE)
-    for (const id of await retaining.endedBefore(some, clock() - logsMs)) await remove(id)
-    ended.push(...(await retaining.endedBefore(some, Infinity)).filter((id) => !removed.has(id)))
+    const all = await retaining.endedBefore(some, { now: time.now, before: Infinity })
+    const old = ended.length > 0 ? [] : await retaining.endedBefore(some, before(logsMs, time))
+    for (const id of old) await remove(id)
+    ended.push(...all.filter((id) => !removed.has(id)))
   }
   for (const id of ended) if (!sizes.has(id)) sizes.set(id, await logs.size(id))
   let left = ended.reduce((sum, id) => sum + (sizes.get(id) ?? 0), 0)

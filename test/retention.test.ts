@@ -53,9 +53,11 @@ describe.each(ENGINES)('what nobody waits for any more, on $engine', ({ engine, 
       const masker = createMasker([])
       const retention = startRetention({
         retaining: store.retaining,
+        store,
         logs: createLogs({ directory: directory(), clock: () => now }),
         policy: () => ({ ...FOR_EVER, ...policy }),
         clock: () => now,
+        steady: () => now,
         journal: createJournal({
           write(line) {
             if (line.includes('broken')) throw new Error(line)
@@ -113,6 +115,19 @@ describe.each(ENGINES)('what nobody waits for any more, on $engine', ({ engine, 
       expect(await store.inbox.body(1)).toBeUndefined()
       expect(await store.inbox.body(5)).toEqual(Buffer.from('x'))
       expect(await store.retaining.bodiesBeyond(0)).toBe(5)
+    })
+
+    test('what came while the clock was wrong is no older than what came before', async () => {
+      for (const day of [1, 99, -3_000, 4_000, 50]) await store.accept([ignored(day)])
+      await ended(1)
+      const [young, setBack, ahead] = [await ended(99), await ended(-3_000), await ended(4_000)]
+
+      await remove({ deliveriesMs: 30 * DAY, historyMs: 30 * DAY, logsMs: 30 * DAY })
+
+      expect((await deliveries()).slice(-4)).toEqual([50, 4_000, -3_000, 99])
+      for (const one of [young, setBack, ahead])
+        expect([await isThere(one), hasLog(one)]).toEqual([true, true])
+      expect(await store.retaining.count()).toBe(3)
     })
 
     test('many go in several transactions, and a body stays as long as one needs it', async () => {

@@ -4,6 +4,7 @@ import type { CancelledReason, FailedReason, HoldReason } from '../deployment/re
 import { GitHubError, type GitHub, type MadeDeployment, type ReportedChecks } from '../github/github.ts'
 import type { Creation } from '../github/pace.ts'
 import type { Pace } from '../pace.ts'
+import type { Elapsed } from './elapsed.ts'
 import { judge, judgeAll, namesOf, type Judgement } from './checks.ts'
 import { isForbidden } from './history.ts'
 
@@ -36,6 +37,7 @@ export interface GateParts {
   /** How many deployments GitHub takes; statuses use it up, too. */
   pace(): Pace<Creation>
   readonly clock: () => number
+  readonly elapsed: Elapsed
 }
 
 export type Wanted = Pick<EnvironmentConfig, 'requiredContexts' | 'checksWaitSeconds'>
@@ -53,13 +55,13 @@ export async function passGate(
   { requiredContexts: required = [], checksWaitSeconds }: Wanted,
   parts: GateParts,
 ): Promise<Outcome> {
-  const { github, clock } = parts
+  const { github, elapsed } = parts
   const earlier = deployment.wasAsked ? await madeBefore(deployment, github()) : undefined
   if (earlier !== undefined) return { kind: 'made', made: earlier }
   const ask = (contexts: readonly string[] | 'all') => create(deployment, contexts, parts)
   if (required.length === 0) return ask([])
 
-  const age = clock() - deployment.createdAt
+  const age = elapsed(`deployment ${deployment.id}`, deployment.createdAt)
   const limitMs = checksWaitSeconds * 1000
   const answer = (judgement: Judgement): Outcome | undefined =>
     outcomeOf(judgement, { deployment, age, limitMs })

@@ -2,10 +2,11 @@ import type { Deployment } from '../deployment/deployment.ts'
 import type { ChecksSignal } from '../deployment/signal.ts'
 import { createWaker } from '../waker.ts'
 import type { Store } from '../store/store.ts'
+import { createElapsed } from './elapsed.ts'
 import { createHistory } from './history.ts'
 import { look, type LookParts } from './look.ts'
 
-export interface HoldParts extends Omit<LookParts, 'store' | 'history'> {
+export interface HoldParts extends Omit<LookParts, 'store' | 'history' | 'elapsed'> {
   readonly store: LookParts['store'] & Pick<Store, 'waitingByThemselves'>
 }
 
@@ -52,14 +53,15 @@ const LOOK_AGAIN_MS = 60_000
 export function startHolds(parts: HoldParts): Holds {
   const { store, journal } = parts
   const history = createHistory(parts.github)
-  const lookParts: LookParts = { ...parts, history }
+  const now = (): number => performance.now()
+  const elapsed = createElapsed({ clock: parts.clock, steady: now })
+  const lookParts: LookParts = { ...parts, history, elapsed }
   const places = new Map<string, Place>()
   const inFlight = new Map<string, Promise<void>>()
   /** GitHub's patience is for all places together; what happens meanwhile does not shorten it. */
   let restUntil = 0
   let alarm: NodeJS.Timeout | undefined
   let ended = false
-  const now = (): number => performance.now()
 
   /** Brings the places up to date with what the store holds. */
   const gather = async (): Promise<void> => {

@@ -4,6 +4,7 @@ import { GitHubError } from '../github/github.ts'
 import { limitOf } from '../github/limits.ts'
 import type { Journal } from '../logs/journal.ts'
 import type { Landmarks, ReportsFor, Store } from '../store/store.ts'
+import type { Elapsed } from './elapsed.ts'
 import { passGate, type GateParts, type Outcome, type Waiting } from './gate.ts'
 import { unlessForbidden, type History } from './history.ts'
 import { bindLoose } from './loose.ts'
@@ -67,7 +68,7 @@ export async function look(looking: Looking, parts: LookParts): Promise<Looked> 
     if (!(thrown instanceof GitHubError)) throw thrown
     const outcome = patience(thrown, failures, parts.clock())
     for (const one of wanted)
-      if (one.hold !== undefined) await settle(one, inVain(one, outcome, parts.clock()), parts)
+      if (one.hold !== undefined) await settle(one, inVain(one, outcome, parts.elapsed), parts)
     const { limited } = limitOf(thrown, parts.clock())
     return { lookAgainMs: outcome.lookAgainMs, vain: limited ? 'limited' : 'failed' }
   }
@@ -85,7 +86,7 @@ async function letThrough(
     lookAgainMs = Math.min(ms ?? Infinity, lookAgainMs ?? Infinity)
   }
   for (const one of off) await settle(one, notOnBranch(one), parts)
-  for (const one of unclear) await settle(one, notShown(one, parts.clock()), parts, waits)
+  for (const one of unclear) await settle(one, notShown(one, parts.elapsed), parts, waits)
   for (const [place, one] of onBranch.entries()) {
     if (one.hold?.reason === 'checks_pending' && moved?.has(one.sha) === false) continue
     const outcome = one.hold === undefined ? undefined : await decideHeld(one, { environment, head }, parts)
@@ -205,6 +206,7 @@ async function settle(
       if (hold?.reason === reason && hold.detail === detail) return false
       const isSame = hold?.reason === reason && (reason !== 'deciding' || hold.detail === detail)
       const since = isSame ? hold.since : clock()
+      heldFor(deployment.id, since, parts.elapsed) // counts from now on, however the clock is set
       if (await store.hold(deployment.id, { reason, detail, since }))
         journal.info('deployment:held', { ...about, reason, detail })
       return false
@@ -234,6 +236,9 @@ const supersede = (older: Deployment, newer: Deployment, parts: LookParts): Prom
     parts,
   )
 
+const heldFor = (id: number, since: number, elapsed: Elapsed): number =>
+  elapsed(`hold of ${id} since ${since}`, since)
+
 const notOnBranch = ({ sha, branch }: Deployment): Outcome => ({
   kind: 'end',
   state: 'cancelled',
@@ -241,13 +246,13 @@ const notOnBranch = ({ sha, branch }: Deployment): Outcome => ({
   detail: `${short(sha)} is not on ${branch} any more.`,
 })
 
-function notShown(deployment: Deployment, now: number): Outcome {
+function notShown(deployment: Deployment, elapsed: Elapsed): Outcome {
   const what = `GitHub does not show ${short(deployment.sha)} on `
   const detail = `${what}${deployment.branch}`
-  const { hold } = deployment
+  const { id, hold } = deployment
   // The name of the branch may have been masked.
-  const since = hold?.reason === 'deciding' && hold.detail.startsWith(what) ? hold.since : now
-  if (now - since >= BEHIND_MS) return notOnBranch(deployment)
+  const isSame = hold?.reason === 'deciding' && hold.detail.startsWith(what)
+  if (isSame && heldFor(id, hold.since, elapsed) >= BEHIND_MS) return notOnBranch(deployment)
   return { kind: 'wait', reason: 'deciding', detail, lookAgainMs: LOOK_AT_BRANCH_MS }
 }
 
@@ -309,9 +314,9 @@ function patience(thrown: GitHubError, failures: number, now: number): Waiting &
 }
 
 /** GitHub is asked for a day; what has waited for it that long should not go anywhere by itself. */
-function inVain({ hold }: Deployment, waiting: Waiting, now: number): Outcome {
+function inVain({ id, hold }: Deployment, waiting: Waiting, elapsed: Elapsed): Outcome {
   const isSame = hold?.reason === 'github_unavailable' || hold?.reason === 'github_forbids'
-  if (!isSame || now - hold.since < PATIENCE_MS) return waiting
+  if (!isSame || heldFor(id, hold.since, elapsed) < PATIENCE_MS) return waiting
   const detail = `Not deployed within 24 h: ${waiting.detail}`
   return { kind: 'end', state: 'failed', reason: 'wait_expired', detail }
 }

@@ -114,6 +114,9 @@ export function createGitHub(options: GitHubOptions): GitHub {
     get tokenExpiresAt() {
       return requests.tokenExpiresAt
     },
+    get clock() {
+      return requests.clock
+    },
     get budget() {
       return requests.budget
     },

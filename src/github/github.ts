@@ -46,6 +46,8 @@ export interface GitHub {
   access(repository: string): Promise<Access>
   /** When the token ends, as GitHub said last; undefined for one that lives for ever, or before any answer. */
   readonly tokenExpiresAt: number | undefined
+  /** What GitHub's own clock showed at its last answer; undefined before any. */
+  readonly clock: number | undefined
   /** What GitHub's last answer said of the hourly budget; undefined before any, and where there is no limit. */
   readonly budget: Budget | undefined
 }

@@ -4,7 +4,7 @@ import type { GitHubError } from './github.ts'
 /** Whether an answer of GitHub's speaks of a limit on requests, and when it says that it will listen again. */
 export interface Limit {
   readonly limited: boolean
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, by our clock. */
   readonly retryAt: number | undefined
 }
 
@@ -14,9 +14,11 @@ export interface Limit {
  */
 export function limitOf({ status, headers, message }: GitHubError, now: number): Limit {
   const isExhausted = headers['x-ratelimit-remaining'] === '0'
+  const theirNow = Date.parse(String(headers['date'])) || now // ours may have been set wrongly
   const resetAt = Number(headers['x-ratelimit-reset']) * 1000
-  const retryAt =
-    retryAfter(headers['retry-after'], now) ?? (isExhausted && resetAt > 0 ? resetAt : undefined)
+  const theirs =
+    retryAfter(headers['retry-after'], theirNow) ?? (isExhausted && resetAt > 0 ? resetAt : undefined)
+  const retryAt = theirs === undefined ? undefined : theirs - theirNow + now
   const limited =
     status === 429 ||
     (status === 403 && (isExhausted || retryAt !== undefined || /rate limit/i.test(message)))

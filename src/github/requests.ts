@@ -35,6 +35,7 @@ export interface Requests {
   ): Promise<readonly Answer[]>
   /** See `GitHub`. */
   readonly tokenExpiresAt: number | undefined
+  readonly clock: number | undefined
   readonly budget: Budget | undefined
 }
 
@@ -72,11 +73,13 @@ export function createRequests({
     log: { debug() {}, info() {}, warn() {}, error() {} }, // its own log would name addresses; ours says what matters
   })
   let tokenExpiresAt: number | undefined
+  let clock: number | undefined
   let budget: Budget | undefined
 
   const fetchAndNote: typeof fetch = async (input, init) => {
     const response = await fetchThere(input, init)
     tokenExpiresAt = expiryIn(response.headers) ?? tokenExpiresAt
+    clock = Date.parse(response.headers.get('date') ?? '') || clock
     budget = budgetIn(response.headers) ?? budget
     return response
   }
@@ -109,6 +112,9 @@ export function createRequests({
     },
     get tokenExpiresAt() {
       return tokenExpiresAt
+    },
+    get clock() {
+      return clock
     },
     get budget() {
       return budget

@@ -144,13 +144,17 @@ export function startWorker(parts: WorkerParts): Worker {
 /** Runs one deployment and writes down its end, however long the database takes to accept it. */
 async function see(deployment: Deployment, signals: RunSignals, parts: WorkerParts): Promise<void> {
   const { store, clock, journal } = parts
+  const startedAt = deployment.startedAt ?? clock()
+  const begunAt = performance.now()
   const ending = await parts.run(deployment, signals).catch((thrown: unknown) => broken(thrown, parts))
   if (ending === 'still_there') return // the next start sees to it; until then the lane is taken
   const { state, ...change } = ending
+  // How long it took is true, whatever was done to the clock meanwhile.
+  const at = startedAt + Math.round(performance.now() - begunAt)
   const about = { deployment: nameOf(deployment), id: deployment.id, state, reason: change.reason }
   for (let triesLeft = TRIES_AT_STOP; ; triesLeft -= signals.stopping.aborted ? 1 : 0) {
     try {
-      const ended = await moveToEnd(deployment.id, state, { ...change, at: clock() }, store)
+      const ended = await moveToEnd(deployment.id, state, { ...change, at }, store)
       if (ended === undefined) journal.error('deployment:moved-elsewhere', about)
       else journal.info('deployment:ended', { ...about, detail: change.detail })
       parts.moved()

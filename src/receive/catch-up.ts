@@ -41,6 +41,7 @@ const LONGEST_MS = 60 * 60_000
 const RESERVE = 0.2
 /** So many failures one after the other mean that GitHub is away. */
 const AWAY_AFTER = 3
+const LONGEST_REST_MS = 2 * 60 * 60_000
 
 /** Fetches what GitHub holds and could not deliver: at the start, and from time to time. */
 export function startCatchUp(parts: CatchUpParts): CatchUp {
@@ -52,6 +53,8 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
   /** What went wrong with a place last; it is said once. */
   const said = new Map<string, string>()
   let restUntil = 0
+  /** One that is longer than GitHub's hour was begun before the clock was set back. */
+  const isResting = (): boolean => restUntil > clock() && restUntil - clock() <= LONGEST_REST_MS
   let alarm: NodeJS.Timeout | undefined
 
   const waker = createWaker(async () => {
@@ -60,13 +63,13 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
     if (intervalMs === undefined) return
     let againAt = clock() + intervalMs
     try {
-      if (clock() >= restUntil) againAt = Math.min(againAt, await round())
+      if (!isResting()) againAt = Math.min(againAt, await round())
     } catch (thrown) {
       if (!ended.signal.aborted) journal.error('catch-up:broken', { error: thrown })
     }
     if (ended.signal.aborted) return
-    if (restUntil > clock()) journal.info('catch-up:resting', { until: new Date(restUntil).toISOString() })
-    const waitMs = Math.max(againAt, restUntil) - clock()
+    if (isResting()) journal.info('catch-up:resting', { until: new Date(restUntil).toISOString() })
+    const waitMs = (isResting() ? Math.max(againAt, restUntil) : againAt) - clock()
     alarm = setTimeout(waker.wake, Math.min(Math.max(waitMs, PACE_MS), LONGEST_MS))
   })
 
@@ -88,7 +91,7 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
     for (const place of await places()) {
       if ((asked += 1) > AT_ONCE) await waited()
       restUntil = reserveUntil(parts.github(), clock())
-      if (ended.signal.aborted || restUntil > clock() || failures >= AWAY_AFTER) break
+      if (ended.signal.aborted || isResting() || failures >= AWAY_AFTER) break
       try {
         againAt = Math.min(againAt, (await place.look()) ?? Infinity)
         failures = 0
@@ -98,7 +101,7 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
         if (!(thrown instanceof GitHubError)) throw thrown
         postpone(place, thrown)
         failures = isAnswer(thrown) ? 0 : failures + 1
-        if (restUntil > clock()) break
+        if (isResting()) break
       }
     }
     return againAt

@@ -225,6 +225,7 @@ async function createDeployment(
     created_at: at,
     started_at: null,
     finished_at: end === undefined ? null : at,
+    end_order: null, // only successes are put into order
   }
   const [inserted] = await batch.statements.insertDeployments(batch.trx, [row])
   if (inserted === undefined) throw new Error('The new deployment was given no id.')

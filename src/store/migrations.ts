@@ -13,6 +13,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0004-sights': sights(engine),
       '0005-outbox': outbox,
       '0006-hooks': hooks,
+      '0007-order': order,
     }),
 })
 
@@ -202,6 +203,20 @@ const hooks: Migration = {
       .addColumn('asked_at', 'bigint', (column) => column.notNull())
       .addPrimaryKeyConstraint('redeliveries_key', ['hook_id', 'guid'])
       .execute()
+  },
+}
+
+/** In which order deployments have ended: the clock may have been set back between two of them. */
+const order: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema.alterTable('deployments').addColumn('end_order', 'bigint').execute()
+    await sql`update deployments set end_order =
+      coalesce((select max(events.id) from events where events.deployment_id = deployments.id), 0)
+      where finished_at is not null`.execute(database)
+    await sql`drop index deployments_live`.execute(database)
+    await sql`create index deployments_live on deployments (environment_id, end_order) where state = 'succeeded'`.execute(
+      database,
+    )
   },
 }
 

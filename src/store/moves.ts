@@ -1,4 +1,4 @@
-import { sql, type Kysely, type Transaction } from 'kysely'
+import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely'
 
 import type { Deployment } from '../deployment/deployment.ts'
 import { canMove, isFinal, type State } from '../deployment/state.ts'
@@ -103,8 +103,10 @@ async function change(
       hold_reason: null,
       hold_detail: null,
       hold_since: null,
-      ...(to === 'running' ? { started_at: given.at } : {}),
-      ...(isFinal(to) ? { finished_at: given.at } : {}),
+      ...(to === 'running' ? { started_at: notBefore(sql`created_at`, given.at) } : {}),
+      ...(isFinal(to)
+        ? { finished_at: notBefore(sql`coalesce(started_at, created_at)`, given.at), end_order: NEXT_END }
+        : {}),
     })
     .where('id', '=', id)
     .where('state', '=', from)
@@ -117,6 +119,13 @@ async function change(
   await owe(trx, deployment, given.reports(deployment), given.at)
   return deployment
 }
+
+/** The clock may have been set back meanwhile, and nothing ends before it has begun. */
+const notBefore = (earlier: RawBuilder<number | null>, at: number): RawBuilder<number> =>
+  sql<number>`case when ${earlier} > ${sql.val(at)} then ${earlier} else ${sql.val(at)} end`
+
+/** What ended later has more events before it: an order that no clock can change. */
+const NEXT_END = sql<number>`(select coalesce(max(id), 0) from events)`
 
 /** Writes the event of a move that has just been made. */
 async function enter(trx: Trx, deployment: Deployment, from: State | undefined, at: number): Promise<void> {

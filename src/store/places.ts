@@ -54,7 +54,8 @@ export const configured = (
         .insertInto('sights')
         .values(some.map((place) => ({ place, since: at })))
         .execute()
-    return new Map(places.map((place) => [place, before.get(place) ?? at]))
+    // One that is configured since a moment to come was so when the clock was wrong.
+    return new Map(places.map((place) => [place, Math.min(before.get(place) ?? at, at)]))
   })
 
 /** `Store.known`. */
@@ -127,7 +128,7 @@ export async function lastSuccessBeside(database: Kysely<Tables>, id: number): P
     .where('this.id', '=', id)
     .where('other.state', '=', sql.lit('succeeded'))
     .whereRef('other.id', '!=', 'this.id')
-    .orderBy('other.finished_at', 'desc')
+    .orderBy('other.end_order', 'desc')
     .orderBy('other.id', 'desc')
     .limit(1)
     .executeTakeFirst()

@@ -2,7 +2,7 @@ import { sql, type Kysely } from 'kysely'
 
 import type { State } from '../deployment/state.ts'
 import type { Tables } from './schema.ts'
-import type { Removing, Retaining } from './store.ts'
+import type { Age, Removing, Retaining } from './store.ts'
 import { inTransaction } from './transaction.ts'
 
 /** How many rows one transaction looks at: the server answers between two of them. */
@@ -17,7 +17,7 @@ export const createRetaining = (
   database: Kysely<Tables>,
   forgot: (githubIds: readonly number[]) => void,
 ): Retaining => ({
-  async deliveries(after, { before, throughBody }) {
+  async deliveries(after, { throughBody, ...age }) {
     const rows = await database
       .selectFrom('deliveries')
       .select(['id', 'body_id', 'received_at'])
@@ -25,7 +25,8 @@ export const createRetaining = (
       .orderBy('id')
       .limit(AT_ONCE)
       .execute()
-    const over = rows.filter((row) => row.received_at < before || row.body_id <= throughBody)
+    const old = oldAmong(rows, (row) => row.received_at, age)
+    const over = rows.filter((row) => old.has(row) || row.body_id <= throughBody)
     if (over.length === 0) return NOTHING
     const removed = await inTransaction(database, (trx) => removeDeliveries(trx, over))
     return { removed, next: over.at(-1)?.id }
@@ -43,7 +44,7 @@ export const createRetaining = (
       if (from === undefined) return 0
     }
   },
-  async deployments(after, { before, excess }) {
+  async deployments(after, { excess, ...age }) {
     const rows = await database
       .selectFrom('deployments')
       .select(['id', 'finished_at'])
@@ -51,7 +52,8 @@ export const createRetaining = (
       .orderBy('id')
       .limit(AT_ONCE)
       .execute()
-    const over = rows.filter((row, index) => index < excess || (row.finished_at ?? before) < before)
+    const old = oldAmong(rows, (row) => row.finished_at, age)
+    const over = rows.filter((row, index) => index < excess || old.has(row))
     if (over.length === 0) return { ...NOTHING, ids: [] }
     const gone = await removeDeployments(
       database,
@@ -64,7 +66,7 @@ export const createRetaining = (
     const { rows } = await sql<{ all: number }>`select count(*) as "all" from deployments`.execute(database)
     return rows[0]?.all ?? 0
   },
-  async endedBefore(ids, before) {
+  async endedBefore(ids, age) {
     const rows = await database
       .selectFrom('deployments')
       .select(['id', 'state', 'finished_at'])
@@ -72,9 +74,26 @@ export const createRetaining = (
       .execute()
     const known = new Map(rows.map((row) => [row.id, row.finished_at]))
     // What is not in the history any more has ended.
-    return ids.filter((id) => !known.has(id) || (known.get(id) ?? before) < before)
+    const old = oldAmong(ids, (id) => (known.has(id) ? (known.get(id) ?? null) : -Infinity), age)
+    return ids.filter((id) => old.has(id))
   },
 })
+
+/**
+ * Of rows in the order in which they came, those that are old. The clock may have been set back when some of them
+ * came; but what came after something that is not old is not old either. Nor is what has no time yet.
+ */
+function oldAmong<Row>(
+  rows: readonly Row[],
+  timeOf: (row: Row) => number | null,
+  { before, now }: Age,
+): ReadonlySet<Row> {
+  const timed = rows.map((row) => ({ row, at: timeOf(row) })).filter(({ at }) => at !== null)
+  const firstYoung = timed.findIndex(({ at }) => at !== null && at >= before && at <= now)
+  const earlier = firstYoung === -1 ? timed : timed.slice(0, firstYoung)
+  const lastOld = earlier.findLastIndex(({ at }) => at !== null && at < before)
+  return new Set(earlier.slice(0, lastOld + 1).map(({ row }) => row))
+}
 
 const NOTHING: Removing = { removed: 0, next: undefined }
 
@@ -138,7 +157,7 @@ const removeDeployments = (database: Kysely<Tables>, ids: readonly number[]) =>
       .where(
         sql<boolean>`(deployments.state <> 'succeeded' or (select count(*) from (select 1 from deployments newer
           where newer.environment_id = deployments.environment_id and newer.state = 'succeeded'
-            and newer.finished_at > deployments.finished_at limit ${sql.lit(SUCCESSES_KEPT)}) as later) >= ${sql.lit(SUCCESSES_KEPT)})`,
+            and newer.end_order > deployments.end_order limit ${sql.lit(SUCCESSES_KEPT)}) as later) >= ${sql.lit(SUCCESSES_KEPT)})`,
       )
       .execute()
     if (over.length === 0) return over

@@ -91,6 +91,8 @@ export interface Tables {
     created_at: number
     started_at: number | null
     finished_at: number | null
+    /** Greater than of everything that ended before. */
+    end_order: number | null
   }
   events: {
     id: Generated<number>

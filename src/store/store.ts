@@ -118,21 +118,24 @@ export interface Inbox {
  */
 export interface Retaining {
   /** Looks at some deliveries after the id; removes those from before the moment, or with a body up to that one. */
-  deliveries(
-    after: number,
-    over: { readonly before: number; readonly throughBody: number },
-  ): Promise<Removing>
+  deliveries(after: number, over: Age & { readonly throughBody: number }): Promise<Removing>
   /** The newest body of those that are too many, where all of them together may have this size; 0 when none is. */
   bodiesBeyond(bytes: number): Promise<number>
   /** Looks at some deployments after the id; removes those that ended before the moment, and the oldest `excess`. */
   deployments(
     after: number,
-    over: { readonly before: number; readonly excess: number },
+    over: Age & { readonly excess: number },
   ): Promise<Removing & { readonly ids: readonly number[] }>
   /** How many deployments there are. */
   count(): Promise<number>
   /** Of these deployments those that ended before the moment, or are not kept any more. */
-  endedBefore(ids: readonly number[], before: number): Promise<readonly number[]>
+  endedBefore(ids: readonly number[], age: Age): Promise<readonly number[]>
+}
+
+/** What is from before that moment; what came after something younger is not, whatever the clock said at its time. */
+export interface Age {
+  readonly before: number
+  readonly now: number
 }
 
 export interface Removing {

@@ -37,7 +37,13 @@ async function gateAt(rights: 'all' | 'no checks' = 'all') {
     passGate(
       { ...merge, ...given },
       { requiredContexts, checksWaitSeconds: 3600 },
-      { github: () => client, clock: () => age, asking: () => Promise.resolve(true), pace: () => pace },
+      {
+        github: () => client,
+        clock: () => age,
+        elapsed: (_, beganAt) => age - beganAt,
+        asking: () => Promise.resolve(true),
+        pace: () => pace,
+      },
     )
   return { github, sha, pace, pass }
 }

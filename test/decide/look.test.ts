@@ -41,6 +41,7 @@ async function mergeThat(given: { readonly hold?: Hold; readonly wasAsked?: bool
         reports: () => [],
         mask: (text) => text,
         clock: () => at,
+        elapsed: (_, beganAt) => at - beganAt,
         journal: { info() {}, warn() {}, error() {} },
         moved() {},
         ...parts,

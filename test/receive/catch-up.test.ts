@@ -126,6 +126,19 @@ test('it leaves a fifth of GitHub’s budget to others, until that is full again
   expect(world.asked()).toEqual(['acme/one', 'acme/two', ...SHOPS])
 })
 
+test('a clock that is set back by years lets it rest no longer than GitHub asks for', async () => {
+  const world = await catchUpOf(...SHOPS)
+  world.github.setRateLimit('mona', { remaining: 1_001, resetAt: NOW + 30 * MINUTE })
+  const catchUp = world.start()
+  await world.rests(1)
+
+  world.now -= 5_000_000 * MINUTE
+  catchUp.wake()
+  await world.github.waitFor(of('acme/three'))
+
+  expect(world.asked()).toEqual(['acme/one', 'acme/two', ...SHOPS])
+})
+
 test('when GitHub asks for patience nothing more is asked before', async () => {
   const world = await catchUpOf(...SHOPS)
   world.github.fail({ path: /one/, with: secondaryLimit(600) })

@@ -49,7 +49,11 @@ const says = (status: number, message: string, headers: Record<string, string> =
   headers,
   body: { message },
 })
-const spent = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String((NOW + 10 * MINUTE) / 1000) }
+const spent = {
+  'x-ratelimit-remaining': '0',
+  'x-ratelimit-reset': String((NOW + 10 * MINUTE) / 1000),
+  date: new Date(NOW).toUTCString(),
+}
 const later = { 'retry-after': '120' }
 
 const REFUSED: Rule = { settled: true, rest: undefined }
@@ -89,7 +93,16 @@ describe('GitHub', () => {
       limit(NOW + MINUTE),
     ],
     [
-      'has a limit that is over by our clock',
+      'has a primary limit, and our clock is wrong by years',
+      says(403, 'API rate limit exceeded', {
+        ...spent,
+        date: new Date(NOW + 1e12).toUTCString(),
+        'x-ratelimit-reset': String((NOW + 1e12) / 1000 + 600),
+      }),
+      limit(NOW + 10 * MINUTE),
+    ],
+    [
+      'has a limit that is over by its own clock',
       says(403, 'API rate limit exceeded', { ...spent, 'x-ratelimit-reset': String(NOW / 1000 - 20) }),
       limit(NOW + SECOND),
     ],

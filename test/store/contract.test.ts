@@ -410,6 +410,8 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
           [blog, 2_000],
         ]),
       )
+      const setBack = await store.configured([shop, blog], 3_000)
+      expect([...setBack.values()]).toEqual([3_000, 2_000])
     })
 
     test('a hook is known at the place where it was last', async () => {
@@ -726,6 +728,29 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         steps: [{ name: 'git pull', exitCode: 1, seconds: 0.5 }],
       })
       expect(await store.processesOf(id)).toEqual([])
+    })
+
+    test('nothing ends before it has begun, and what ended last is live, however the clock was set', async () => {
+      const [one, two] = [await queue({ sha: 'a'.repeat(40) }), await queue({ sha: 'b'.repeat(40) })]
+      for (const { id, at } of [
+        { id: one.id, at: 9_000_000 },
+        { id: two.id, at: 0 },
+      ]) {
+        await store.claim({ limit: 1, at, reports })
+        await store.move(id, 'running', 'succeeded', { at: at - 500, reports })
+      }
+      const next = await queue()
+
+      const times = [await store.deployment(one.id), await store.deployment(two.id)].map((each) => [
+        each?.startedAt,
+        each?.finishedAt,
+      ])
+      expect(times).toEqual([
+        [9_000_000, 9_000_000],
+        [two.createdAt, two.createdAt],
+      ])
+      expect(await store.previousSha(next.id)).toBe('b'.repeat(40))
+      expect((await store.landmarks(next.id)).live).toEqual({ sha: 'b'.repeat(40), number: two.number })
     })
 
     test('the previous commit is the one really put in place by the last success before', async () => {

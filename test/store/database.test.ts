@@ -37,6 +37,33 @@ test('a database of a newer version is refused by name', async () => {
   await drop()
 })
 
+test('what an earlier version has deployed keeps its order', async () => {
+  const { address, drop } = await emptyDatabase.sqlite()
+  const earlier = await openStore(address)
+  const reports = () => []
+  for (const sha of ['a', 'b']) {
+    const wanted = newDeployment({ sha: sha.repeat(40), lane: sha })
+    const [accepted] = await earlier.accept([queuedIntake(wanted)])
+    await earlier.claim({ limit: 9, at: 2_000, reports })
+    if (sha === 'b')
+      await earlier.move(accepted?.deployments[0]?.id ?? 0, 'running', 'succeeded', { at: 3_000, reports })
+  }
+  await earlier.move(1, 'running', 'succeeded', { at: 4_000, reports })
+  await earlier.accept([queuedIntake(newDeployment())])
+  await earlier.close()
+  const file = new DatabaseSync(address)
+  file.exec("delete from kysely_migration where name >= '0007'")
+  file.exec('drop index deployments_live; alter table deployments drop column end_order')
+  file.exec('create index deployments_live on deployments (environment_id)')
+  file.close()
+
+  const store = await openStore(address)
+
+  expect(await store.previousSha(3)).toBe('a'.repeat(40))
+  await store.close()
+  await drop()
+})
+
 test('environments of an earlier version are configured since they were first seen or deployed', async () => {
   const { address, drop } = await emptyDatabase.sqlite()
   const earlier = await openStore(address)
@@ -48,6 +75,8 @@ test('environments of an earlier version are configured since they were first se
   const file = new DatabaseSync(address)
   file.exec("drop table sights; delete from kysely_migration where name >= '0004'")
   file.exec('drop table hooks; drop table redeliveries') // of later ones
+  file.exec('drop index deployments_live; alter table deployments drop column end_order')
+  file.exec('create index deployments_live on deployments (environment_id)')
   file.close()
 
   const store = await openStore(address)

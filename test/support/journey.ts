@@ -132,6 +132,8 @@ export interface Served extends World {
   reload(): Promise<void>
   /** Stops the server and starts it again on the same data; its clock may have gone on further than ours. */
   restart(given?: { readonly laterMs?: number }): Promise<void>
+  /** Sets the server's clock so far ahead of ours, or behind. */
+  setClock(leadMs: number): void
   stop(): Promise<void>
   log(id: number, query?: string): Promise<string>
 }
@@ -194,6 +196,9 @@ export async function serve(given: Given = {}): Promise<Served> {
     },
     get address() {
       return current().address
+    },
+    setClock(leadMs) {
+      lead = leadMs
     },
     reload: () => current().reload(loadConfig(world.configFile, { environment })),
     async restart({ laterMs = 0 } = {}) {
