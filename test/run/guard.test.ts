@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 
 import type { ProcessRecord } from '../../src/deployment/deployment.ts'
 import { startGuard } from '../../src/run/guard.ts'
+import { markOf } from '../../src/run/mark.ts'
 import { bootId, signal, startTicks, statOf } from '../../src/run/processes.ts'
 import { command, eventually, isRunning, temporaryFolder } from '../support/running.ts'
 
@@ -156,6 +157,22 @@ test('what is still listed when the guard is stopped ends with it', async () => 
   await guard.stop()
 
   expect(isRunning(ours.group)).toBe(false)
+})
+
+test('a group whose leader is dead ends with the guard, too, environment or not', async () => {
+  const guard = startGuard()
+  const runId = freshRunId()
+  const script = `ulimit -S -m ${markOf(runId)}; env -i sleep 300 & echo $!`
+  const leader = spawn('sh', ['-c', script], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] })
+  const group = leader.pid ?? 0
+  const ticks = startTicks(group) ?? ''
+  const [line] = (await once(leader.stdout, 'data')) as [Buffer]
+  await eventually('the leader is dead', () => !isRunning(group))
+  guard.add({ runId, group, bootId: bootId(), startTicks: ticks })
+
+  await guard.stop()
+
+  expect(isRunning(Number(line.toString()))).toBe(false)
 })
 
 test('a number that was given to somebody else since is left alone', async () => {
