@@ -46,7 +46,6 @@ const ONE_DOOR: Readonly<Record<string, readonly string[]>> = {
   pg: ['store'],
   'node:sqlite': ['store'],
   '@octokit/rest': ['github'],
-  '@octokit/webhooks': ['receive'],
   '@slack/webhook': ['report'],
   execa: ['run'],
   'js-yaml': ['config'],

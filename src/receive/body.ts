@@ -8,9 +8,12 @@ const MOST_IN_FLIGHT_BYTES = 64 * 1024 * 1024
 
 /**
  * Reads bodies into memory within two limits: 25 MB for one (`body_too_large`), 64 MB for all that are not
- * yet answered (`too_busy`). What a request holds is given back when its response is closed.
+ * yet answered (`too_busy`). Answers the pieces as they came: to join them would take the same room again. What a request holds is given back when its response is closed.
  */
-export function createBodyReader(): (request: IncomingMessage, response: ServerResponse) => Promise<Buffer> {
+export function createBodyReader(): (
+  request: IncomingMessage,
+  response: ServerResponse,
+) => Promise<readonly Buffer[]> {
   let inFlight = 0
   return (request, response) =>
     new Promise((resolve, reject) => {
@@ -33,7 +36,7 @@ export function createBodyReader(): (request: IncomingMessage, response: ServerR
       // Events: what reads a stream as an iterator costs more than the signature.
       request
         .on('data', take)
-        .once('end', () => resolve(Buffer.concat(chunks, held)))
+        .once('end', () => resolve(chunks))
         .once('error', (cause) => reject(whyCutOff(request, cause)))
     })
 }

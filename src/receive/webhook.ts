@@ -25,7 +25,7 @@ export interface WebhookAnswer {
 export interface WebhookParts {
   readonly clock: () => number
   /** Asked for each delivery, so that a reloaded secret counts at once. */
-  isSigned(body: string, signature: string): Promise<boolean>
+  isSigned(body: readonly Buffer[], signature: string): boolean
   /** Records the delivery with what it leads to; the answer may be given only after that. */
   take(delivery: NewDelivery, body: unknown): Promise<WebhookAnswer>
   /** Somebody sent what GitHub would not have: counted, never kept. */
@@ -72,13 +72,13 @@ export async function serveWebhooks(server: FastifyInstance, parts: WebhookParts
 async function answer(
   reply: FastifyReply,
   headers: DeliveryHeaders,
-  body: Buffer,
+  pieces: readonly Buffer[],
   parts: WebhookParts,
 ): Promise<WebhookAnswer> {
-  if (!isUtf8(body)) throw problem('signature_wrong', {}) // decoding would change what was signed
-  const text = body.toString('utf8')
-  if (!(await parts.isSigned(text, headers.signature))) throw problem('signature_wrong', {})
-  const content = contentOf(text, headers.type)
+  if (!parts.isSigned(pieces, headers.signature)) throw problem('signature_wrong', {})
+  const body = Buffer.concat(pieces)
+  if (!isUtf8(body)) throw problem('signature_wrong', {}) // not from GitHub, and another text once it is read
+  const content = contentOf(body.toString('utf8'), headers.type)
   const delivery: NewDelivery = {
     key: `${headers.guid}:${hash('sha256', body, 'base64url')}`,
     guid: headers.guid,
