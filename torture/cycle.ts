@@ -4,7 +4,7 @@ import { sendBurst } from './burst.ts'
 import type { Chance } from './chance.ts'
 import { script } from './faults.ts'
 import type { Observation, Violation } from './invariants.ts'
-import { killAll } from './living.ts'
+import { killAll, livingIn, survivorsOf, type Living } from './living.ts'
 import { arrival } from './moments.ts'
 import { planCycle, type DiskCounts, type Ending } from './plan.ts'
 import { startServer, type Server, type StartOptions } from './server.ts'
@@ -24,6 +24,8 @@ interface CycleOptions extends StartOptions {
 
 /** A machine with much to do takes its time. */
 const STARTS_WITHIN_MS = 30_000
+/** What earlier lives have started, whatever it does about that. */
+const ENDS_EARLIER_WITHIN_MS = 20_000
 
 /** One cycle: a burst, an end somewhere in it, perhaps others in the starts that follow, and a look at everything. */
 export async function runCycle(
@@ -33,6 +35,7 @@ export async function runCycle(
 ): Promise<Told> {
   const plan = planCycle(chance, disk)
   let burst: Promise<void> | undefined
+  const earlier: Living[] = []
   let kills = 0
   world.setSlack(plan.isToldToSlack)
   world.setHold(true)
@@ -47,15 +50,17 @@ export async function runCycle(
     }
     await arrival(at, world, server, life === 0 ? 1_000 : 500)
     kills += await end(world, server, ending)
+    earlier.push(...livingIn(world))
     mend(world)
     await cutPower(world, chance.derive(`power after life ${life}`))
   }
   await burst
-  world.setHold(false)
   for (const fault of plan.faultsAtLast) script(world, fault)
   const last = startServer(world, options)
   await up(last, STARTS_WITHIN_MS)
-  const settled = await settle(world, last, chance.derive('settle'))
+  const survivors = await survivorsOf(earlier, world, ENDS_EARLIER_WITHIN_MS)
+  world.setHold(false) // not before: what waits for it would have ended by itself
+  const settled = await settle(world, last, { chance: chance.derive('settle'), survivors })
   await cutPower(world, chance.derive('power at last')) // after a clean end it must not matter
   return { ...settled, kills }
 }

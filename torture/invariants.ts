@@ -16,6 +16,9 @@ export interface Observation {
   readonly messages: readonly { readonly body: string; readonly at: number }[]
   /** When the server wrote into its log that a report was delivered. */
   readonly deliveredAt: ReadonlyMap<number, number>
+  /** What earlier lives had started, and the last one did not end. */
+  readonly survivors: readonly Living[]
+  /** Who lives when the last life has ended. */
   readonly living: readonly Living[]
   /** Files in the data directory that should not be there. */
   readonly leftovers: readonly string[]
@@ -218,9 +221,10 @@ function nothingOwed({ records }: Observation): string[] {
   return records.owed === 0 ? [] : [`${records.owed} reports are still owed`]
 }
 
-function nobodyLives({ living, records }: Observation): string[] {
+function nobodyLives({ survivors, living, records }: Observation): string[] {
   const recorded = records.deployments.filter(({ processes }) => processes > 0)
   return [
+    ...survivors.map(({ pid, command }) => `process ${pid} outlived the start that followed: ${command}`),
     ...living.map(({ pid, command }) => `process ${pid} lives: ${command}`),
     ...recorded.map(({ name }) => `${name} has ended, and its processes are still written down`),
   ]

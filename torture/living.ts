@@ -6,6 +6,8 @@ import type { World } from './world.ts'
 
 export interface Living {
   readonly pid: number
+  /** When it began, in the kernel's ticks: a number may be given to somebody else later. */
+  readonly since: string
   /** Its words, the first of them. */
   readonly command: string
 }
@@ -19,7 +21,25 @@ export const livingIn = ({ marker, dataDirectory }: Pick<World, 'marker' | 'data
       ({ pid, words }) =>
         words.includes(dataDirectory) || read(pid, 'environ').includes(`TORTURE=${marker}\0`),
     )
-    .map(({ pid, words }) => ({ pid: Number(pid), command: words.slice(0, 120) }))
+    .map(({ pid, words }) => ({ pid: Number(pid), since: beginOf(pid), command: words.slice(0, 120) }))
+
+const beginOf = (pid: string): string => read(pid, 'stat').split(') ').at(-1)?.split(' ')[22 - 3] ?? '' // it is the 22nd; the 2nd is in brackets
+
+/** Waits until they have ended; answers who has not. */
+export async function survivorsOf(
+  processes: readonly Living[],
+  world: Pick<World, 'marker' | 'dataDirectory'>,
+  withinMs: number,
+): Promise<Living[]> {
+  const until = performance.now() + withinMs
+  const left = (): Living[] =>
+    livingIn(world).filter(({ pid, since }) =>
+      processes.some((one) => one.pid === pid && one.since === since),
+    )
+  let survivors = left()
+  for (; survivors.length > 0 && performance.now() < until; survivors = left()) await pause(20)
+  return survivors
+}
 
 function read(pid: string, name: string): string {
   try {

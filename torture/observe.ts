@@ -9,7 +9,7 @@ import type { World } from './world.ts'
 /** Looks at a world whose server has ended by itself: everything that can be seen from the outside. */
 export function observe(
   world: World,
-  { probes, repeats }: Pick<Observation, 'probes' | 'repeats'>,
+  { probes, repeats, survivors }: Pick<Observation, 'probes' | 'repeats' | 'survivors'>,
 ): Observation {
   const { github, slack, dataDirectory, journalFile } = world
   const leftovers = leftoversIn(dataDirectory) // first: reading the database makes files of its own
@@ -22,6 +22,7 @@ export function observe(
     messages: slack.requests.map(({ body, at }) => ({ body: messageIn(body), at })),
     deliveredAt: deliveredIn(readFileSync(join(world.directory, 'server.log'), 'utf8')),
     journal: journalOf(existsSync(journalFile) ? readFileSync(journalFile, 'utf8') : ''),
+    survivors,
     living: livingIn(world),
     leftovers,
   }

@@ -5,6 +5,7 @@ import type { Delivered } from '../src/demo/github/delivery.ts'
 import { deploy } from './burst.ts'
 import type { Chance } from './chance.ts'
 import { INVARIANTS, violationsOf, type Observation, type Violation } from './invariants.ts'
+import type { Living } from './living.ts'
 import { deploymentsAt, observe } from './observe.ts'
 import { readRecords } from './records.ts'
 import type { Server } from './server.ts'
@@ -23,7 +24,11 @@ export const ENDS_WITHIN_MS = 45_000
  * Lets the dust settle: hands over what was not acknowledged, deploys once more everywhere, waits until
  * everything has its end, ends the server, and holds the invariants against what there is to see.
  */
-export async function settle(world: World, server: Server, chance: Chance): Promise<Settled> {
+export async function settle(
+  world: World,
+  server: Server,
+  { chance, survivors }: { readonly chance: Chance; readonly survivors: readonly Living[] },
+): Promise<Settled> {
   const hasForgotten = forgotten(world) > 0 // waiting would not bring it back
   await redeliverLost(world)
   const probes = await Promise.all(
@@ -38,7 +43,7 @@ export async function settle(world: World, server: Server, chance: Chance): Prom
   await Promise.race([server.ended, pause(ENDS_WITHIN_MS, undefined, { ref: false })])
   server.send('SIGKILL') // nothing where it has ended, as it should
   const exit = await server.ended
-  const seen = observe(world, { probes: probes.map(({ deployment }) => deployment.id), repeats })
+  const seen = observe(world, { probes: probes.map(({ deployment }) => deployment.id), repeats, survivors })
   const unasked =
     exit === 0 ? [] : [{ invariant: 'the server ends when it is asked to', what: `it ended with ${exit}` }]
   return { seen, violations: [...unasked, ...violationsOf(seen)] }

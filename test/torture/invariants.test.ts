@@ -33,6 +33,7 @@ const GOOD: Observation = {
   journal: [line('start', '17'), line('end', '0')],
   messages: [{ body: 'Deployed', at: 100 }],
   deliveredAt: new Map([[5, 102]]),
+  survivors: [],
   living: [],
   leftovers: [],
 }
@@ -163,7 +164,11 @@ const BROKEN: Readonly<
   ],
   'nothing is owed at the end': [[{ records: { ...GOOD.records, owed: 2 } }, '2 reports are still owed']],
   'no process of an earlier life exists': [
-    [{ living: [{ pid: 17, command: 'sleep 300' }] }, 'process 17 lives: sleep 300'],
+    [
+      { survivors: [{ pid: 17, since: '1', command: 'sleep 300' }] },
+      'process 17 outlived the start that followed: sleep 300',
+    ],
+    [{ living: [{ pid: 17, since: '1', command: 'sleep 300' }] }, 'process 17 lives: sleep 300'],
     [
       withDeployment({ processes: 1 }, status('success')),
       'acme/shop/production#1 has ended, and its processes are still written down',
