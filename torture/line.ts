@@ -3,24 +3,28 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
 import type { Cut } from './plan.ts'
 
+type Progress = 'delivered' | 'answering'
+
 /** The line from GitHub to the server: it can be cut, and it tells how far a delivery has come. */
 export interface Line {
   readonly port: number
   /** The next delivery's connection is cut there. */
   cutNext(where: Cut): void
-  /** A delivery is in the server's hands, or its answer begins and GitHub has nothing of it yet. */
-  onProgress(listener: (progress: 'delivered' | 'answering') => void): () => void
+  /**
+   * A delivery is in the server's hands, or its answer begins and GitHub has nothing of it yet: it will not have
+   * it where the listener says so.
+   */
+  onProgress(listener: (progress: Progress) => boolean): () => void
   close(): Promise<void>
 }
 
 /** Opens a line to a port of loopback, where the server may be or not. Every connection carries one delivery. */
 export async function openLine(to: number): Promise<Line> {
   const cuts: Cut[] = []
-  const listeners = new Set<(progress: 'delivered' | 'answering') => void>()
+  const listeners = new Set<(progress: Progress) => boolean>()
   const open = new Set<Socket>()
-  const tell = (progress: 'delivered' | 'answering'): void => {
-    for (const listener of listeners) listener(progress)
-  }
+  const tell = (progress: Progress): boolean =>
+    [...listeners].map((listener) => listener(progress)).includes(true)
   const server = createServer((from) => {
     const there = connect(to, '127.0.0.1')
     for (const socket of [from, there]) open.add(socket.on('error', () => {}))
@@ -54,7 +58,7 @@ function carry(
   from: Socket,
   there: Socket,
   cut: Cut | undefined,
-  tell: (progress: 'delivered' | 'answering') => void,
+  tell: (progress: Progress) => boolean,
 ): void {
   let request = Buffer.alloc(0)
   let isDelivered = false
@@ -72,8 +76,11 @@ function carry(
       if (cut === 'before the answer') from.resetAndDestroy()
     })
   })
-  there.once('data', () => tell('answering'))
+  there.once('data', () => {
+    if (tell('answering')) from.resetAndDestroy()
+  })
   there.on('data', (chunk: Buffer) => {
+    if (from.destroyed) return
     if (cut === 'in the answer') from.write(chunk.subarray(0, 20), () => from.resetAndDestroy())
     else from.write(chunk)
   })

@@ -46,13 +46,14 @@ async function happens(moment: Moment, world: World, server: Server, done: Abort
   }
 }
 
-/** Resolves when it was told so many times. */
-function times(count: number, done: AbortSignal, listen: (tell: () => void) => () => void): Promise<void> {
+/** Resolves when it was told so many times; whoever tells hears whether that was the last. */
+function times(count: number, done: AbortSignal, listen: (tell: () => boolean) => () => void): Promise<void> {
   return new Promise((resolve) => {
     let left = count
     const end = listen(() => {
       left -= 1
       if (left === 0) resolve()
+      return left === 0
     })
     done.addEventListener('abort', end, { once: true })
   })
