@@ -141,7 +141,7 @@ export async function startApp(
     const slackAddress = () => ({ url: config.slack?.webhookUrl, signal: calls.signal, ...timeLimit })
     let isStopping = false
     let github = makeGitHub()
-    let isSigned = createSignatureCheck(config.github.webhookSecrets)
+    let signed = createSignatureCheck(config.github.webhookSecrets)
 
     const context: ReportContext = {
       logUrl: (deployment) => links.forReport(deployment),
@@ -209,7 +209,7 @@ export async function startApp(
     }
     await serveWebhooks(server, {
       clock,
-      isSigned: (body, signature) => isSigned(body, signature),
+      signed: (pieces, signature) => signed(pieces, signature),
       refused: refusals.count,
       async take(delivery, body) {
         const taken = await takeDelivery(delivery, body, pipeline)
@@ -433,7 +433,7 @@ export async function startApp(
         config = next
         masker.add(config.secrets)
         github = makeGitHub()
-        isSigned = createSignatureCheck(config.github.webhookSecrets)
+        signed = createSignatureCheck(config.github.webhookSecrets)
         since = await store.configured(placesIn(config), clock())
         removal.wake()
         working.wake()

@@ -46,6 +46,7 @@ const ONE_DOOR: Readonly<Record<string, readonly string[]>> = {
   pg: ['store'],
   'node:sqlite': ['store'],
   '@octokit/rest': ['github'],
+  '@octokit/webhooks': ['receive'],
   '@slack/webhook': ['report'],
   execa: ['run'],
   'js-yaml': ['config'],

@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer'
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 
@@ -8,6 +7,7 @@ import { FerrymanError, problem } from '../errors.ts'
 import type { NewDelivery, Verdict } from '../store/store.ts'
 import { createBodyReader, MOST_BODY_BYTES, passOver } from './body.ts'
 import { contentOf, isUnderstood, mediaType } from './content.ts'
+import type { SignatureCheck } from './signature.ts'
 import { actionOf } from './signals.ts'
 
 /** Beside the endpoint of its own, `/` is where the Crowdcrafting robot listened. */
@@ -25,7 +25,7 @@ export interface WebhookAnswer {
 export interface WebhookParts {
   readonly clock: () => number
   /** Asked for each delivery, so that a reloaded secret counts at once. */
-  isSigned(body: readonly Buffer[], signature: string): boolean
+  signed: SignatureCheck
   /** Records the delivery with what it leads to; the answer may be given only after that. */
   take(delivery: NewDelivery, body: unknown): Promise<WebhookAnswer>
   /** Somebody sent what GitHub would not have: counted, never kept. */
@@ -75,10 +75,10 @@ async function answer(
   pieces: readonly Buffer[],
   parts: WebhookParts,
 ): Promise<WebhookAnswer> {
-  if (!parts.isSigned(pieces, headers.signature)) throw problem('signature_wrong', {})
-  const body = Buffer.concat(pieces)
-  if (!isUtf8(body)) throw problem('signature_wrong', {}) // not from GitHub, and another text once it is read
-  const content = contentOf(body.toString('utf8'), headers.type)
+  const signed = await parts.signed(pieces, headers.signature)
+  if (signed === undefined) throw problem('signature_wrong', {})
+  const { bytes: body, text } = signed
+  const content = contentOf(text, headers.type)
   const delivery: NewDelivery = {
     key: `${headers.guid}:${hash('sha256', body, 'base64url')}`,
     guid: headers.guid,

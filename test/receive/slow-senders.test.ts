@@ -28,7 +28,7 @@ async function endpoint(limits: Partial<Limits> = {}) {
   const server = createServer({ journal, refused: refusals.count, limits: { ...QUICK, ...limits } })
   await serveWebhooks(server, {
     clock: Date.now,
-    isSigned: createSignatureCheck([SECRET]),
+    signed: createSignatureCheck([SECRET]),
     refused: refusals.count,
     take: async ({ guid }) => ({ verdict: 'ignored', delivery: guid }),
   })
