@@ -61,7 +61,7 @@ function send(
       path: url,
       headers: {
         host: 'localhost',
-        'ferryman-person': currentUser().name,
+        'ferryman-person': encodeURIComponent(currentUser().name),
         ...(text === undefined
           ? {}
           : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),

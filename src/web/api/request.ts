@@ -14,10 +14,22 @@ export function read<Shape extends z.ZodType>(shape: Shape, given: unknown): z.o
 const Person = z.object({
   'ferryman-person': z
     .string({ error: 'the login name of whoever asks' })
-    .regex(/^[\x21-\x7e]{1,100}$/, { error: 'the login name of whoever asks' }),
+    .transform((encoded) => decoded(encoded))
+    .refine((name) => /^[^\p{Cc}]{1,100}$/u.test(name), { error: 'the login name of whoever asks' }),
 })
 
-/** Who asks: the login name that the command line gives. Whoever may open the socket is believed. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return ''
+  }
+}
+
+/**
+ * Who asks: the login name that the command line gives, percent-encoded, since it may hold any letters. Whoever may
+ * open the socket is believed.
+ */
 export const personOf = ({ headers }: FastifyRequest): string => read(Person, headers)['ferryman-person']
 
 /** A number of ours, in a path or a query. */
