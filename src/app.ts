@@ -33,6 +33,7 @@ import { serveWebhooks } from './receive/webhook.ts'
 import { githubChannel } from './report/github-channel.ts'
 import { startOutbox } from './report/outbox.ts'
 import { reportsFor, type ReportContext } from './report/reports.ts'
+import { settlingSurely } from './report/settling.ts'
 import { postToSlack, slackChannel } from './report/slack-channel.ts'
 import { startTokenWatch } from './report/token-watch.ts'
 import { PATIENCE, StillThere, type Patience } from './run/ending.ts'
@@ -44,6 +45,7 @@ import { startStandby } from './run/standby.ts'
 import { holdDataDirectory } from './store/sole-server.ts'
 import { isOfOneRow } from './store/database.ts'
 import { startRetention } from './retention.ts'
+import { watchRoom } from './room.ts'
 import { openStore } from './store/sql-store.ts'
 import { currentUser } from './user.ts'
 import { serveApi } from './web/api/api.ts'
@@ -159,7 +161,7 @@ export async function startApp(
       resumedGitHubPace(creationsPerHour, await store.outbox.givenToGitHub(clock() - HOUR_MS))
     let pace = await resumedPace(config)
     const outbox = startOutbox({
-      outbox: store.outbox,
+      outbox: settlingSurely(store.outbox, { signal: calls.signal, journal }),
       store,
       channels: {
         github: githubChannel(() => github, { pace: () => pace, clock }),
@@ -217,7 +219,21 @@ export async function startApp(
         return taken
       },
     })
-    serveHealth(server, { probe: store.probe, isStopping: () => isStopping })
+    const room = watchRoom({
+      folders: [config.dataDir, join(config.dataDir, 'logs')],
+      journal,
+      made() {
+        worker?.wake()
+        outbox.wake()
+      },
+    })
+    started.push(room.stop)
+    await room.look()
+    serveHealth(server, {
+      probe: store.probe,
+      isFull: () => room.look().then(() => room.isFull),
+      isStopping: () => isStopping,
+    })
     serveLog(server, {
       deployment: store.deployment,
       logs,
@@ -334,7 +350,7 @@ export async function startApp(
     }
     const working = startWorker({
       store,
-      limit: () => (removal.isUnderWay ? 0 : config.maxConcurrent),
+      limit: () => (removal.isUnderWay || room.isFull ? 0 : config.maxConcurrent),
       reports,
       run: perform,
       clock,

@@ -27,27 +27,35 @@ export function follow(source: Readable, write: (chunk: Buffer) => Promise<void>
   const broken = new Promise<unknown>((resolve) => {
     broke = resolve
   })
+  const closed = Promise.withResolvers<void>()
   const move = async (): Promise<void> => {
     for await (const chunk of source as AsyncIterable<Buffer>) {
       isWriting = true
       bytes += chunk.length
-      await write(chunk)
+      const failure = await write(chunk).then(
+        () => undefined,
+        (reason: unknown) => ({ reason }),
+      )
       isWriting = false
+      if (failure === undefined) continue
+      isDone = true
+      broke(failure.reason)
+      // A pipe that nobody holds would end one program of a script, and let the script go on.
+      await closed.promise
+      return
     }
   }
   const moveAll = async (): Promise<void> => {
-    try {
-      await move()
-    } catch (reason) {
-      if (isWriting) broke(reason) // else the source was destroyed, by us
-    }
-    isWriting = false
+    await move().catch(() => {}) // the source was destroyed, by us
     isDone = true
   }
   const done = moveAll()
   return {
     broken,
-    close: () => source.destroy(),
+    close() {
+      closed.resolve()
+      source.destroy()
+    },
     async drain({ quietMs, drainMs }) {
       const enough = bytes + MOST_LEFT_BYTES
       const isOver = (): boolean => isDone || bytes >= enough

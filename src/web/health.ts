@@ -5,25 +5,29 @@ const REMEMBER_MS = 2_000
 export interface HealthParts {
   /** Proves that something can be recorded; rejects when not. */
   probe(): Promise<void>
+  /** Whether the disk is so full that nothing is begun. */
+  isFull(): Promise<boolean>
   isStopping(): boolean
 }
 
-/** `/healthz`: the process answers. `/readyz`: it can record deliveries, and is not about to stop. */
-export function serveHealth(server: FastifyInstance, { probe, isStopping }: HealthParts): void {
-  let last: { at: number; ready: Promise<boolean> } | undefined
+/** `/healthz`: the process answers. `/readyz`: it can record deliveries and work, and is not about to stop. */
+export function serveHealth(server: FastifyInstance, { probe, isFull, isStopping }: HealthParts): void {
+  let last: { at: number; status: Promise<'ready' | 'disk_full' | 'cannot_record'> } | undefined
+  // What fits on a full disk today, such as the row of the probe, says little about the next delivery.
+  const look = async () =>
+    (await isFull())
+      ? 'disk_full'
+      : probe().then(
+          () => 'ready' as const,
+          () => 'cannot_record' as const,
+        )
   server.get('/healthz', () => ({ status: 'ok' }))
   server.get('/readyz', async (_request, reply) => {
     // A probe writes, so that many askers cost no more than one.
     const now = performance.now()
-    if (last === undefined || now - last.at > REMEMBER_MS)
-      last = {
-        at: now,
-        ready: probe().then(
-          () => true,
-          () => false,
-        ),
-      }
+    if (last === undefined || now - last.at > REMEMBER_MS) last = { at: now, status: look() }
     if (isStopping()) return reply.code(503).send({ status: 'stopping' })
-    return (await last.ready) ? { status: 'ready' } : reply.code(503).send({ status: 'cannot_record' })
+    const status = await last.status
+    return reply.code(status === 'ready' ? 200 : 503).send({ status })
   })
 }

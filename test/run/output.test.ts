@@ -45,13 +45,21 @@ test('does not wait for somebody who never stops writing, little or much', async
   for (const output of outputs) output.close()
 })
 
-test('a log that takes no more is told, and nothing is read after it', async () => {
+test('a log that takes no more is told; nothing is read after it, and the pipe is held until the end', async () => {
   const source = new PassThrough()
   const full = new Error('disk full')
-  const output = follow(source, () => Promise.reject(full))
+  let writes = 0
+  const output = follow(source, () => {
+    writes += 1
+    return Promise.reject(full)
+  })
   source.write('one')
 
   expect(await output.broken).toBe(full)
+  source.write('two')
   await output.drain(LIMITS)
+
+  expect([writes, source.destroyed]).toEqual([1, false])
+  output.close()
   expect(source.destroyed).toBe(true)
 })

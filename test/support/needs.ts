@@ -19,6 +19,8 @@ declare module 'vitest' {
     limitable: readonly string[] | undefined
     /** Whether there is a C compiler, of which the tests of a power loss make their disk. */
     gcc: boolean
+    /** Whether a test may mount a disk that is full. */
+    mounts: boolean
   }
 }
 
@@ -50,10 +52,29 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (!gcc) missing.push('a C compiler: power losses are left out (apt-get install gcc libc6-dev)')
   project.provide('gcc', gcc)
 
+  const mounts = canMount()
+  if (!mounts) missing.push('the right to mount: tests on a full disk are left out (run them as root)')
+  project.provide('mounts', mounts)
+
   for (const line of missing) process.stderr.write(`not on this machine: ${line}\n`)
   if (missing.length > 0 && process.env['CI']) throw new Error('In CI nothing may be missing.')
   return async () => {
     await postgres?.stop()
+  }
+}
+
+/** Whether this user may mount a file system in memory. */
+function canMount(): boolean {
+  if (process.getuid?.() !== 0) return false
+  const folder = mkdtempSync(join(tmpdir(), 'ferryman-mount-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'ferryman-test', folder], { stdio: 'ignore' })
+    execFileSync('umount', [folder], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 
