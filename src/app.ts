@@ -133,8 +133,10 @@ export async function startApp(
 
     const makeGitHub = (): GitHub =>
       createGitHub({
+        ...config.github.credentials,
         mask: masker.mask,
-        token: config.github.token,
+        learn: masker.lend,
+        clock,
         apiUrl: config.github.apiUrl,
         version,
         signal: calls.signal,
@@ -406,6 +408,7 @@ export async function startApp(
     started.push(catchUp.stop)
     const tokenWatch = startTokenWatch({
       async expiresAt() {
+        if (github.app !== undefined) return undefined
         const [any] = config.repositories.values()
         // One that has ended is refused, and its end is known all the same if it was heard of before.
         await (any && github.repository(any.name).catch(() => {}))

@@ -1,20 +1,39 @@
 import type { Config, RepositoryConfig } from '../config/config.ts'
 import { messageOf } from '../errors.ts'
 import { createGitHub } from '../github/client.ts'
-import { GitHubError, type Access, type GitHub } from '../github/github.ts'
+import { GitHubError, type Access, type AppView, type GitHub } from '../github/github.ts'
+import type { Masker } from '../logs/redact.ts'
 import { reachPostgres } from '../store/database.ts'
+import { checkApp, checkInstallation } from './check-app.ts'
 import { doubtful, fine, wrong, type Finding } from './findings.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const WARN_DAYS = 14
 const SLACK_TIMEOUT_MS = 10_000
 
+export interface ServicesOptions {
+  readonly version: string
+  readonly now: number
+  readonly masker: Pick<Masker, 'mask' | 'lend'>
+}
+
 /** What GitHub and Slack answer. Writes nothing and posts nothing. */
-export async function* checkServices(
-  config: Config,
-  { version, now, mask }: { readonly version: string; readonly now: number; mask(text: string): string },
-): AsyncGenerator<Finding> {
-  const github = createGitHub({ token: config.github.token, apiUrl: config.github.apiUrl, version, mask })
+export async function* checkServices(config: Config, options: ServicesOptions): AsyncGenerator<Finding> {
+  const { version, now, masker } = options
+  const { apiUrl, credentials } = config.github
+  const github = createGitHub({ ...credentials, apiUrl, version, mask: masker.mask, learn: masker.lend })
+  if (github.app === undefined) yield* checkToken(github, config, now)
+  else yield* checkAsApp(github, github.app, config)
+  if (config.slack === undefined) yield fine('Slack: not configured, so nothing is said there')
+  else yield await checkSlack(config.slack.webhookUrl)
+  if (config.server.publicUrl === undefined)
+    yield doubtful(
+      'server.public_url is not set',
+      'Without it the statuses on GitHub carry no link to the log.',
+    )
+}
+
+async function* checkToken(github: GitHub, config: Config, now: number): AsyncGenerator<Finding> {
   let expiry: Finding | undefined
   for (const repository of config.repositories.values()) {
     const { finding, access } = await checkRepository(github, repository.name)
@@ -29,13 +48,23 @@ export async function* checkServices(
     expiry ??= expiryOf(access, now)
   }
   if (expiry !== undefined) yield expiry
-  if (config.slack === undefined) yield fine('Slack: not configured, so nothing is said there')
-  else yield await checkSlack(config.slack.webhookUrl)
-  if (config.server.publicUrl === undefined)
-    yield doubtful(
-      'server.public_url is not set',
-      'Without it the statuses on GitHub carry no link to the log.',
-    )
+}
+
+/** Its own hook needs no permission, and what else is missing is said once. */
+async function* checkAsApp(github: GitHub, app: AppView, config: Config): AsyncGenerator<Finding> {
+  const known = await checkApp(app)
+  yield known
+  if (known.mark === 'wrong') return
+  for (const repository of config.repositories.values()) {
+    const installed = await checkInstallation(app, repository)
+    yield installed
+    if (installed.mark !== 'fine') continue
+    try {
+      yield* checkMerges(github, repository)
+    } catch (cause) {
+      yield refusal(repository.name, cause)
+    }
+  }
 }
 
 /** Whether the database can be reached, where it is not the file in the data directory. */

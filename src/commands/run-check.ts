@@ -46,8 +46,7 @@ export async function runCheck({ config: flag, offline }: CheckOptions): Promise
   for await (const finding of checkPlaybooks(config, serverSide())) say(finding)
   if (config.database !== undefined) say(await checkDatabase(config.database))
   if (!offline)
-    for await (const finding of checkServices(config, { version, now: Date.now(), mask: masker.mask }))
-      say(finding)
+    for await (const finding of checkServices(config, { version, now: Date.now(), masker })) say(finding)
   process.stdout.write(
     failures === 0
       ? `\nReady, as ${currentUser().name}.\n`

@@ -25,7 +25,7 @@ export interface Config {
   readonly github: {
     /** The first signs what we send ourselves; every one is accepted. Never empty. */
     readonly webhookSecrets: readonly string[]
-    readonly token: string
+    readonly credentials: Credentials
     /** Without a slash at the end. */
     readonly apiUrl: string
     /** Statuses and deployments that GitHub is given. */
@@ -42,6 +42,12 @@ export interface Config {
   /** The text at a path that a recipe refers to (`Value` of kind `config`); undefined when it is gone. */
   readonly lookup: (path: readonly string[]) => string | undefined
 }
+
+/** As whom we speak to GitHub. */
+export type Credentials =
+  | { readonly token: string }
+  /** The key is in PEM. */
+  | { readonly app: { readonly id: string; readonly privateKey: string } }
 
 /** How long is kept what nobody waits for any more. Ages in milliseconds, sizes in bytes. */
 export interface Retention {

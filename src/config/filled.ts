@@ -7,7 +7,7 @@ import { credentialsIn, isTooShort } from './values.ts'
 const SECRET =
   /^(server\.api_token|database|github\.token|github\.webhook_secret(\.\d+)?|slack\.webhook_url)$/
 /** Other keys in which references are filled. */
-const ORDINARY = /^(server\.(host|public_url)|data_dir|github\.api_url)$/
+const ORDINARY = /^(server\.(host|public_url)|data_dir|github\.(api_url|app\.(id|private_key_file)))$/
 const ORDINARY_OF_ENVIRONMENT = new Set(['folder', 'environment_url', 'ansible_hosts', 'ansible_playbook'])
 
 export interface FilledDocument {

@@ -2,7 +2,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
 import { FerrymanError, problem } from '../errors.ts'
-import type { Config } from './config.ts'
+import type { Config, Credentials } from './config.ts'
+import { readCredentials } from './credentials.ts'
 import { readDocument } from './document.ts'
 import { readEntries, type Entries } from './entries.ts'
 import { fillDocument } from './filled.ts'
@@ -83,7 +84,12 @@ export function readConfig(file: string, { environment, overrides = {} }: LoadOp
     complain,
     isBroken,
   })
-  if (settings === undefined || !problems.isEmpty) return { problems: problems.all }
+  const known = readCredentials(filled.root, {
+    directory,
+    complain,
+    isBroken: (path) => isBroken(path) || unfilled.has(path.join('\0')),
+  })
+  if (settings === undefined || known === undefined || !problems.isEmpty) return { problems: problems.all }
 
   const plain = [...filled.plain, ...entries.literals.map(({ path }) => path)]
   const warnings = warningsOf(settings, {
@@ -93,10 +99,9 @@ export function readConfig(file: string, { environment, overrides = {} }: LoadOp
     tooShort: [...filled.tooShort, ...entries.tooShort],
     mode: modeOf(absolute),
   })
-  const config = assemble(settings, { file: absolute, directory, entries })
-  return {
-    config: { ...config, secrets: secretsOf(filled.secrets, entries), warnings: warnings.map(lineOf) },
-  }
+  const config = assemble(settings, { file: absolute, directory, entries, credentials: known.credentials })
+  const secrets = secretsOf([...filled.secrets, ...known.secrets], entries)
+  return { config: { ...config, secrets, warnings: warnings.map(lineOf) } }
 }
 
 /** All problems as one error that can be thrown or logged. */
@@ -121,9 +126,16 @@ export function readText(file: string): string {
 
 const modeOf = (file: string): number => statSync(file).mode & 0o777
 
+interface Origin {
+  readonly file: string
+  readonly directory: string
+  readonly entries: Entries
+  readonly credentials: Credentials
+}
+
 function assemble(
   settings: Settings,
-  { file, directory, entries }: { file: string; directory: string; entries: Entries },
+  { file, directory, entries, credentials }: Origin,
 ): Omit<Config, 'secrets' | 'warnings'> {
   const { server, github, slack, database } = settings
   const literals = new Map(entries.literals.map(({ path, text }) => [path.join('\0'), text]))
@@ -142,7 +154,7 @@ function assemble(
     catchUpMaxAgeSeconds: settings.catch_up_max_age ?? DEFAULTS.catch_up_max_age,
     github: {
       webhookSecrets: [github.webhook_secret].flat().map(textOf),
-      token: textOf(github.token),
+      credentials,
       apiUrl: github.api_url,
       creationsPerHour: github.creations_per_hour,
     },

@@ -59,6 +59,17 @@ const SERVER = {
     .describe('Opens the logs of deployments: `Authorization: Bearer <token>`.'),
 }
 
+const APP_ID = 'the App ID, a number that GitHub shows in the settings of the App'
+const APP = {
+  id: z
+    .union(
+      [z.int().positive(), z.string().refine((given) => /^[1-9]\d{0,15}$/.test(given), expecting(APP_ID))],
+      expecting(APP_ID),
+    )
+    .describe('The App ID, a number.'),
+  private_key_file: text('a path').describe('The .pem file that GitHub has made for the App.'),
+}
+
 const CREATIONS = 'a number from 60 to 1000000'
 const GITHUB = {
   webhook_secret: z
@@ -72,9 +83,13 @@ const GITHUB = {
     .describe(
       'The secret of the webhook on GitHub; a list while one replaces another (the first signs what we send).',
     ),
-  token: secret('a token without white space', HEADER_WORD).describe(
-    'A token that may write deployment statuses.',
-  ),
+  token: secret('a token without white space', HEADER_WORD)
+    .optional()
+    .describe('A token that may write deployment statuses; or `app`.'),
+  app: z
+    .strictObject(APP, expecting('a mapping with id and private_key_file'))
+    .optional()
+    .describe('A GitHub App, in place of `token`.'),
   api_url: baseAddress('an address such as https://github.example.org/api/v3')
     .default('https://api.github.com')
     .meta({
@@ -331,9 +346,10 @@ const ROOT = {
     description: 'What was asked for longer ago than that is not taken up any more.',
     default: DEFAULTS.catch_up_max_age,
   }),
-  github: z
-    .strictObject(GITHUB, expecting('a mapping with webhook_secret and token'))
-    .describe('The connection to GitHub.'),
+  github: z.strictObject(GITHUB, expecting('a mapping with webhook_secret and token')).meta({
+    description: 'The connection to GitHub.',
+    oneOf: [{ required: ['token'] }, { required: ['app'] }], // for editors; credentials.ts says it to people
+  }),
   slack: z
     .strictObject(SLACK, expecting('a mapping with webhook_url'))
     .optional()
@@ -357,13 +373,14 @@ export type SecretSetting = z.output<ReturnType<typeof secret>>
 
 /** Keys that the design names and this version does not know yet: refused, never ignored. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  'app approval auto_merge hooks lock notify order runs_on source tasks windows'.split(' '),
+  'approval auto_merge hooks lock notify order runs_on source tasks windows'.split(' '),
 )
 
 /** The keys that may stand in the mapping at this path; undefined where names are free. */
 export function keysAt(path: readonly (string | number)[]): readonly string[] | undefined {
   const [section, , third, , fifth] = path
   if (section === undefined) return Object.keys(ROOT)
+  if (section === 'github' && path[1] === 'app') return Object.keys(APP)
   if (section !== 'repositories') return path.length === 1 ? Object.keys(SECTIONS[section] ?? {}) : ['file']
   if (path.length === 2) return Object.keys(REPOSITORY)
   if (path.length === 4 && third === 'environments') return Object.keys(ENVIRONMENT)

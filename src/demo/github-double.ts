@@ -6,6 +6,7 @@ import { createFaults, type Faults } from './faults.ts'
 import { createActivity, type Activity } from './github/activity.ts'
 import { accountRoutes } from './github/account.ts'
 import type { Answer } from './github/answers.ts'
+import { appRoutes } from './github/apps.ts'
 import { commitRoutes } from './github/commits.ts'
 import { compareRoutes } from './github/compare.ts'
 import { createDeliverer, type Delivered, type Envelope } from './github/delivery.ts'
@@ -99,6 +100,7 @@ export async function startGitHubDouble(options: GitHubDoubleOptions = {}): Prom
   const limits = createRateLimits(clock)
   const routes = [
     ...accountRoutes(limits),
+    ...appRoutes,
     ...deploymentRoutes,
     ...deploymentStatusRoutes,
     ...hookRoutes(deliverer),

@@ -22,10 +22,11 @@ import {
   type RecentDeployments,
   type ReportedChecks,
 } from './github.ts'
+import { viewOf } from './app.ts'
 import { recentDeliveries, redeliver } from './hook-deliveries.ts'
 import { createRequests, type Answer, type GitHubOptions, type Requests } from './requests.ts'
 
-/** A client for one token. */
+/** A client for one token, or for an App. */
 export function createGitHub(options: GitHubOptions): GitHub {
   const requests = createRequests(options)
   const { ask } = requests
@@ -111,6 +112,7 @@ export function createGitHub(options: GitHubOptions): GitHub {
       return facts
     },
     access: (repository) => access(requests, repository),
+    app: 'app' in options ? viewOf(options.app, requests) : undefined,
     get tokenExpiresAt() {
       return requests.tokenExpiresAt
     },

@@ -44,12 +44,32 @@ export interface GitHub {
   repository(repository: string): Promise<RepositoryFacts | undefined>
   /** What the token may do with a repository, as far as GitHub tells without anything being written. */
   access(repository: string): Promise<Access>
-  /** When the token ends, as GitHub said last; undefined for one that lives for ever, or before any answer. */
+  /** Undefined where we ask with a token. */
+  readonly app: AppView | undefined
+  /** When the token ends, as GitHub said last; undefined for one that lives for ever, before any answer, and for an App. */
   readonly tokenExpiresAt: number | undefined
   /** What GitHub's own clock showed at its last answer; undefined before any. */
   readonly clock: number | undefined
   /** What GitHub's last answer said of the hourly budget; undefined before any, and where there is no limit. */
   readonly budget: Budget | undefined
+}
+
+/** What GitHub says of the App that we are. */
+export interface AppView {
+  readonly id: string
+  /** The name in its address; rejects with a 401 or a 404 where GitHub does not take our word for being this App. */
+  slug(): Promise<string>
+  /** What lets it work on a repository; rejects with a 404 where it is not installed there. */
+  installation(repository: string): Promise<Installation>
+}
+
+export interface Installation {
+  readonly id: number
+  /** Whose repositories it covers. */
+  readonly account: string
+  readonly isSuspended: boolean
+  /** What its owner has agreed to: `{deployments: 'write'}`. */
+  readonly permissions: Readonly<Record<string, string>>
 }
 
 export interface Budget {
@@ -103,11 +123,11 @@ export interface ListedDeployment {
   readonly given: Readonly<Record<string, unknown>>
 }
 
-/** A hook, and where it is: a repository, or an organization. */
+/** A hook, and where it is: a repository, an organization, or an App. */
 export interface HookPlace {
   readonly id: number
-  readonly kind: 'repository' | 'organization'
-  /** `owner/name`, or `owner`. */
+  readonly kind: 'repository' | 'organization' | 'app'
+  /** `owner/name`, or `owner`, or the id of the App. */
   readonly place: string
 }
 

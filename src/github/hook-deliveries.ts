@@ -89,11 +89,13 @@ const isEnough = (
 const ADDRESSES = {
   repository: '/repos/{owner}/{repo}/hooks/{hook_id}',
   organization: '/orgs/{org}/hooks/{hook_id}',
+  app: '/app/hook',
 } as const satisfies Record<HookPlace['kind'], string>
 
 const addressOf = ({ kind }: HookPlace): string => ADDRESSES[kind]
 
 function parametersOf({ id, kind, place }: HookPlace): Readonly<Record<string, unknown>> {
+  if (kind === 'app') return {} // it has one hook only
   const [owner, repo] = place.split('/')
   return { hook_id: id, ...(kind === 'repository' ? { owner, repo } : { org: owner }) }
 }

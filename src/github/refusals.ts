@@ -11,6 +11,7 @@ export function errorOf(
   thrown: unknown,
   { timeoutMs, mask }: { readonly timeoutMs: number; mask(text: string): string },
 ): GitHubError {
+  if (thrown instanceof GitHubError) return thrown // of a request that this one needed first
   const cutMasked = (text: string): string => cut(mask(text))
   if (!(thrown instanceof Error)) return new GitHubError(cutMasked(String(thrown)), undefined, {}, thrown)
   const response: unknown = Reflect.get(thrown, 'response')

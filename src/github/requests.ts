@@ -1,16 +1,22 @@
 import { Octokit } from '@octokit/rest'
 
 import { fetchAtMost } from '../answer-limit.ts'
+import { createAppTokens, type AppTokens, type GitHubApp } from './app.ts'
 import { GitHubError, type Budget } from './github.ts'
 import { errorOf } from './refusals.ts'
 
-export interface GitHubOptions {
-  readonly token: string
+/** As whom we ask. */
+type Credentials = { readonly token: string } | { readonly app: GitHubApp }
+
+export type GitHubOptions = Credentials & {
   readonly apiUrl: string
   readonly version: string
   readonly timeoutMs?: number
   /** Hides secrets in what GitHub says is wrong, before it is cut: a proxy may have shown it our request. */
   readonly mask?: (text: string) => string
+  /** Hears of every token that is made for an App, before it is used; the answer is called when it is worth nothing any more. */
+  readonly learn?: (secret: string) => () => void
+  readonly clock?: () => number
   /** Ends every request that is under way. */
   readonly signal?: AbortSignal
 }
@@ -22,7 +28,7 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string | number | undefined>>
 }
 
-/** Requests to GitHub in the name of one token; each has its own time limit. */
+/** Requests to GitHub in the name of one token, or of an App; each has its own time limit. */
 export interface Requests {
   readonly rest: Octokit['rest']
   /** For an address that octokit has no name for, or more than one: `GET /orgs/{org}/hooks`. */
@@ -57,17 +63,11 @@ const PER_PAGE = 100
 const MOST_PAGES = 30
 
 /** The API version is pinned: https://docs.github.com/rest/about-the-rest-api/api-versions */
-export function createRequests({
-  token,
-  apiUrl,
-  version,
-  timeoutMs = TIMEOUT_MS,
-  mask = (text) => text,
-  signal: ended,
-}: GitHubOptions): Requests {
+export function createRequests(options: GitHubOptions): Requests {
+  const { apiUrl, version, timeoutMs = TIMEOUT_MS, mask = (text) => text, signal: ended } = options
   const fetchThere = fetchAtMost(MOST_BYTES, followRenames(new URL(apiUrl).origin))
   const octokit = new Octokit({
-    auth: token,
+    ...('token' in options ? { auth: options.token } : {}),
     baseUrl: apiUrl,
     userAgent: `ferryman/${version}`,
     log: { debug() {}, info() {}, warn() {}, error() {} }, // its own log would name addresses; ours says what matters
@@ -78,7 +78,8 @@ export function createRequests({
 
   const fetchAndNote: typeof fetch = async (input, init) => {
     const response = await fetchThere(input, init)
-    tokenExpiresAt = expiryIn(response.headers) ?? tokenExpiresAt
+    // An App's tokens end every hour, and are followed by others.
+    if ('token' in options) tokenExpiresAt = expiryIn(response.headers) ?? tokenExpiresAt
     clock = Date.parse(response.headers.get('date') ?? '') || clock
     budget = budgetIn(response.headers) ?? budget
     return response
@@ -95,9 +96,15 @@ export function createRequests({
     }
   }
 
+  const request: Requests['request'] = (route, parameters) => octokit.request(route, { ...parameters })
+  if ('app' in options) {
+    const { app, learn = () => () => {} } = options
+    signAs(octokit, createAppTokens({ app, clock: options.clock ?? Date.now, learn, ask, request }))
+  }
+
   return {
     rest: octokit.rest,
-    request: (route, parameters) => octokit.request(route, { ...parameters }),
+    request,
     ask,
     async askAll(call, isEnough = () => false) {
       const answers: Answer[] = []
@@ -120,6 +127,33 @@ export function createRequests({
       return budget
     },
   }
+}
+
+/** Gives every request what its address needs; one whose token is refused is made once more, with a new one. */
+function signAs({ hook }: Octokit, tokens: AppTokens): void {
+  hook.wrap('request', async (request, options) => {
+    const signed = (word: string) => {
+      options.headers.authorization = `bearer ${word}` // of other options the inner hooks hear nothing
+      return request(options)
+    }
+    const place = placeIn(options)
+    if (place === undefined) return signed(tokens.own())
+    const token = await tokens.of(place)
+    try {
+      return await signed(token)
+    } catch (thrown) {
+      if (!(thrown instanceof Error) || Reflect.get(thrown, 'status') !== 401) throw thrown
+      tokens.forget(token)
+      return signed(await tokens.of(place))
+    }
+  })
+}
+
+/** What an installation has to cover for a request; undefined for what only the App itself may ask. */
+function placeIn({ url, ...parameters }: Readonly<Record<string, unknown>> & { url: string }) {
+  const named = (name: string): string => encodeURIComponent(String(parameters[name]))
+  if (url.startsWith('/app') || url.endsWith('/installation')) return undefined
+  return url.startsWith('/orgs/') ? `/orgs/${named('org')}` : `/repos/${named('owner')}/${named('repo')}`
 }
 
 /**

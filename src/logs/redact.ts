@@ -10,6 +10,8 @@ import { type Shape, SELF_EVIDENT, knownShape, wrappedShape } from './shapes.ts'
 export interface Masker {
   /** Learns more secrets, also for streams that are open. Nothing is forgotten: a rotated secret stays masked. */
   readonly add: (secrets: Iterable<string>) => void
+  /** Learns a secret that lives for an hour, say; the answer forgets it. */
+  readonly lend: (secret: string) => () => void
   readonly mask: (text: string) => string
   readonly stream: () => MaskStream
 }
@@ -17,19 +19,27 @@ export interface Masker {
 /** Makes a masker that knows these secrets. Words of fewer than six characters are none. */
 export function createMasker(secrets: Iterable<string>): Masker {
   const known = new Map<string, Shape>()
+  const lent = new Set<ReadonlyMap<string, Shape>>()
   let search: Search | undefined
-  const current = () => (search ??= createSearch([...SELF_EVIDENT, ...known.values()]))
+  const current = () =>
+    (search ??= createSearch([...SELF_EVIDENT, ...[known, ...lent].flatMap((one) => [...one.values()])]))
   const add = (more: Iterable<string>) => {
-    for (const secret of more) {
-      const { texts, base64 } = formsOf(secret)
-      for (const form of texts) known.set(form, knownShape(form))
-      for (const form of base64) known.set(form, wrappedShape(form))
-    }
+    for (const secret of more) learn(secret, known)
     search = undefined
   }
   add(secrets)
   return {
     add,
+    lend(secret) {
+      const own = new Map<string, Shape>()
+      learn(secret, own)
+      lent.add(own)
+      search = undefined
+      return () => {
+        lent.delete(own)
+        search = undefined
+      }
+    },
     mask(text) {
       const bytes = Buffer.from(text)
       const masked = maskWhole(bytes, current())
@@ -37,4 +47,10 @@ export function createMasker(secrets: Iterable<string>): Masker {
     },
     stream: () => createMaskStream(current),
   }
+}
+
+function learn(secret: string, known: Map<string, Shape>): void {
+  const { texts, base64 } = formsOf(secret)
+  for (const form of texts) known.set(form, knownShape(form))
+  for (const form of base64) known.set(form, wrappedShape(form))
 }

@@ -145,6 +145,7 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
 const NEEDS = {
   repository: 'Webhooks: read and write (classic: admin:repo_hook)',
   organization: 'Organization webhooks: read and write (classic: admin:org_hook)',
+  app: 'The key of the App that this hook is of (github.app)',
 } as const satisfies Record<Hook['kind'], string>
 
 const keyOf = ({ fields }: Place): string => JSON.stringify(fields)

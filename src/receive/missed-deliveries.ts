@@ -151,10 +151,12 @@ export function createMissedDeliveries(parts: MissedDeliveriesParts): MissedDeli
     },
     async hooks() {
       const names = [...parts.repositories()].map(({ name }) => name.toLowerCase())
-      const owners = names.map((name) => name.split('/')[0])
-      return (await store.hooks.all()).filter(({ kind, place }) =>
-        (kind === 'repository' ? names : owners).includes(place.toLowerCase()),
-      )
+      const ours: Readonly<Record<Hook['kind'], readonly (string | undefined)[]>> = {
+        repository: names,
+        organization: names.map((name) => name.split('/')[0]),
+        app: [parts.github().app?.id], // only the App itself may ask
+      }
+      return (await store.hooks.all()).filter(({ kind, place }) => ours[kind].includes(place.toLowerCase()))
     },
     lookAt,
     forget() {
@@ -186,6 +188,8 @@ function hookOf(
   const name = configuredName({ name: fullName, githubId })
   if (name === undefined) return undefined
   const kind = headers['x-github-hook-installation-target-type']
+  const target = String(headers['x-github-hook-installation-target-id'])
+  if (kind === 'integration' && /^\d{1,16}$/.test(target)) return { id, kind: 'app', place: target }
   if (kind === 'repository') return { id, kind, place: name }
   if (kind === 'organization') return { id, kind, place: fullName.split('/')[0] ?? '' }
   return undefined

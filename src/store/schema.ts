@@ -127,7 +127,7 @@ export interface Tables {
   /** Since when an environment, `owner/name/environment` as it is configured, in lower case, has been configured. */
   sights: { place: string; since: number }
   /** Hooks of GitHub that deliver here; `place` is `owner/name`, or `owner` for an organization's. */
-  hooks: { id: number; kind: 'repository' | 'organization'; place: string }
+  hooks: { id: number; kind: 'repository' | 'organization' | 'app'; place: string }
   /** When GitHub was asked last to send a delivery of a hook once more. */
   redeliveries: { hook_id: number; guid: string; asked_at: number }
   settings: { name: string; value: string }

@@ -266,8 +266,8 @@ export interface Change {
 export interface Hook {
   /** GitHub's own. */
   readonly id: number
-  readonly kind: 'repository' | 'organization'
-  /** `owner/name`, or `owner` for an organization's, as GitHub spells it. */
+  readonly kind: 'repository' | 'organization' | 'app'
+  /** `owner/name`, or `owner` for an organization's, as GitHub spells it; the id of an App for its own. */
   readonly place: string
 }
 

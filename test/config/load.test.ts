@@ -51,7 +51,7 @@ describe('what a configuration means', () => {
       catchUpMaxAgeSeconds: 86_400,
       github: {
         webhookSecrets: ['0123456789abcdef'],
-        token: 'ghp_xyz',
+        credentials: { token: 'ghp_xyz' },
         apiUrl: 'https://api.github.com',
         creationsPerHour: 480,
       },
@@ -278,8 +278,8 @@ repositories:
         count: '3 problems',
         list: [
           'config.yml:1:1 github.webhook_secret: is missing: expected a secret, as a text such as ${NAME}, as {file: path}, or as a list of these',
-          'config.yml:1:1 github.token: is missing: expected a token without white space, as a text such as ${NAME} or as {file: path}',
           'config.yml:1:1 repositories: is missing: expected a mapping of repositories such as {acme/shop: {folder: /srv/shop}}',
+          'config.yml:1:1 github.token: is missing: expected a token without white space, as a text such as ${NAME} or as {file: path}; or app: {id, private_key_file}',
         ].join('\n'),
       }),
     )

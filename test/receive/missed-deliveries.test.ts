@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from 'vitest'
 
 import type { EnvironmentConfig, RepositoryConfig } from '../../src/config/config.ts'
-import type { Hook as HookThere } from '../../src/demo/github/state.ts'
 import { createMissedDeliveries, type MissedDeliveries } from '../../src/receive/missed-deliveries.ts'
 import { openStore } from '../../src/store/sql-store.ts'
+import { appClientOf } from '../support/apps.ts'
 import { clientOf, refusalOf, shopAtGitHub } from '../support/doubles.ts'
 import { freePort } from '../support/needs.ts'
 import { environmentConfig } from '../support/samples.ts'
@@ -16,7 +16,10 @@ const START = Date.parse('2026-11-21T12:00:00Z')
 
 /** A hook of GitHub's to which nobody answers, and what asks for its deliveries again. */
 async function shop(
-  given: Partial<EnvironmentConfig> & { readonly kind?: HookThere['kind']; readonly scopes?: string[] } = {},
+  given: Partial<EnvironmentConfig> & {
+    readonly kind?: 'repository' | 'organization'
+    readonly scopes?: string[]
+  } = {},
 ) {
   const { kind = 'repository', scopes = ['repo', 'admin:org_hook'], ...environment } = given
   let now = START
@@ -38,7 +41,7 @@ async function shop(
   const say = (event: string): void => void said.push(event)
   const make = (): MissedDeliveries =>
     createMissedDeliveries({
-      github: () => clientOf(github, 'robot'),
+      github: () => client,
       store,
       repositories: () => [repository],
       configuredSince: () => START - 48 * HOUR,
@@ -49,6 +52,7 @@ async function shop(
       clock: () => now,
       journal: { info: say, warn: say, error: say },
     })
+  let client = clientOf(github, 'robot')
   let missed = make()
   const world = {
     github,
@@ -74,6 +78,9 @@ async function shop(
         .flatMap(({ path }) => /deliveries\/(\d+)\/attempts$/.exec(path)?.[1] ?? [])
       const guidOf = (id: string) => there.deliveries.find((one) => String(one.id) === id)?.guid ?? id
       return { asked: ids.map(guidOf), again }
+    },
+    becomeApp(id: string) {
+      client = appClientOf(github, { id: Number(id) })
     },
     startAgain() {
       missed = make()
@@ -277,4 +284,24 @@ test('the hook of a delivery is noted where its repository is configured', async
     { id: 42, kind: 'repository', place: 'Acme/Shop' },
     { id: 47, kind: 'organization', place: 'acme' },
   ])
+})
+
+test('the hook of an App is noted under its id, and only the App itself asks for its deliveries', async () => {
+  const world = await shop()
+  const headers = {
+    'x-github-hook-id': '48',
+    'x-github-hook-installation-target-type': 'integration',
+    'x-github-hook-installation-target-id': '4711',
+  }
+  await world.heard(headers, { repository: { id: 17, full_name: 'acme/shop' } })
+  await world.heard(
+    { ...headers, 'x-github-hook-id': '49', 'x-github-hook-installation-target-id': '../1' },
+    { repository: { id: 17, full_name: 'acme/shop' } },
+  )
+  expect(await world.hooks()).toEqual([])
+
+  world.becomeApp('4711')
+  expect(await world.hooks()).toEqual([{ id: 48, kind: 'app', place: '4711' }])
+  world.becomeApp('4712')
+  expect(await world.hooks()).toEqual([])
 })

@@ -8,11 +8,12 @@ import { onTestFinished } from 'vitest'
 import { startApp, type App } from '../../src/app.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Exchange, GitHubDouble } from '../../src/demo/github-double.ts'
-import type { Deployment, Repository } from '../../src/demo/github/state.ts'
+import type { App as GitHubApp, Deployment, Repository } from '../../src/demo/github/state.ts'
 import type { SlackDouble } from '../../src/demo/slack-double.ts'
 import { createJournal, type Journal } from '../../src/logs/journal.ts'
 import { createMasker } from '../../src/logs/redact.ts'
 import type { Patience } from '../../src/run/ending.ts'
+import { appAtGitHub, keysOfApp } from './apps.ts'
 import { githubForTest, slackForTest } from './doubles.ts'
 import { freePort } from './needs.ts'
 import { temporaryFolder } from './running.ts'
@@ -30,6 +31,8 @@ export interface Given {
   readonly repositories?: Readonly<Record<string, unknown>>
   readonly isPrivate?: boolean
   readonly slack?: boolean
+  /** Ferryman is an App, whose hook delivers to it, and has no token. */
+  readonly asApp?: boolean
   /** Path in front of GitHub's API, as Enterprise Server has one. */
   readonly apiRoot?: string
   readonly environment?: Readonly<Record<string, string>>
@@ -48,6 +51,8 @@ export interface World {
   /** acme/shop at GitHub. */
   readonly repository: Repository
   readonly sha: string
+  /** Who Ferryman is with `asApp`. */
+  readonly githubApp: GitHubApp | undefined
   writeConfig(given: Given): void
   /** Lets GitHub send its deliveries to the server's port, which stays the same when it is started again. */
   connect(): void
@@ -68,13 +73,17 @@ export async function createWorld(given: Given = {}): Promise<World> {
   const slack = await slackForTest()
   github.addToken(TOKEN, { login: 'ferryman-robot', type: 'classic', scopes: ['repo_deployment'] })
   const repository = github.addRepository('acme/shop', { id: 17, isPrivate: given.isPrivate ?? true })
+  const app = given.asApp === true ? appAtGitHub(github) : undefined
+  if (app !== undefined) writeFileSync(join(directory, 'app.pem'), keysOfApp().privateKey, { mode: 0o600 })
+  const credentials =
+    app === undefined ? { token: TOKEN } : { app: { id: app.id, private_key_file: './app.pem' } }
   const configFile = join(directory, 'config.yml')
   const port = await freePort()
   const writeConfig = (wanted: Given): void => {
     const content = {
       server: { port, public_url: 'https://deploy.example.org', api_token: API_TOKEN },
       data_dir: './data',
-      github: { webhook_secret: SECRET, token: TOKEN, api_url: github.url },
+      github: { webhook_secret: SECRET, ...credentials, api_url: github.url },
       ...(wanted.slack === false ? {} : { slack: { webhook_url: slack.url } }),
       repositories: wanted.repositories ?? {
         'acme/shop': { folder, commands: wanted.commands ?? [['true']], ...wanted.entry },
@@ -92,11 +101,13 @@ export async function createWorld(given: Given = {}): Promise<World> {
     slack,
     repository,
     sha: repository.branches.get('main')?.sha ?? '',
+    githubApp: app,
     writeConfig,
     connect() {
       if (repository.hooks.length > 0) return
       const url = `http://127.0.0.1:${port}/webhooks/github`
-      github.addHook('acme/shop', { url, secret: SECRET, events: ['*'], contentType: 'json' })
+      const hook = { url, secret: SECRET, events: ['*'], contentType: 'json' } as const
+      github.addHook('acme/shop', app === undefined ? hook : { ...hook, app })
     },
     async deploy(body = {}, by = 'mona') {
       const { deployment } = await github.createDeployment(

@@ -13,7 +13,10 @@ type Json = Readonly<Record<string, unknown>>
 
 interface Operation {
   readonly parameters: readonly Json[]
-  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Json }>> }
+  readonly requestBody?: {
+    readonly required?: boolean
+    readonly content: Readonly<Record<string, { readonly schema: Json }>>
+  }
   readonly responses: Readonly<Record<string, Json>>
 }
 
@@ -86,6 +89,7 @@ function wrongRequest(
 ): string[] {
   const schema = requestBody?.content['application/json']?.schema
   if (schema === undefined) return body === undefined ? [] : ['the request has a body']
+  if (body === undefined && requestBody?.required === false) return []
   // The description forbids no unknown keys; a misspelt one would be silently without effect.
   const known = propertiesOf(schema)
   const unknown = Object.keys(Object(body) as object).filter((key) => !known.includes(key))
@@ -133,7 +137,9 @@ function wrongAnswer(
   if (body === undefined) return [`the answer ${status} has no body`]
   const reference = response['$ref']
   const at = typeof reference === 'string' ? reference.slice(1) : `${pointer}/responses/${key}`
-  const missing = status === 201 && headers?.['location'] === undefined ? ['the answer has no Location'] : []
+  const hasAddress = Reflect.get(Object(body), 'url') !== undefined // a token that was made has none
+  const isLost = status === 201 && hasAddress && headers?.['location'] === undefined
+  const missing = isLost ? ['the answer has no Location'] : []
   return [...missing, ...wrong(`${at}/content/application~1json/schema`, body, 'answer')]
 }
 

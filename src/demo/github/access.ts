@@ -1,7 +1,9 @@
 import { notFound, refusal } from './answers.ts'
+import { appSpeaking } from './apps.ts'
 import {
   repositoryCalled,
   userCalled,
+  type App,
   type GitHubState,
   type Level,
   type Repository,
@@ -16,16 +18,19 @@ export interface Right {
   readonly scopes: readonly string[]
 }
 
-/** Who asks. An anonymous caller has no token. */
+/** Who asks. An anonymous caller has no token; nor has an App that speaks for itself. */
 export type Caller =
-  | { readonly user: User; readonly token: Token }
-  | { readonly user: undefined; readonly token: undefined }
+  | { readonly user: User; readonly token: Token; readonly app?: undefined }
+  | { readonly user: undefined; readonly token: undefined; readonly app?: App }
 
-/** The caller behind an Authorization header. A token that is unknown or has expired is refused. */
+/** The caller behind an Authorization header: of a token, or of the word of an App. What is unknown or has expired is refused. */
 export function identify(state: GitHubState, authorization: string | undefined): Caller {
   if (authorization === undefined) return { user: undefined, token: undefined }
   const [, value] = /^(?:token|bearer)\s+(\S+)$/i.exec(authorization) ?? []
   const token = value === undefined ? undefined : state.tokens.get(value)
+  const app =
+    token === undefined && /^bearer /i.test(authorization) ? appSpeaking(state, value ?? '') : undefined
+  if (app !== undefined) return { user: undefined, token: undefined, app }
   if (token === undefined || (token.expiresAt ?? Infinity) <= state.clock())
     throw refusal(401, 'Bad credentials')
   return { user: userCalled(state, token.login), token }

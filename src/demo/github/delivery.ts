@@ -97,8 +97,8 @@ function sealed(
     'x-github-delivery': envelope.guid,
     'x-github-event': event,
     'x-github-hook-id': String(hook.id),
-    'x-github-hook-installation-target-id': String(hook.repository.id),
-    'x-github-hook-installation-target-type': hook.kind,
+    'x-github-hook-installation-target-id': String(hook.targetId),
+    'x-github-hook-installation-target-type': hook.kind === 'app' ? 'integration' : hook.kind,
     ...(secret === undefined
       ? {}
       : {

@@ -1,10 +1,11 @@
 import { notFound, refusal, validationFailed } from './answers.ts'
+import { appBehind } from './apps.ts'
 import type { Deliverer } from './delivery.ts'
 import { readFields } from './fields.ts'
 import { pingEvent } from './payloads.ts'
 import { existing, paged, type Asked, type AskedThere, type Outcome, type Route } from './routes.ts'
 import { deliveryItemShape, deliveryShape, hookShape } from './hook-shapes.ts'
-import type { GitHubState, Hook, HookDelivery, Repository } from './state.ts'
+import type { App, GitHubState, Hook, HookDelivery, Repository } from './state.ts'
 
 const READ = {
   permission: 'repository_hooks',
@@ -15,6 +16,7 @@ const WRITE = { ...READ, level: 'write', scopes: READ.scopes.slice(0, 3) } as co
 const HOOKS = '/repos/{owner}/{repo}/hooks'
 const DELIVERIES = `${HOOKS}/{hook_id}/deliveries`
 const DELIVERIES_OF_ORGANIZATION = '/orgs/{org}/hooks/{hook_id}/deliveries'
+const DELIVERIES_OF_APP = '/app/hook/deliveries'
 const CREATE_DOCS = 'repos/webhooks#create-a-repository-webhook'
 
 export const hookRoutes = (deliverer: Deliverer): readonly Route[] => [
@@ -45,15 +47,31 @@ export const hookRoutes = (deliverer: Deliverer): readonly Route[] => [
       return { status: 202, body: {} }
     },
   },
+  {
+    method: 'GET',
+    template: DELIVERIES_OF_APP,
+    answer: (asked) => listDeliveriesOf(hookOfApp(asked), asked),
+  },
+  {
+    method: 'POST',
+    template: `${DELIVERIES_OF_APP}/{delivery_id}/attempts`,
+    answer(asked) {
+      const hook = hookOfApp(asked)
+      void deliverer.redeliver(hook, deliveryIn(hook, asked)) // never rejects
+      return { status: 202, body: {} }
+    },
+  },
 ]
 
 export interface NewHook {
+  /** Whose hook it is; that of an App hears of every repository where it is installed, here of one. */
+  readonly app?: App
   readonly url: string
   readonly secret?: string
   /** `*` is all of them; only `push` when left out. */
   readonly events?: readonly string[]
   /** `repository` when left out. */
-  readonly kind?: Hook['kind']
+  readonly kind?: 'repository' | 'organization'
   /** `form` when left out, as at GitHub. */
   readonly contentType?: 'json' | 'form'
 }
@@ -65,7 +83,8 @@ export function addHook(state: GitHubState, repository: Repository, given: NewHo
     throw new Error(`The double delivers to http addresses of this machine only, not to ${given.url}`)
   const hook: Hook = {
     id: state.nextId(),
-    kind: given.kind ?? 'repository',
+    kind: given.app === undefined ? (given.kind ?? 'repository') : 'app',
+    targetId: given.app?.id ?? repository.id,
     repository,
     url: given.url,
     secret: given.secret,
@@ -94,6 +113,12 @@ function organizationHook({ state, caller: { token }, param }: Asked): Hook {
     .filter(({ owner }) => owner.toLowerCase() === param('org').toLowerCase())
     .flatMap(({ hooks }) => hooks)
   return existing(all.find(({ id, kind }) => kind === 'organization' && String(id) === param('hook_id')))
+}
+
+function hookOfApp(asked: Asked): Hook {
+  const { id } = appBehind(asked)
+  const all = [...asked.state.repositories.values()].flatMap(({ hooks }) => hooks)
+  return existing(all.find(({ kind, targetId }) => kind === 'app' && targetId === id))
 }
 
 const deliveryOf = (asked: AskedThere): HookDelivery => deliveryIn(hookOf(asked), asked)

@@ -9,7 +9,7 @@ export interface Budget {
   reset: number
 }
 
-/** The primary rate limit: one budget for each user, and one for everybody without a token. */
+/** The primary rate limit: one budget for each user and each App, and one for everybody without a token. */
 export interface RateLimits {
   of(caller: Caller): Budget
   /** Takes one request from the budget, or refuses it. */
@@ -23,12 +23,12 @@ const HOUR_SECONDS = 3_600
 /** Full budgets, renewed every hour. */
 export function createRateLimits(clock: () => number): RateLimits {
   const budgets = new Map<string, Budget>()
-  const of = ({ user }: Caller): Budget => {
-    const key = user?.login.toLowerCase() ?? ''
+  const of = ({ user, app }: Caller): Budget => {
+    const key = user?.login.toLowerCase() ?? (app === undefined ? '' : `app ${app.id}`)
     const now = Math.floor(clock() / 1000)
     const known = budgets.get(key)
     if (known !== undefined && known.reset > now) return known
-    const limit = user === undefined ? 60 : 5_000
+    const limit = key === '' ? 60 : 5_000
     const fresh = { limit, remaining: limit, reset: now + HOUR_SECONDS }
     budgets.set(key, fresh)
     return fresh

@@ -7,6 +7,8 @@ export interface GitHubState {
   nextId(): number
   readonly users: Map<string, User>
   readonly tokens: Map<string, Token>
+  /** By their ids. */
+  readonly apps: Map<number, App>
   /** By `owner/name` in lower case; a renamed one under its old names too. */
   readonly repositories: Map<string, Repository>
 }
@@ -24,10 +26,29 @@ export type Token = {
   readonly login: string
   readonly repositories?: readonly string[]
   readonly expiresAt?: number
+  /** Of an App, whose token it is. */
+  readonly installation?: number
 } & (
   | { readonly type: 'classic'; readonly scopes: readonly string[] }
   | { readonly type: 'fine-grained' | 'app'; readonly permissions: Readonly<Record<string, Level>> }
 )
+
+export interface App {
+  readonly id: number
+  readonly slug: string
+  /** PEM. */
+  readonly publicKey: string
+  readonly installations: Installation[]
+}
+
+export interface Installation {
+  readonly id: number
+  readonly account: string
+  /** `owner/name`; undefined: all of the account. */
+  readonly repositories?: readonly string[]
+  permissions: Readonly<Record<string, Level>>
+  isSuspended: boolean
+}
 
 export interface Repository {
   readonly id: number
@@ -139,8 +160,10 @@ type Conclusion =
 
 export interface Hook {
   readonly id: number
-  /** An organization's is kept with the one repository of which it hears here. */
-  readonly kind: 'repository' | 'organization'
+  /** An organization's and an App's are kept with the one repository of which they hear here. */
+  readonly kind: 'repository' | 'organization' | 'app'
+  /** Where it is: the id of the repository, or of the App. */
+  readonly targetId: number
   readonly repository: Repository
   readonly url: string
   readonly secret: string | undefined

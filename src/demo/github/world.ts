@@ -1,17 +1,20 @@
 import { createHash } from 'node:crypto'
 
+import { addApp, install, uninstall, type NewInstallation } from './apps.ts'
 import { addCheckRun, addCommitStatus, type NewCheckRun, type NewCommitStatus } from './checks.ts'
 import { stack, type NewCommit } from './history.ts'
 import { addHook, type NewHook } from './hooks.ts'
 import {
   repositoryCalled,
   userCalled,
+  type App,
   type Branch,
   type CheckRun,
   type Commit,
   type CommitStatus,
   type GitHubState,
   type Hook,
+  type Installation,
   type Repository,
   type Token,
   type User,
@@ -23,6 +26,11 @@ export interface World {
   addToken(token: string, rights: Token): void
   /** The token is worth nothing from now on. */
   revokeToken(token: string): void
+  /** Makes an App; GitHub keeps the public half of its key (PEM). */
+  addApp(slug: string, publicKey: string): App
+  installApp(app: App, given: NewInstallation): Installation
+  /** The App, and every token that was made for it, may do nothing there any more. */
+  uninstallApp(app: App, installation: Installation): void
   /** With one commit on its default branch, which is `main` when left out. */
   addRepository(name: string, given?: NewRepository): Repository
   /** The old name leads to the new one, as long as nothing else is called so. */
@@ -52,6 +60,7 @@ export function createState(url: string, clock: () => number, firstId = 1_001): 
     nextId: () => (lastId += 1),
     users: new Map(),
     tokens: new Map(),
+    apps: new Map(),
     repositories: new Map(),
   }
 }
@@ -69,6 +78,9 @@ export function createWorld(state: GitHubState): World {
     addUser: (login, type) => userCalled(state, login, type),
     addToken: (token, rights) => void state.tokens.set(token, rights),
     revokeToken: (token) => void state.tokens.delete(token),
+    addApp: (slug, publicKey) => addApp(state, slug, publicKey),
+    installApp: (app, given) => install(state, app, given),
+    uninstallApp: (app, installation) => uninstall(state, app, installation),
     addRepository: (name, given = {}) => addRepository(state, name, given),
     renameRepository(name, to) {
       const repository = there(name)
