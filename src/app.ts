@@ -458,7 +458,10 @@ export async function startApp(
         working.wake()
         askAgain(Object.entries(renewed).flatMap(([channel, isNew]) => (isNew ? channel : [])))
       },
-      again: () => askAgain([]),
+      again() {
+        github = makeGitHub() // a token of an App has the permissions that it was made with
+        askAgain([])
+      },
       async stop(withinMs) {
         isStopping = true
         journal.info('server:stopping', {})

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
-import { keysOfApp, mintsAt, newKeys } from '../support/apps.ts'
+import { keysOfApp, mintsAt, newKeys, PERMISSIONS } from '../support/apps.ts'
 import { ferryman } from '../support/cli.ts'
 import { createWorld, serve, type World } from '../support/journey.ts'
 import { openShop } from '../support/merging.ts'
@@ -64,13 +64,29 @@ test('a key that is not of the App is said to be so, and what is owed is reporte
   await world.status(deployment, 'success')
 })
 
+test('a permission that the App was given later counts at once when the server is told to try again', async () => {
+  const world = await serve({
+    asApp: true,
+    prepare: ({ githubApp }) => setPermissions(githubApp, { deployments: 'read' }),
+  })
+  const deployment = await world.deploy()
+  await world.github.waitFor(({ path, answer }) => path.endsWith('/statuses') && answer?.status === 403)
+
+  setPermissions(world.githubApp, PERMISSIONS)
+  world.app.again()
+  await world.status(deployment, 'success')
+})
+
+const setPermissions = (app: World['githubApp'], permissions: object): void =>
+  app?.installations.forEach((one) => Object.assign(one, { permissions }))
+
 test('neither the key nor a token stands anywhere', async () => {
   const world = await serve({ asApp: true, commands: [['cat', '../app.pem', '../token']] })
   writeFileSync(join(world.directory, 'token'), 'none yet')
   await world.status(await world.deploy(), 'success')
   const token = lastToken(world)
-  const encoded = Buffer.from(`x-access-token:${token}`).toString('base64')
-  writeFileSync(join(world.directory, 'token'), `${token}\n${Buffer.from(`x:${token}`).toString('base64')}\n`)
+  const encoded = Buffer.from(`password=${token}`).toString('base64')
+  writeFileSync(join(world.directory, 'token'), `${token}\n${encoded}\n`)
   const echo = { status: 502, body: { message: `You sent ${token}` } }
   world.github.fail({ method: 'POST', path: /statuses$/, with: echo })
 
