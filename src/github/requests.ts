@@ -1,9 +1,10 @@
 import { Octokit } from '@octokit/rest'
 
 import { fetchAtMost } from '../answer-limit.ts'
-import { createAppTokens, type AppTokens, type GitHubApp } from './app.ts'
+import { createAppTokens, type GitHubApp } from './app.ts'
 import { GitHubError, type Budget } from './github.ts'
 import { errorOf } from './refusals.ts'
+import { signAs } from './signing.ts'
 
 /** As whom we ask. */
 type Credentials = { readonly token: string } | { readonly app: GitHubApp }
@@ -127,33 +128,6 @@ export function createRequests(options: GitHubOptions): Requests {
       return budget
     },
   }
-}
-
-/** Gives every request what its address needs; one whose token is refused is made once more, with a new one. */
-function signAs({ hook }: Octokit, tokens: AppTokens): void {
-  hook.wrap('request', async (request, options) => {
-    const signed = (word: string) => {
-      options.headers.authorization = `bearer ${word}` // of other options the inner hooks hear nothing
-      return request(options)
-    }
-    const place = placeIn(options)
-    if (place === undefined) return signed(tokens.own())
-    const token = await tokens.of(place)
-    try {
-      return await signed(token)
-    } catch (thrown) {
-      if (!(thrown instanceof Error) || Reflect.get(thrown, 'status') !== 401) throw thrown
-      tokens.forget(token)
-      return signed(await tokens.of(place))
-    }
-  })
-}
-
-/** What an installation has to cover for a request; undefined for what only the App itself may ask. */
-function placeIn({ url, ...parameters }: Readonly<Record<string, unknown>> & { url: string }) {
-  const named = (name: string): string => encodeURIComponent(String(parameters[name]))
-  if (url.startsWith('/app') || url.endsWith('/installation')) return undefined
-  return url.startsWith('/orgs/') ? `/orgs/${named('org')}` : `/repos/${named('owner')}/${named('repo')}`
 }
 
 /**

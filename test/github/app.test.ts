@@ -68,6 +68,14 @@ test('a token that is refused although it is new is not replaced without end', a
   expect(mintsAt(github)).toBe(2)
 })
 
+test('a token that is too new for GitHub to know it everywhere is shown once more', async () => {
+  const { github, client } = await shop()
+  github.fail({ path: /^\/repos\/acme\/shop$/, times: 2, with: { status: 401, body: { message: 'No' } } })
+
+  expect((await client().repository('acme/shop'))?.githubId).toBe(17)
+  expect(mintsAt(github)).toBe(2)
+})
+
 test('a token that could not be made is asked for again by the next request', async () => {
   const { github, client } = await shop()
   const gitHub = client()
