@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, mkdtempSync, openSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 
@@ -8,16 +8,21 @@ import { messageOf, problem } from '../errors.ts'
 
 /** The socket of a running server, in its data directory. */
 const SOCKET = 'ferryman.sock'
+/** Where it is made. */
+const FOLDER = '.socket-'
 
 /**
  * Listens on the socket in the data directory, for this user alone: whoever may open it may do everything. One
- * that an earlier life has left is replaced. Answers what takes it away again; throws `socket_unusable`.
+ * that an earlier life has left is replaced, and so is one that it had not finished. Answers what takes it away
+ * again; throws `socket_unusable`.
  */
 export async function listenOnSocket(server: FastifyInstance, directory: string): Promise<() => void> {
   const place = join(directory, SOCKET)
   try {
+    for (const name of readdirSync(directory).filter((one) => one.startsWith(FOLDER)))
+      rmSync(join(directory, name), { recursive: true, force: true })
     // A folder for this user alone, so that nobody comes in before the rights of the socket itself are set.
-    const folder = mkdtempSync(join(directory, '.socket-'))
+    const folder = mkdtempSync(join(directory, FOLDER))
     try {
       await withShortPath(folder, (path) => server.listen({ path }))
       chmodSync(join(folder, SOCKET), 0o600)
