@@ -2,6 +2,7 @@ import { z } from 'zod'
 
 import type { RepositoryConfig } from '../config/config.ts'
 import { GitHubError, type GitHub, type ListedDelivery } from '../github/github.ts'
+import { wholeSeconds } from '../github/times.ts'
 import type { Journal } from '../logs/journal.ts'
 import type { Hook, NewDelivery, Store } from '../store/store.ts'
 import { speaksOfBranch } from './signals.ts'
@@ -129,7 +130,7 @@ export function createMissedDeliveries(parts: MissedDeliveriesParts): MissedDeli
       const name = repository.name.toLowerCase()
       const own = [...repository.environments].filter(([, { deployOn }]) => deployOn !== 'none')
       const since = Math.min(...own.map(([key]) => parts.configuredSince(`${name}/${key}`) ?? Infinity))
-      return { name, since, githubId: parts.githubIdOf(name) }
+      return { name, since: wholeSeconds(since), githubId: parts.githubIdOf(name) }
     })
     return ({ event, action, at, repositoryGithubId }) =>
       speaksOfBranch(event, action) &&

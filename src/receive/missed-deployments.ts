@@ -4,6 +4,7 @@ import type { RepositoryConfig } from '../config/config.ts'
 import type { DeploymentSignal } from '../deployment/signal.ts'
 import { messageOf } from '../errors.ts'
 import type { GitHub, ListedDeployment, RepositoryFacts } from '../github/github.ts'
+import { wholeSeconds } from '../github/times.ts'
 import type { Journal } from '../logs/journal.ts'
 import type { NewDelivery, Store } from '../store/store.ts'
 import { readSignal } from './signals.ts'
@@ -150,9 +151,6 @@ const FETCHED = { 'content-type': 'application/json', 'x-ferryman-origin': 'catc
 /** Whether a delivery was not sent to us, but fetched here. */
 export const isFetched = ({ headers }: Pick<NewDelivery, 'headers'>): boolean =>
   headers['x-ferryman-origin'] === FETCHED['x-ferryman-origin']
-
-/** As GitHub writes its times. */
-const wholeSeconds = (at: number): number => Math.floor(at / 1000) * 1000
 
 type Facts = Pick<RepositoryFacts, 'name' | 'githubId' | 'isPrivate'>
 

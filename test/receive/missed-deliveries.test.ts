@@ -19,9 +19,15 @@ async function shop(
   given: Partial<EnvironmentConfig> & {
     readonly kind?: 'repository' | 'organization'
     readonly scopes?: string[]
+    readonly configuredAt?: number
   } = {},
 ) {
-  const { kind = 'repository', scopes = ['repo', 'admin:org_hook'], ...environment } = given
+  const {
+    kind = 'repository',
+    scopes = ['repo', 'admin:org_hook'],
+    configuredAt = START - 48 * HOUR,
+    ...environment
+  } = given
   let now = START
   const { github, sha } = await shopAtGitHub({ clock: () => now })
   github.addToken('robot', { type: 'classic', login: 'robot', scopes })
@@ -44,7 +50,7 @@ async function shop(
       github: () => client,
       store,
       repositories: () => [repository],
-      configuredSince: () => START - 48 * HOUR,
+      configuredSince: () => configuredAt,
       maxAgeMs: () => 24 * HOUR,
       githubIdOf: () => 17,
       configuredName: ({ name }) => (name === 'acme/shop' ? 'Acme/Shop' : undefined),
@@ -153,6 +159,14 @@ test('what is too old is left alone, and so is what came before the environment 
   const young = await world.lose('pull_request', START - 23 * HOUR)
 
   expect((await world.look()).asked).toEqual([young])
+})
+
+test('GitHub writes no milliseconds, so what came in the second of the configuration counts', async () => {
+  const world = await shop({ configuredAt: START + 400 })
+  await world.lose('pull_request', START - 1)
+  const lost = await world.lose('pull_request', START + 700)
+
+  expect((await world.look(START + MINUTE)).asked).toEqual([lost])
 })
 
 test('where nothing deploys by itself nothing is asked for', async () => {
