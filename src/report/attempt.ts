@@ -18,6 +18,8 @@ interface Means {
   readonly channel: Channel
   readonly rests: Rests
   readonly turn: Turn
+  /** Somebody may have mended, since it began, what makes it fail. */
+  mayBeMended(): boolean
 }
 
 /**
@@ -26,7 +28,7 @@ interface Means {
  */
 export async function attempt(
   report: OwedReport,
-  { channel, rests, turn }: Means,
+  { channel, rests, turn, mayBeMended }: Means,
   { outbox, clock, random, journal, isAborted }: AttemptParts,
 ): Promise<Rest | undefined> {
   const { id, deployment } = report
@@ -64,11 +66,14 @@ export async function attempt(
     random: random(),
   })
   const { message } = failure
-  if (rule.rest !== undefined) rests.failed(whose(rule.rest.of), { ...rule.rest, why: message })
+  const { rest } = rule
+  // Whoever asked for a new try while this one was under way meant this one, too; a limit stays what it is.
+  const isMended = mayBeMended() && rest?.isLimit !== true
+  if (rest !== undefined && !isMended) rests.failed(whose(rest.of), { ...rest, why: message })
   if (rule.settled) await outbox.settle(id, 'refused', now, message)
-  else await outbox.postpone(id, rule.dueAt, message)
+  else await outbox.postpone(id, isMended ? now : rule.dueAt, message)
   journal.warn(rule.settled ? 'report:refused' : 'report:postponed', { ...about, error: message })
-  return rule.rest
+  return rest
 }
 
 /** An answer that says no is none that has made something. */

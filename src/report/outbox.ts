@@ -85,13 +85,18 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
   let quietMs = SOON_MS
   let lookedAt = -Infinity
   let mended: ReadonlySet<string> | undefined = new Set()
+  /** How often somebody has said that what was broken may be mended. */
+  let mendings = 0
   let isFirst = true
   let ended = false
   let aborted = false
 
   const begin = (report: OwedReport, channel: Channel, mine: Rests): void => {
     const turn = channel.pace.begin(urgencyOf(report), clock())
-    const sending = attempt(report, { channel, rests: mine, turn }, { ...parts, isAborted: () => aborted })
+    const mendingsBefore = mendings
+    const mayBeMended = (): boolean => mendings > mendingsBefore
+    const means = { channel, rests: mine, turn, mayBeMended }
+    const sending = attempt(report, means, { ...parts, isAborted: () => aborted })
       .then(async (rest) => {
         if (rest?.isLimit === true) await keepLimits(rests, store, clock())
       })
@@ -194,6 +199,7 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
     wake: waker.wake,
     again(renewed) {
       mended = new Set([...(mended ?? []), ...renewed])
+      mendings += 1
       waker.wake()
     },
     hurry({ channel, repository }) {

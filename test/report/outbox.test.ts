@@ -179,6 +179,23 @@ test('a clock that is set back by hours delays nothing', async () => {
   await eventually('it is told', () => one !== undefined && told(one).length === 1)
 })
 
+test('what was under way when somebody mended the token is tried again at once, too', async () => {
+  const { github, queue, start, journal, told } = await sending()
+  const [slow, quick] = await queue('acme/shop', 2)
+  const to = (id: number | undefined) => ({ method: 'POST', path: new RegExp(`/${id}/statuses$`) })
+  const refusal = { status: 403, body: { message: 'Resource not accessible' } }
+  for (const one of [slow, quick]) github.fail({ ...to(one?.githubId), with: refusal })
+  const answer = github.hold(to(slow?.githubId))
+  const sender = start()
+  await answer.arrived()
+  await eventually('one is postponed', () => journal.some((line) => line.startsWith('report:postponed')))
+
+  sender.again([])
+  await eventually('that one is told', () => quick !== undefined && told(quick).length === 1)
+  answer.release()
+  await eventually('the other is told', () => slow !== undefined && told(slow).length === 1)
+})
+
 test('what waits for a right is tried again when somebody says so', async () => {
   const { github, queue, start, journal, told } = await sending()
   const [one] = await queue('acme/shop')
