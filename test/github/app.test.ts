@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { createMasker } from '../../src/logs/redact.ts'
 import { appAtGitHub, appClientOf, keysOfApp, mintsAt, newKeys, PERMISSIONS } from '../support/apps.ts'
 import { refusalOf, shopAtGitHub } from '../support/doubles.ts'
+import { freePort } from '../support/needs.ts'
 
 const MINUTE = 60_000
 
@@ -121,6 +122,34 @@ test('each owner has a token of its own, also of a repository that was transferr
   expect((await gitHub.repository('acme/site'))?.name).toBe('umbrella/site')
   expect((await gitHub.repository('acme/shop'))?.name).toBe('acme/shop')
   expect(mintsAt(github)).toBe(2)
+})
+
+test('the hook of an organization is asked about with the token of the installation there', async () => {
+  const { github, app, client } = await shop()
+  Object.assign(app.installations[0] ?? {}, { permissions: { organization_hooks: 'write' } })
+  const url = `http://127.0.0.1:${await freePort()}/`
+  const hook = github.addHook('acme/shop', { url, kind: 'organization' })
+  await github.deliver('ping', github.events.ping(hook), { hook })
+
+  const { deliveries = [] } =
+    (await client().recentDeliveries(
+      { id: hook.id, kind: 'organization', place: 'acme' },
+      { since: 0, upTo: undefined, tag: undefined },
+    )) ?? {}
+
+  expect(deliveries.map(({ event, isTaken }) => [event, isTaken])).toEqual([['ping', false]])
+  expect(github.requests[0]?.path).toBe('/orgs/acme/installation')
+})
+
+test('an installation that is suspended gives no token, and GitHub says why', async () => {
+  const { app, client } = await shop()
+  Object.assign(app.installations[0] ?? {}, { isSuspended: true })
+  const gitHub = client()
+
+  expect((await refusalOf(gitHub.repository('acme/shop'))).message).toBe(
+    'GitHub answered 403: This installation has been suspended',
+  )
+  expect(await gitHub.app?.installation('acme/shop')).toMatchObject({ account: 'acme', isSuspended: true })
 })
 
 test('a key that is not of this App is said to be so', async () => {

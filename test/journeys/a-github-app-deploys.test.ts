@@ -157,6 +157,12 @@ test('check says which installation covers a repository, and what it lacks', asy
   )
   expect(second.out).toContain('covers acme/shop, and lacks "Commit statuses: read", "Checks: read"')
 
+  little.isSuspended = true
+  const suspended = await check()
+  expect(suspended.out).toContain(
+    `✘ GitHub: the installation ${little.id} of App ${app.id} on umbrella, which covers umbrella/site, is suspended`,
+  )
+
   writeFileSync(join(world.directory, 'app.pem'), newKeys().privateKey)
   const third = await check()
   expect(third.out).toContain(
