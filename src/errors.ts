@@ -234,7 +234,7 @@ export const PROBLEMS = {
   deployment_unknown: {
     status: 404,
     message: 'There is no deployment {id}.',
-    hint: 'Take the address from the deployment status on GitHub.',
+    hint: 'Take its name from `ferryman deliveries`, or its address from the deployment status on GitHub.',
   },
   log_access_denied: {
     status: 401,

@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest'
 
 import { API_TOKEN } from './journey.ts'
 
-/** What the issue allows the server's process to take. */
+/** What the server's process may take at most, whatever comes. */
 export const MOST_MEGABYTES = 300
 
 /** The most memory that a process has had in use so far, in megabytes: proc_pid_status(5). */
