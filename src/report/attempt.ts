@@ -57,7 +57,7 @@ export async function attempt(
   const whose = (scope: Scope): string => (scope === 'channel' ? EVERYTHING : deployment.repository)
   const rule = ruleFor(failure, {
     now,
-    createdAt: report.createdAt,
+    barredSince: report.barredSince,
     attempts: report.attempts + 1,
     failures: {
       channel: rests.failures(whose('channel')) + 1,
@@ -71,7 +71,7 @@ export async function attempt(
   const isMended = mayBeMended() && rest?.isLimit !== true
   if (rest !== undefined && !isMended) rests.failed(whose(rest.of), { ...rest, why: message })
   if (rule.settled) await outbox.settle(id, 'refused', now, message)
-  else await outbox.postpone(id, isMended ? now : rule.dueAt, message)
+  else await outbox.postpone(id, isMended ? now : rule.dueAt, message, rule.barredSince)
   journal.warn(rule.settled ? 'report:refused' : 'report:postponed', { ...about, error: message })
   return rest
 }

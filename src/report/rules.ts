@@ -25,7 +25,13 @@ export interface Rest {
 
 export type Rule =
   | { readonly settled: true; readonly rest: Rest | undefined }
-  | { readonly settled: false; readonly dueAt: number; readonly rest: Rest | undefined }
+  | {
+      readonly settled: false
+      readonly dueAt: number
+      readonly rest: Rest | undefined
+      /** Since when a right has been missing; undefined where it is something else. */
+      readonly barredSince?: number
+    }
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -34,7 +40,8 @@ const LONGEST_WAIT = 5 * MINUTE
 
 export interface Circumstances {
   readonly now: number
-  readonly createdAt: number
+  /** Since when it has been refused for want of a right; undefined where it was not, the last time. */
+  readonly barredSince: number | undefined
   /** Attempts made, this one included. */
   readonly attempts: number
   /** What failed in a row there, this one included. */
@@ -48,7 +55,7 @@ export interface Circumstances {
  * right is tried hourly for a week; a limit is waited out; everything else is tried until it works.
  */
 export function ruleFor(failure: SendFailure, circumstances: Circumstances): Rule {
-  const { now, createdAt, attempts, failures, random } = circumstances
+  const { now, barredSince = now, attempts, failures, random } = circumstances
   const { status, concerns } = failure
   if (failure.final) return { settled: true, rest: undefined }
   // Whatever it says, in an hour we ask again: GitHub's limits are no longer.
@@ -63,7 +70,9 @@ export function ruleFor(failure: SendFailure, circumstances: Circumstances): Rul
     // A token that GitHub does not know is no better for the next report; a missing right may be of one repository.
     const of = status === 401 ? 'channel' : concerns
     const rest: Rest = { of, until: now + MINUTE, isLimit: false }
-    return now - createdAt > WEEK ? { settled: true, rest } : { settled: false, dueAt: now + HOUR, rest }
+    return now - barredSince > WEEK
+      ? { settled: true, rest }
+      : { settled: false, dueAt: now + HOUR, rest, barredSince }
   }
   const wait = (count: number): number =>
     Math.min(1_000 * 2 ** Math.min(count - 1, 20), LONGEST_WAIT) * (0.75 + random / 2)

@@ -14,6 +14,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0005-outbox': outbox,
       '0006-hooks': hooks,
       '0007-order': order,
+      '0008-barred': barred,
     }),
 })
 
@@ -217,6 +218,13 @@ const order: Migration = {
     await sql`create index deployments_live on deployments (environment_id, end_order) where state = 'succeeded'`.execute(
       database,
     )
+  },
+}
+
+/** Since when a report is refused for want of a right. */
+const barred: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema.alterTable('reports').addColumn('barred_since', 'bigint').execute()
   },
 }
 

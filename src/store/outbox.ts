@@ -43,9 +43,9 @@ export const createOutbox = (database: Kysely<Tables>): Outbox => ({
       if (state === 'delivered') await dropOlder(id).execute(trx)
     })
   },
-  async postpone(id, dueAt, error) {
+  async postpone(id, dueAt, error, barredSince) {
     await inTransaction(database, async (trx) => {
-      await sql`update reports set last_error = ${error}, due_at = ${dueAt},
+      await sql`update reports set last_error = ${error}, due_at = ${dueAt}, barred_since = ${barredSince ?? null},
         state = case when exists (
           select 1 from reports newer
           where newer.state = 'owed' and newer.deployment_id = reports.deployment_id

@@ -8,7 +8,7 @@ export const IS_FINAL = sql.raw(
 )
 
 /** What is read of a `report` and its `deployment`. */
-export const COLUMNS = sql`report.id, report.channel, report.body, report.attempts, report.created_at, report.due_at,
+export const COLUMNS = sql`report.id, report.channel, report.body, report.attempts, report.created_at, report.barred_since, report.due_at,
   report.settled_at, report.last_error, deployment.id as deployment_id, deployment.repository, deployment.environment,
   deployment.number, deployment.github_id, ${IS_FINAL} as is_final`
 
@@ -19,6 +19,7 @@ export interface ReportRow {
   body: string
   attempts: number
   created_at: number
+  barred_since: number | null
   due_at: number
   settled_at: number | null
   last_error: string | null
@@ -37,6 +38,7 @@ export const owedOf = (row: ReportRow): OwedReport => ({
   body: JSON.parse(row.body) as unknown,
   attempts: row.attempts,
   createdAt: row.created_at,
+  barredSince: row.barred_since ?? undefined,
   isFinal: row.is_final === 1,
   deployment: {
     id: row.deployment_id,

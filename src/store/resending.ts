@@ -65,4 +65,5 @@ export const createResending = (
 })
 
 /** What is tried for a week is tried for a week from now on. */
-const owedAgain = (at: number) => sql`state = 'owed', due_at = ${at}, created_at = ${at}, settled_at = null`
+const owedAgain = (at: number) =>
+  sql`state = 'owed', due_at = ${at}, created_at = ${at}, settled_at = null, barred_since = null`

@@ -121,6 +121,8 @@ export interface Tables {
     created_at: number
     settled_at: number | null
     last_error: string | null
+    /** Since when the other side has refused it for want of a right, and nothing else since. */
+    barred_since: number | null
   }
   /** GitHub's ids of deployments that are no longer kept: a replay must not start them again. */
   forgotten: { github_id: number }

@@ -301,8 +301,11 @@ export interface Outbox {
   attempt(id: number): Promise<void>
   /** Ends a report: `delivered`, or `refused` for good with the reason. Nothing older follows what was delivered. */
   settle(id: number, state: 'delivered' | 'refused', at: number, error?: string): Promise<void>
-  /** Keeps it for later; an older one gives way (`dropped`) when a newer one of its deployment and channel is owed. */
-  postpone(id: number, dueAt: number, error: string): Promise<void>
+  /**
+   * Keeps it for later; an older one gives way (`dropped`) when a newer one of its deployment and channel is owed.
+   * `barredSince`: since when it has been refused for want of a right.
+   */
+  postpone(id: number, dueAt: number, error: string, barredSince?: number): Promise<void>
   /** The time has come for all that is owed. */
   hurry(at: number): Promise<void>
   /** When GitHub was given a status, or a deployment of our own, since that moment. */
@@ -364,6 +367,8 @@ export interface OwedReport {
   readonly body: unknown
   readonly attempts: number
   readonly createdAt: number
+  /** Since when the other side has refused it for want of a right, and nothing else since. */
+  readonly barredSince: number | undefined
   /** Its deployment has ended. */
   readonly isFinal: boolean
   readonly deployment: Pick<Deployment, 'id' | 'repository' | 'environment' | 'number' | 'githubId'>

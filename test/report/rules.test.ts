@@ -19,7 +19,7 @@ const clock = () => NOW
 
 const circumstances = (given: Partial<Circumstances> = {}): Circumstances => ({
   now: NOW,
-  createdAt: NOW - HOUR,
+  barredSince: undefined,
   attempts: 1,
   failures: { channel: 1, repository: 1 },
   random: 0.5,
@@ -31,6 +31,7 @@ const reportOf = (body: unknown): OwedReport => ({
   body,
   attempts: 0,
   createdAt: NOW,
+  barredSince: undefined,
   isFinal: false,
   deployment: { id: 1, repository: 'acme/shop', environment: 'production', number: 1, githubId: 1 },
 })
@@ -69,6 +70,7 @@ describe('GitHub', () => {
   const hourly = (of: 'repository' | 'channel'): Rule => ({
     settled: false,
     dueAt: NOW + HOUR,
+    barredSince: NOW,
     rest: rests(of, NOW + MINUTE),
   })
 
@@ -146,7 +148,8 @@ describe('GitHub', () => {
 
 describe('Slack', () => {
   const soon: Rule = { settled: false, dueAt: NOW + SECOND, rest: rests('channel', NOW + SECOND) }
-  const hourly: Rule = { settled: false, dueAt: NOW + HOUR, rest: rests('channel', NOW + MINUTE) }
+  const rest = rests('channel', NOW + MINUTE)
+  const hourly: Rule = { settled: false, dueAt: NOW + HOUR, rest, barredSince: NOW }
   const word = (status: number, body: string, headers: Record<string, string> = {}) => ({
     status,
     body,
@@ -194,10 +197,25 @@ const failure = (given: Partial<SendFailure>): SendFailure => ({
 })
 
 test.each([401, 403])('what is refused with %i for more than a week is given up', (status) => {
-  const dayOf = (days: number) => circumstances({ createdAt: NOW - days * 24 * HOUR })
+  const dayOf = (days: number) => circumstances({ barredSince: NOW - days * 24 * HOUR })
 
   expect(ruleFor(failure({ status }), dayOf(6.9))).toMatchObject({ settled: false, dueAt: NOW + HOUR })
   expect(ruleFor(failure({ status }), dayOf(7.1))).toMatchObject({ settled: true })
+})
+
+test.each([401, 403])(
+  'the week of %i begins with the first of them, however long it was tried before',
+  (status) => {
+    const first = ruleFor(failure({ status }), circumstances({ attempts: 5_000 }))
+
+    expect(first).toMatchObject({ settled: false, dueAt: NOW + HOUR, barredSince: NOW })
+  },
+)
+
+test('what fails otherwise in between begins the week anew', () => {
+  const between = ruleFor(failure({ status: 502 }), circumstances({ barredSince: NOW - 6 * 24 * HOUR }))
+
+  expect(between).not.toHaveProperty('barredSince')
 })
 
 test.each([undefined, 500, 502, 503])(
@@ -206,7 +224,7 @@ test.each([undefined, 500, 502, 503])(
     const waits = [1, 2, 5, 9, 50].map((attempts) => {
       const rule = ruleFor(
         failure({ status }),
-        circumstances({ attempts, createdAt: NOW - 1_000 * HOUR, failures: { channel: 1, repository: 3 } }),
+        circumstances({ attempts, failures: { channel: 1, repository: 3 } }),
       )
       return rule.settled ? 'given up' : [rule.dueAt - NOW, (rule.rest?.until ?? 0) - NOW]
     })

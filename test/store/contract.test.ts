@@ -792,6 +792,16 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect(await store.outbox.owed()).toBe(1)
     })
 
+    test('since when a report is barred is kept, and forgotten when it fails otherwise', async () => {
+      await queue()
+      const [report] = await due(5_000)
+
+      await store.outbox.postpone(report?.id ?? 0, 6_000, 'Bad credentials', 5_000)
+      expect((await due(6_000))[0]).toMatchObject({ barredSince: 5_000 })
+      await store.outbox.postpone(report?.id ?? 0, 7_000, 'no answer')
+      expect((await due(7_000))[0]).toMatchObject({ barredSince: undefined })
+    })
+
     test('an older report that waits holds up no newer one, and gives way to it', async () => {
       const { id } = await queue()
       const [older] = await due(5_000)
