@@ -44,6 +44,7 @@ import { run } from './run/run.ts'
 import { startStandby } from './run/standby.ts'
 import { holdDataDirectory } from './store/sole-server.ts'
 import { isOfOneRow } from './store/database.ts'
+import { assertNotLost } from './store/lost.ts'
 import { startRetention } from './retention.ts'
 import { watchRoom } from './room.ts'
 import { openStore } from './store/sql-store.ts'
@@ -118,9 +119,12 @@ export async function startApp(
   async function build(): Promise<App> {
     // Somebody may have deleted the lock of a server that still runs.
     if (await isServed(config.dataDir)) throw problem('data_dir_locked', { directory: config.dataDir })
-    const store = await openStore(config.database ?? join(config.dataDir, 'ferryman.sqlite'), onLockLost)
+    const logsDirectory = join(config.dataDir, 'logs')
+    const file = join(config.dataDir, 'ferryman.sqlite')
+    if (config.database === undefined) assertNotLost(file, logsDirectory)
+    const store = await openStore(config.database ?? file, onLockLost)
     started.push(store.close)
-    const logs = createLogs({ directory: join(config.dataDir, 'logs'), clock })
+    const logs = createLogs({ directory: logsDirectory, clock })
     const linkKey = await store.setting('log_link_key', () => randomBytes(32).toString('base64url'))
     const links = createLogLinks(linkKey, config.server.publicUrl, clock)
     masker.add([linkKey])
@@ -222,7 +226,7 @@ export async function startApp(
       },
     })
     const room = watchRoom({
-      folders: [config.dataDir, join(config.dataDir, 'logs')],
+      folders: [config.dataDir, logsDirectory],
       journal,
       made() {
         worker?.wake()
@@ -315,6 +319,8 @@ export async function startApp(
       const { maxLogBytes: maxBytes } = deployment.recipe
       const asked = store.previousSha(deployment.id)
       asked.catch(() => {}) // told below, when there is a log to close
+      // One that is there belongs to somebody whom the database has forgotten, as after a backup was put back.
+      await logs.remove(deployment.id)
       const log = await logs.open(deployment.id, { maxBytes, masker })
       try {
         const { state, ...result } = await run(deployment, {

@@ -28,12 +28,28 @@ export const PROBLEMS = {
   data_dir_unusable: {
     status: 500,
     message: 'The data directory {directory} cannot be used: {cause}.',
-    hint: 'Create it, and let the user that runs Ferryman own it.',
+    hint: 'Let the user that runs Ferryman own it, on a disk that has room and may be written.',
   },
   database_unreachable: {
     status: 500,
     message: 'The database {database} does not answer: {cause}.',
     hint: 'Check the address and the credentials in `database`, and that the server is running.',
+  },
+  database_unusable: {
+    status: 500,
+    message: 'The database {database} cannot be used: {cause}.',
+    hint: 'Let the user that runs Ferryman own the data directory, on a disk that has room and may be written.',
+  },
+  database_damaged: {
+    status: 503,
+    message: 'The database {file} is damaged: {cause}.',
+    hint: 'Stop Ferryman, move this file and those beside it (-wal, -shm) away, and put your backup there: see docs/operating.md.',
+  },
+  database_missing: {
+    status: 500,
+    message:
+      'There are logs of deployments in {directory}, but {file}, which knows what they are, is missing or empty.',
+    hint: 'Put your backup there; or, to begin anew, move the whole data directory away: see docs/operating.md.',
   },
   database_locked: {
     status: 500,

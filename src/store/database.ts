@@ -1,30 +1,22 @@
-import { statSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-
-import {
-  Kysely,
-  PostgresDialect,
-  sql,
-  SqliteDialect,
-  type SqliteDatabase,
-  type SqliteStatement,
-} from 'kysely'
+import { Kysely, PostgresDialect, sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
 
 import { messageOf, problem } from '../errors.ts'
-import { makeDirectory, makePrivate } from './directory.ts'
 import { migrationsFor } from './migrations.ts'
 import type { Tables } from './schema.ts'
 import { holdServerLock, type ServerLock } from './server-lock.ts'
+import { openSqlite } from './sqlite.ts'
 
 export type Engine = 'sqlite' | 'postgres'
 
 export interface Database {
   readonly engine: Engine
   readonly kysely: Kysely<Tables>
-  /** Throws when the file of the database is no longer the one that was opened: what is written would be lost. */
-  assertThere(): void
+  /**
+   * Throws when the file of the database is no longer the one that was opened, or has shown to be damaged: what is
+   * written would be lost.
+   */
+  assertSound(): void
   /** Runs a change of the schema so that all of it happens or nothing. */
   wholly<T>(work: () => Promise<T>): Promise<T>
   close(): Promise<void>
@@ -32,7 +24,8 @@ export interface Database {
 
 /**
  * Opens SQLite at a path, or PostgreSQL at a `postgres://` address, and brings the schema up to date.
- * `onLockLost`: another server holds the database now (PostgreSQL). Throws `database_unreachable`, `database_locked` (PostgreSQL, another server) or `database_newer`.
+ * `onLockLost`: another server holds the database now (PostgreSQL). Throws `database_unreachable`, `database_locked`
+ * (PostgreSQL, another server), `database_unusable`, `database_damaged` (SQLite) or `database_newer`.
  */
 export async function openDatabase(address: string, onLockLost: () => void = () => {}): Promise<Database> {
   const engine: Engine = /^postgres(ql)?:\/\//.test(address) ? 'postgres' : 'sqlite'
@@ -45,11 +38,8 @@ export async function openDatabase(address: string, onLockLost: () => void = () 
     return database
   } catch (cause) {
     if (cause instanceof Error && cause.name === 'FerrymanError') throw cause
-    throw problem(
-      'database_unreachable',
-      { database: withoutPassword(address), cause: messageOf(cause) },
-      cause,
-    )
+    const details = { database: withoutPassword(address), cause: messageOf(cause) }
+    throw problem(engine === 'postgres' ? 'database_unreachable' : 'database_unusable', details, cause)
   }
 }
 
@@ -90,75 +80,6 @@ export const isBusy = (thrown: unknown): boolean => (Number(codeOf(thrown, 'errc
 const codeOf = (thrown: unknown, key: string): unknown =>
   typeof thrown === 'object' && thrown !== null ? Reflect.get(thrown, key) : undefined
 
-function openSqlite(path: string): Database {
-  makeDirectory(dirname(path))
-  makePrivate(path)
-  // A short busy timeout: waiting inside SQLite would stop the whole server.
-  const file = new DatabaseSync(path, { timeout: 50 })
-  file.exec(
-    'pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma wal_autocheckpoint = 4000',
-  )
-  const opened = statSync(path).ino
-  const kysely = new Kysely<Tables>({ dialect: new SqliteDialect({ database: nodeSqlite(file) }) })
-  return {
-    engine: 'sqlite',
-    kysely,
-    close: () => kysely.destroy(),
-    assertThere() {
-      if (statSync(path, { throwIfNoEntry: false })?.ino !== opened)
-        throw new Error(`The database ${path} was removed or replaced while it was in use.`)
-    },
-    // Kysely begins no transaction for the schema of SQLite, though SQLite can.
-    async wholly(work) {
-      file.exec('begin immediate')
-      try {
-        const result = await work()
-        file.exec('commit')
-        return result
-      } catch (cause) {
-        if (file.isTransaction) file.exec('rollback')
-        throw cause
-      }
-    },
-  }
-}
-
-const NOTHING: SqliteStatement = {
-  reader: false,
-  all: () => [],
-  run: () => ({ changes: 0, lastInsertRowid: 0 }),
-  iterate: () => [].values(),
-}
-
-/** node:sqlite in the shape that Kysely asks for; statements are prepared once. */
-function nodeSqlite(file: DatabaseSync): SqliteDatabase {
-  const prepared = new Map<string, { statement: StatementSync; reader: boolean }>()
-  const prepare = (sql: string) => {
-    const known = prepared.get(sql)
-    if (known) return known
-    const statement = file.prepare(sql)
-    const fresh = { statement, reader: statement.columns().length > 0 }
-    if (prepared.size < 500) prepared.set(sql, fresh)
-    return fresh
-  }
-  return {
-    close: () => file.close(),
-    prepare(sql) {
-      // A full disk has rolled back already; asking again would hide the reason behind another error.
-      if (sql === 'rollback' && !file.isTransaction) return NOTHING
-      // A deferred transaction that reads first fails at its first write when somebody else wrote meanwhile.
-      const { statement, reader } = prepare(sql === 'begin' ? 'begin immediate' : sql)
-      const inputs = (parameters: readonly unknown[]) => parameters as SQLInputValue[]
-      return {
-        reader,
-        all: (parameters) => statement.all(...inputs(parameters)),
-        run: (parameters) => statement.run(...inputs(parameters)),
-        iterate: (parameters) => statement.iterate(...inputs(parameters)),
-      }
-    },
-  }
-}
-
 async function openPostgres(address: string, onLockLost: () => void): Promise<Database> {
   const { default: pg } = await import('pg')
   const types = {
@@ -170,6 +91,7 @@ async function openPostgres(address: string, onLockLost: () => void): Promise<Da
     connectionString: address,
     max: 8,
     connectionTimeoutMillis: 10_000,
+    lock_timeout: 2_000, // by then somebody else's lock is no short one, and GitHub waits for an answer
     query_timeout: 8_000, // a network that swallows everything must not hold up an answer for ever
     keepAlive: true,
     types,
@@ -189,7 +111,7 @@ async function openPostgres(address: string, onLockLost: () => void): Promise<Da
     await close()
     throw cause
   }
-  return { engine: 'postgres', kysely, close, wholly: (work) => work(), assertThere() {} }
+  return { engine: 'postgres', kysely, close, wholly: (work) => work(), assertSound() {} }
 }
 
 async function migrate({ kysely, engine, wholly }: Database): Promise<void> {

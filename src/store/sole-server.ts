@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -60,6 +60,7 @@ const isThere = (directory: string, held: Lock | undefined): boolean =>
 function openLockFile(directory: string): DatabaseSync {
   try {
     makeDirectory(directory)
+    accessSync(directory, constants.W_OK) // SQLite would only say that it cannot open something
     makePrivate(pathIn(directory)) // whoever can open it can lock it
     return new DatabaseSync(pathIn(directory), { timeout: 0 })
   } catch (cause) {

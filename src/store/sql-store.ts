@@ -33,10 +33,13 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
   const accept = createAccept(kysely, forgotten)
   return {
     async accept(intakes) {
-      database.assertThere()
+      database.assertSound()
       return accept(intakes)
     },
-    claim: (options) => claim(kysely, options),
+    async claim(options) {
+      database.assertSound()
+      return claim(kysely, options)
+    },
     move: (id, from, to, change) => move(kysely, id, from, to, change),
     moveAll: (from, to, changes) => moveAll(kysely, from, to, changes),
     async deployment(id) {
@@ -168,7 +171,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     },
     note: (name, value) => note(name, value),
     async probe() {
-      database.assertThere()
+      database.assertSound()
       await note('probe', '1')
     },
     close: () => database.close(),

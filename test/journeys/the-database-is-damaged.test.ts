@@ -1,0 +1,149 @@
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+
+import { describe, expect, inject, test } from 'vitest'
+
+import { ferryman } from '../support/cli.ts'
+import { createWorld, startProcess, type World } from '../support/journey.ts'
+import { mountSmallDisk } from '../support/small-disk.ts'
+
+const PAGE = 4_096
+const fileOf = ({ directory }: World): string => join(directory, 'data/ferryman.sqlite')
+const start = ({ configFile, directory }: World) =>
+  ferryman(['serve', '-c', configFile], { env: { HOME: directory } })
+
+/** Some deployments, and a server that has ended; everything is in the database itself. */
+async function someHistory(): Promise<World> {
+  const world = await createWorld()
+  const server = await startProcess(world)
+  for (let count = 0; count < 3; count += 1) await world.status(await world.deploy(), 'success')
+  await server.end('SIGTERM')
+  return world
+}
+
+function overwrite(path: string, from: number, length: number): void {
+  const file = openSync(path, 'r+')
+  writeSync(file, Buffer.alloc(length, 0xa5), 0, length, from)
+  closeSync(file)
+}
+
+test('a start says in a sentence what is wrong with the database, and what to do', async () => {
+  const world = await someHistory()
+  const file = fileOf(world)
+  const wayOut = `  Stop Ferryman, move this file and those beside it (-wal, -shm) away, and put your backup there: see docs/operating.md.\n`
+  const damaged = (cause: string) => `ferryman: The database ${file} is damaged: ${cause}.\n${wayOut}`
+
+  const { size } = statSync(file)
+  truncateSync(file, Math.floor(size / 2))
+  expect(await start(world)).toEqual({
+    code: 1,
+    out: '',
+    err: damaged('database disk image is malformed'),
+  })
+  overwrite(file, 100, PAGE)
+  expect(await start(world)).toMatchObject({ code: 1, err: damaged('database disk image is malformed') })
+  writeFileSync(file, 'This is a text, and no database.\n'.repeat(1_000))
+  expect(await start(world)).toMatchObject({ code: 1, err: damaged('file is not a database') })
+})
+
+test('a database that is missing or empty where there was one is not made anew', async () => {
+  const world = await someHistory()
+  const file = fileOf(world)
+  const refusal = {
+    code: 1,
+    err: `ferryman: There are logs of deployments in ${join(world.directory, 'data/logs')}, but ${file}, which knows what they are, is missing or empty.
+  Put your backup there; or, to begin anew, move the whole data directory away: see docs/operating.md.\n`,
+  }
+
+  truncateSync(file)
+  expect(await start(world)).toMatchObject(refusal)
+  for (const name of readdirSync(join(world.directory, 'data')))
+    if (name.startsWith('ferryman.sqlite')) rmSync(join(world.directory, 'data', name))
+  expect(await start(world)).toMatchObject(refusal)
+  expect(readdirSync(join(world.directory, 'data/logs'))).toEqual(['1', '2', '3'])
+})
+
+test('damage that shows while the server runs is said, and nothing more is entrusted to the database', async () => {
+  const world = await createWorld()
+  const server = await startProcess(world)
+  await world.status(await world.deploy(), 'success')
+  const file = fileOf(world)
+  const other = new DatabaseSync(file)
+  const { rootpage } = other
+    .prepare("select rootpage from sqlite_schema where type = 'table' and name = 'deliveries'")
+    .get() as { rootpage: number }
+  other.exec('pragma wal_checkpoint(truncate)')
+  other.close()
+
+  overwrite(file, (rootpage - 1) * PAGE, PAGE)
+  const deployment = await world.deploy()
+
+  const answer = world.github.deliveries.findLast(({ event }) => event === 'deployment')?.answer
+  expect([answer?.status, Reflect.get(Object(JSON.parse(answer?.body ?? '{}')), 'error')]).toEqual([
+    503,
+    'database_damaged',
+  ])
+  expect((await fetch(`${server.address}/readyz`)).status).toBe(503)
+  expect((await fetch(`${server.address}/healthz`)).status).toBe(200)
+  await server.waitForLine((line) => line.includes('is damaged: database disk image is malformed'))
+  expect(world.statuses(deployment)).toEqual([])
+  await server.end('SIGTERM')
+})
+
+test('a log that the database has forgotten is no part of another deployment’s', async () => {
+  const world = await createWorld({ commands: [['sh', '-c', 'echo "this is $FERRYMAN_NUMBER"']] })
+  const first = await startProcess(world)
+  const file = fileOf(world)
+  await world.status(await world.deploy(), 'success')
+  await first.end('SIGTERM')
+  const backup = new DatabaseSync(file)
+  backup.exec(`vacuum into '${file}.backup'`)
+  backup.close()
+  const second = await startProcess(world)
+  await world.status(await world.deploy(), 'success')
+  await second.end('SIGTERM')
+
+  rmSync(`${file}-wal`, { force: true })
+  rmSync(`${file}-shm`, { force: true })
+  renameSync(`${file}.backup`, file)
+  const third = await startProcess(world)
+  const again = await world.deploy()
+  await world.status(again, 'success')
+  await third.end('SIGTERM')
+
+  const folder = join(world.directory, 'data/logs/2')
+  const log = readdirSync(folder)
+    .map((name) => readFileSync(join(folder, name), 'utf8'))
+    .join('')
+  expect(log.match(/this is \d/g)).toEqual(['this is 2'])
+})
+
+describe.skipIf(!inject('mounts'))('on a disk that may only be read', () => {
+  test('a start is refused with the reason', async () => {
+    const world = await createWorld()
+    const directory = join(world.directory, 'data')
+    const disk = mountSmallDisk(directory)
+    const server = await startProcess(world)
+    await server.end('SIGTERM')
+    disk.setReadOnly(true)
+
+    expect(await start(world)).toEqual({
+      code: 1,
+      out: '',
+      err: `ferryman: The data directory ${directory} cannot be used: EROFS: read-only file system, access '${directory}'.
+  Let the user that runs Ferryman own it, on a disk that has room and may be written.\n`,
+    })
+  })
+})
