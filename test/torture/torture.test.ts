@@ -37,7 +37,7 @@ test.runIf(inject('gcc'))(
   'a database that does not wait for the disk is found out',
   { timeout: 180_000 },
   async () => {
-    const program = copyWith('src/store/database.ts', 'synchronous = full', 'synchronous = off')
+    const program = copyWith('src/store/sqlite.ts', 'synchronous = full', 'synchronous = off')
 
     const { ended, said, folder } = start(
       '--power-loss',
