@@ -3,7 +3,6 @@ import { messageOf } from '../errors.ts'
 import { createGitHub } from '../github/client.ts'
 import { GitHubError, type Access, type AppView, type GitHub } from '../github/github.ts'
 import type { Masker } from '../logs/redact.ts'
-import { reachPostgres } from '../store/database.ts'
 import { checkApp, checkInstallation } from './check-app.ts'
 import { doubtful, fine, wrong, type Finding } from './findings.ts'
 
@@ -64,18 +63,6 @@ async function* checkAsApp(github: GitHub, app: AppView, config: Config): AsyncG
     } catch (cause) {
       yield refusal(repository.name, cause)
     }
-  }
-}
-
-/** Whether the database can be reached, where it is not the file in the data directory. */
-export async function checkDatabase(address: string): Promise<Finding> {
-  try {
-    return fine(`database: PostgreSQL ${await reachPostgres(address)} answers`)
-  } catch (cause) {
-    return wrong(
-      `database: ${messageOf(cause)}`,
-      'Check the address in `database`, and that the server is running.',
-    )
   }
 }
 

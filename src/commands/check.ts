@@ -6,7 +6,7 @@ export const check: Command = {
   usage: `Usage: ferryman check [--config FILE] [--offline]
 
 Reads the configuration and names everything that is wrong with it at once, with line and column. Then looks at
-what the server will need: the data directory, folders, programs, playbooks (ansible-playbook --syntax-check
+what the server will need: the data directory, the database, folders, programs, playbooks (ansible-playbook --syntax-check
 --list-hosts; an inventory that is a program is run), git's ownership rule, the token, Slack.
 Nothing is deployed, written or posted.
 

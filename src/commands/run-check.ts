@@ -5,9 +5,10 @@ import { createMasker } from '../logs/redact.ts'
 import { commandPath, type ServerSide } from '../run/environment.ts'
 import { currentUser } from '../user.ts'
 import { version } from '../version.ts'
+import { checkDatabase } from './check-database.ts'
 import { checkMachine } from './check-machine.ts'
 import { checkPlaybooks } from './check-playbooks.ts'
-import { checkDatabase, checkServices } from './check-services.ts'
+import { checkServices } from './check-services.ts'
 import { doubtful, fine, lineFor, wrong, type Finding } from './findings.ts'
 
 export interface CheckOptions {
@@ -43,8 +44,8 @@ export async function runCheck({ config: flag, offline }: CheckOptions): Promise
   )
   for (const warning of config.warnings) say(doubtful(warning, ''))
   for (const finding of checkMachine(config, commandPath(process.env, npmFolders()))) say(finding)
+  say(await checkDatabase(config))
   for await (const finding of checkPlaybooks(config, serverSide())) say(finding)
-  if (config.database !== undefined) say(await checkDatabase(config.database))
   if (!offline)
     for await (const finding of checkServices(config, { version, now: Date.now(), masker })) say(finding)
   process.stdout.write(

@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
 
-import { messageOf, problem } from '../errors.ts'
+import { FerrymanError, messageOf, problem } from '../errors.ts'
 import { migrationsFor } from './migrations.ts'
 import type { Tables } from './schema.ts'
 import { holdServerLock, type ServerLock } from './server-lock.ts'
@@ -37,13 +37,13 @@ export async function openDatabase(address: string, onLockLost: () => void = () 
     })
     return database
   } catch (cause) {
-    if (cause instanceof Error && cause.name === 'FerrymanError') throw cause
+    if (cause instanceof FerrymanError) throw cause
     const details = { database: withoutPassword(address), cause: messageOf(cause) }
     throw problem(engine === 'postgres' ? 'database_unreachable' : 'database_unusable', details, cause)
   }
 }
 
-/** Connects to PostgreSQL and answers its version; changes nothing. Throws `database_unreachable`. */
+/** Connects to PostgreSQL and answers its version; changes nothing. Throws `database_unreachable`, `database_newer`. */
 export async function reachPostgres(address: string): Promise<string> {
   const { default: pg } = await import('pg')
   const client = new pg.Client({ connectionString: address, connectionTimeoutMillis: 10_000 })
@@ -51,8 +51,11 @@ export async function reachPostgres(address: string): Promise<string> {
   try {
     await client.connect()
     const { rows } = await client.query<{ server_version: string }>('show server_version')
+    const applied = await client.query<{ name: string }>(APPLIED).catch(() => ({ rows: [] })) // none yet
+    await assertKnown(applied.rows, 'postgres')
     return rows[0]?.server_version ?? 'unknown'
   } catch (cause) {
+    if (cause instanceof FerrymanError) throw cause
     throw problem(
       'database_unreachable',
       { database: withoutPassword(address), cause: messageOf(cause) },
@@ -121,20 +124,26 @@ async function migrate({ kysely, engine, wholly }: Database): Promise<void> {
     if (failure !== undefined) throw failure
   }).catch((cause: unknown) => cause)
   if (error === undefined) return
-  const newer = await unknownMigration(kysely, Object.keys(await provider.getMigrations()))
-  if (newer !== undefined) throw problem('database_newer', { version: newer }, error)
+  const { rows } = await sql
+    .raw<{ name: string }>(APPLIED)
+    .execute(kysely)
+    .catch(() => ({ rows: [] })) // it was rolled back with the rest
+  await assertKnown(rows, engine, error)
   throw error
 }
 
-/** The newest step of the schema that this program does not know: a later version has been here. */
-async function unknownMigration(
-  kysely: Kysely<Tables>,
-  known: readonly string[],
-): Promise<string | undefined> {
-  const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`
-    .execute(kysely)
-    .catch(() => ({ rows: [] })) // it was rolled back with the rest
-  return rows.map(({ name }) => name).findLast((name) => !known.includes(name))
+/** Which steps of the schema a database has been through. */
+export const APPLIED = 'select name from kysely_migration order by name'
+
+/** Throws `database_newer` where this program does not know a step: a later version has been here. */
+export async function assertKnown(
+  applied: readonly { readonly name: string }[],
+  engine: Engine,
+  cause?: unknown,
+): Promise<void> {
+  const known = Object.keys(await migrationsFor(engine).getMigrations())
+  const newer = applied.findLast(({ name }) => !known.includes(name))
+  if (newer !== undefined) throw problem('database_newer', { version: newer.name }, cause)
 }
 
 /** An address that can be shown: the server and the name, and nothing at all where a password may stand. */

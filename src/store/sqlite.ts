@@ -58,8 +58,9 @@ const PRAGMAS =
 
 type Watched = <T>(work: () => T) => T
 
-/** SQLITE_CORRUPT and SQLITE_NOTADB, with their extended codes. */
-const DAMAGE: readonly number[] = [11, 26]
+/** Whether SQLite says that the file is damaged, or no database: SQLITE_CORRUPT and SQLITE_NOTADB. */
+export const isDamage = (thrown: unknown): boolean =>
+  [11, 26].includes(Number(Reflect.get(Object(thrown), 'errcode')) & 0xff)
 
 /** What is damaged in one place may be so in others: from the first sign on nothing more is entrusted to it. */
 function watchForDamage(path: string): { readonly watched: Watched; assertWhole(): void } {
@@ -69,8 +70,7 @@ function watchForDamage(path: string): { readonly watched: Watched; assertWhole(
       try {
         return work()
       } catch (thrown) {
-        const code = Number(Reflect.get(Object(thrown), 'errcode')) & 0xff
-        if (!DAMAGE.includes(code)) throw thrown
+        if (!isDamage(thrown)) throw thrown
         throw (damage ??= problem('database_damaged', { file: path, cause: messageOf(thrown) }, thrown))
       }
     },

@@ -54,6 +54,11 @@ test('a start says in a sentence what is wrong with the database, and what to do
   })
   overwrite(file, 100, PAGE)
   expect(await start(world)).toMatchObject({ code: 1, err: damaged('database disk image is malformed') })
+  const check = await ferryman(['check', '--offline', '-c', world.configFile])
+  expect([check.code, check.out]).toEqual([
+    1,
+    expect.stringContaining(`✘ database: The database ${file} is damaged: database disk image is malformed.`),
+  ])
   writeFileSync(file, 'This is a text, and no database.\n'.repeat(1_000))
   expect(await start(world)).toMatchObject({ code: 1, err: damaged('file is not a database') })
 })
