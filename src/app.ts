@@ -125,6 +125,9 @@ export async function startApp(
     const store = await openStore(config.database ?? file, onLockLost)
     started.push(store.close)
     const logs = createLogs({ directory: logsDirectory, clock })
+    const begun = await logs.ids()
+    // Those of deployments that the database has forgotten, as where a backup was restored, remain theirs.
+    await store.beginAfter(begun.at(-1) ?? 0)
     const linkKey = await store.setting('log_link_key', () => randomBytes(32).toString('base64url'))
     const links = createLogLinks(linkKey, config.server.publicUrl, clock)
     masker.add([linkKey])
@@ -283,6 +286,7 @@ export async function startApp(
 
     const recovered = await recover({
       store,
+      begun,
       endLeftovers,
       reports,
       clock,
@@ -319,8 +323,6 @@ export async function startApp(
       const { maxLogBytes: maxBytes } = deployment.recipe
       const asked = store.previousSha(deployment.id)
       asked.catch(() => {}) // told below, when there is a log to close
-      // One that is there belongs to somebody whom the database has forgotten, as after a backup was put back.
-      await logs.remove(deployment.id)
       const log = await logs.open(deployment.id, { maxBytes, masker })
       try {
         const { state, ...result } = await run(deployment, {

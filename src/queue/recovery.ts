@@ -5,6 +5,8 @@ import { createWaker } from '../waker.ts'
 
 export interface RecoveryParts {
   readonly store: Store
+  /** Of which deployments there were logs when the server started. */
+  readonly begun: readonly number[]
   /** Ends what an earlier life of the server left running; answers which processes are left after that time. */
   endLeftovers(processes: readonly ProcessRecord[], withinMs: number): Promise<{ left: string | undefined }>
   readonly reports: ReportsFor
@@ -27,9 +29,11 @@ const TELL_AGAIN_LOOKS = 600
  * What a start finds: a deployment that was running ended with the server that ran it. Its processes are ended
  * first, then it is reported as interrupted, or as cancelled where somebody had cancelled it; starting it again is
  * a decision that people make. While processes of it cannot be ended it keeps its lane, and is looked at again;
- * then it ends as the others did.
+ * then it ends as the others did. One that waits and has a log began after the backup that the database was
+ * restored from: it is not started again either.
  */
 export async function recover(parts: RecoveryParts): Promise<Recovery> {
+  await endForgotten(parts)
   const found = await parts.store.inState('running', 'cancelling')
   const ended = await Promise.all(found.map((deployment) => settle(deployment, WITHIN_MS, parts)))
   const held = new Set(found.filter((_, index) => ended[index] === 'left'))
@@ -50,6 +54,22 @@ export async function recover(parts: RecoveryParts): Promise<Recovery> {
       waker.stop()
       await waker.looking
     },
+  }
+}
+
+const FORGOTTEN = {
+  reason: 'interrupted',
+  detail:
+    'Not started: its log is there, so it began after the backup that was restored. What became of it is not known.',
+} as const
+
+async function endForgotten({ store, begun, reports, clock, journal }: RecoveryParts): Promise<void> {
+  const logs = new Set(begun)
+  for (const { id } of await store.inState('queued')) {
+    if (!logs.has(id)) continue
+    const ended = await store.move(id, 'queued', 'failed', { ...FORGOTTEN, at: clock(), reports })
+    if (ended !== undefined)
+      journal.warn('deployment:forgotten', { deployment: nameOf(ended), id, detail: FORGOTTEN.detail })
   }
 }
 
@@ -92,7 +112,7 @@ const INTERRUPTED = {
 /** Somebody may have cancelled it, also since it was looked at. */
 async function end(
   id: number,
-  { store, clock, reports }: Omit<RecoveryParts, 'endLeftovers'>,
+  { store, clock, reports }: Pick<RecoveryParts, 'store' | 'clock' | 'reports'>,
 ): Promise<Deployment | undefined> {
   const change = { at: clock(), reports }
   const interrupted = await store.move(id, 'running', 'failed', { ...INTERRUPTED, ...change })

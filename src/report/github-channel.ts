@@ -8,7 +8,10 @@ import type { OwedReport } from '../store/store.ts'
 import type { Channel } from './outbox.ts'
 import type { SendFailure } from './rules.ts'
 
-/** Deployment statuses on GitHub. A status whose answer was lost is looked for before it is sent again. */
+/**
+ * Deployment statuses on GitHub. A status whose answer was lost is looked for before it is sent again, and no end that
+ * GitHub knows is followed by the word that it was interrupted.
+ */
 export const githubChannel = (
   github: () => GitHub,
   { pace, clock }: { readonly pace: () => Pace<Creation>; readonly clock: () => number },
@@ -20,22 +23,22 @@ export const githubChannel = (
     const { repository, githubId } = deployment
     if (githubId === undefined) throw new Error('GitHub has not made this deployment.')
     const status = body as DeploymentStatus
-    if (again && (await arrived(github(), repository, githubId, status))) return
+    // One that was running in the database may have ended since: in a life that a restored backup knows nothing of.
+    const isDoubtful = deployment.reason === 'interrupted'
+    if (again || isDoubtful) {
+      const said = await github().statuses(repository, githubId)
+      if (said.some((one) => isSame(one, status) || (isDoubtful && isEnd(one)))) return
+    }
     await github().createStatus(repository, githubId, status)
   },
   failureOf: (thrown) => githubFailure(thrown, clock()),
 })
 
 // Every description names its state, so equal state and text is the same report.
-async function arrived(
-  github: GitHub,
-  repository: string,
-  githubId: number,
-  owed: DeploymentStatus,
-): Promise<boolean> {
-  const statuses = await github.statuses(repository, githubId)
-  return statuses.some(({ state, description }) => state === owed.state && description === owed.description)
-}
+const isSame = (one: DeploymentStatus, { state, description }: DeploymentStatus): boolean =>
+  one.state === state && one.description === description
+
+const isEnd = ({ state }: DeploymentStatus): boolean => ['success', 'failure', 'error'].includes(state)
 
 /** What a failed status means by GitHub's rules. */
 function githubFailure(thrown: unknown, now: number): SendFailure {

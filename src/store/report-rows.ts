@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 
+import type { EndReason } from '../deployment/reasons.ts'
 import type { ListedReport, OwedReport } from './store.ts'
 
 /** 1 where the deployment of a report has ended. */
@@ -10,7 +11,7 @@ export const IS_FINAL = sql.raw(
 /** What is read of a `report` and its `deployment`. */
 export const COLUMNS = sql`report.id, report.channel, report.body, report.attempts, report.created_at, report.barred_since, report.due_at,
   report.settled_at, report.last_error, deployment.id as deployment_id, deployment.repository, deployment.environment,
-  deployment.number, deployment.github_id, ${IS_FINAL} as is_final`
+  deployment.number, deployment.github_id, deployment.reason, ${IS_FINAL} as is_final`
 
 /** A row of these columns. */
 export interface ReportRow {
@@ -29,6 +30,7 @@ export interface ReportRow {
   environment: string
   number: number
   github_id: number | null
+  reason: EndReason | null
 }
 
 /** What the sender needs of it. */
@@ -46,6 +48,7 @@ export const owedOf = (row: ReportRow): OwedReport => ({
     environment: row.environment,
     number: row.number,
     githubId: row.github_id ?? undefined,
+    reason: row.reason ?? undefined,
   },
 })
 

@@ -6,6 +6,7 @@ import { knowForgotten } from './forgotten.ts'
 import { createHooks } from './hooks.ts'
 import { createInbox } from './inbox.ts'
 import { createAccept } from './intake.ts'
+import { beginAfter } from './ids.ts'
 import { claim, move, moveAll } from './moves.ts'
 import { createOutbox } from './outbox.ts'
 import { configured, known, landmarks, lastSuccessBeside, see, seen } from './places.ts'
@@ -72,6 +73,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
         .execute()
       return rows.map(deploymentOf)
     },
+    beginAfter: (id) => beginAfter(database, id),
     previousSha: async (id) => (await lastSuccessBeside(kysely, id))?.sha,
     async hold(id, { reason, detail, since }) {
       const { numUpdatedRows } = await inTransaction(kysely, (trx) =>

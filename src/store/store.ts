@@ -60,6 +60,8 @@ export interface Store {
   inState(...states: readonly State[]): Promise<readonly Deployment[]>
   /** The commit that the last success put into the environment of a deployment that has not ended itself. */
   previousSha(id: number): Promise<string | undefined>
+  /** No deployment that is made from now on gets this id or a smaller one. */
+  beginAfter(id: number): Promise<void>
   recordProcess(deploymentId: number, process: ProcessRecord): Promise<void>
   processesOf(deploymentId: number): Promise<readonly ProcessRecord[]>
   hooks: Hooks
@@ -371,7 +373,10 @@ export interface OwedReport {
   readonly barredSince: number | undefined
   /** Its deployment has ended. */
   readonly isFinal: boolean
-  readonly deployment: Pick<Deployment, 'id' | 'repository' | 'environment' | 'number' | 'githubId'>
+  readonly deployment: Pick<
+    Deployment,
+    'id' | 'repository' | 'environment' | 'number' | 'githubId' | 'reason'
+  >
 }
 
 interface GivenToGitHub {

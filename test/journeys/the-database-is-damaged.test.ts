@@ -2,8 +2,6 @@ import {
   closeSync,
   openSync,
   readdirSync,
-  readFileSync,
-  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -107,34 +105,6 @@ test('damage that shows while the server runs is said, and nothing more is entru
   await server.waitForLine((line) => line.includes('is damaged: database disk image is malformed'))
   expect(world.statuses(deployment)).toEqual([])
   await server.end('SIGTERM')
-})
-
-test('a log that the database has forgotten is no part of another deployment’s', async () => {
-  const world = await createWorld({ commands: [['sh', '-c', 'echo "this is $FERRYMAN_NUMBER"']] })
-  const first = await startProcess(world)
-  const file = fileOf(world)
-  await world.status(await world.deploy(), 'success')
-  await first.end('SIGTERM')
-  const backup = new DatabaseSync(file)
-  backup.exec(`vacuum into '${file}.backup'`)
-  backup.close()
-  const second = await startProcess(world)
-  await world.status(await world.deploy(), 'success')
-  await second.end('SIGTERM')
-
-  rmSync(`${file}-wal`, { force: true })
-  rmSync(`${file}-shm`, { force: true })
-  renameSync(`${file}.backup`, file)
-  const third = await startProcess(world)
-  const again = await world.deploy()
-  await world.status(again, 'success')
-  await third.end('SIGTERM')
-
-  const folder = join(world.directory, 'data/logs/2')
-  const log = readdirSync(folder)
-    .map((name) => readFileSync(join(folder, name), 'utf8'))
-    .join('')
-  expect(log.match(/this is \d/g)).toEqual(['this is 2'])
 })
 
 describe.skipIf(!inject('mounts'))('on a disk that may only be read', () => {

@@ -33,7 +33,14 @@ const reportOf = (body: unknown): OwedReport => ({
   createdAt: NOW,
   barredSince: undefined,
   isFinal: false,
-  deployment: { id: 1, repository: 'acme/shop', environment: 'production', number: 1, githubId: 1 },
+  deployment: {
+    id: 1,
+    repository: 'acme/shop',
+    environment: 'production',
+    number: 1,
+    githubId: 1,
+    reason: undefined,
+  },
 })
 const failureIn = async (channel: Channel, body: unknown): Promise<SendFailure> =>
   channel.send(reportOf(body), false).then(

@@ -61,6 +61,17 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         ...given,
       })
 
+    test('the ids of deployments go on after one that was named, and never back', async () => {
+      await store.beginAfter(7)
+      const first = await queue()
+      await store.beginAfter(3)
+      const second = await queue()
+      await store.beginAfter(20)
+      const third = await queue()
+
+      expect([first.id, second.id >= 9, third.id >= 21]).toEqual([8, true, true])
+    })
+
     test('a delivery is kept byte for byte with its verdict', async () => {
       const body = Buffer.from('{"zen":"π \u0000"}\n')
       const delivery = newDelivery({
