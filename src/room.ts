@@ -20,7 +20,7 @@ export interface Room {
 }
 
 /** One delivery of the largest size fits, and what runs can tell of its end. */
-const LEAST_MEGABYTES = 32
+export const LEAST_MEGABYTES = 32
 const MEGABYTE = 1_048_576
 const LOOK_AGAIN_MS = 2_000
 
@@ -55,7 +55,8 @@ export function watchRoom({ folders, journal, made }: RoomParts): Room {
   }
 }
 
-async function megabytesIn(folder: string): Promise<number> {
+/** How many megabytes are free for us where the folder lies; without end where nobody can say. */
+export async function megabytesIn(folder: string): Promise<number> {
   try {
     const { bsize, blocks, bavail, bfree } = await statfs(folder)
     // Some network file systems know no sizes. Root may use what is kept for root.

@@ -4,15 +4,17 @@ import { dirname, join, resolve } from 'node:path'
 import type { Config, EnvironmentConfig } from '../config/config.ts'
 import { messageOf } from '../errors.ts'
 import { findProgram } from '../run/command.ts'
+import { LEAST_MEGABYTES, megabytesIn } from '../room.ts'
 import { doubtful, fine, wrong, type Finding } from './findings.ts'
 
 /** What this machine has for the configuration: the data directory, and each environment's folder and programs. */
-export function checkMachine(config: Config, path: string): Finding[] {
+export async function checkMachine(config: Config, path: string): Promise<Finding[]> {
   const environments = [...config.repositories.values()].flatMap((repository) => [
     ...repository.environments.values(),
   ])
   return [
     checkDataDirectory(config.dataDir),
+    ...(await checkRoom(config.dataDir)),
     ...environments.flatMap((environment) => checkEnvironment(environment, path)),
   ]
 }
@@ -31,6 +33,20 @@ function checkDataDirectory(directory: string): Finding {
       'Let the user that runs Ferryman own it, or set data_dir.',
     )
   }
+}
+
+async function checkRoom(directory: string): Promise<Finding[]> {
+  const folders = [firstExisting(directory), join(directory, 'logs')]
+  const left = await Promise.all(folders.map((folder) => megabytesIn(folder).catch(() => Infinity)))
+  const least = Math.min(...left)
+  if (least >= LEAST_MEGABYTES) return []
+  const folder = folders[left.indexOf(least)]
+  return [
+    wrong(
+      `${folder}: the disk is full, ${Math.floor(least)} MB are free`,
+      `Nothing is begun until ${LEAST_MEGABYTES} MB are free.`,
+    ),
+  ]
 }
 
 const firstExisting = (directory: string): string =>

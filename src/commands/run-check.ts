@@ -43,7 +43,7 @@ export async function runCheck({ config: flag, offline }: CheckOptions): Promise
     ),
   )
   for (const warning of config.warnings) say(doubtful(warning, ''))
-  for (const finding of checkMachine(config, commandPath(process.env, npmFolders()))) say(finding)
+  for (const finding of await checkMachine(config, commandPath(process.env, npmFolders()))) say(finding)
   say(await checkDatabase(config))
   for await (const finding of checkPlaybooks(config, serverSide())) say(finding)
   if (!offline)

@@ -16,7 +16,7 @@ export async function inspectSqlite(file: string): Promise<'sound' | 'none' | 'b
   if ((sizeOf(file) ?? 0) === 0) return 'none'
   try {
     const { found, applied } = read(file)
-    if (found !== 'ok') throw problem('database_damaged', { file, cause: found })
+    if (found !== 'ok') throw problem('database_damaged', { file, cause: oneSentence(found) })
     await assertKnown(applied, 'sqlite')
     return 'sound'
   } catch (thrown) {
@@ -27,6 +27,9 @@ export async function inspectSqlite(file: string): Promise<'sound' | 'none' | 'b
     throw problem('database_unusable', { database: file, cause }, thrown)
   }
 }
+
+/** SQLite names the schema in a line of its own first. */
+const oneSentence = (found: string): string => found.replace(/^\*+ in database \w+ \*+\n/, '')
 
 function read(file: string): { found: string; applied: { name: string }[] } {
   const address = pathToFileURL(file)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, inject, test } from 'vitest'
 
 import type { Deployment } from '../../src/demo/github/state.ts'
+import { ferryman } from '../support/cli.ts'
 import { createWorld, startProcess, type Given, type ServerProcess, type World } from '../support/journey.ts'
 import { eventually } from '../support/running.ts'
 import { mountSmallDisk } from '../support/small-disk.ts'
@@ -42,6 +43,11 @@ describe.skipIf(!inject('mounts'))('when the disk is full', () => {
     expect(lastAnswer(world)).toEqual([503, 'cannot_record'])
     expect((await fetch(`${server.address}/healthz`)).status).toBe(200)
     expect(await readiness(server)).toEqual([503, 'disk_full'])
+    const check = await ferryman(['check', '--offline', '-c', world.configFile])
+    expect([check.code, check.out]).toEqual([
+      1,
+      expect.stringContaining(`✘ ${disk.folder}: the disk is full, 0 MB are free`),
+    ])
 
     disk.empty()
     disk.fill(4_000_000)
