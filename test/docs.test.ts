@@ -101,6 +101,23 @@ describe('links', () => {
   })
 })
 
+/** As GitHub makes them of headings. */
+const anchorsIn = (page: string): readonly string[] =>
+  [...page.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  )
+
+test.each(['README.md', 'docs/operating.md'])('links in %s into a page lead to a heading', (page) => {
+  const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)]
+
+  expect(links.length).toBeGreaterThan(2)
+  for (const [, target = '', anchor] of links)
+    expect(anchorsIn(read(target === '' ? page : join(dirname(page), target)))).toContain(anchor)
+})
+
 test('the map names every folder and file of src that it shows', () => {
   const map = read('src/README.md')
   const shown = [...map.matchAll(/^(\w[\w-]*(?:\/|\.ts))\s/gm)].map(([, name = '']) => name)
