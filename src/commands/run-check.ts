@@ -44,8 +44,8 @@ export async function runCheck({ config: flag, offline }: CheckOptions): Promise
   )
   for (const warning of config.warnings) say(doubtful(warning, ''))
   for (const finding of await checkMachine(config, commandPath(process.env, npmFolders()))) say(finding)
-  say(await checkDatabase(config))
   for await (const finding of checkPlaybooks(config, serverSide())) say(finding)
+  say(await checkDatabase(config))
   if (!offline)
     for await (const finding of checkServices(config, { version, now: Date.now(), masker })) say(finding)
   process.stdout.write(
