@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 import { IGNORED, type IgnoredReason } from '../deployment/reasons.ts'
 import type { BranchSignal, ChecksSignal, DeploymentSignal, Ignored, Reading } from '../deployment/signal.ts'
-import { problem } from '../errors.ts'
+import { problem, type FerrymanError } from '../errors.ts'
 
 /**
  * What a verified delivery says. Pure. Throws `body_wrong_shape` when a field that we need is missing or of
@@ -260,23 +260,36 @@ function momentOf(text: string | null | undefined): number | undefined {
   return Number.isNaN(at) ? undefined : at
 }
 
-/** As JSON text; throws `body_wrong_shape` for one that is nested deeper than can be written. */
+/** GitHub's other texts end at 64 KB; it names no limit of this one. Each that waits is kept in memory with its row. */
+const MOST_PAYLOAD_CHARACTERS = 1024 * 1024
+
+/** As JSON text; throws `body_wrong_shape` for one that is larger, or nested deeper, than can be kept. */
 function textOf(payload: unknown): string {
+  const text = jsonOf(payload)
+  assertSmall(text)
+  return text
+}
+
+function assertSmall(payload: string): void {
+  if (payload.length > MOST_PAYLOAD_CHARACTERS) throw wrongPayload('is larger than 1 MB')
+}
+
+function jsonOf(payload: unknown): string {
   try {
     return JSON.stringify(payload)
   } catch (cause) {
-    throw problem(
-      'body_wrong_shape',
-      { event: 'deployment', list: 'deployment.payload: is nested too deeply' },
-      cause,
-    )
+    throw wrongPayload('is nested too deeply', cause)
   }
 }
+
+const wrongPayload = (what: string, cause?: unknown): FerrymanError =>
+  problem('body_wrong_shape', { event: 'deployment', list: `deployment.payload: ${what}` }, cause)
 
 /** Callers send an object, JSON as text, other text, or nothing; GitHub hands on what it was given. */
 function payloadOf(given: unknown): unknown {
   if (given === undefined || given === null || given === '') return {}
   if (typeof given !== 'string') return given
+  assertSmall(given)
   try {
     return JSON.parse(given) as unknown
   } catch {

@@ -26,7 +26,8 @@ export function createSignatureCheck(secrets: readonly string[]): SignatureCheck
     const size = pieces.reduce((sum, { length }) => sum + length, 0)
     if (size === 0 || signature === '') return undefined // what octokit refuses to look at
     if (size > LARGE_BYTES && !mayBeSigned(pieces, signature, secrets)) return undefined
-    const bytes = Buffer.concat(pieces, size)
+    const [only] = pieces
+    const bytes = pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces, size)
     if (!isUtf8(bytes)) return undefined // decoding would change what was signed
     const text = bytes.toString('utf8')
     for (const key of keys) if (await key.verify(text, signature)) return { bytes, text }

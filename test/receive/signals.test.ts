@@ -48,6 +48,15 @@ describe('the payload', () => {
     expect(signalOf(readSignal('deployment', deploymentEvent({ payload }))).payload).toBe(json)
   })
 
+  test.each([
+    ['text', 'x'.repeat(1_048_577)],
+    ['an object', { a: 'x'.repeat(1_048_570) }],
+  ])('is refused as %s of more than 1 MB: each that waits is kept in memory', (_kind, payload) => {
+    expect(() => readSignal('deployment', deploymentEvent({ payload }))).toThrow(
+      'deployment.payload: is larger than 1 MB',
+    )
+  })
+
   test('names the person behind a robot', () => {
     const event = deploymentEvent({
       payload: { deploy_user: 'hubot-user' },

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
 
 import { onTestFinished } from 'vitest'
@@ -44,4 +45,47 @@ export async function followLog(address: string, id: number): Promise<Reader> {
         look()
       }),
   }
+}
+
+export interface Answered {
+  /** 0 where the connection ended without an answer. */
+  readonly status: number
+  /** The verdict, or the code of what went wrong. */
+  readonly word: string
+}
+
+/** Sends the deliveries over so many connections, each with one at a time; answers in their order. */
+export async function sendAll(
+  address: string,
+  deliveries: readonly Delivery[],
+  connections: number,
+): Promise<readonly Answered[]> {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections })
+  const answers = await Promise.all(deliveries.map((delivery) => send(address, delivery, agent)))
+  agent.destroy()
+  return answers
+}
+
+interface Delivery {
+  readonly body: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+function send(address: string, { body, headers }: Delivery, agent: Agent): Promise<Answered> {
+  return new Promise((resolve) => {
+    const url = `${address}/webhooks/github`
+    const length = { 'content-length': Buffer.byteLength(body) }
+    request(url, { method: 'POST', agent, headers: { ...headers, ...length } }, (response) => {
+      let text = ''
+      response
+        .setEncoding('utf8')
+        .on('data', (part: string) => (text += part))
+        .on('end', () => {
+          const { verdict, error } = JSON.parse(text) as { verdict?: string; error?: string }
+          resolve({ status: response.statusCode ?? 0, word: verdict ?? error ?? '' })
+        })
+    })
+      .on('error', () => resolve({ status: 0, word: '' }))
+      .end(body)
+  })
 }
