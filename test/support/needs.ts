@@ -55,6 +55,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const mounts = canMount()
   if (!mounts) missing.push('the right to mount: tests on a full disk are left out (run them as root)')
   project.provide('mounts', mounts)
+  if (process.getuid?.() !== 0)
+    missing.push('root: tests of what belongs to another user are left out (run them as root)')
 
   for (const line of missing) process.stderr.write(`not on this machine: ${line}\n`)
   if (missing.length > 0 && process.env['CI']) throw new Error('In CI nothing may be missing.')
