@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
+import { cancel } from './cancel.ts'
 import type { Act } from './plan.ts'
 import type { World } from './world.ts'
 
@@ -36,6 +37,8 @@ async function perform(world: World, act: Act): Promise<unknown> {
         hook: hookOf(world, act.repository),
         secret: 'not the secret',
       })
+    case 'cancel':
+      return cancel(world, act)
     case 'cut':
       return line.cutNext(act.where)
     default:

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 import { sendBurst } from './burst.ts'
+import { cancel } from './cancel.ts'
 import type { Chance } from './chance.ts'
 import { script } from './faults.ts'
 import type { Observation, Violation } from './invariants.ts'
@@ -15,6 +16,8 @@ import type { World } from './world.ts'
 export interface Told {
   readonly seen: Observation
   readonly kills: number
+  /** How often the power failed. */
+  readonly losses: number
   readonly violations: readonly Violation[]
 }
 
@@ -36,7 +39,13 @@ export async function runCycle(
   const plan = planCycle(chance, disk)
   let burst: Promise<void> | undefined
   const earlier: Living[] = []
-  let kills = 0
+  let [kills, losses] = [0, 0]
+  const cutPower = async (why: string): Promise<void> => {
+    if (options.power === undefined) return
+    await killAll(world) // nobody survives it
+    options.power.cut(chance.derive(why))
+    losses += 1
+  }
   world.setSlack(plan.isToldToSlack)
   world.setHold(true)
   for (const fault of plan.faults) script(world, fault)
@@ -52,28 +61,22 @@ export async function runCycle(
     kills += await end(world, server, ending)
     earlier.push(...livingIn(world))
     mend(world)
-    await cutPower(world, chance.derive(`power after life ${life}`))
+    await cutPower(`power after life ${life}`)
   }
   await burst
   for (const fault of plan.faultsAtLast) script(world, fault)
   const last = startServer(world, options)
   await up(last, STARTS_WITHIN_MS)
   const survivors = await survivorsOf(earlier, world, ENDS_EARLIER_WITHIN_MS)
+  await Promise.all(plan.cancelsAtLast.map((wish) => cancel(world, wish)))
   world.setHold(false) // not before: what waits for it would have ended by itself
   const settled = await settle(world, last, { chance: chance.derive('settle'), survivors })
-  await cutPower(world, chance.derive('power at last')) // after a clean end it must not matter
-  return { ...settled, kills }
+  await cutPower('power at last') // after a clean end it must not matter
+  return { ...settled, kills, losses }
 }
 
 const up = (server: Server, withinMs: number): Promise<unknown> =>
   Promise.race([server.listening, pause(withinMs, undefined, { ref: false })])
-
-/** Where power can fail it fails whenever a life has ended: nobody survives, and on the disk is what was synced. */
-async function cutPower(world: World, chance: Chance): Promise<void> {
-  if (world.power === undefined) return
-  await killAll(world)
-  world.power.cut(chance)
-}
 
 /** Ends a life; answers how many kills that took. */
 async function end(world: World, server: Server, { how }: Ending): Promise<number> {
@@ -84,6 +87,7 @@ async function end(world: World, server: Server, { how }: Ending): Promise<numbe
 
 /** Asks it to end. What the doubles hold back comes a little later. */
 async function stop(world: World, server: Server, how: Exclude<Ending['how'], 'kill'>): Promise<void> {
+  world.times.stopAsked = performance.now()
   server.send('SIGTERM')
   if (how === 'term') world.setHold(false)
   await Promise.race([pause(100), server.ended])

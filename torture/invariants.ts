@@ -1,3 +1,6 @@
+import type { Wish } from './cancel.ts'
+import { cancelledByPeople, staysCancelled } from './cancelled.ts'
+import type { JournalLine } from './journal.ts'
 import type { Living } from './living.ts'
 import type { RecordedDeployment, Records } from './records.ts'
 
@@ -16,6 +19,8 @@ export interface Observation {
   readonly messages: readonly { readonly body: string; readonly at: number }[]
   /** When the server wrote into its log that a report was delivered. */
   readonly deliveredAt: ReadonlyMap<number, number>
+  /** What people wanted to be cancelled, and what they were answered. */
+  readonly wishes: readonly Wish[]
   /** What earlier lives had started, and the last one did not end. */
   readonly survivors: readonly Living[]
   /** Who lives when the last life has ended. */
@@ -33,15 +38,12 @@ interface GitHubDeployment {
   readonly id: number
   /** What Ferryman gave it to know it again, where Ferryman asked for it. */
   readonly nonce?: string | undefined
-  readonly statuses: readonly { readonly state: string; readonly description: string }[]
+  readonly statuses: readonly Status[]
 }
 
-/** `start ID STEP PID`, `end ID STEP EXIT`, `overlap ID STEP LANE`: what the commands wrote; ids are Ferryman's own. */
-export interface JournalLine {
-  readonly what: string
-  readonly deployment: number
-  readonly step: number
-  readonly rest: string
+interface Status {
+  readonly state: string
+  readonly description: string
 }
 
 type Invariant = (seen: Observation) => readonly string[]
@@ -64,6 +66,8 @@ export const INVARIANTS = {
   'nothing is made at GitHub twice': madeOnce,
   'nothing is told again that was delivered': toldOnce,
   'what GitHub was told is what happened': truthful,
+  'what was cancelled never runs afterwards': staysCancelled,
+  'nothing is cancelled that nobody cancelled': cancelledByPeople,
   'lanes are free at the end': lanesAreFree,
   'nothing is owed at the end': nothingOwed,
   'no process of an earlier life exists': nobodyLives,
@@ -134,15 +138,17 @@ function neverOverlaps({ journal }: Observation): string[] {
     .map(({ deployment, rest }) => `deployment ${deployment} found somebody else in lane ${rest}`)
 }
 
-const ORDER = ['queued', 'in_progress', 'final']
-const phaseOf = (state: string): string =>
-  ['success', 'failure', 'error', 'inactive'].includes(state) ? 'final' : state
+const ORDER = ['queued', 'in_progress', 'cancelling', 'final']
+const phaseOf = ({ state, description }: Status): string => {
+  if (['success', 'failure', 'error', 'inactive'].includes(state)) return 'final'
+  return state === 'in_progress' && description.startsWith('Cancelling') ? 'cancelling' : state
+}
 
 function finalOnGitHub({ github, records }: Observation): string[] {
   const known = new Set(records.deployments.map(({ githubId }) => githubId))
   return github.flatMap(({ id, statuses }) => {
     if (!known.has(id)) return []
-    const places = statuses.map(({ state }) => ORDER.indexOf(phaseOf(state)))
+    const places = statuses.map((status) => ORDER.indexOf(phaseOf(status)))
     const rises = places.every((place, at) => place > (places[at - 1] ?? -1))
     if (rises && places.at(-1) === ORDER.length - 1) return []
     return [`deployment ${id} has the statuses ${statuses.map(({ state }) => state).join(', ') || 'none'}`]
@@ -186,13 +192,19 @@ function truthful(seen: Observation): string[] {
     const { githubId, name, state, reason } = deployment
     const said = githubId === null ? undefined : statuses.get(githubId)
     const wrong = untrue(deployment, lines.get(deployment.id) ?? [])
-    if (said === undefined || phaseOf(said.state) !== 'final') return wrong // told by another invariant
+    if (said === undefined || phaseOf(said) !== 'final') return wrong // told by another invariant
     if (SAID[state]?.includes(said.state) !== true)
       return [...wrong, `${name} ended as ${state}, and GitHub was told ${said.state}`]
-    if ((reason === 'interrupted') === said.description.startsWith('Interrupted')) return wrong
+    if (TELLING.every(([why, words]) => (reason === why) === said.description.startsWith(words))) return wrong
     return [...wrong, `${name} ended by ${reason}, and GitHub was told "${said.description}"`]
   })
 }
+
+/** Reasons that are told in words which nothing else is told in. */
+const TELLING = [
+  ['interrupted', 'Interrupted'],
+  ['by_person', 'Cancelled by '],
+] as const
 
 /** Whether the end that was written down fits what the commands saw. */
 function untrue({ name, state, reason }: RecordedDeployment, lines: readonly JournalLine[]): string[] {
@@ -203,7 +215,8 @@ function untrue({ name, state, reason }: RecordedDeployment, lines: readonly Jou
     return [`${name} succeeded, but of ${started} steps ${ends.length} ended`]
   if (reason === 'command_failed' && ends.at(-1)?.rest === '0')
     return [`${name} failed, but its last command succeeded`]
-  if (state === 'cancelled' && started > 0) return [`${name} was taken back, but it ran`]
+  if (state === 'cancelled' && reason !== 'by_person' && started > 0)
+    return [`${name} was taken back, but it ran`]
   return []
 }
 

@@ -60,7 +60,7 @@ function times(count: number, done: AbortSignal, listen: (tell: () => boolean) =
 }
 
 /** Calls the listener with every line that is added to the file from now on. */
-function onLine(file: string, listener: (line: string) => void): () => void {
+export function onLine(file: string, listener: (line: string) => void): () => void {
   let read = statSync(file).size
   const watcher = watch(file, () => {
     const fresh = readFileSync(file).subarray(read)

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { Observation, JournalLine } from './invariants.ts'
+import type { Observation } from './invariants.ts'
+import { linesOf } from './journal.ts'
 import { livingIn } from './living.ts'
 import { messageIn, readRecords } from './records.ts'
 import type { World } from './world.ts'
@@ -21,7 +22,8 @@ export function observe(
     repeats,
     messages: slack.requests.map(({ body, at }) => ({ body: messageIn(body), at })),
     deliveredAt: deliveredIn(readFileSync(join(world.directory, 'server.log'), 'utf8')),
-    journal: journalOf(existsSync(journalFile) ? readFileSync(journalFile, 'utf8') : ''),
+    journal: linesOf(existsSync(journalFile) ? readFileSync(journalFile, 'utf8') : ''),
+    wishes: world.wishes,
     survivors,
     living: livingIn(world),
     leftovers,
@@ -51,16 +53,6 @@ function deliveredIn(log: string): Map<number, number> {
     /^\{"time":"([^"]+)","level":"info","event":"report:delivered","report":(\d+),/gm,
   )
   return new Map([...lines].map(([, time = '', report]) => [Number(report), Date.parse(time)]))
-}
-
-function journalOf(text: string): JournalLine[] {
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const [what = '', deployment = '', step = '', rest = ''] = line.split(' ')
-      return { what, deployment: Number(deployment), step: Number(step), rest }
-    })
 }
 
 /** What a server that has ended leaves in its data directory, and should not. */

@@ -9,6 +9,8 @@ export interface Plan {
   readonly faults: readonly Fault[]
   /** How the server's lives end, one after the other; the one after the last is left in peace. */
   readonly endings: readonly [Ending, ...Ending[]]
+  /** Cancelled in the last life, before its dust settles. */
+  readonly cancelsAtLast: readonly Cancel[]
   /** Faults that the last life meets while it makes good what was broken off. */
   readonly faultsAtLast: readonly Fault[]
 }
@@ -23,9 +25,17 @@ export type Act = { readonly afterMs: number } & (
       readonly again: 'redelivered' | 'replayed' | undefined
     }
   | { readonly kind: 'push' | 'merge' | 'check' | 'ping' | 'forgery'; readonly repository: string }
+  /** A person takes one back that waits; or one of which a command has just begun, or ended. */
+  | Cancel
   /** The next delivery's connection is cut there. */
   | { readonly kind: 'cut'; readonly where: Cut }
 )
+
+export interface Cancel {
+  readonly kind: 'cancel'
+  readonly whom: 'waiting' | 'running' | 'ending'
+  readonly by: 'socket' | 'command'
+}
 
 export type Cut = 'in the body' | 'before the answer' | 'in the answer'
 
@@ -91,6 +101,7 @@ export function planCycle(chance: Chance, disk: DiskCounts): Plan {
     burst: planBurst(chance, branches, isToldToSlack ? [2, 5] : [6, 14]),
     faults: chance.happens(0.6) ? planFaults(chance, first.how === 'kill') : [],
     endings: [first, ...laterEndings(chance, disk)],
+    cancelsAtLast: chance.happens(0.25) ? [planCancel(chance)] : [],
     faultsAtLast: chance.happens(0.3) ? planFaultsAtLast(chance) : [],
   }
 }
@@ -106,9 +117,16 @@ function planBurst(chance: Chance, branches: Branches, [least, most]: readonly [
         where: chance.pick(['in the body', 'before the answer', 'in the answer']),
       })
     acts.push(act(chance, branches, afterMs))
+    if (chance.happens(0.15)) acts.push({ afterMs: chance.integer(0, 60), ...planCancel(chance) })
   }
   return acts
 }
+
+const planCancel = (chance: Chance): Cancel => ({
+  kind: 'cancel',
+  whom: chance.pick(['waiting', 'waiting', 'running', 'ending']),
+  by: chance.pick(['socket', 'socket', 'socket', 'command']),
+})
 
 function act(chance: Chance, branches: Branches, afterMs: number): Act {
   const kind = chance.pick([

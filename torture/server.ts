@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import type { Power } from './power-loss/power-loss.ts'
 import type { World } from './world.ts'
 
 /** One life of the server: a process of its own, started as people start it. */
@@ -19,28 +20,24 @@ export interface Server {
 }
 
 export interface StartOptions {
-  /** `bin/ferryman`, of whichever version. */
-  readonly program: string
   /** Compiled code is kept here from life to life. */
   readonly cache: string
   /** Ends it by SIGKILL when it is about to ask the disk for the count-th time: see `DiskCounts`. */
   readonly killAtDisk?: number | undefined
+  /** Of the machine, where it fails when this life has ended. */
+  readonly power?: Power | undefined
 }
 
 /** Starts the server; what it says is appended to `server.log` in the world's folder. */
-export const startServer = (world: World, options: StartOptions): Server =>
-  world.enter(() => start(world, options))
+export function startServer(world: World, options: StartOptions): Server {
+  world.times.begun = performance.now()
+  return world.enter(() => start(world, options))
+}
 
-function start(world: World, { program, cache, killAtDisk }: StartOptions): Server {
-  const isStraced = killAtDisk !== undefined && world.power === undefined
-  const words = [
-    ...(killAtDisk === undefined ? [] : strace(killAtDisk)),
-    program,
-    'serve',
-    '-c',
-    world.configFile,
-  ]
-  const [file = program, ...args] = words
+function start(world: World, { cache, killAtDisk, power }: StartOptions): Server {
+  const isStraced = killAtDisk !== undefined && power === undefined
+  const words = [...(isStraced ? strace(killAtDisk) : []), world.program, 'serve', '-c', world.configFile]
+  const [file = world.program, ...args] = words
   const child = spawn(file, args, {
     cwd: world.directory,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -48,7 +45,7 @@ function start(world: World, { program, cache, killAtDisk }: StartOptions): Serv
       PATH: process.env['PATH'] ?? '',
       HOME: world.directory,
       NODE_COMPILE_CACHE: cache,
-      ...world.power?.on(killAtDisk),
+      ...power?.on(killAtDisk),
     },
   })
   child.once('error', () => {}) // told by the exit that follows

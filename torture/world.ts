@@ -6,16 +6,16 @@ import { freePort } from '../bench/place.ts'
 import { startGitHubDouble, type GitHubDouble } from '../src/demo/github-double.ts'
 import type { Repository } from '../src/demo/github/state.ts'
 import { startSlackDouble, type SlackDouble } from '../src/demo/slack-double.ts'
+import type { Wish } from './cancel.ts'
 import { openLine, type Line } from './line.ts'
 import { killAll } from './living.ts'
 import { powerOf, type Power } from './power-loss/power-loss.ts'
-import type { Server } from './server.ts'
 
 /** Where a Ferryman is tortured: GitHub and Slack in this process, a folder, a configuration; no server yet. */
 export interface World {
   readonly directory: string
   readonly dataDirectory: string
-  /** Of the machine, where it can fail. */
+  /** Of the machine; undefined where it cannot be made to fail. */
   readonly power: Power | undefined
   readonly configFile: string
   readonly github: GitHubDouble
@@ -32,10 +32,22 @@ export interface World {
   setSlack(isTold: boolean): void
   /** Lets the commands that wait to be interrupted go on, or makes them wait. */
   setHold(isHeld: boolean): void
-  /** Adds a server that runs; once the world has ended nothing begins in it any more. */
-  enter(start: () => Server): Server
+  /** `bin/ferryman`, of whichever version. */
+  readonly program: string
+  /** What people wanted to be cancelled. */
+  readonly wishes: Wish[]
+  /** When the server that runs was started, and when one was last asked to stop; by the steady clock. */
+  readonly times: { begun: number; stopAsked: number }
+  /** Adds what runs; once the world has ended nothing begins in it any more. */
+  enter<One extends Runs>(start: () => One): One
   /** Ends everything in it; the folder stays. */
   end(): Promise<void>
+}
+
+/** Something that can be ended. */
+interface Runs {
+  readonly ended: Promise<unknown>
+  send(signal: NodeJS.Signals): void
 }
 
 export interface Environment {
@@ -65,8 +77,15 @@ const STEPS = 2
 
 export const REPOSITORIES = ['acme/shop', 'acme/api', 'acme/site', 'acme/web'] as const
 
-/** Makes a world in the folder; with the shim its power can fail. */
-export async function createWorld(directory: string, shim: string | undefined): Promise<World> {
+interface Machine {
+  /** `bin/ferryman`, of whichever version. */
+  readonly program: string
+  /** By which its power can fail; undefined where that cannot be made. */
+  readonly shim: string | undefined
+}
+
+/** Makes a world in the folder. */
+export async function createWorld(directory: string, { program, shim }: Machine): Promise<World> {
   for (const { lane } of ENVIRONMENTS) mkdirSync(join(directory, 'work', lane), { recursive: true })
   const disk = join(directory, 'disk')
   mkdirSync(disk)
@@ -102,11 +121,14 @@ export async function createWorld(directory: string, shim: string | undefined): 
   const configure = (changed: object): void =>
     writeFileSync(configFile, JSON.stringify({ ...content, ...changed }), { mode: 0o600 }) // JSON is YAML
   configure({})
-  const lives = new Set<Server>()
+  const lives = new Set<Runs>()
   let hasEnded = false
   const holdFile = `${journalFile}.hold`
   return {
     directory,
+    program,
+    wishes: [],
+    times: { begun: 0, stopAsked: 0 },
     dataDirectory,
     power: shim === undefined ? undefined : powerOf(disk, { shim, folder: directory }),
     configFile,
@@ -120,14 +142,14 @@ export async function createWorld(directory: string, shim: string | undefined): 
     setHold: (isHeld) => (isHeld ? writeFileSync(holdFile, '') : rmSync(holdFile, { force: true })),
     enter(start) {
       if (hasEnded) throw new Error('The world has ended')
-      const server = start()
-      lives.add(server)
-      void server.ended.then(() => lives.delete(server))
-      return server
+      const one = start()
+      lives.add(one)
+      void one.ended.then(() => lives.delete(one))
+      return one
     },
     async end() {
       hasEnded = true
-      for (const server of lives) server.send('SIGKILL')
+      for (const one of lives) one.send('SIGKILL')
       await Promise.all([...lives].map(({ ended }) => ended))
       await killAll({ marker, dataDirectory })
       await Promise.all([github.close(), slack.close(), line.close()])

@@ -16,7 +16,9 @@ export interface TortureOptions {
   readonly seed: string
   /** `bin/ferryman`, of whichever version. */
   readonly program: string
-  /** After every life only what was synced is left on the disk; otherwise in some worlds, where that can be done. */
+  /** The number of the first cycle: each has decisions of its own, whatever came before. */
+  readonly from: number
+  /** After every life only what was synced is left on the disk; otherwise in some cycles, where that can be done. */
   readonly powerLoss: boolean
   /** Ends it soon, and leaves nothing behind. */
   readonly signal: AbortSignal
@@ -27,8 +29,10 @@ export interface Summary extends Tally {
   readonly done: number
   readonly kills: number
   readonly violations: readonly Violation[]
-  /** Where the world is in which an invariant was broken. */
-  readonly keptIn: string | undefined
+  /** How often the power failed. */
+  readonly losses: number
+  /** Where the world is in which an invariant was broken, and which cycles it has seen. */
+  readonly broken: { readonly keptIn: string; readonly from: number; readonly cycles: number } | undefined
 }
 
 interface Tally {
@@ -39,8 +43,8 @@ interface Tally {
 
 /** So many cycles share a data directory; then a new one begins, so that the first start is tortured as well. */
 const CYCLES_PER_WORLD = 8
-/** In every so many worlds there is one whose power fails. */
-const WORLDS_PER_POWER_LOSS = 5
+/** One in so many cycles is one in which the power fails, the first one too: no data directory is spared. */
+const CYCLES_PER_POWER_LOSS = 3
 const NOTHING: Tally = { acknowledged: 0, interruptions: 0 }
 
 /** Tortures, cycle by cycle, until the first one in which an invariant is broken. */
@@ -55,13 +59,12 @@ export async function torture(options: TortureOptions, terminal: Terminal): Prom
 
 async function tortureIn(root: string, options: TortureOptions, terminal: Terminal): Promise<Summary> {
   const shim = compileShim(root)
-  let summary: Summary = { ...NOTHING, done: 0, kills: 0, violations: [], keptIn: undefined }
-  for (let first = 1; first <= options.cycles && isGoingOn(summary, options); first += CYCLES_PER_WORLD) {
+  const { from, cycles } = options
+  let summary: Summary = { ...NOTHING, done: 0, kills: 0, losses: 0, violations: [], broken: undefined }
+  for (let first = from; first < from + cycles && isGoingOn(summary, options); first = worldAfter(first)) {
     const folder = join(root, `from-cycle-${first}`)
     mkdirSync(folder)
-    const number = Math.floor(first / CYCLES_PER_WORLD)
-    const canLosePower = options.powerLoss || number % WORLDS_PER_POWER_LOSS === 1
-    const world = await createWorld(folder, canLosePower ? shim : undefined)
+    const world = await createWorld(folder, { program: options.program, shim })
     try {
       summary = await tortureWorld(world, { ...options, root, first, before: summary }, terminal)
     } finally {
@@ -71,6 +74,8 @@ async function tortureIn(root: string, options: TortureOptions, terminal: Termin
   if (summary.violations.length === 0) rmSync(root, { recursive: true, force: true })
   return summary
 }
+
+const worldAfter = (cycle: number): number => Math.ceil(cycle / CYCLES_PER_WORLD) * CYCLES_PER_WORLD + 1
 
 /** What this machine lacks, in a sentence each. */
 export const missing = (): { readonly gcc?: string; readonly strace?: string } => ({
@@ -92,33 +97,42 @@ interface WorldOptions extends TortureOptions {
 }
 
 async function tortureWorld(world: World, options: WorldOptions, terminal: Terminal): Promise<Summary> {
-  const { cycles, seed, program, signal, root, first, before } = options
-  const cycleOptions = { program, cache: join(root, 'cache'), disk: diskCounts(world) }
+  const { seed, signal, root, first, before } = options
   const { promise: aborted, resolve: abort } = Promise.withResolvers<undefined>()
   signal.addEventListener('abort', () => abort(undefined), { once: true })
   let summary = before
-  const last = Math.min(cycles, first + CYCLES_PER_WORLD - 1)
+  const end = options.from + options.cycles
+  const last = Math.min(end, worldAfter(first)) - 1
   for (let cycle = first; cycle <= last && isGoingOn(summary, options); cycle += 1) {
-    terminal.progress(`cycle ${cycle} of ${cycles}: ${summary.kills} kills so far`)
+    terminal.progress(`cycle ${cycle} of ${end - 1}, seed ${seed}: ${summary.kills} kills so far`)
+    const power = losesPower(cycle, options) ? world.power : undefined
+    const cycleOptions = { cache: join(root, 'cache'), disk: diskCounts(power), power }
     const told = await Promise.race([
       runCycle(world, createChance(`${seed}/${cycle}`), cycleOptions),
       aborted,
     ])
     if (told === undefined) break
     summary = added(summary, told, before)
-    if (told.violations.length > 0) summary = { ...summary, keptIn: world.directory }
+    if (told.violations.length > 0)
+      summary = {
+        ...summary,
+        broken: { keptIn: world.directory, from: first, cycles: cycle - first + 1 },
+      }
   }
   return summary
 }
 
+const losesPower = (cycle: number, { powerLoss }: TortureOptions): boolean =>
+  powerLoss || cycle % CYCLES_PER_POWER_LOSS === 1
+
 /** A start asks for a few syncs, the first one for more; every sync stands for some ten changes. */
-function diskCounts({ power }: World): DiskCounts {
+function diskCounts(power: World['power']): DiskCounts {
   if (power !== undefined) return { first: 600, later: 150 }
   return isInstalled('strace') ? { first: 40, later: 25 } : undefined
 }
 
 /** What was seen of a world counts from its beginning. */
-function added(summary: Summary, { seen, kills, violations }: Told, before: Tally): Summary {
+function added(summary: Summary, { seen, kills, losses, violations }: Told, before: Tally): Summary {
   const { acknowledged, interruptions } = tallyOf(seen)
   return {
     ...summary,
@@ -126,6 +140,7 @@ function added(summary: Summary, { seen, kills, violations }: Told, before: Tall
     acknowledged: before.acknowledged + acknowledged,
     interruptions: before.interruptions + interruptions,
     kills: summary.kills + kills,
+    losses: summary.losses + losses,
     violations,
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { INVARIANTS, violationsOf, type Observation } from '../../torture/invariants.ts'
+import type { Wish } from '../../torture/cancel.ts'
 import type { RecordedDeployment } from '../../torture/records.ts'
 
 const deployment = (given: Partial<RecordedDeployment> = {}): RecordedDeployment => ({
@@ -33,10 +34,19 @@ const GOOD: Observation = {
   journal: [line('start', '17'), line('end', '0')],
   messages: [{ body: 'Deployed', at: 100 }],
   deliveredAt: new Map([[5, 102]]),
+  wishes: [],
   survivors: [],
   living: [],
   leftovers: [],
 }
+
+const wish = (outcome: Wish['outcome']): Wish => ({
+  id: 1,
+  outcome,
+  started: 1,
+  ended: 0,
+  wasStopping: false,
+})
 
 const withDeployment = (given: Partial<RecordedDeployment>, ...last: ReturnType<typeof status>[]) => ({
   records: { ...GOOD.records, deployments: [deployment(given)] },
@@ -57,9 +67,50 @@ test('an interrupted deployment that says so breaks nothing', () => {
   expect(violationsOf({ ...GOOD, ...interrupted, journal: [line('start', '17')] })).toEqual([])
 })
 
+const CANCELLED = withDeployment(
+  { state: 'cancelled', reason: 'by_person' },
+  status('error', 'Cancelled by mona: no'),
+)
+
+test.each([
+  ['one that waited, and is cancelled', { ...CANCELLED, journal: [] }, wish('cancelled')],
+  ['one that ran, and is cancelled', { ...CANCELLED, journal: [line('start', '17')] }, wish('cancelling')],
+  [
+    'one between two steps, of which the second had begun',
+    { ...CANCELLED, journal: [line('start', '17'), line('end', '0'), line('start', '18', 2)] },
+    { ...wish('cancelling'), ended: 1 },
+  ],
+  ['one whose last command ended before', {}, wish('cancelling')],
+  ['one that had ended', {}, wish('ended_already')],
+  ['one of which nobody heard', {}, wish('unheard')],
+  [
+    'one that a stop had interrupted',
+    {
+      ...withDeployment(
+        { state: 'failed', reason: 'interrupted' },
+        status('error', 'Interrupted: Ferryman was stopped'),
+      ),
+      journal: [line('start', '17')],
+    },
+    { ...wish('cancelling'), wasStopping: true },
+  ],
+] as const)('%s breaks nothing', (_, changed, wanted) => {
+  expect(violationsOf({ ...GOOD, ...changed, wishes: [wanted] })).toEqual([])
+})
+
+test('what a person cancelled is told in other words than what was overtaken', () => {
+  const invariant = 'what GitHub was told is what happened'
+  const said = 'acme/shop/production#1 ended by by_person, and GitHub was told "Interrupted"'
+  const wrong = withDeployment({ state: 'cancelled', reason: 'by_person' }, status('error', 'Interrupted'))
+
+  expect(violationsOf({ ...GOOD, ...wrong, journal: [], wishes: [wish('cancelled')] })).toEqual([
+    { invariant, what: said },
+  ])
+})
+
 /** For every invariant, worlds that break it, and what is said of them. */
 const BROKEN: Readonly<
-  Record<keyof typeof INVARIANTS, readonly (readonly [Partial<Observation>, string])[]>
+  Record<keyof typeof INVARIANTS, readonly (readonly [Partial<Observation>, ...string[]])[]>
 > = {
   'the database can be read': [
     [
@@ -156,6 +207,41 @@ const BROKEN: Readonly<
       'acme/shop/production#1 was taken back, but it ran',
     ],
   ],
+  'what was cancelled never runs afterwards': [
+    [
+      { wishes: [wish('cancelled')] },
+      'acme/shop/production#1 was answered "cancelled", and ended as succeeded, null',
+      'step 1 of acme/shop/production#1 began when it was cancelled',
+    ],
+    [
+      {
+        ...withDeployment({ state: 'failed', reason: 'interrupted' }, status('error', 'Interrupted')),
+        wishes: [wish('cancelling')],
+      },
+      'acme/shop/production#1 was answered "cancelling", and ended as failed, interrupted',
+    ],
+    [
+      {
+        wishes: [wish('cancelling')],
+        journal: [...GOOD.journal, line('start', '18', 2), line('end', '0', 2)],
+      },
+      'step 2 of acme/shop/production#1 began when it was cancelled',
+    ],
+    [
+      { wishes: [{ ...wish('ended_already'), started: 0 }] },
+      'step 1 of acme/shop/production#1 began when it was cancelled',
+    ],
+    [{ wishes: [wish('unknown')] }, 'deployment 1 was to be cancelled, and is not known'],
+  ],
+  'nothing is cancelled that nobody cancelled': [
+    [
+      {
+        ...withDeployment({ state: 'cancelled', reason: 'by_person' }, status('error', 'Cancelled by mona')),
+        journal: [],
+      },
+      'acme/shop/production#1 ended by a person, and nobody had asked for it',
+    ],
+  ],
   'lanes are free at the end': [
     [
       withDeployment({ state: 'failed', reason: 'timed_out' }, status('failure', 'late')),
@@ -178,10 +264,12 @@ const BROKEN: Readonly<
 }
 
 describe.each(Object.entries(BROKEN))('%s', (invariant, worlds) => {
-  test.each(worlds)('is seen to be broken %#', (changed, what) => {
+  const all = worlds.map(([changed, ...said]) => ({ changed, said }))
+
+  test.each(all)('is seen to be broken %#', ({ changed, said }) => {
     const probes = invariant === 'lanes are free at the end' ? [900] : changed.probes
     const seen = { ...GOOD, ...changed, ...(probes === undefined ? {} : { probes }) }
 
-    expect(violationsOf(seen)).toEqual([{ invariant, what }])
+    expect(violationsOf(seen)).toEqual(said.map((what) => ({ invariant, what })))
   })
 })

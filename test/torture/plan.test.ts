@@ -27,7 +27,7 @@ test('within two hundred cycles everything is tried that can be', () => {
     ['error 500', 'page 502', 'reset', 'lost answer', 'limit 403', 'limit 429', 'slow', 'hang'].toSorted(),
   )
   expect(seen(plans.flatMap(({ burst }) => burst.map(({ kind }) => kind)))).toEqual(
-    ['check', 'cut', 'deploy', 'forgery', 'merge', 'ping', 'push'].toSorted(),
+    ['cancel', 'check', 'cut', 'deploy', 'forgery', 'merge', 'ping', 'push'].toSorted(),
   )
   expect(seen(plans.map(({ isToldToSlack }) => isToldToSlack))).toEqual(['false', 'true'])
 })
