@@ -6,48 +6,89 @@ import { FerrymanError, problem } from '../errors.ts'
 export const MOST_BODY_BYTES = 26_214_400
 const MOST_IN_FLIGHT_BYTES = 64 * 1024 * 1024
 const LARGE_BYTES = 1024 * 1024
+/** GitHub waits for ten seconds, and the database may take some of them. */
+const LONGEST_WAIT_MS = 4_000
 const SWEEP_AFTER_BYTES = 4 * 1024 * 1024
 
 /**
- * Reads bodies into memory within two limits: 25 MB for one (`body_too_large`), 64 MB for all that are not
- * yet answered (`too_busy`). Answers the pieces as they came; what is said to be large comes as one, since to join
- * its pieces would take the same room again. What a request holds is given back when its response is closed.
+ * Reads bodies into memory and lets something be done with them, within two limits: 25 MB for one
+ * (`body_too_large`), 64 MB for all that are not yet answered (`too_busy`). Hands over the pieces as they came; what
+ * is said to be large comes as one, since to join its pieces would take the same room again.
+ *
+ * Large ones are handled one after the other: what 25 MB take while they are understood is several times as much,
+ * and would else be there for each of them. One whose sender has gone, or has waited for long, is `too_busy`.
  */
-export function createBodyReader(): (
+export function createBodyReader(): <T>(
   request: IncomingMessage,
   response: ServerResponse,
-) => Promise<readonly Buffer[]> {
+  work: (pieces: readonly Buffer[]) => Promise<T>,
+) => Promise<T> {
   let inFlight = 0
-  return (request, response) =>
-    new Promise((resolve, reject) => {
-      const kept = createKeeping(Number(request.headers['content-length'] ?? 0))
-      let held = 0
-      response.once('close', () => {
-        inFlight -= held
-      })
-      const refuse = (cause: Error): void => {
-        request.removeListener('data', take).removeListener('end', end).pause() // the answer says why, and closes the connection
-        kept.drop()
-        reject(cause)
-      }
-      const take = (chunk: Buffer): void => {
-        kept.add(chunk)
-        held += chunk.length
-        inFlight += chunk.length
-        if (held > MOST_BODY_BYTES) refuse(problem('body_too_large', {}))
-        else if (inFlight > MOST_IN_FLIGHT_BYTES) refuse(problem('too_busy', {}))
-      }
-      const end = (): void => resolve(kept.pieces())
-      // Events: what reads a stream as an iterator costs more than the signature.
-      request
-        .on('data', take)
-        .once('end', end)
-        .once('error', (cause) => reject(whyCutOff(request, cause)))
+  let lane: Promise<unknown> = Promise.resolve()
+  return async (request, response, work) => {
+    const kept = createKeeping(Number(request.headers['content-length'] ?? 0))
+    let isWorking = false
+    let isGone = false
+    const giveBack = (): void => {
+      inFlight -= kept.size()
+      kept.drop()
+    }
+    response.once('close', () => {
+      isGone = true
+      if (!isWorking) giveBack()
     })
+    const use = async () => {
+      isWorking = true
+      try {
+        return await work(kept.pieces())
+      } finally {
+        isWorking = false
+        if (isGone) giveBack()
+      }
+    }
+    await readInto(kept, request, (bytes) => (inFlight += bytes) > MOST_IN_FLIGHT_BYTES)
+    const since = performance.now()
+    const useInTime = () => {
+      if (isGone || performance.now() - since > LONGEST_WAIT_MS) throw problem('too_busy', {})
+      return use()
+    }
+    if (kept.size() <= LARGE_BYTES) return useInTime()
+    const mine = lane.then(useInTime)
+    lane = mine.then(sweep, sweep)
+    return mine
+  }
+}
+
+/** `counts`: more bytes have come; whether that is too much. */
+function readInto(
+  kept: Keeping,
+  request: IncomingMessage,
+  counts: (bytes: number) => boolean,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const refuse = (cause: Error): void => {
+      // The answer says why, and closes the connection.
+      request.removeListener('data', take).removeListener('end', resolve).pause()
+      reject(cause)
+    }
+    const take = (chunk: Buffer): void => {
+      kept.add(chunk)
+      const isTooMuch = counts(chunk.length)
+      if (kept.size() > MOST_BODY_BYTES) refuse(problem('body_too_large', {}))
+      else if (isTooMuch) refuse(problem('too_busy', {}))
+    }
+    // Events: what reads a stream as an iterator costs more than the signature.
+    request
+      .on('data', take)
+      .once('end', resolve)
+      .once('error', (cause) => reject(whyCutOff(request, cause)))
+  })
 }
 
 interface Keeping {
   add(chunk: Buffer): void
+  /** Bytes that have come. */
+  size(): number
   pieces(): readonly Buffer[]
   /** Gives back at once what nobody is to have. */
   drop(): void
@@ -76,30 +117,18 @@ function createKeeping(length: number): Keeping {
       globalThis.gc?.({ type: 'minor', execution: 'sync' }) // the chunks themselves
       unswept = 0
     },
+    size: () => size,
     pieces: () => (whole === undefined ? chunks : [whole.subarray(0, size)]),
     drop() {
       chunks = []
       whole?.buffer.transfer(0)
+      whole = undefined
     },
   }
 }
 
-/**
- * Lets what is done for large bodies happen one after the other, and has its memory given back each time: what
- * 25 MB take while they are understood is several times as much, and would else be there for each of them.
- */
-export function createLargeBodyLane(): <T>(pieces: readonly Buffer[], work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve()
-  return (pieces, work) => {
-    if (pieces.reduce((sum, { length }) => sum + length, 0) <= LARGE_BYTES) return work()
-    const mine = last.then(work)
-    last = mine.then(giveBack, giveBack)
-    return mine
-  }
-}
-
 /** bin/ferryman makes `gc` known; without it, memory is given back when V8 thinks that it is time. */
-const giveBack = (): void => globalThis.gc?.()
+const sweep = (): void => globalThis.gc?.()
 
 /** Lets a body pass that nobody will look at, so that its sender is there for the answer. Holds no memory. */
 export function passOver(request: IncomingMessage): Promise<void> {

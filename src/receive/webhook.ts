@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 
 import { FerrymanError, problem } from '../errors.ts'
 import type { NewDelivery, Verdict } from '../store/store.ts'
-import { createBodyReader, createLargeBodyLane, MOST_BODY_BYTES, passOver } from './body.ts'
+import { createBodyReader, MOST_BODY_BYTES, passOver } from './body.ts'
 import { contentOf, isUnderstood, mediaType } from './content.ts'
 import type { SignatureCheck } from './signature.ts'
 import { actionOf } from './signals.ts'
@@ -34,8 +34,7 @@ export interface WebhookParts {
 
 /** Serves GitHub's deliveries: verify, record, answer. Every refusal says what was wrong. */
 export async function serveWebhooks(server: FastifyInstance, parts: WebhookParts): Promise<void> {
-  const readBody = createBodyReader()
-  const inLane = createLargeBodyLane()
+  const withBody = createBodyReader()
   await server.register(async (routes) => {
     routes.removeAllContentTypeParsers()
     routes.addContentTypeParser('*', (_request, _payload, done) => done(null)) // the body is read by us, below
@@ -54,8 +53,7 @@ export async function serveWebhooks(server: FastifyInstance, parts: WebhookParts
           await passOver(request.raw)
           throw unsigned
         }
-        const body = await readBody(request.raw, reply.raw)
-        return inLane(body, () => answer(reply, headers, body, parts))
+        return withBody(request.raw, reply.raw, (body) => answer(reply, headers, body, parts))
       })
       if (url !== '/')
         routes.route({

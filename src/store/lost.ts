@@ -8,12 +8,12 @@ import { problem } from '../errors.ts'
  */
 export function assertNotLost(file: string, logsDirectory: string): void {
   if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0) return
-  if (hasEntries(logsDirectory)) throw problem('database_missing', { file, directory: logsDirectory })
+  if (hasLogs(logsDirectory)) throw problem('database_missing', { file, directory: logsDirectory })
 }
 
-function hasEntries(directory: string): boolean {
+function hasLogs(directory: string): boolean {
   try {
-    return readdirSync(directory).length > 0
+    return readdirSync(directory).some((name) => /^\d+$/.test(name)) // and no lost+found
   } catch {
     return false // there is none, or what is wrong with it will be said when it is written
   }

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 
 import { createWorld, SECRET, startProcess, type World } from '../support/journey.ts'
 import { deploymentEvent, signedDelivery } from '../support/payloads.ts'
-import { MOST_MEGABYTES, mostMemoryOf, sendAll, type Answered } from '../support/pressure.ts'
+import { MOST_MEGABYTES, mostMemoryOf, sendAll, sendAndGo, type Answered } from '../support/pressure.ts'
 import { eventually } from '../support/running.ts'
 
 const MEGABYTE = 1_048_576
@@ -96,4 +96,25 @@ test('of many of the largest deliveries at once some are taken, the others may c
   expect(mostMemoryOf(server.pid)).toBeLessThan(MOST_MEGABYTES)
   await server.end('SIGTERM')
   expect(count(world, 'deliveries')).toBe(deliveries.length)
+})
+
+test('the largest deliveries whose senders have gone take no memory, though the database is locked', async () => {
+  const world = await createWorld()
+  const server = await startProcess(world)
+  const other = new DatabaseSync(join(world.directory, 'data/ferryman.sqlite'), { timeout: 5_000 })
+  const push = JSON.stringify({
+    ...Object(world.github.events.push('acme/shop', PUSH)),
+    more: 'x'.repeat(24 * MEGABYTE),
+  })
+
+  other.exec('begin immediate')
+  for (let count = 0; count < 14; count += 1)
+    await sendAndGo(server.address, signedDelivery('push', push, SECRET))
+  other.exec('rollback')
+  other.close()
+  const [answer] = await sendAll(server.address, [signedDelivery('push', push, SECRET)], 1)
+
+  expect(answer).toEqual({ status: 200, word: 'ignored' })
+  expect(mostMemoryOf(server.pid)).toBeLessThan(MOST_MEGABYTES)
+  await server.end('SIGTERM')
 })

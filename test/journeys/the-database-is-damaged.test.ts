@@ -1,5 +1,6 @@
 import {
   closeSync,
+  mkdirSync,
   openSync,
   readdirSync,
   rmSync,
@@ -59,6 +60,15 @@ test('a start says in a sentence what is wrong with the database, and what to do
   ])
   writeFileSync(file, 'This is a text, and no database.\n'.repeat(1_000))
   expect(await start(world)).toMatchObject({ code: 1, err: damaged('file is not a database') })
+})
+
+test('what else lies in the folder of the logs is no sign of a lost database', async () => {
+  const world = await createWorld()
+  mkdirSync(join(world.directory, 'data/logs/lost+found'), { recursive: true })
+  const server = await startProcess(world)
+
+  await world.status(await world.deploy(), 'success')
+  await server.end('SIGTERM')
 })
 
 test('a database that is missing or empty where there was one is not made anew', async () => {

@@ -66,6 +66,21 @@ export async function sendAll(
   return answers
 }
 
+/** Sends it, and has gone as soon as the server's machine has it all. */
+export async function sendAndGo(address: string, { body, headers }: Delivery): Promise<void> {
+  const length = { 'content-length': Buffer.byteLength(body) }
+  const sending = request(`${address}/webhooks/github`, {
+    method: 'POST',
+    headers: { ...headers, ...length },
+  })
+  sending.on('error', () => {}) // what it hears after that is nobody's
+  sending.end(body)
+  await once(sending, 'finish')
+  const { socket } = sending
+  while (socket !== null && socket.writableLength > 0) await once(socket, 'drain')
+  sending.destroy()
+}
+
 interface Delivery {
   readonly body: string
   readonly headers: Readonly<Record<string, string>>
