@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { sendBurst } from './burst.ts'
 import { cancel } from './cancel.ts'
 import type { Chance } from './chance.ts'
-import { script } from './faults.ts'
+import { mend, script } from './faults.ts'
 import type { Observation, Violation } from './invariants.ts'
 import { killAll, livingIn, survivorsOf, type Living } from './living.ts'
 import { arrival } from './moments.ts'
@@ -70,7 +70,8 @@ export async function runCycle(
   const survivors = await survivorsOf(earlier, world, ENDS_EARLIER_WITHIN_MS)
   await Promise.all(plan.cancelsAtLast.map((wish) => cancel(world, wish)))
   world.setHold(false) // not before: what waits for it would have ended by itself
-  const settled = await settle(world, last, { chance: chance.derive('settle'), survivors })
+  const isCalm = plan.faultsAtLast.length === 0
+  const settled = await settle(world, last, { chance: chance.derive('settle'), survivors, isCalm })
   await cutPower('power at last') // after a clean end it must not matter
   return { ...settled, kills, losses }
 }
@@ -95,9 +96,4 @@ async function stop(world: World, server: Server, how: Exclude<Ending['how'], 'k
   mend(world)
   if (how === 'term, then int') server.send('SIGINT')
   await Promise.race([server.ended, pause(ENDS_WITHIN_MS, undefined, { ref: false })])
-}
-
-const mend = ({ github, slack }: World): void => {
-  github.mend()
-  slack.mend()
 }

@@ -18,6 +18,10 @@ const SCRIPTS = {
   'limit 403': secondaryLimit(1),
   'limit 429': { status: 429, headers: { 'retry-after': '1' }, body: { message: 'Too many requests' } },
   hang: 'hang',
+  'token 401': { status: 401, body: { message: 'Bad credentials' } },
+  'forbidden 403': { status: 403, body: { message: 'Resource not accessible by personal access token' } },
+  'gone 404': { status: 404, body: { message: 'Not Found' } },
+  'wrong 422': { status: 422, body: { message: 'Validation Failed' } },
 } as const satisfies Readonly<
   Record<Exclude<FaultKind, 'slow'>, ScriptedAnswer | 'reset' | 'reset-after-applying' | 'hang'>
 >
@@ -29,4 +33,10 @@ export function script({ github, slack }: World, { at, path, times, what }: Faul
     setTimeout(gate.release, SLOW_MS).unref()
   } else if (at === 'slack') slack.fail({ times, with: SCRIPTS[what === 'limit 403' ? 'limit 429' : what] })
   else github.fail({ path, times, with: SCRIPTS[what] })
+}
+
+/** Nothing goes wrong any more. */
+export const mend = ({ github, slack }: World): void => {
+  github.mend()
+  slack.mend()
 }

@@ -62,7 +62,7 @@ export const INVARIANTS = {
   'every recorded delivery has its outcome': hasOutcome,
   'no command runs twice': runsOnce,
   'no two deployments of a lane overlap': neverOverlaps,
-  'every deployment is final on GitHub, once and in legal order': finalOnGitHub,
+  'every deployment of GitHub is known, and final there once and in legal order': finalOnGitHub,
   'nothing is made at GitHub twice': madeOnce,
   'nothing is told again that was delivered': toldOnce,
   'what GitHub was told is what happened': truthful,
@@ -147,7 +147,7 @@ const phaseOf = ({ state, description }: Status): string => {
 function finalOnGitHub({ github, records }: Observation): string[] {
   const known = new Set(records.deployments.map(({ githubId }) => githubId))
   return github.flatMap(({ id, statuses }) => {
-    if (!known.has(id)) return []
+    if (!known.has(id)) return [`deployment ${id} is not known`]
     const places = statuses.map((status) => ORDER.indexOf(phaseOf(status)))
     const rises = places.every((place, at) => place > (places[at - 1] ?? -1))
     if (rises && places.at(-1) === ORDER.length - 1) return []

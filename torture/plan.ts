@@ -57,7 +57,9 @@ const FAULTS = [
   'slow',
   'hang',
 ] as const
-export type FaultKind = (typeof FAULTS)[number]
+/** What is tried hourly or never again: somebody has to mend it, and to say so. */
+const REFUSALS = ['token 401', 'forbidden 403', 'gone 404', 'wrong 422'] as const
+export type FaultKind = (typeof FAULTS | typeof REFUSALS)[number]
 
 /** How one life of the server ends, and when. */
 export interface Ending {
@@ -102,7 +104,7 @@ export function planCycle(chance: Chance, disk: DiskCounts): Plan {
     faults: chance.happens(0.6) ? planFaults(chance, first.how === 'kill') : [],
     endings: [first, ...laterEndings(chance, disk)],
     cancelsAtLast: chance.happens(0.25) ? [planCancel(chance)] : [],
-    faultsAtLast: chance.happens(0.3) ? planFaultsAtLast(chance) : [],
+    faultsAtLast: chance.happens(0.5) ? planFaultsAtLast(chance) : [],
   }
 }
 
@@ -166,15 +168,24 @@ function planFaults(chance: Chance, isKilled: boolean): Fault[] {
   })
 }
 
-/** Few, and only where the server tries again soon. */
+/** Few where the server tries again soon; or more until somebody mends it and says so. */
 const planFaultsAtLast = (chance: Chance): Fault[] => [
-  {
-    at: chance.pick(['github', 'slack']),
-    path: STATUSES,
-    times: 1,
-    what: chance.pick(['error 500', 'page 502', 'reset', 'lost answer', 'slow', 'limit 403']),
-  },
+  chance.happens(0.6)
+    ? {
+        at: chance.pick(['github', 'github', 'slack']),
+        path: STATUSES,
+        times: chance.integer(2, 20),
+        what: chance.pick(REFUSALS),
+      }
+    : passingFault(chance),
 ]
+
+const passingFault = (chance: Chance): Fault => ({
+  at: chance.pick(['github', 'slack']),
+  path: STATUSES,
+  times: 1,
+  what: chance.pick(['error 500', 'page 502', 'reset', 'lost answer', 'slow', 'limit 403']),
+})
 
 function ending(chance: Chance, disk: DiskCounts): Ending {
   const how = chance.pick([

@@ -141,7 +141,7 @@ const BROKEN: Readonly<
   ],
   'every recorded delivery has its outcome': [
     [
-      { records: { ...GOOD.records, deployments: [] } },
+      { records: { ...GOOD.records, deployments: [] }, github: [], probes: [] },
       'delivery a was queued, and there is no deployment of it',
     ],
     [
@@ -161,7 +161,8 @@ const BROKEN: Readonly<
       'deployment 1 found somebody else in lane shop',
     ],
   ],
-  'every deployment is final on GitHub, once and in legal order': [
+  'every deployment of GitHub is known, and final there once and in legal order': [
+    [{ github: [...GOOD.github, { id: 901, statuses: [] }] }, 'deployment 901 is not known'],
     [
       { github: [{ id: 900, statuses: [status('queued')] }], probes: [] },
       'deployment 900 has the statuses queued',
@@ -178,7 +179,10 @@ const BROKEN: Readonly<
   ],
   'nothing is made at GitHub twice': [
     [
-      { github: [900, 901].map((id) => ({ id, nonce: 'n', statuses: [status('success')] })) },
+      {
+        github: [900, 901].map((id) => ({ id, nonce: 'n', statuses: [status('success')] })),
+        records: { ...GOOD.records, deployments: [deployment(), deployment({ githubId: 901 })] },
+      },
       'deployments 900 and 901 were made for the same merge or push',
     ],
   ],

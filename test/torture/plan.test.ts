@@ -24,7 +24,20 @@ test('within two hundred cycles everything is tried that can be', () => {
   const faults = plans.flatMap((one) => [...one.faults, ...one.faultsAtLast])
   expect(seen(faults.map(({ at }) => at))).toEqual(['github', 'slack'])
   expect(seen(faults.map(({ what }) => what))).toEqual(
-    ['error 500', 'page 502', 'reset', 'lost answer', 'limit 403', 'limit 429', 'slow', 'hang'].toSorted(),
+    [
+      'error 500',
+      'page 502',
+      'reset',
+      'lost answer',
+      'limit 403',
+      'limit 429',
+      'slow',
+      'hang',
+      'token 401',
+      'forbidden 403',
+      'gone 404',
+      'wrong 422',
+    ].toSorted(),
   )
   expect(seen(plans.flatMap(({ burst }) => burst.map(({ kind }) => kind)))).toEqual(
     ['cancel', 'check', 'cut', 'deploy', 'forgery', 'merge', 'ping', 'push'].toSorted(),
