@@ -55,9 +55,10 @@ export async function attempt(
   else turn.end(now)
   if (isAborted()) return undefined
   const whose = (scope: Scope): string => (scope === 'channel' ? EVERYTHING : deployment.repository)
+  const maybeMended = mayBeMended()
   const rule = ruleFor(failure, {
     now,
-    barredSince: report.barredSince,
+    barredSince: maybeMended ? undefined : report.barredSince, // the week begins anew
     attempts: report.attempts + 1,
     failures: {
       channel: rests.failures(whose('channel')) + 1,
@@ -68,7 +69,7 @@ export async function attempt(
   const { message } = failure
   const { rest } = rule
   // Whoever asked for a new try while this one was under way meant this one, too; a limit stays what it is.
-  const isMended = mayBeMended() && rest?.isLimit !== true
+  const isMended = maybeMended && rest?.isLimit !== true
   if (rest !== undefined && !isMended) rests.failed(whose(rest.of), { ...rest, why: message })
   if (rule.settled) await outbox.settle(id, 'refused', now, message)
   else await outbox.postpone(id, isMended ? now : rule.dueAt, message, rule.barredSince)

@@ -180,12 +180,16 @@ test('a clock that is set back by hours delays nothing', async () => {
 })
 
 test('what was under way when somebody mended the token is tried again at once, too', async () => {
-  const { github, queue, start, journal, told } = await sending()
+  const { github, queue, start, journal, store, told } = await sending()
   const [slow, quick] = await queue('acme/shop', 2)
   const to = (id: number | undefined) => ({ method: 'POST', path: new RegExp(`/${id}/statuses$`) })
   const refusal = { status: 403, body: { message: 'Resource not accessible' } }
   for (const one of [slow, quick]) github.fail({ ...to(one?.githubId), with: refusal })
   const answer = github.hold(to(slow?.githubId))
+  const longBarred = (await store.outbox.list('owed', 9)).reports.find(
+    ({ deployment }) => deployment.id === slow?.id,
+  )
+  await store.outbox.postpone(longBarred?.id ?? 0, 0, 'Resource not accessible', Date.now() - 8 * 24 * HOUR)
   const sender = start()
   await answer.arrived()
   await eventually('one is postponed', () => journal.some((line) => line.startsWith('report:postponed')))
