@@ -46,10 +46,11 @@ export async function cancel(world: World, act: Cancel): Promise<void> {
   world.wishes.push({ id, outcome, started: count('start'), ended: count('end'), wasStopping })
 }
 
-function choose(world: World, { whom }: Cancel): Promise<number | undefined> | undefined {
-  if (whom === 'waiting') return oneThatWaits(world)
+async function choose(world: World, { whom }: Cancel): Promise<number | undefined> {
+  if (whom === 'waiting') return listed(world, 'queued')
   const what = whom === 'running' ? 'start' : 'end'
-  return nextLine(world.journalFile, (line) => line.what === what).then((line) => line?.deployment)
+  const running = whom === 'running' ? await listed(world, 'running') : undefined
+  return running ?? (await nextLine(world.journalFile, (line) => line.what === what))?.deployment
 }
 
 function nextLine(file: string, fits: (line: JournalLine) => boolean): Promise<JournalLine | undefined> {
@@ -69,11 +70,12 @@ interface Listed {
   readonly deliveries: readonly { readonly deployments: readonly { id: number; state: string }[] }[]
 }
 
-async function oneThatWaits({ dataDirectory: dataDir }: World): Promise<number | undefined> {
+/** The newest one in that state. */
+async function listed({ dataDirectory: dataDir }: World, wanted: string): Promise<number | undefined> {
   try {
     const question = { method: 'GET', path: '/api/deliveries?limit=50' } as const
     const { deliveries } = (await askForJson({ config: undefined, dataDir }, question)) as Listed
-    return deliveries.flatMap(({ deployments }) => deployments).find(({ state }) => state === 'queued')?.id
+    return deliveries.flatMap(({ deployments }) => deployments).find(({ state }) => state === wanted)?.id
   } catch {
     return undefined // nobody is there
   }

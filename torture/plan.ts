@@ -126,7 +126,7 @@ function planBurst(chance: Chance, branches: Branches, [least, most]: readonly [
 
 const planCancel = (chance: Chance): Cancel => ({
   kind: 'cancel',
-  whom: chance.pick(['waiting', 'waiting', 'running', 'ending']),
+  whom: chance.pick(['waiting', 'running', 'running', 'ending']),
   by: chance.pick(['socket', 'socket', 'socket', 'command']),
 })
 

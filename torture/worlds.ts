@@ -4,10 +4,10 @@ import { join } from 'node:path'
 
 import { isInstalled } from '../bench/place.ts'
 import { createChance } from './chance.ts'
-import { runCycle, type Told } from './cycle.ts'
-import type { Observation, Violation } from './invariants.ts'
+import { runCycle } from './cycle.ts'
 import type { DiskCounts } from './plan.ts'
 import { compileShim } from './power-loss/power-loss.ts'
+import { createTale, type Summary, type Tale } from './tale.ts'
 import type { Terminal } from './terminal.ts'
 import { createWorld, type World } from './world.ts'
 
@@ -24,28 +24,12 @@ export interface TortureOptions {
   readonly signal: AbortSignal
 }
 
-export interface Summary extends Tally {
-  /** Cycles that were seen to their end. */
-  readonly done: number
-  readonly kills: number
-  readonly violations: readonly Violation[]
-  /** How often the power failed. */
-  readonly losses: number
-  /** Where the world is in which an invariant was broken, and which cycles it has seen. */
-  readonly broken: { readonly keptIn: string; readonly from: number; readonly cycles: number } | undefined
-}
-
-interface Tally {
-  readonly acknowledged: number
-  /** Deployments that ended because the server did. */
-  readonly interruptions: number
-}
-
 /** So many cycles share a data directory; then a new one begins, so that the first start is tortured as well. */
-const CYCLES_PER_WORLD = 8
+const CYCLES_PER_WORLD = 10
+/** Data directories at a time: a cycle mostly waits. */
+const SIDE_BY_SIDE = 2
 /** One in so many cycles is one in which the power fails, the first one too: no data directory is spared. */
 const CYCLES_PER_POWER_LOSS = 3
-const NOTHING: Tally = { acknowledged: 0, interruptions: 0 }
 
 /** Tortures, cycle by cycle, until the first one in which an invariant is broken. */
 export async function torture(options: TortureOptions, terminal: Terminal): Promise<Summary> {
@@ -59,20 +43,38 @@ export async function torture(options: TortureOptions, terminal: Terminal): Prom
 
 async function tortureIn(root: string, options: TortureOptions, terminal: Terminal): Promise<Summary> {
   const shim = compileShim(root)
-  const { from, cycles } = options
-  let summary: Summary = { ...NOTHING, done: 0, kills: 0, losses: 0, violations: [], broken: undefined }
-  for (let first = from; first < from + cycles && isGoingOn(summary, options); first = worldAfter(first)) {
-    const folder = join(root, `from-cycle-${first}`)
-    mkdirSync(folder)
-    const world = await createWorld(folder, { program: options.program, shim })
-    try {
-      summary = await tortureWorld(world, { ...options, root, first, before: summary }, terminal)
-    } finally {
-      await world.end()
+  const tale = createTale(options, terminal)
+  const firsts = firstCycles(options)
+  const torturing = async (): Promise<void> => {
+    for (let first = firsts.shift(); first !== undefined && !tale.isOver(); first = firsts.shift()) {
+      const folder = join(root, `from-cycle-${first}`)
+      mkdirSync(folder)
+      const world = await createWorld(folder, { program: options.program, shim })
+      try {
+        await tortureWorld(world, { ...options, cache: join(root, 'cache'), first }, tale)
+      } finally {
+        await world.end()
+      }
     }
   }
-  if (summary.violations.length === 0) rmSync(root, { recursive: true, force: true })
+  await allOf(Array.from({ length: SIDE_BY_SIDE }, torturing), tale)
+  const summary = tale.summary()
+  if (summary.broken === undefined) rmSync(root, { recursive: true, force: true })
   return summary
+}
+
+/** Waits for all, even when one fails: every world has to be ended. */
+async function allOf(all: readonly Promise<void>[], tale: Tale): Promise<void> {
+  for (const one of all) one.catch(() => tale.end())
+  const failed = (await Promise.allSettled(all)).find(({ status }) => status === 'rejected')
+  if (failed?.status === 'rejected') throw failed.reason
+}
+
+/** Where data directories begin. */
+function firstCycles({ from, cycles }: TortureOptions): number[] {
+  const firsts: number[] = []
+  for (let first = from; first < from + cycles; first = worldAfter(first)) firsts.push(first)
+  return firsts
 }
 
 const worldAfter = (cycle: number): number => Math.ceil(cycle / CYCLES_PER_WORLD) * CYCLES_PER_WORLD + 1
@@ -85,41 +87,27 @@ export const missing = (): { readonly gcc?: string; readonly strace?: string } =
     : { strace: 'no strace: no kill at the n-th fsync (apt-get install strace)' }),
 })
 
-const isGoingOn = ({ violations }: Summary, { signal }: TortureOptions): boolean =>
-  violations.length === 0 && !signal.aborted
-
 interface WorldOptions extends TortureOptions {
-  readonly root: string
+  /** Compiled code is kept here. */
+  readonly cache: string
   /** The number of the first cycle in this world. */
   readonly first: number
-  /** What the worlds before it came to. */
-  readonly before: Summary
 }
 
-async function tortureWorld(world: World, options: WorldOptions, terminal: Terminal): Promise<Summary> {
-  const { seed, signal, root, first, before } = options
-  const { promise: aborted, resolve: abort } = Promise.withResolvers<undefined>()
-  signal.addEventListener('abort', () => abort(undefined), { once: true })
-  let summary = before
-  const end = options.from + options.cycles
-  const last = Math.min(end, worldAfter(first)) - 1
-  for (let cycle = first; cycle <= last && isGoingOn(summary, options); cycle += 1) {
-    terminal.progress(`cycle ${cycle} of ${end - 1}, seed ${seed}: ${summary.kills} kills so far`)
+async function tortureWorld(world: World, options: WorldOptions, tale: Tale): Promise<void> {
+  const { from, cycles, seed, cache, first } = options
+  const last = Math.min(from + cycles, worldAfter(first)) - 1
+  for (let cycle = first; cycle <= last && !tale.isOver(); cycle += 1) {
+    tale.begins(cycle)
     const power = losesPower(cycle, options) ? world.power : undefined
-    const cycleOptions = { cache: join(root, 'cache'), disk: diskCounts(power), power }
+    const cycleOptions = { cache, disk: diskCounts(power), power }
     const told = await Promise.race([
       runCycle(world, createChance(`${seed}/${cycle}`), cycleOptions),
-      aborted,
+      tale.over,
     ])
-    if (told === undefined) break
-    summary = added(summary, told, before)
-    if (told.violations.length > 0)
-      summary = {
-        ...summary,
-        broken: { keptIn: world.directory, from: first, cycles: cycle - first + 1 },
-      }
+    if (told === undefined) return
+    tale.ended({ cycle, first, directory: world.directory }, told)
   }
-  return summary
 }
 
 const losesPower = (cycle: number, { powerLoss }: TortureOptions): boolean =>
@@ -130,23 +118,3 @@ function diskCounts(power: World['power']): DiskCounts {
   if (power !== undefined) return { first: 600, later: 150 }
   return isInstalled('strace') ? { first: 40, later: 25 } : undefined
 }
-
-/** What was seen of a world counts from its beginning. */
-function added(summary: Summary, { seen, kills, losses, violations }: Told, before: Tally): Summary {
-  const { acknowledged, interruptions } = tallyOf(seen)
-  return {
-    ...summary,
-    done: summary.done + 1,
-    acknowledged: before.acknowledged + acknowledged,
-    interruptions: before.interruptions + interruptions,
-    kills: summary.kills + kills,
-    losses: summary.losses + losses,
-    violations,
-  }
-}
-
-const tallyOf = ({ sent, records }: Observation): Tally => ({
-  acknowledged: new Set(sent.filter(({ status }) => status >= 200 && status < 300).map(({ guid }) => guid))
-    .size,
-  interruptions: records.deployments.filter(({ reason }) => reason === 'interrupted').length,
-})
