@@ -49,7 +49,7 @@ export const PROBLEMS = {
     status: 500,
     message:
       'There are logs of deployments in {directory}, but {file}, which knows what they are, is missing or empty.',
-    hint: 'Put your backup there; or, to begin anew, move the whole data directory away: see docs/operating.md.',
+    hint: 'Put your backup there, or name the PostgreSQL that knows them in `database`; or, to begin anew, move the whole data directory away: see docs/operating.md.',
   },
   database_locked: {
     status: 500,

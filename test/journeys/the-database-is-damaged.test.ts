@@ -77,7 +77,7 @@ test('a database that is missing or empty where there was one is not made anew',
   const refusal = {
     code: 1,
     err: `ferryman: There are logs of deployments in ${join(world.directory, 'data/logs')}, but ${file}, which knows what they are, is missing or empty.
-  Put your backup there; or, to begin anew, move the whole data directory away: see docs/operating.md.\n`,
+  Put your backup there, or name the PostgreSQL that knows them in \`database\`; or, to begin anew, move the whole data directory away: see docs/operating.md.\n`,
   }
 
   truncateSync(file)
