@@ -61,7 +61,11 @@ function start(world: World, { cache, killAtDisk, power }: StartOptions): Server
     listeners.add(listener)
     return () => void listeners.delete(listener)
   }
-  onEvent((event) => event === 'server:listening' && resolve())
+  onEvent((event) => {
+    if (event !== 'server:listening') return
+    world.times.firstSeen = Math.min(world.times.firstSeen, performance.now())
+    resolve()
+  })
   void ended.then(() => resolve())
   return {
     pid: child.pid ?? 0,

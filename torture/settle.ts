@@ -88,14 +88,18 @@ async function mendAndSay(world: World, server: Server): Promise<void> {
  * second.
  */
 async function redeliverLost({ github, times }: World, leavesDeployments: boolean): Promise<void> {
-  const startedAt = Date.now() - (performance.now() - times.begun)
+  const wall = (steady: number): number => Date.now() - performance.now() + steady
+  const [seenAt, startedAt] = [wall(times.firstSeen), wall(times.begun)]
   const done = new Set(
     github.deliveries
       .filter(({ answer: { status } }) => (status >= 200 && status < 300) || status === 401)
       .map(({ guid }) => guid),
   )
   const isLeft = ({ event, at }: { readonly event: string; readonly at: number }): boolean =>
-    leavesDeployments && event === 'deployment' && Math.floor(at / 1000) < Math.floor(startedAt / 1000)
+    leavesDeployments &&
+    event === 'deployment' &&
+    at > seenAt && // what was made before the server has first looked is none of its business
+    Math.floor(at / 1000) < Math.floor(startedAt / 1000)
   const lost = new Set(
     github.deliveries.filter((one) => !done.has(one.guid) && !isLeft(one)).map(({ guid }) => guid),
   )

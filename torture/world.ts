@@ -36,8 +36,11 @@ export interface World {
   readonly program: string
   /** What people wanted to be cancelled. */
   readonly wishes: Wish[]
-  /** When the server that runs was started, and when one was last asked to stop; by the steady clock. */
-  readonly times: { begun: number; stopAsked: number }
+  /**
+   * By the steady clock: when the server that runs was started, when one was last asked to stop, and when one first
+   * took connections.
+   */
+  readonly times: { begun: number; stopAsked: number; firstSeen: number }
   /** Adds what runs; once the world has ended nothing begins in it any more. */
   enter<One extends Runs>(start: () => One): One
   /** Ends everything in it; the folder stays. */
@@ -128,7 +131,7 @@ export async function createWorld(directory: string, { program, shim }: Machine)
     directory,
     program,
     wishes: [],
-    times: { begun: 0, stopAsked: 0 },
+    times: { begun: 0, stopAsked: -Infinity, firstSeen: Infinity },
     dataDirectory,
     power: shim === undefined ? undefined : powerOf(disk, { shim, folder: directory }),
     configFile,
