@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 
 import { serve, type Served } from '../support/journey.ts'
+import { eventually } from '../support/running.ts'
 
 /** Says which one it is, and goes on when it may. */
 const PATIENT = [
@@ -64,6 +65,7 @@ test('what never began before the database was lost is started as if nothing had
   await world.status(await world.deploy(), 'in_progress')
   const waiting = await world.deploy()
   await world.status(waiting, 'queued')
+  await eventually('the first has begun', () => existsSync(join(world.folder, 'ran')))
   backUp(world)
   await world.stop()
   restore(world)
