@@ -47,7 +47,10 @@ export async function runServer(options: ServerOptions): Promise<number> {
     exitCode = 1
     signals.end()
   }
-  let reload = async (): Promise<void> => {} // until there is something to reload
+  let wasAskedEarly = false
+  let reload = async (): Promise<void> => {
+    wasAskedEarly = true // there is nothing to reload yet, but much may have been tried in vain already
+  }
   process.on('SIGHUP', () => void reload())
   const app = await startApp(config, {
     environment,
@@ -77,6 +80,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
     await watch.reload()
     app.again() // what was mended may be elsewhere: a right at GitHub, say
   }
+  if (wasAskedEarly) void reload()
   await signals.first
   watch.stop()
   void signals.second.then(app.hurry)

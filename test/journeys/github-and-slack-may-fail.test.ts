@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
 
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
 import { createWorld, SECRET, serve, startProcess, TOKEN } from '../support/journey.ts'
 import { eventually } from '../support/running.ts'
@@ -126,6 +128,26 @@ test('a right that was given is used as soon as the server gets a SIGHUP', async
   world.github.mend()
   process.kill(server.pid, 'SIGHUP')
   await world.status(deployment, 'success')
+})
+
+test('a SIGHUP that comes before the start is over counts all the same', async () => {
+  const world = await createWorld({ slack: false })
+  const github = { webhook_secret: [SECRET, 'a-short-one'], token: TOKEN, api_url: world.github.url }
+  world.writeConfig({ slack: false, config: { github } }) // which is said before anything is begun
+  let rounds = 0
+  world.github.onExchange(({ method, path }) => {
+    if (method === 'GET' && path.endsWith('/deployments')) rounds += 1
+  })
+
+  const child = spawn(resolve('bin/ferryman'), ['serve', '-c', world.configFile], {
+    env: { PATH: process.env['PATH'], HOME: world.directory },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const lines = createInterface(child.stdout)
+  lines.on('line', (line) => line.includes('"config:doubtful"') && child.kill('SIGHUP'))
+
+  await eventually('GitHub was asked anew for what was missed', () => rounds === 2)
 })
 
 test('a new token in a file of its own is used as soon as the server gets a SIGHUP', async () => {
