@@ -3,13 +3,15 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { sendBurst } from './burst.ts'
 import { cancel } from './cancel.ts'
 import type { Chance } from './chance.ts'
-import { mend, script } from './faults.ts'
+import { needs } from './fault-kinds.ts'
+import { mend, refusedReports, script } from './faults.ts'
 import type { Observation, Violation } from './invariants.ts'
 import { killAll, livingIn, survivorsOf, type Living } from './living.ts'
+import { leftToServer, lostDeliveries, NOTHING_LEFT } from './lost.ts'
 import { arrival } from './moments.ts'
 import { planCycle, type DiskCounts, type Ending } from './plan.ts'
 import { startServer, type Server, type StartOptions } from './server.ts'
-import { ENDS_WITHIN_MS, settle } from './settle.ts'
+import { ENDS_WITHIN_MS, recordsOf, settle } from './settle.ts'
 import type { World } from './world.ts'
 
 /** What a cycle came to. */
@@ -65,16 +67,34 @@ export async function runCycle(
   }
   await burst
   for (const fault of plan.faultsAtLast) script(world, fault)
+  if (plan.leavesLost && lostDeliveries(world).length > 0) await nextSecond()
+  const refusedBefore = refusedReports(world)
   const last = startServer(world, options)
+  let givenUp = 0
+  last.onEvent((event) => void (givenUp += event === 'report:refused' ? 1 : 0))
   await up(last, STARTS_WITHIN_MS)
+  const left = plan.leavesLost ? leftToServer(world, recordsOf(world)) : NOTHING_LEFT
+  if (needs('another token', plan.faults)) {
+    world.changeToken()
+    last.send('SIGHUP')
+  }
   const survivors = await survivorsOf(earlier, world, ENDS_EARLIER_WITHIN_MS)
   await Promise.all(plan.cancelsAtLast.map((wish) => cancel(world, wish)))
   world.setHold(false) // not before: what waits for it would have ended by itself
-  const isCalm = plan.faultsAtLast.length === 0
-  const settled = await settle(world, last, { chance: chance.derive('settle'), survivors, isCalm })
+  const settled = await settle(world, last, {
+    plan,
+    chance: chance.derive('settle'),
+    survivors,
+    left,
+    givenUp: () => givenUp,
+    refusedBefore,
+  })
   await cutPower('power at last') // after a clean end it must not matter
   return { ...settled, kills, losses }
 }
+
+/** GitHub tells when something was made by the second. */
+const nextSecond = (): Promise<unknown> => pause(1_010 - (Date.now() % 1_000))
 
 const up = (server: Server, withinMs: number): Promise<unknown> =>
   Promise.race([server.listening, pause(withinMs, undefined, { ref: false })])

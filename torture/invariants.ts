@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
+
 import type { Wish } from './cancel.ts'
 import { cancelledByPeople, staysCancelled } from './cancelled.ts'
 import type { JournalLine } from './journal.ts'
@@ -19,6 +21,10 @@ export interface Observation {
   readonly messages: readonly { readonly body: string; readonly at: number }[]
   /** When the server wrote into its log that a report was delivered. */
   readonly deliveredAt: ReadonlyMap<number, number>
+  /** What was refused for good in the last life, before anybody had it sent again. */
+  readonly refused: Refused
+  /** GUIDs of what could not be delivered and was left to the server, when some of it was never fetched. */
+  readonly unfetched: readonly string[]
   /** What people wanted to be cancelled, and what they were answered. */
   readonly wishes: readonly Wish[]
   /** What earlier lives had started, and the last one did not end. */
@@ -32,6 +38,17 @@ export interface Observation {
 interface Sent {
   readonly guid: string
   readonly status: number
+}
+
+interface Refused {
+  /** So many reports were sent and refused; what is asked before they are sent may be refused as well. */
+  readonly atLeast: number
+  readonly atMost: number
+  /** So many were given up. */
+  readonly givenUp: number
+  /** Which `ferryman outbox` shows, and which are recorded, of this and of earlier lives. */
+  readonly shown: readonly number[]
+  readonly recorded: readonly number[]
 }
 
 interface GitHubDeployment {
@@ -69,6 +86,9 @@ export const INVARIANTS = {
   'what was cancelled never runs afterwards': staysCancelled,
   'nothing is cancelled that nobody cancelled': cancelledByPeople,
   'lanes are free at the end': lanesAreFree,
+  'what is refused for good is given up and shown, and nothing else': givesUp,
+  'what was refused is delivered when it is sent again': deliveredAgain,
+  'what could not be delivered is fetched': fetched,
   'nothing is owed at the end': nothingOwed,
   'no process of an earlier life exists': nobodyLives,
   'nothing is left in the data directory': nothingLeft,
@@ -104,8 +124,7 @@ function knownAgain({ repeats }: Observation): string[] {
   return repeats
     .filter(({ status }) => status !== 200)
     .map(
-      ({ guid, status }) =>
-        `delivery ${guid} had been acknowledged, and was answered ${status} when it came again`,
+      ({ guid, status }) => `delivery ${guid} had been taken, and was answered ${status} when it came again`,
     )
 }
 
@@ -232,6 +251,26 @@ function lanesAreFree({ github, probes }: Observation): string[] {
 
 function nothingOwed({ records }: Observation): string[] {
   return records.owed === 0 ? [] : [`${records.owed} reports are still owed`]
+}
+
+function givesUp({ refused: { atLeast, atMost, givenUp, shown, recorded } }: Observation): string[] {
+  return [
+    ...(givenUp < atLeast ? [`${atLeast} reports were refused for good, and ${givenUp} given up`] : []),
+    ...(givenUp > atMost ? [`${givenUp} reports were given up, and ${atMost} refused for good`] : []),
+    ...(isDeepStrictEqual(shown, recorded)
+      ? []
+      : [`${recorded.join(', ') || 'nothing'} was refused, and ${shown.join(', ') || 'nothing'} is shown`]),
+  ]
+}
+
+function deliveredAgain({ records }: Observation): string[] {
+  return records.refused
+    .filter(({ isNewest }) => isNewest)
+    .map(({ id, channel }) => `report ${id} to ${channel} is still refused`)
+}
+
+function fetched({ unfetched }: Observation): string[] {
+  return unfetched.length === 0 ? [] : [`of ${unfetched.join(', ')} not all was fetched`]
 }
 
 function nobodyLives({ survivors, living, records }: Observation): string[] {

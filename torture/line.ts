@@ -26,9 +26,11 @@ export async function openLine(to: number): Promise<Line> {
   const tell = (progress: Progress): boolean =>
     [...listeners].map((listener) => listener(progress)).includes(true)
   const server = createServer((from) => {
+    const cut = cuts.shift()
+    if (cut === 'instead of the server') return turnAway(from)
     const there = connect(to, '127.0.0.1')
     for (const socket of [from, there]) open.add(socket.on('error', () => {}))
-    carry(from, there, cuts.shift(), tell)
+    carry(from, there, cut, tell)
     const end = (): void => {
       for (const socket of [from, there]) open.delete(socket.destroy())
     }
@@ -51,6 +53,18 @@ export async function openLine(to: number): Promise<Line> {
       await closed
     },
   }
+}
+
+/** Answers as what stands in front of a server does that is not there. */
+function turnAway(from: Socket): void {
+  let request = Buffer.alloc(0)
+  from
+    .on('error', () => {})
+    .on('data', (chunk: Buffer) => {
+      request = Buffer.concat([request, chunk])
+      if (request.length >= lengthOf(request))
+        from.end('HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n')
+    })
 }
 
 /** Hands the request on and the answer back, as far as the cut lets it. */

@@ -7,26 +7,24 @@ import { livingIn } from './living.ts'
 import { messageIn, readRecords } from './records.ts'
 import type { World } from './world.ts'
 
+/** What was seen on the way. */
+type Given = Pick<Observation, 'probes' | 'repeats' | 'survivors' | 'refused' | 'unfetched'>
+
 /** Looks at a world whose server has ended by itself: everything that can be seen from the outside. */
-export function observe(
-  world: World,
-  { probes, repeats, survivors }: Pick<Observation, 'probes' | 'repeats' | 'survivors'>,
-): Observation {
+export function observe(world: World, given: Given): Observation {
   const { github, slack, dataDirectory, journalFile } = world
   const leftovers = leftoversIn(dataDirectory) // first: reading the database makes files of its own
   return {
     sent: github.deliveries.map(({ guid, answer }) => ({ guid, status: answer.status })),
     records: readRecords(join(dataDirectory, 'ferryman.sqlite')),
     github: deploymentsAt(world),
-    probes,
-    repeats,
     messages: slack.requests.map(({ body, at }) => ({ body: messageIn(body), at })),
     deliveredAt: deliveredIn(readFileSync(join(world.directory, 'server.log'), 'utf8')),
     journal: linesOf(existsSync(journalFile) ? readFileSync(journalFile, 'utf8') : ''),
     wishes: world.wishes,
-    survivors,
     living: livingIn(world),
     leftovers,
+    ...given,
   }
 }
 

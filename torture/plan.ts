@@ -1,4 +1,5 @@
 import type { Chance } from './chance.ts'
+import { BARRED, LASTING_LIMITS, needs, PASSING, REFUSED, type FaultKind } from './fault-kinds.ts'
 import { BRANCHES, ENVIRONMENTS, REPOSITORIES, type Branch, type Environment } from './world.ts'
 
 /** Everything that is decided about one cycle before it begins. */
@@ -13,6 +14,10 @@ export interface Plan {
   readonly cancelsAtLast: readonly Cancel[]
   /** Faults that the last life meets while it makes good what was broken off. */
   readonly faultsAtLast: readonly Fault[]
+  /** How somebody says that it is mended, where that is needed: to the whole server, or report by report. */
+  readonly word: 'SIGHUP' | 'outbox send'
+  /** What could not be delivered to earlier lives is left to the last one to fetch; else GitHub is asked to send it. */
+  readonly leavesLost: boolean
 }
 
 /** Something that happens at GitHub and is told to the server, or something that somebody sends there. */
@@ -37,7 +42,8 @@ export interface Cancel {
   readonly by: 'socket' | 'command'
 }
 
-export type Cut = 'in the body' | 'before the answer' | 'in the answer'
+/** `instead of the server`: what stands in front of it answers 503. */
+export type Cut = 'in the body' | 'before the answer' | 'in the answer' | 'instead of the server'
 
 /** What goes wrong at GitHub or Slack, for so many of the requests that are meant. */
 export interface Fault {
@@ -46,20 +52,6 @@ export interface Fault {
   readonly times: number
   readonly what: FaultKind
 }
-
-const FAULTS = [
-  'error 500',
-  'page 502',
-  'reset',
-  'lost answer',
-  'limit 403',
-  'limit 429',
-  'slow',
-  'hang',
-] as const
-/** What is tried hourly or never again: somebody has to mend it, and to say so. */
-const REFUSALS = ['token 401', 'forbidden 403', 'gone 404', 'wrong 422'] as const
-export type FaultKind = (typeof FAULTS | typeof REFUSALS)[number]
 
 /** How one life of the server ends, and when. */
 export interface Ending {
@@ -86,7 +78,7 @@ export type DiskCounts = { readonly first: number; readonly later: number } | un
 
 type Branches = readonly [Branch, ...Branch[]]
 
-const STATUSES = /\/deployments\/\d+\/statuses$/
+export const STATUSES = /\/deployments\/\d+\/statuses$/
 const DEPLOYMENTS = /\/deployments$/
 const ANYTHING = /./
 
@@ -98,13 +90,19 @@ export function planCycle(chance: Chance, disk: DiskCounts): Plan {
   const first = ending(chance, disk)
   const branches = first.how === 'term, then int' ? QUICK_TO_INTERRUPT : BRANCHES
   const isToldToSlack = chance.happens(0.3)
+  const faults = chance.happens(0.6) ? planFaults(chance, first.how === 'kill') : []
+  const faultsAtLast = chance.happens(0.5)
+    ? [planFaultAtLast(chance, isToldToSlack, !needs('another token', faults))]
+    : []
   return {
     isToldToSlack,
     burst: planBurst(chance, branches, isToldToSlack ? [2, 5] : [6, 14]),
-    faults: chance.happens(0.6) ? planFaults(chance, first.how === 'kill') : [],
+    faults,
     endings: [first, ...laterEndings(chance, disk)],
     cancelsAtLast: chance.happens(0.25) ? [planCancel(chance)] : [],
-    faultsAtLast: chance.happens(0.5) ? planFaultsAtLast(chance) : [],
+    faultsAtLast,
+    word: chance.pick(['SIGHUP', 'outbox send']),
+    leavesLost: faultsAtLast.length === 0 && chance.happens(0.7), // it looks every five minutes, and once at the start
   }
 }
 
@@ -116,7 +114,7 @@ function planBurst(chance: Chance, branches: Branches, [least, most]: readonly [
       acts.push({
         afterMs,
         kind: 'cut',
-        where: chance.pick(['in the body', 'before the answer', 'in the answer']),
+        where: chance.pick(['in the body', 'before the answer', 'in the answer', 'instead of the server']),
       })
     acts.push(act(chance, branches, afterMs))
     if (chance.happens(0.15)) acts.push({ afterMs: chance.integer(0, 60), ...planCancel(chance) })
@@ -158,9 +156,12 @@ function act(chance: Chance, branches: Branches, afterMs: number): Act {
 
 function planFaults(chance: Chance, isKilled: boolean): Fault[] {
   return Array.from({ length: chance.integer(1, 3) }, (): Fault => {
-    const what = chance.pick(FAULTS)
+    const at = chance.pick(['github', 'github', 'github', 'slack'])
+    const what = chance.happens(0.7)
+      ? oneOf(chance, PASSING)
+      : oneOf(chance, at === 'slack' ? REFUSED : [...BARRED, ...REFUSED, ...LASTING_LIMITS])
     return {
-      at: chance.pick(['github', 'github', 'github', 'slack']),
+      at,
       path: chance.pick([STATUSES, STATUSES, DEPLOYMENTS, ANYTHING]),
       times: chance.integer(1, 2),
       what: what === 'hang' && !isKilled ? 'slow' : what, // a stop would wait for it
@@ -168,24 +169,22 @@ function planFaults(chance: Chance, isKilled: boolean): Fault[] {
   })
 }
 
-/** Few where the server tries again soon; or more until somebody mends it and says so. */
-const planFaultsAtLast = (chance: Chance): Fault[] => [
-  chance.happens(0.6)
-    ? {
-        at: chance.pick(['github', 'github', 'slack']),
-        path: STATUSES,
-        times: chance.integer(2, 20),
-        what: chance.pick(REFUSALS),
-      }
-    : passingFault(chance),
-]
+/** One where the server tries again soon; or more until somebody mends it and says so. */
+function planFaultAtLast(chance: Chance, isToldToSlack: boolean, mayRefuse: boolean): Fault {
+  const at = isToldToSlack ? chance.pick(['github', 'slack']) : 'github'
+  if (mayRefuse && chance.happens(0.6))
+    return {
+      at,
+      path: STATUSES,
+      times: chance.integer(1, 12),
+      what: oneOf(chance, chance.happens(0.5) ? BARRED : REFUSED),
+    }
+  const passing = PASSING.filter((what) => what !== 'hang')
+  return { at, path: STATUSES, times: 1, what: oneOf(chance, passing) }
+}
 
-const passingFault = (chance: Chance): Fault => ({
-  at: chance.pick(['github', 'slack']),
-  path: STATUSES,
-  times: 1,
-  what: chance.pick(['error 500', 'page 502', 'reset', 'lost answer', 'slow', 'limit 403']),
-})
+const oneOf = (chance: Chance, kinds: readonly FaultKind[]): FaultKind =>
+  kinds[chance.integer(0, kinds.length - 1)] ?? 'error 500'
 
 function ending(chance: Chance, disk: DiskCounts): Ending {
   const how = chance.pick([

@@ -9,6 +9,12 @@ export interface Records {
   readonly deployments: readonly RecordedDeployment[]
   /** Reports that are still owed to somebody. */
   readonly owed: number
+  /** Reports that were refused for good. */
+  readonly refused: readonly RefusedReport[]
+  /** GitHub's ids of the hooks of which Ferryman has heard. */
+  readonly hooks: readonly number[]
+  /** GUIDs of deliveries that Ferryman has asked GitHub to send again. */
+  readonly asked: readonly string[]
   /** Every message for Slack, as it is to be sent. */
   readonly messages: readonly { readonly id: number; readonly body: string }[]
 }
@@ -18,6 +24,15 @@ interface RecordedDelivery {
   readonly guid: string
   readonly event: string
   readonly verdict: string
+}
+
+interface RefusedReport {
+  readonly id: number
+  readonly channel: string
+  /** GitHub's id of the deployment. */
+  readonly githubId: number | null
+  /** Whether nothing newer is to be told there about the same deployment. */
+  readonly isNewest: boolean
 }
 
 export interface RecordedDeployment {
@@ -37,6 +52,11 @@ const DEPLOYMENTS = `select id, github_id as "githubId", delivery_id as "deliver
   repository || '/' || environment || '#' || number as name,
   (select count(*) from processes where deployment_id = deployments.id) as processes from deployments order by id`
 const MESSAGES = `select id, body from reports where channel = 'slack'`
+const REFUSED = `select report.id, channel, github_id as "githubId", not exists (
+    select 1 from reports newer where newer.id > report.id and newer.channel = report.channel
+      and newer.deployment_id = report.deployment_id) as "isNewest"
+  from reports report join deployments on deployments.id = report.deployment_id
+  where report.state = 'refused' order by report.id`
 const OWED = `select count(*) as owed from reports where state = 'owed'`
 
 /** Reads the database of a server that runs, or that ended by itself. */
@@ -49,7 +69,15 @@ export function readRecords(file: string): Records {
   }
 }
 
-const NONE: Records = { deliveries: [], deployments: [], owed: 0, messages: [] }
+const NONE: Records = {
+  deliveries: [],
+  deployments: [],
+  owed: 0,
+  refused: [],
+  hooks: [],
+  asked: [],
+  messages: [],
+}
 
 function readAll(file: string): Records {
   const database = new DatabaseSync(file, { readOnly: true, timeout: 5_000 })
@@ -59,6 +87,18 @@ function readAll(file: string): Records {
       deliveries: database.prepare(DELIVERIES).all() as unknown as RecordedDelivery[],
       deployments: database.prepare(DEPLOYMENTS).all() as unknown as RecordedDeployment[],
       owed: Number(database.prepare(OWED).get()?.['owed']),
+      refused: (database.prepare(REFUSED).all() as unknown as Records['refused']).map((one) => ({
+        ...one,
+        isNewest: Number(one.isNewest) === 1,
+      })),
+      hooks: database
+        .prepare('select id from hooks')
+        .all()
+        .map(({ id }) => Number(id)),
+      asked: database
+        .prepare('select guid from redeliveries')
+        .all()
+        .map(({ guid }) => String(guid)),
       messages: (database.prepare(MESSAGES).all() as unknown as Records['messages']).map(({ id, body }) => ({
         id,
         body: messageIn(body),

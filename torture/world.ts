@@ -30,6 +30,8 @@ export interface World {
   readonly marker: string
   /** Whether the lives that begin from now on tell Slack. */
   setSlack(isTold: boolean): void
+  /** Writes another token into the configuration. */
+  changeToken(): void
   /** Lets the commands that wait to be interrupted go on, or makes them wait. */
   setHold(isHeld: boolean): void
   /** `bin/ferryman`, of whichever version. */
@@ -60,7 +62,9 @@ export interface Environment {
 }
 
 const SECRET = 'a-webhook-secret-for-the-torture'
-const TOKEN = `ghp_${'0123456789abcdef'.repeat(2)}tort`
+/** Who Ferryman is at GitHub. */
+export const ROBOT = 'ferryman-robot'
+const TOKENS = ['tort', 'ture'].map((end) => `ghp_${'0123456789abcdef'.repeat(2)}${end}`)
 
 /** Several repositories and environments; two of them share a lane. */
 export const ENVIRONMENTS: readonly [Environment, ...Environment[]] = [
@@ -95,7 +99,7 @@ export async function createWorld(directory: string, { program, shim }: Machine)
   const dataDirectory = join(disk, 'data')
   const [github, slack, port] = await Promise.all([startGitHubDouble(), startSlackDouble(), freePort()])
   const line = await openLine(port)
-  github.addToken(TOKEN, { login: 'ferryman-robot', type: 'classic', scopes: ['repo'] })
+  for (const token of TOKENS) github.addToken(token, { login: ROBOT, type: 'classic', scopes: ['repo'] })
   const repositories = REPOSITORIES.map((name) => {
     const repository = github.addRepository(name)
     const head = repository.branches.get('main')?.sha ?? ''
@@ -116,14 +120,19 @@ export async function createWorld(directory: string, { program, shim }: Machine)
     server: { port, public_url: 'https://deploy.example.org' },
     data_dir: dataDirectory,
     max_concurrent: 3,
-    github: { webhook_secret: SECRET, token: TOKEN, api_url: github.url, creations_per_hour: 1_000_000 },
     repositories: Object.fromEntries(
       REPOSITORIES.map((name) => [name, entryOf(name, { directory, journalFile, marker })]),
     ),
   }
-  const configure = (changed: object): void =>
-    writeFileSync(configFile, JSON.stringify({ ...content, ...changed }), { mode: 0o600 }) // JSON is YAML
-  configure({})
+  const ours = { webhook_secret: SECRET, api_url: github.url, creations_per_hour: 1_000_000 }
+  let slackPart = {}
+  let changes = 0
+  const configure = (): void => {
+    const withToken = { github: { ...ours, token: TOKENS[changes % TOKENS.length] } }
+    const all = { ...content, ...withToken, ...slackPart }
+    writeFileSync(configFile, JSON.stringify(all), { mode: 0o600 }) // JSON is YAML
+  }
+  configure()
   const lives = new Set<Runs>()
   let hasEnded = false
   const holdFile = `${journalFile}.hold`
@@ -141,7 +150,14 @@ export async function createWorld(directory: string, { program, shim }: Machine)
     line,
     journalFile,
     marker,
-    setSlack: (isTold) => configure(isTold ? { slack: { webhook_url: slack.url } } : {}),
+    setSlack(isTold) {
+      slackPart = isTold ? { slack: { webhook_url: slack.url } } : {}
+      configure()
+    },
+    changeToken() {
+      changes += 1
+      configure()
+    },
     setHold: (isHeld) => (isHeld ? writeFileSync(holdFile, '') : rmSync(holdFile, { force: true })),
     enter(start) {
       if (hasEnded) throw new Error('The world has ended')

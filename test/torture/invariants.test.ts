@@ -26,6 +26,9 @@ const GOOD: Observation = {
     deliveries: [{ id: 1, guid: 'a', event: 'deployment', verdict: 'queued' }],
     deployments: [deployment()],
     owed: 0,
+    refused: [],
+    hooks: [],
+    asked: [],
     messages: [{ id: 5, body: 'Deployed' }],
   },
   github: [{ id: 900, statuses: [status('queued'), status('in_progress'), status('success', 'Deployed')] }],
@@ -34,6 +37,8 @@ const GOOD: Observation = {
   journal: [line('start', '17'), line('end', '0')],
   messages: [{ body: 'Deployed', at: 100 }],
   deliveredAt: new Map([[5, 102]]),
+  refused: { atLeast: 1, givenUp: 2, atMost: 2, shown: [7, 9], recorded: [7, 9] },
+  unfetched: [],
   wishes: [],
   survivors: [],
   living: [],
@@ -136,7 +141,7 @@ const BROKEN: Readonly<
   'what comes again is known': [
     [
       { repeats: [{ guid: 'a', status: 202 }] },
-      'delivery a had been acknowledged, and was answered 202 when it came again',
+      'delivery a had been taken, and was answered 202 when it came again',
     ],
   ],
   'every recorded delivery has its outcome': [
@@ -252,6 +257,23 @@ const BROKEN: Readonly<
       'the last deployment, 900, is failure: late',
     ],
   ],
+  'what is refused for good is given up and shown, and nothing else': [
+    [{ refused: { ...GOOD.refused, atLeast: 3 } }, '3 reports were refused for good, and 2 given up'],
+    [{ refused: { ...GOOD.refused, atMost: 1 } }, '2 reports were given up, and 1 refused for good'],
+    [{ refused: { ...GOOD.refused, shown: [] } }, '7, 9 was refused, and nothing is shown'],
+  ],
+  'what was refused is delivered when it is sent again': [
+    [
+      {
+        records: {
+          ...GOOD.records,
+          refused: [true, false].map((isNewest) => ({ id: 7, channel: 'slack', githubId: 900, isNewest })),
+        },
+      },
+      'report 7 to slack is still refused',
+    ],
+  ],
+  'what could not be delivered is fetched': [[{ unfetched: ['a', 'b'] }, 'of a, b not all was fetched']],
   'nothing is owed at the end': [[{ records: { ...GOOD.records, owed: 2 } }, '2 reports are still owed']],
   'no process of an earlier life exists': [
     [

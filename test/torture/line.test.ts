@@ -74,3 +74,12 @@ test('an answer may be kept from GitHub', async () => {
   expect(await deliver()).toBe(0)
   expect(await got()).toEqual([WHOLE])
 })
+
+test('what stands in front of a server that is not there says so', async () => {
+  const { line, deliver, got } = await opened()
+  line.cutNext('instead of the server')
+
+  expect(await deliver()).toBe(503)
+  expect(await deliver()).toBe(202)
+  expect(await got()).toEqual([WHOLE])
+})

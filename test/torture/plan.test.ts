@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { createChance } from '../../torture/chance.ts'
+import { FAULTS, needs } from '../../torture/fault-kinds.ts'
 import { planCycle, type Plan } from '../../torture/plan.ts'
 
 const DISK = { first: 40, later: 25 }
@@ -23,22 +24,9 @@ test('within two hundred cycles everything is tried that can be', () => {
   )
   const faults = plans.flatMap((one) => [...one.faults, ...one.faultsAtLast])
   expect(seen(faults.map(({ at }) => at))).toEqual(['github', 'slack'])
-  expect(seen(faults.map(({ what }) => what))).toEqual(
-    [
-      'error 500',
-      'page 502',
-      'reset',
-      'lost answer',
-      'limit 403',
-      'limit 429',
-      'slow',
-      'hang',
-      'token 401',
-      'forbidden 403',
-      'gone 404',
-      'wrong 422',
-    ].toSorted(),
-  )
+  expect(seen(faults.map(({ what }) => what))).toEqual(Object.keys(FAULTS).toSorted())
+  expect(seen(plans.map(({ word }) => word))).toEqual(['SIGHUP', 'outbox send'])
+  expect(seen(plans.map(({ leavesLost }) => leavesLost))).toEqual(['false', 'true'])
   expect(seen(plans.flatMap(({ burst }) => burst.map(({ kind }) => kind)))).toEqual(
     ['cancel', 'check', 'cut', 'deploy', 'forgery', 'merge', 'ping', 'push'].toSorted(),
   )
@@ -51,4 +39,13 @@ test('where nobody counts what the disk is asked, nobody waits for it', () => {
   ).flatMap(({ endings: planned }) => planned)
 
   expect(endings.filter(({ at }) => at.kind === 'disk')).toEqual([])
+})
+
+test('the last life meets nothing that only another token helps against, nor lasting refusals beside that', () => {
+  const plans = Array.from({ length: 300 }, (_, cycle) => plan(`last/${cycle}`))
+
+  const lasting = plans.filter(({ faults }) => needs('another token', faults))
+  expect(lasting).not.toEqual([])
+  expect(plans.filter(({ faultsAtLast }) => needs('another token', faultsAtLast))).toEqual([])
+  expect(lasting.filter(({ faultsAtLast }) => needs('sending again', faultsAtLast))).toEqual([])
 })

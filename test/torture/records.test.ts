@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { readRecords } from '../../torture/records.ts'
 import { temporaryFolder } from '../support/running.ts'
 
-const NOTHING = { deliveries: [], deployments: [], messages: [], owed: 0 }
+const NOTHING = { deliveries: [], deployments: [], messages: [], owed: 0, refused: [], hooks: [], asked: [] }
 
 test('without a database there are no records', () => {
   expect(readRecords(join(temporaryFolder(), 'ferryman.sqlite'))).toEqual(NOTHING)

@@ -10,7 +10,7 @@ const told = (acknowledged: number, changed: Partial<Told> = {}): Told => ({
   violations: [],
   seen: {
     sent: Array.from({ length: acknowledged }, (_, guid) => ({ guid: String(guid), status: 202 })),
-    records: { deliveries: [], deployments: [], owed: 0, messages: [] },
+    records: { deployments: [] },
   } as unknown as Told['seen'],
   ...changed,
 })
