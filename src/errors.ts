@@ -139,7 +139,8 @@ export const PROBLEMS = {
   },
   too_busy: {
     status: 503,
-    message: 'More than 64 MB of deliveries are being received.',
+    message:
+      'Too much is being received: more than 64 MB, or large deliveries that would have to wait too long.',
     hint: 'Send it again in a moment ("Redeliver" on GitHub).',
   },
   too_many_connections: {
