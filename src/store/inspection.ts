@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 
 import { FerrymanError, messageOf, problem } from '../errors.ts'
 import { APPLIED, assertKnown, isBusy } from './database.ts'
@@ -31,10 +32,48 @@ export async function inspectSqlite(file: string): Promise<'sound' | 'none' | 'b
 /** SQLite names the schema in a line of its own first. */
 const oneSentence = (found: string): string => found.replace(/^\*+ in database \w+ \*+\n/, '')
 
-function read(file: string): { found: string; applied: { name: string }[] } {
+interface Seen {
+  /** `ok`, or what is damaged. */
+  readonly found: string
+  readonly applied: readonly { readonly name: string }[]
+}
+
+const TRIES = 3
+
+/**
+ * Without a log of changes nobody has it open, and SQLite would make one to read it: then it is read as a file that
+ * does not change. A server that starts meanwhile does change it, so what was found in such a file says nothing.
+ */
+function read(file: string): Seen {
+  for (let tried = 1; tried < TRIES; tried += 1) {
+    const before = stateOf(file)
+    if (before.hasLog) break
+    const seen = attempt(() => look(file, 'immutable'))
+    if (isDeepStrictEqual(stateOf(file), before)) return seen()
+  }
+  return look(file, 'shared')
+}
+
+/** What it led to, to be told later. */
+function attempt<T>(work: () => T): () => T {
+  try {
+    const result = work()
+    return () => result
+  } catch (thrown) {
+    return () => {
+      throw thrown
+    }
+  }
+}
+
+const stateOf = (file: string) => {
+  const { ino, size, mtimeNs } = statSync(file, { bigint: true })
+  return { ino, size, mtimeNs, hasLog: sizeOf(`${file}-wal`) !== undefined }
+}
+
+function look(file: string, as: 'immutable' | 'shared'): Seen {
   const address = pathToFileURL(file)
-  // Without a log of changes nobody has it open, and SQLite would make one to read it.
-  if (sizeOf(`${file}-wal`) === undefined) address.searchParams.set('immutable', '1')
+  if (as === 'immutable') address.searchParams.set('immutable', '1')
   const database = new DatabaseSync(address, { readOnly: true, timeout: PATIENCE_MS })
   try {
     const [row] = database.prepare('pragma quick_check(1)').all()
