@@ -22,6 +22,7 @@ import {
   type Open,
 } from './github/exchange.ts'
 import { hookRoutes } from './github/hooks.ts'
+import { refRoutes } from './github/refs.ts'
 import { createRateLimits } from './github/rate-limits.ts'
 import { respond } from './github/respond.ts'
 import { findRoute, type Announcement, type Outcome } from './github/routes.ts'
@@ -104,6 +105,7 @@ export async function startGitHubDouble(options: GitHubDoubleOptions = {}): Prom
     ...deploymentRoutes,
     ...deploymentStatusRoutes,
     ...hookRoutes(deliverer),
+    ...refRoutes,
     ...commitRoutes,
     ...compareRoutes,
   ]

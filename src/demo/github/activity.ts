@@ -1,12 +1,13 @@
 import { checkRunEvent, checkSuiteEvent, runsOfSuite, statusEvent } from './check-events.ts'
 import type { Delivered } from './delivery.ts'
 import { addCheckRun, addCommitStatus, type NewCheckRun, type NewCommitStatus } from './checks.ts'
+import { forkOf, showThrough } from './forks.ts'
 import { stack, type NewCommit } from './history.ts'
 import { merge, type MergedPullRequest } from './merge.ts'
 import { branchEvent, pushEvent } from './push-event.ts'
 import type { Announcement } from './routes.ts'
 import type { CheckRun, Commit, CommitStatus, GitHubState, Repository } from './state.ts'
-import { known } from './world.ts'
+import { addCommits, known } from './world.ts'
 
 /**
  * What people and robots do at GitHub, and what hooks hear of it. Each resolves when every hook has answered;
@@ -15,6 +16,8 @@ import { known } from './world.ts'
 export interface Activity {
   /** Pushes commits, oldest first, onto a branch; a new branch begins at the default one. */
   push(repository: string, commits: readonly NewCommit[], given?: PushGiven): Promise<Pushed>
+  /** Pushes commits onto the default branch of a fork, made where there is none; no hook here hears of it. */
+  pushToFork(repository: string, fork: string, commits: readonly NewCommit[]): readonly Commit[]
   deleteBranch(repository: string, branch: string, by?: string): Promise<readonly Delivered[]>
   /** Merges a pull request. */
   merge(repository: string, request: MergedPullRequest): Promise<Merged>
@@ -71,6 +74,13 @@ export function createActivity(state: GitHubState, announce: Announce): Activity
       branches.set(target, { sha: after, behind: 'no' })
       const moved = branchMoved(state, repository, { branch: target, before, after, by })
       return { commits: made, deliveries: await tell(moved) }
+    },
+    pushToFork(name, forkName, commits) {
+      const parent = known(state, name)
+      const fork = forkOf(state, parent, forkName)
+      const made = addCommits(state, fork, commits, fork.defaultBranch)
+      showThrough(fork, parent)
+      return made
     },
     async deleteBranch(name, branch, by = 'mona') {
       return tell(deleted(state, known(state, name), branch, by))

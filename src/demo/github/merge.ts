@@ -1,8 +1,8 @@
+import { forkOf, showThrough } from './forks.ts'
 import { addCommit, between, stack, type NewCommit } from './history.ts'
 import { pullRequestEvent } from './pull-request-event.ts'
 import { fullName } from './shapes.ts'
-import { userCalled, type Commit, type GitHubState, type Repository } from './state.ts'
-import { addRepository, known } from './world.ts'
+import type { Commit, GitHubState, Repository } from './state.ts'
 
 /** A pull request that is merged now. */
 export interface MergedPullRequest {
@@ -63,7 +63,7 @@ function headOf({ branches, commits }: Repository, branch: string): Commit {
   return commit
 }
 
-/** The head of the pull request. GitHub knows the commits of a fork in the repository itself, too. */
+/** The head of the pull request. */
 function openHead(
   state: GitHubState,
   repository: Repository,
@@ -75,20 +75,8 @@ function openHead(
   const added = commits ?? (existing === undefined ? [{ message: title }] : [])
   const made = stack(state, home, added, existing ?? base.sha)
   home.branches.set(branch, { sha: made.at(-1)?.sha ?? existing ?? base.sha, behind: 'no' })
-  for (const [sha, commit] of home.commits)
-    if (!repository.commits.has(sha)) repository.commits.set(sha, commit)
+  showThrough(home, repository)
   return { repository: home, branch, commit: headOf(home, branch) }
-}
-
-function forkOf(state: GitHubState, repository: Repository, name: string): Repository {
-  if (state.repositories.has(name.toLowerCase())) return known(state, name)
-  const { isPrivate, defaultBranch, branches, commits } = repository
-  userCalled(state, name.split('/')[0] ?? '') // a person, where addRepository would make an organization
-  const fork = addRepository(state, name, { isPrivate, defaultBranch, isFork: true })
-  fork.commits.clear()
-  for (const [sha, commit] of commits) fork.commits.set(sha, commit)
-  for (const [branch, at] of branches) fork.branches.set(branch, at)
-  return fork
 }
 
 interface Merging {

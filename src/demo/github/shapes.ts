@@ -1,4 +1,5 @@
 import {
+  peel,
   userCalled,
   type CheckRun,
   type Commit,
@@ -142,6 +143,15 @@ export function deploymentStatusShape(state: GitHubState, deployment: Deployment
   }
 }
 
+/** What GitHub says of a commit or tag without a signature. */
+export const UNSIGNED = {
+  verified: false,
+  reason: 'unsigned',
+  payload: null,
+  signature: null,
+  verified_at: null,
+} as const
+
 /** A commit with its message, author and parents. */
 export function commitShape(
   state: GitHubState,
@@ -163,13 +173,7 @@ export function commitShape(
       message,
       comment_count: 0,
       tree: { sha, url: `${place}/git/trees/${sha}` },
-      verification: {
-        verified: false,
-        reason: 'unsigned',
-        payload: null,
-        signature: null,
-        verified_at: null,
-      },
+      verification: UNSIGNED,
     },
     author: null, // the mail address belongs to no account
     committer: null,
@@ -197,12 +201,25 @@ export function branchShape(state: GitHubState, repository: Repository, name: st
   }
 }
 
-/** A branch as events name it. */
+/** A branch as lists and events name it. */
 export const branchSummary = (state: GitHubState, repository: Repository, name: string, sha: string) => ({
   name,
   commit: { sha, url: `${repositoryUrl(state, repository)}/commits/${sha}` },
   protected: false,
 })
+
+/** A tag as it is listed, with its commit, annotated or not. */
+export function tagShape(state: GitHubState, repository: Repository, name: string) {
+  const place = repositoryUrl(state, repository)
+  const sha = peel(repository, repository.tags.get(name) ?? '')
+  return {
+    name,
+    zipball_url: `${place}/zipball/refs/tags/${name}`,
+    tarball_url: `${place}/tarball/refs/tags/${name}`,
+    commit: { sha, url: `${place}/commits/${sha}` },
+    node_id: nodeId('REF', `refs/tags/${name}`),
+  }
+}
 
 /** A commit status as the combined status holds it. */
 export function commitStatusShape(state: GitHubState, repository: Repository, status: CommitStatus) {

@@ -61,7 +61,9 @@ export interface Repository {
   readonly defaultBranch: string
   readonly createdAt: number
   readonly branches: Map<string, Branch>
+  /** Each with the id of a commit, or of a tag object. */
   readonly tags: Map<string, string>
+  readonly tagObjects: Map<string, TagObject>
   readonly commits: Map<string, Commit>
   readonly deployments: Deployment[]
   readonly commitStatuses: CommitStatus[]
@@ -73,6 +75,16 @@ export interface Branch {
   readonly sha: string
   /** Whether the default branch has commits that this one lacks, and if so, whether they can be merged in. */
   readonly behind: 'no' | 'mergeable' | 'conflicting'
+}
+
+/** What makes a tag an annotated one. */
+interface TagObject {
+  readonly sha: string
+  readonly name: string
+  readonly message: string
+  /** The id of a commit, or of another tag object. */
+  readonly target: string
+  readonly at: number
 }
 
 export interface Commit {
@@ -216,8 +228,18 @@ export function resolve(repository: Repository, ref: string): Commit | undefined
   const sha = commits.has(ref)
     ? ref
     : (tags.get(name) ?? branches.get(name)?.sha ?? abbreviated(repository, ref))
-  return sha === undefined ? undefined : commits.get(sha)
+  return sha === undefined ? undefined : commits.get(peel(repository, sha))
 }
 
-const abbreviated = ({ commits }: Repository, ref: string): string | undefined =>
-  /^[0-9a-f]{7,39}$/.test(ref) ? [...commits.keys()].find((sha) => sha.startsWith(ref)) : undefined
+/** What an annotated tag, or one of a tag, leads to. */
+export const peel = (repository: Repository, sha: string): string => {
+  const tag = repository.tagObjects.get(sha)
+  return tag === undefined ? sha : peel(repository, tag.target)
+}
+
+/** The only commit that begins so. */
+function abbreviated({ commits }: Repository, ref: string): string | undefined {
+  if (!/^[0-9a-f]{7,39}$/.test(ref)) return undefined
+  const [sha, ...more] = [...commits.keys()].filter((one) => one.startsWith(ref))
+  return more.length === 0 ? sha : undefined
+}

@@ -38,7 +38,8 @@ export interface World {
   /** Puts commits, oldest first, on top of a branch; makes the branch where there is none. */
   addCommits(repository: string, commits: readonly NewCommit[], branch?: string): readonly Commit[]
   setBranch(repository: string, branch: string, sha: string, behind?: Branch['behind']): void
-  setTag(repository: string, tag: string, sha: string): void
+  /** An annotated tag where there is a message; `sha` is of a commit, or of another tag. Answers what the tag points at. */
+  setTag(repository: string, tag: string, sha: string, message?: string): string
   addCommitStatus(repository: string, sha: string, given: NewCommitStatus): CommitStatus
   addCheckRun(repository: string, sha: string, given: NewCheckRun): CheckRun
   addHook(repository: string, given: NewHook): Hook
@@ -92,7 +93,7 @@ export function createWorld(state: GitHubState): World {
     addCommits: (name, commits, branch = there(name).defaultBranch) =>
       addCommits(state, there(name), commits, branch),
     setBranch: (name, branch, sha, behind = 'no') => void there(name).branches.set(branch, { sha, behind }),
-    setTag: (name, tag, sha) => void there(name).tags.set(tag, sha),
+    setTag: (name, tag, sha, message) => setTag(state, there(name), { name: tag, target: sha, message }),
     addCommitStatus: (name, sha, given) => addCommitStatus(state, there(name), sha, given),
     addCheckRun: (name, sha, given) => addCheckRun(state, there(name), sha, given).run,
     addHook: (name, given) => addHook(state, there(name), given),
@@ -114,6 +115,7 @@ export function addRepository(state: GitHubState, fullName: string, given: NewRe
     createdAt: state.clock(),
     branches: new Map(),
     tags: new Map(),
+    tagObjects: new Map(),
     commits: new Map(),
     deployments: [],
     commitStatuses: [],
@@ -126,7 +128,8 @@ export function addRepository(state: GitHubState, fullName: string, given: NewRe
   return repository
 }
 
-function addCommits(
+/** Puts commits on top of a branch. */
+export function addCommits(
   state: GitHubState,
   repository: Repository,
   commits: readonly NewCommit[],
@@ -137,4 +140,20 @@ function addCommits(
   const sha = made.at(-1)?.sha
   if (sha !== undefined) repository.branches.set(branch, { sha, behind: at?.behind ?? 'no' })
   return made
+}
+
+function setTag(
+  state: GitHubState,
+  repository: Repository,
+  {
+    name,
+    target,
+    message,
+  }: { readonly name: string; readonly target: string; readonly message?: string | undefined },
+): string {
+  const sha =
+    message === undefined ? target : createHash('sha1').update(`tag ${name} ${target}`).digest('hex')
+  if (message !== undefined) repository.tagObjects.set(sha, { sha, name, message, target, at: state.clock() })
+  repository.tags.set(name, sha)
+  return sha
 }
