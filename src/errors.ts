@@ -203,6 +203,26 @@ export const PROBLEMS = {
     message: '{name} has ended already: {state}.',
     hint: 'Nothing was changed. What has been deployed is taken back by deploying an earlier commit.',
   },
+  ref_wrong: {
+    status: 400,
+    message: '"{ref}" cannot be the name of a branch, a tag or a commit.',
+    hint: 'Give a branch, a tag, or at least 7 digits of the id of a commit.',
+  },
+  ref_unknown: {
+    status: 404,
+    message: '{repository} has no branch, tag or commit "{ref}".',
+    hint: 'Look at its spelling, and that it has been pushed. Of the id of a commit at least 7 digits are needed, or more where others begin the same.',
+  },
+  ref_ambiguous: {
+    status: 409,
+    message: '{ref} is {meanings}.',
+    hint: 'Say {ways}.',
+  },
+  ref_unreadable: {
+    status: 409,
+    message: 'The token may not read the code of {repository}, so that "{ref}" cannot be looked up.',
+    hint: 'Name the commit by its full id, or let the token read the contents of the repository.',
+  },
   not_recorded: {
     status: 503,
     message: 'This could not be recorded, so nothing was changed.',

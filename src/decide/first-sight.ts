@@ -2,11 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import type { EnvironmentConfig, RepositoryConfig } from '../config/config.ts'
 import { GitHubError, type GitHub } from '../github/github.ts'
-import { limitOf } from '../github/limits.ts'
+import { limitOf, unlessForbidden } from '../github/limits.ts'
 import type { Journal } from '../logs/journal.ts'
 import type { Store } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
-import { unlessForbidden } from './history.ts'
 
 export interface FirstSightParts {
   readonly store: Pick<Store, 'see' | 'seen'>

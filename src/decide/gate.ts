@@ -2,11 +2,11 @@ import type { EnvironmentConfig } from '../config/config.ts'
 import type { Deployment } from '../deployment/deployment.ts'
 import type { CancelledReason, FailedReason, HoldReason } from '../deployment/reasons.ts'
 import { GitHubError, type GitHub, type MadeDeployment, type ReportedChecks } from '../github/github.ts'
+import { isForbidden } from '../github/limits.ts'
 import type { Creation } from '../github/pace.ts'
 import type { Pace } from '../pace.ts'
 import type { Elapsed } from './elapsed.ts'
 import { judge, judgeAll, namesOf, type Judgement } from './checks.ts'
-import { isForbidden } from './history.ts'
 
 /** What a look at a held deployment came to. */
 export type Outcome =

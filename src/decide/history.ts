@@ -1,6 +1,6 @@
 import type { Deployment } from '../deployment/deployment.ts'
-import { GitHubError, type Comparison, type GitHub } from '../github/github.ts'
-import { limitOf } from '../github/limits.ts'
+import type { Comparison, GitHub } from '../github/github.ts'
+import { isForbidden } from '../github/limits.ts'
 
 /** Where commits stand to each other. Commits do not change, so that an answer is asked for once. */
 export interface History {
@@ -94,13 +94,4 @@ async function permitted<T>(ask: () => Promise<T>): Promise<T | 'forbidden'> {
     if (isForbidden(thrown)) return 'forbidden'
     throw thrown
   }
-}
-
-/** The token has no right to ask this, whenever it asks; a limit on requests is also a 403 and is no such answer. */
-export const isForbidden = (thrown: unknown): thrown is GitHubError =>
-  thrown instanceof GitHubError && thrown.status === 403 && !limitOf(thrown, 0).limited
-
-/** Takes a missing right for an answer: nothing is known. */
-export function unlessForbidden(thrown: unknown): undefined {
-  if (!isForbidden(thrown)) throw thrown
 }

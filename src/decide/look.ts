@@ -1,12 +1,12 @@
 import type { EnvironmentConfig } from '../config/config.ts'
 import { nameOf, type Deployment } from '../deployment/deployment.ts'
 import { GitHubError } from '../github/github.ts'
-import { limitOf } from '../github/limits.ts'
+import { limitOf, unlessForbidden } from '../github/limits.ts'
 import type { Journal } from '../logs/journal.ts'
 import type { Landmarks, ReportsFor, Store } from '../store/store.ts'
 import type { Elapsed } from './elapsed.ts'
 import { passGate, type GateParts, type Outcome, type Waiting } from './gate.ts'
-import { unlessForbidden, type History } from './history.ts'
+import type { History } from './history.ts'
 import { bindLoose } from './loose.ts'
 
 export interface LookParts extends Omit<GateParts, 'asking'> {

@@ -145,6 +145,17 @@ export const CheckRuns = z.object({
 
 export const Branch = z.object({ name: z.string(), commit: z.object({ sha }) })
 
+/** Branches or tags as they are listed: the commit of each. */
+export const Heads = z
+  .array(z.object({ commit: z.object({ sha }) }))
+  .transform((all) => all.map(({ commit }) => commit.sha))
+
+const target = z.object({ type: text, sha })
+export const GitRef = z.object({ ref: text, object: target })
+export const GitTag = z.object({ object: target })
+
+export const Commit = z.object({ sha })
+
 export const Compared = z
   .object({ status: z.enum(['identical', 'ahead', 'behind', 'diverged']), ahead_by: z.int().nonnegative() })
   .transform(({ status, ahead_by }): Comparison => ({ status, aheadBy: ahead_by }))

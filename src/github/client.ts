@@ -1,21 +1,17 @@
 import {
   AnyList,
   AutoMerged,
-  Branch,
   CheckRuns,
   CombinedStatus,
-  Compared,
   Deployment,
   HookAddresses,
   ListedDeployments,
   ProgressOf,
   read,
-  Repository,
   Statuses,
   writtenStatus,
 } from './answers.ts'
 import {
-  GitHubError,
   type Access,
   type CheckRun,
   type GitHub,
@@ -24,7 +20,17 @@ import {
 } from './github.ts'
 import { viewOf } from './app.ts'
 import { recentDeliveries, redeliver } from './hook-deliveries.ts'
-import { createRequests, type Answer, type GitHubOptions, type Requests } from './requests.ts'
+import { createOwnCommits } from './own-commits.ts'
+import { branchHead, compare, repositoryFacts, seenRepository } from './places.ts'
+import { resolveRef } from './refs.ts'
+import {
+  createRequests,
+  placeOf,
+  unlessStatus,
+  type Answer,
+  type GitHubOptions,
+  type Requests,
+} from './requests.ts'
 
 /** A client for one token, or for an App. */
 export function createGitHub(options: GitHubOptions): GitHub {
@@ -88,29 +94,11 @@ export function createGitHub(options: GitHubOptions): GitHub {
       return read(answer, HookAddresses, { what: 'hooks' })
     },
     reportedChecks: (repository, sha) => reportedChecks(requests, repository, sha),
-    async branchHead(repository, branch) {
-      if (['', '.', '..'].includes(branch)) return undefined // no branch, and another address
-      const answer = await unlessMissing(
-        ask((common) => repos.getBranch({ ...placeOf(repository), branch, ...common })),
-      )
-      if (answer === undefined) return undefined
-      const { name, commit } = read(answer, Branch, { what: 'a branch' })
-      return name === branch ? commit.sha : undefined // GitHub leads a renamed branch to its new name
-    },
-    async compare(repository, base, head) {
-      // The files of a comparison are all on its first page: https://docs.github.com/rest/commits/commits#compare-two-commits
-      const wanted = { ...placeOf(repository), basehead: `${base}...${head}`, per_page: 1, page: 2 }
-      const answer = await unlessMissing(
-        ask((common) => repos.compareCommitsWithBasehead({ ...wanted, ...common })),
-      )
-      return answer && read(answer, Compared, { what: 'a comparison' })
-    },
-    async repository(repository) {
-      const answer = await unlessMissing(ask((common) => repos.get({ ...placeOf(repository), ...common })))
-      if (answer === undefined) return undefined
-      const { canPush: _, ...facts } = read(answer, Repository, { what: 'a repository' })
-      return facts
-    },
+    branchHead: (repository, branch) => branchHead(requests, repository, branch),
+    compare: (repository, base, head) => compare(requests, repository, base, head),
+    resolveRef: (repository, ref) => resolveRef(requests, repository, ref),
+    isOwnCommit: createOwnCommits(requests),
+    repository: (repository) => repositoryFacts(requests, repository),
     access: (repository) => access(requests, repository),
     app: 'app' in options ? viewOf(options.app, requests) : undefined,
     get tokenExpiresAt() {
@@ -125,22 +113,6 @@ export function createGitHub(options: GitHubOptions): GitHub {
   }
 }
 
-function placeOf(repository: string) {
-  const [owner = '', repo = ''] = repository.split('/')
-  return { owner, repo }
-}
-
-const unlessMissing = (asking: Promise<Answer>): Promise<Answer | undefined> => unlessStatus(404, asking)
-
-async function unlessStatus<T>(status: number, asking: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asking
-  } catch (thrown) {
-    if (thrown instanceof GitHubError && thrown.status === status) return undefined
-    throw thrown
-  }
-}
-
 // What is made while the pages are read pushes others onto the next one: they come twice, and none is left out.
 async function recentDeployments(
   { rest, askAll }: Requests,
@@ -149,7 +121,7 @@ async function recentDeployments(
 ): Promise<RecentDeployments | undefined> {
   const listedIn = (answer: Answer) => read(answer, ListedDeployments, { what: 'deployments' })
   const answers = await unlessStatus(
-    304,
+    [304],
     askAll(
       ({ page, headers, ...common }) => {
         const condition = tag === undefined || page > 1 ? {} : { 'if-none-match': tag }
@@ -201,10 +173,10 @@ async function access(requests: Requests, repository: string): Promise<Access> {
   const listed = await ask((common) => rest.repos.listDeployments({ ...place, per_page: 1, ...common }))
   read(listed, AnyList, { what: 'deployments' })
   // The scope repo_deployment opens the deployments of a private repository, but not the repository itself.
-  const seen = await unlessMissing(ask((common) => rest.repos.get({ ...place, ...common })))
+  const seen = await seenRepository(requests, repository)
   const scopes = listed.headers['x-oauth-scopes']
   return {
-    canPush: seen && read(seen, Repository, { what: 'a repository' }).canPush,
+    canPush: seen?.canPush,
     scopes: scopes === undefined ? undefined : wordsIn(String(scopes)),
     expiresAt: requests.tokenExpiresAt,
   }

@@ -40,6 +40,19 @@ export interface GitHub {
   branchHead(repository: string, branch: string): Promise<string | undefined>
   /** How `head` stands to `base`; undefined where GitHub knows one of them not, or the token may not see them. */
   compare(repository: string, base: string, head: string): Promise<Comparison | undefined>
+  /**
+   * The commit that a name means: a branch, a tag, `refs/heads/main`, `tags/v1`, or an id of which at least 7
+   * digits are given. Rejects with a `FerrymanError` where it means none (`ref_unknown`, `ref_wrong`), two
+   * different ones (`ref_ambiguous`), or the token may not look (`ref_unreadable`). A full id is not looked up
+   * where the token may not.
+   */
+  resolveRef(repository: string, ref: string): Promise<ResolvedRef>
+  /**
+   * Whether a commit, by its full id, lies on one of the repository's own branches or tags: GitHub shows the commits
+   * of its forks there too. `ref`: what it is said to be on, looked at first. `no` also where there are more
+   * than can be asked for.
+   */
+  isOwnCommit(repository: string, sha: string, ref?: string): Promise<Ownership>
   /** The repository itself; undefined where there is none, or where the token may not see it. */
   repository(repository: string): Promise<RepositoryFacts | undefined>
   /** What the token may do with a repository, as far as GitHub tells without anything being written. */
@@ -179,6 +192,17 @@ export interface Comparison {
   readonly status: 'identical' | 'ahead' | 'behind' | 'diverged'
   readonly aheadBy: number
 }
+
+export interface ResolvedRef {
+  readonly kind: 'branch' | 'tag' | 'commit'
+  /** In full; of an annotated tag the commit to which it leads. */
+  readonly sha: string
+  /** In full, `refs/heads/main`; of a commit its id. */
+  readonly name: string
+}
+
+/** `unknown`: the token may not look. */
+export type Ownership = 'yes' | 'no' | 'unknown'
 
 export interface RepositoryFacts {
   readonly githubId: number

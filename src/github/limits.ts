@@ -1,5 +1,5 @@
 import { retryAfter } from '../retry-after.ts'
-import type { GitHubError } from './github.ts'
+import { GitHubError } from './github.ts'
 
 /** Whether an answer of GitHub's speaks of a limit on requests, and when it says that it will listen again. */
 export interface Limit {
@@ -23,4 +23,13 @@ export function limitOf({ status, headers, message }: GitHubError, now: number):
     status === 429 ||
     (status === 403 && (isExhausted || retryAt !== undefined || /rate limit/i.test(message)))
   return { limited, retryAt }
+}
+
+/** The token has no right to ask this, whenever it asks; a limit on requests is also a 403 and is no such answer. */
+export const isForbidden = (thrown: unknown): thrown is GitHubError =>
+  thrown instanceof GitHubError && thrown.status === 403 && !limitOf(thrown, 0).limited
+
+/** Takes a missing right for an answer: nothing is known. */
+export function unlessForbidden(thrown: unknown): undefined {
+  if (!isForbidden(thrown)) throw thrown
 }

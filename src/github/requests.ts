@@ -130,6 +130,25 @@ export function createRequests(options: GitHubOptions): Requests {
   }
 }
 
+/** A repository, as its addresses name it. */
+export function placeOf(repository: string) {
+  const [owner = '', repo = ''] = repository.split('/')
+  return { owner, repo }
+}
+
+/** Takes these statuses for an answer: there is nothing. */
+export async function unlessStatus<T>(
+  statuses: readonly number[],
+  asking: Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await asking
+  } catch (thrown) {
+    if (thrown instanceof GitHubError && statuses.includes(thrown.status ?? 0)) return undefined
+    throw thrown
+  }
+}
+
 /**
  * GitHub redirects the old name of a renamed repository, writing requests too. It is followed once, with the
  * same method and body, and only to the same server: the token goes nowhere else.

@@ -96,6 +96,8 @@ test('a renamed repository is reached by every question', async () => {
   expect((await client.reportedChecks(SHOP, sha)).statuses).toHaveLength(101)
   expect(await client.branchHead(SHOP, 'main')).toBe(sha)
   expect(await client.compare(SHOP, sha, sha)).toEqual({ status: 'identical', aheadBy: 0 })
+  expect(await client.resolveRef(SHOP, 'main')).toMatchObject({ kind: 'branch', sha })
+  expect(await client.isOwnCommit(SHOP, sha)).toBe('yes')
   expect(await client.repository(SHOP)).toMatchObject({ githubId: 17, name: 'acme/store' })
   expect(await client.access(SHOP)).toMatchObject({ canPush: true })
 })
