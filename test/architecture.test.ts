@@ -10,6 +10,7 @@ const GROUND = [
   'answer-limit',
   'pace',
   'deployment',
+  'schedule',
   'config',
   'store',
   'github',
@@ -27,7 +28,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pace: [],
   user: [],
   deployment: [],
-  config: ['errors', 'deployment'],
+  schedule: [],
+  config: ['errors', 'deployment', 'schedule'],
   store: ['errors', 'deployment'],
   github: ['errors', 'deployment', 'retry-after', 'answer-limit', 'pace'],
   logs: ['errors', 'deployment', 'store'],
@@ -50,6 +52,7 @@ const ONE_DOOR: Readonly<Record<string, readonly string[]>> = {
   '@slack/webhook': ['report'],
   execa: ['run'],
   'js-yaml': ['config'],
+  croner: ['schedule'],
 }
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
@@ -100,7 +103,9 @@ describe('the import rule', () => {
 test('every test of a file stands where its name says', () => {
   const mirrored = readdirSync('test', { recursive: true, encoding: 'utf8' })
     .filter((file) =>
-      /^(config|decide|deployment|github|logs|queue|receive|report|run|store|web)\/.*\.test\.ts$/.test(file),
+      /^(config|decide|deployment|github|logs|queue|receive|report|run|schedule|store|web)\/.*\.test\.ts$/.test(
+        file,
+      ),
     )
     .map((file) => dirname(file))
 
