@@ -1,4 +1,7 @@
 import type { Recipe } from '../deployment/recipe.ts'
+import type { Windows } from '../schedule/windows.ts'
+
+export type { Window, Windows } from '../schedule/windows.ts'
 
 /** The configuration as the server uses it: read, checked, defaults filled, secrets resolved. */
 export interface Config {
@@ -82,6 +85,8 @@ export interface EnvironmentConfig {
   readonly deployOn: 'merge' | 'push' | 'none'
   /** The branch that deploys by itself; undefined: the repository's default branch. */
   readonly branch: string | undefined
+  /** When deployments may begin; undefined: always. */
+  readonly windows: Windows | undefined
   readonly acceptActionsDeployments: boolean
   readonly publicLogs: boolean
   readonly environmentUrl: string | undefined

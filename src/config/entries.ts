@@ -6,6 +6,7 @@ import { placeholdersIn } from './placeholders.ts'
 import type { Path, Positions } from './positions.ts'
 import type { Variables } from './references.ts'
 import { DEFAULTS, type EnvironmentEntry, type Repositories } from './schema.ts'
+import type { Windows } from '../schedule/windows.ts'
 import { isTooShort, readValue } from './values.ts'
 import { originIn, readWork, type Level, type Work } from './work.ts'
 
@@ -36,6 +37,7 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
   const literals: Entries['literals'][number][] = []
   const folders = createFolderCheck(options)
   const isNewRepository = createTwinCheck('repository', options)
+  const shareWindows = createWindowsPool()
 
   for (const [name, { environments: given, ...shared }] of Object.entries(repositories)) {
     const path = ['repositories', name]
@@ -52,7 +54,8 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
         if (one.secrets.some(isTooShort)) tooShort.push(one.path)
         if ('config' in one.value) literals.push({ path: one.path, text: one.text })
       }
-      const config = assemble({ repository: name, environment, env, ...rest })
+      const windows = shareWindows(rest.entry.windows)
+      const config = assemble({ repository: name, environment, env, windows, ...rest })
       if (rest.placedBy !== undefined) folders(config, rest.placedBy)
       environments.set(environment.toLowerCase(), config)
     }
@@ -124,9 +127,10 @@ interface Parts {
   readonly entry: EnvironmentEntry
   readonly work: Work
   readonly env: readonly ReadVariable[]
+  readonly windows: Windows | undefined
 }
 
-const assemble = ({ repository, environment, entry, work, env }: Parts): EnvironmentConfig => ({
+const assemble = ({ repository, environment, entry, work, env, windows }: Parts): EnvironmentConfig => ({
   repository,
   name: environment,
   lane: (entry.lane ?? `${repository}/${environment}`).toLowerCase(),
@@ -134,6 +138,7 @@ const assemble = ({ repository, environment, entry, work, env }: Parts): Environ
   checksWaitSeconds: entry.checks_wait ?? DEFAULTS.checks_wait,
   deployOn: entry.deploy_on ?? DEFAULTS.deploy_on,
   branch: entry.branch,
+  windows,
   acceptActionsDeployments: entry.accept_actions_deployments ?? DEFAULTS.accept_actions_deployments,
   publicLogs: entry.public_logs ?? DEFAULTS.public_logs,
   environmentUrl: entry.environment_url,
@@ -146,6 +151,18 @@ const assemble = ({ repository, environment, entry, work, env }: Parts): Environ
     maxLogBytes: entry.max_log_bytes ?? DEFAULTS.max_log_bytes,
   },
 })
+
+/** Windows that say the same are one object, so that what is found out about them is found out once. */
+function createWindowsPool() {
+  const pool = new Map<string, Windows>()
+  return (given: Windows | undefined): Windows | undefined => {
+    if (given === undefined || given.allow.length + given.deny.length === 0) return undefined
+    const key = JSON.stringify(given)
+    const one = pool.get(key) ?? given
+    pool.set(key, one)
+    return one
+  }
+}
 
 /** Complains about names that differ only in case: GitHub takes them for the same. */
 function createTwinCheck(what: string, { positions, complain }: EntriesOptions) {

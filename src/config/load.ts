@@ -27,6 +27,8 @@ export interface LoadOptions {
   readonly environment: Variables
   /** Values from the command line; they win over the environment, which wins over the file. */
   readonly overrides?: Overrides | undefined
+  /** The moment as of which is warned, in milliseconds since 1970; by default this one. */
+  readonly now?: number | undefined
 }
 
 export type ConfigReading = { readonly config: Config } | { readonly problems: readonly ConfigProblem[] }
@@ -49,7 +51,10 @@ export function loadConfig(file: string, options: LoadOptions): Config {
 }
 
 /** The configuration, or everything that is wrong with it; throws `config_unreadable`. */
-export function readConfig(file: string, { environment, overrides = {} }: LoadOptions): ConfigReading {
+export function readConfig(
+  file: string,
+  { environment, overrides = {}, now = Date.now() }: LoadOptions,
+): ConfigReading {
   const absolute = resolve(file)
   const directory = dirname(absolute)
   const reading = readDocument(absolute, readText(absolute))
@@ -98,6 +103,7 @@ export function readConfig(file: string, { environment, overrides = {} }: LoadOp
     plain,
     tooShort: [...filled.tooShort, ...entries.tooShort],
     mode: modeOf(absolute),
+    now,
   })
   const config = assemble(settings, { file: absolute, directory, entries, credentials: known.credentials })
   const secrets = secretsOf([...filled.secrets, ...known.secrets], entries)

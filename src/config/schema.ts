@@ -1,15 +1,13 @@
 import { z } from 'zod'
 
-import { readAge, readBytes, readInterval, readLookBack, readSeconds, type Reading } from './units.ts'
+import { expecting, measure, text, textRead } from './expecting.ts'
+import { readAge, readBytes, readInterval, readLookBack, readSeconds } from './units.ts'
+import { WINDOW, windows, WINDOWS } from './windows.ts'
 
 /**
  * The one schema of the configuration: types, checks, defaults, the reference and the JSON Schema for editors
- * come from here. Every message is "expected …"; the loader adds what it got instead.
+ * come from here.
  */
-const expecting = (what: string) => ({ error: `expected ${what}` })
-
-const FREE_OF_CONTROL = /^[^\x00-\x1f\x7f]+$/ // oxlint-disable-line no-control-regex -- that is what it looks for
-const text = (what: string) => z.string(expecting(what)).regex(FREE_OF_CONTROL, expecting(what))
 
 /** An address that people can open: of the web, without a password in it. */
 const address = (what: string) =>
@@ -130,14 +128,6 @@ export const DEFAULTS = {
 const SET_BY_US =
   /^(?:FERRYMAN_.*|GITHUB_(?:TASK|DEPLOYMENT_ID|DEPLOYMENT_URL|REF|SHA|OWNER|REPO|CREATOR|CREATOR_AVATAR|ENV))$/
 
-/** A number, or a text with a unit. */
-const measure = <Value>(what: string, read: (given: number | string) => Reading<Value>) =>
-  z.union([z.number(), z.string()], expecting(what)).transform((given, context) => {
-    const reading = read(given)
-    if ('value' in reading) return reading.value
-    context.addIssue(expecting(reading.expected).error)
-    return z.NEVER
-  })
 const BRANCH = 'the name of a branch, such as main'
 const LANE = 'a name of letters, digits, ".", "_", "-" and "/"'
 
@@ -228,6 +218,11 @@ const ENVIRONMENT = {
     description: 'The largest log; of a longer one its head and its tail are kept.',
     default: DEFAULTS.max_log_bytes,
   }),
+  windows: windows
+    .optional()
+    .describe(
+      'When deployments may begin: inside of one of `allow`, if there is any, and never inside of one of `deny`.',
+    ),
   environment_url: address('an address such as https://shop.example.org')
     .optional()
     .describe('Where the result can be seen; GitHub and Slack link to it.'),
@@ -261,15 +256,7 @@ const REPOSITORY = {
     ),
 }
 
-const age = z
-  .string(expecting('a text like 30d or 36h'))
-  .transform((given, context) => {
-    const reading = readAge(given)
-    if ('value' in reading) return reading.value
-    context.addIssue(expecting(reading.expected).error)
-    return z.NEVER
-  })
-  .optional()
+const age = textRead('a text like 30d or 36h', readAge).optional()
 const size = measure('a number of bytes or a text like 1GB', readBytes).optional()
 const MOST_KEPT = 'a number from 1000 to 100000000'
 
@@ -373,18 +360,20 @@ export type SecretSetting = z.output<ReturnType<typeof secret>>
 
 /** Keys that the design names and this version does not know yet: refused, never ignored. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  'approval auto_merge hooks lock notify order runs_on source tasks windows'.split(' '),
+  'approval auto_merge hooks lock notify order runs_on source tasks'.split(' '),
 )
 
 /** The keys that may stand in the mapping at this path; undefined where names are free. */
 export function keysAt(path: readonly (string | number)[]): readonly string[] | undefined {
-  const [section, , third, , fifth] = path
+  const [section] = path
   if (section === undefined) return Object.keys(ROOT)
   if (section === 'github' && path[1] === 'app') return Object.keys(APP)
   if (section !== 'repositories') return path.length === 1 ? Object.keys(SECTIONS[section] ?? {}) : ['file']
   if (path.length === 2) return Object.keys(REPOSITORY)
-  if (path.length === 4 && third === 'environments') return Object.keys(ENVIRONMENT)
-  return third === 'env' || fifth === 'env' ? ['file'] : undefined
+  if (path.length === 4 && path[2] === 'environments') return Object.keys(ENVIRONMENT)
+  const [key, ...inner] = path.slice(path[2] === 'environments' ? 4 : 2)
+  if (key === 'windows') return Object.keys(inner.length === 0 ? WINDOWS : WINDOW)
+  return key === 'env' ? ['file'] : undefined
 }
 
 /** Sections with keys of their own, by their name. */

@@ -15,6 +15,7 @@ import {
   type Settings,
 } from './schema.ts'
 import { flowList, splitWords } from './words.ts'
+import { closestZone } from './zones.ts'
 
 export interface Structure {
   /** Undefined when anything was wrong. */
@@ -30,10 +31,13 @@ export function checkStructure(root: unknown, complain: (path: Path, message: st
   const { data, error } = configSchema.safeParse(root)
   if (data !== undefined) return { settings: data, repositories: data.repositories, isBroken: () => false }
   const broken = new Set<string>()
-  for (const { path, message, meant } of error.issues.flatMap((issue) => complaintsOf(issue, root))) {
-    complain(path, message)
-    broken.add(keyOf(path))
+  const complaints = error.issues.flatMap((issue) => complaintsOf(issue, root))
+  for (const { path, meant } of complaints)
     if (meant !== undefined) broken.add(keyOf([...path.slice(0, -1), meant]))
+  for (const { path, message } of complaints) {
+    // What was misspelled is not missing as well.
+    if (valueAt(root, path) !== undefined || !broken.has(keyOf(path))) complain(path, message)
+    broken.add(keyOf(path))
   }
   const repositories = isMapping(root) ? soundPart(root['repositories'], broken) : {}
   return { settings: undefined, repositories, isBroken: (path) => broken.has(keyOf(path)) }
@@ -89,6 +93,10 @@ const HOMES: Readonly<Record<string, string>> = Object.fromEntries(
 
 /** What to write instead, where we can tell. */
 function advice(path: Path, value: unknown): string {
+  if (path.at(-1) === 'zone' && typeof value === 'string') {
+    const meant = closestZone(value)
+    return meant === undefined ? '' : `: did you mean ${meant}?`
+  }
   const [key, index] = path.slice(path.lastIndexOf('commands'))
   if (key !== 'commands' || path[0] !== 'repositories') return ''
   const isWord = path.length - path.lastIndexOf('commands') === 3

@@ -32,6 +32,14 @@ export function readLookBack(given: number | string): Reading {
   return value <= SECONDS_PER_WEEK ? { value } : { expected: 'at most 168h' }
 }
 
+/** Reads how long something lasts, in seconds: `90m`, `8h`, `2d12h`; at least a minute and at most 366 days. */
+export function readDuration(given: string): Reading {
+  const value = secondsIn(given.trim())
+  if (value === undefined) return { expected: 'a length of time like 8h, 90m or 2d12h' }
+  if (value < SECONDS_PER_MINUTE) return { expected: 'at least 1m' }
+  return value <= 366 * SECONDS_PER_DAY ? { value } : { expected: 'at most 366d' }
+}
+
 /** Reads how often to do something: every minute to every day, or never. */
 export function readInterval(given: number | string): Reading<number | 'off'> {
   if (given === 'off') return { value: given }
@@ -50,8 +58,10 @@ export function readBytes(given: number | string): Reading {
 }
 
 function secondsIn(text: string): number | undefined {
-  const [whole, hours, minutes, seconds] = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(text) ?? []
-  return whole ? Number(hours ?? 0) * 3600 + Number(minutes ?? 0) * 60 + Number(seconds ?? 0) : undefined
+  const [whole, ...counts] = /^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(text) ?? []
+  if (!whole) return undefined
+  const [days = 0, hours = 0, minutes = 0, seconds = 0] = counts.map((count) => Number(count ?? 0))
+  return days * SECONDS_PER_DAY + hours * 3600 + minutes * SECONDS_PER_MINUTE + seconds
 }
 
 const BYTES = { KB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const

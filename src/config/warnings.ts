@@ -1,5 +1,7 @@
 import { basename } from 'node:path'
 
+import { findOpening } from '../schedule/windows.ts'
+import { timeIn } from '../schedule/zones.ts'
 import type { Path, Positions } from './positions.ts'
 import { createProblemList, pathText, type ConfigProblem } from './problems.ts'
 import type { SecretSetting, Settings } from './schema.ts'
@@ -13,6 +15,8 @@ export interface WarningOptions {
   readonly tooShort: readonly Path[]
   /** The permission bits of the file. */
   readonly mode: number
+  /** Milliseconds since 1970. */
+  readonly now: number
 }
 
 const SHORTEST_SECRET = 16
@@ -21,7 +25,7 @@ const READABLE_BY_OTHERS = 0o044
 /** What works and is doubtful. */
 export function warningsOf(
   settings: Settings,
-  { file, positions, plain, tooShort, mode }: WarningOptions,
+  { file, positions, plain, tooShort, mode, now }: WarningOptions,
 ): readonly ConfigProblem[] {
   const warnings = createProblemList(file, positions)
   const made = guessable(settings)
@@ -48,7 +52,28 @@ export function warningsOf(
       path,
       'has no effect where deploy_on is none: GitHub itself checks the deployments that others ask for',
     )
+  for (const { path, before } of windowsThatStayShut(settings, now))
+    warnings.add(path, `let no deployment begin before ${before}`)
   return warnings.all
+}
+
+/** Windows that deny all that they allow, or are over. */
+function windowsThatStayShut({ repositories }: Settings, now: number): { path: Path; before: string }[] {
+  const known = new Map<string, ReturnType<typeof findOpening>>()
+  return Object.entries(repositories).flatMap(([name, { environments = {}, ...shared }]) => {
+    const path = ['repositories', name]
+    const own = Object.entries(environments).map(([environment, { windows }]) => ({
+      path: [...path, 'environments', environment, 'windows'],
+      windows,
+    }))
+    return [{ path: [...path, 'windows'], windows: shared.windows }, ...own].flatMap((place) => {
+      if (place.windows === undefined) return []
+      const key = JSON.stringify(place.windows)
+      const opening = known.get(key) ?? findOpening(place.windows, now)
+      known.set(key, opening)
+      return opening.isFound ? [] : [{ path: place.path, before: timeIn(opening.zone, opening.at) }]
+    })
+  })
 }
 
 /** Lists of checks that nothing waits for: only merges and pushes do. */

@@ -16,7 +16,7 @@ test.each([
 test.each([
   ['catch_up: 30s', 'catch_up: expected at least 1m, got "30s"'],
   ['catch_up: never', 'catch_up: expected a length of time like 5m, or off, got "never"'],
-  ['catch_up_max_age: 8d', 'catch_up_max_age: expected a number of seconds or a text like 24h, got "8d"'],
+  ['catch_up_max_age: 8d', 'catch_up_max_age: expected at most 168h, got "8d"'],
   ['catch_up_max_age: 169h', 'catch_up_max_age: expected at most 168h, got "169h"'],
   ['catch_up_max_age: 0', 'catch_up_max_age: expected more than 0 seconds, got 0'],
 ])('%s is refused', (key, message) => {

@@ -80,6 +80,7 @@ describe('what a configuration means', () => {
                   checksWaitSeconds: 3600,
                   deployOn: 'merge',
                   branch: undefined,
+                  windows: undefined,
                   acceptActionsDeployments: false,
                   publicLogs: false,
                   environmentUrl: undefined,

@@ -39,6 +39,7 @@ export const environmentConfig = (given: Partial<EnvironmentConfig> = {}): Envir
   checksWaitSeconds: 3600,
   deployOn: 'merge',
   branch: undefined,
+  windows: undefined,
   acceptActionsDeployments: false,
   publicLogs: false,
   environmentUrl: undefined,
