@@ -206,6 +206,15 @@ describe.each(ENGINES)('what nobody waits for any more, on $engine', ({ engine, 
       expect(await store.deployment(queued?.deployments[0]?.id ?? 0)).toBeDefined()
     })
 
+    test('what is marked bad stays, so that nobody goes back to its commit', async () => {
+      const [bad, failed] = [await ended(1), await ended(1)]
+      await store.markBad(bad.id, { at: 1, by: 'mona', reason: undefined })
+
+      await remove({ historyMs: DAY, historyCount: 0 })
+
+      expect([await isThere(bad), await isThere(failed)]).toEqual([true, false])
+    })
+
     test('a deployment that is not kept any more is known all the same, also after a restart', async () => {
       const known = newDeployment({ githubId: 77, reports: NOTHING_OWED })
       const gone = await ended(1, 'failed', known)

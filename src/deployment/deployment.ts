@@ -56,6 +56,10 @@ export interface Deployment {
   readonly createdAt: number
   readonly startedAt: number | undefined
   readonly finishedAt: number | undefined
+  /** Somebody has said that its commit is nothing to go back to, and perhaps why; secrets masked. */
+  readonly markedBad:
+    | { readonly at: number; readonly by: string; readonly reason: string | undefined }
+    | undefined
 }
 
 export type Origin = 'deployment' | 'merge' | 'push'

@@ -225,6 +225,9 @@ async function createDeployment(
     created_at: at,
     started_at: null,
     finished_at: end === undefined ? null : at,
+    marked_bad_at: null,
+    marked_bad_by: null,
+    marked_bad_reason: null,
     end_order: null, // only successes are put into order
   }
   const [inserted] = await batch.statements.insertDeployments(batch.trx, [row])

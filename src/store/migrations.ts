@@ -15,6 +15,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0006-hooks': hooks,
       '0007-order': order,
       '0008-barred': barred,
+      '0010-marks': marks,
     }),
 })
 
@@ -225,6 +226,19 @@ const order: Migration = {
 const barred: Migration = {
   async up(database: Kysely<unknown>) {
     await database.schema.alterTable('reports').addColumn('barred_since', 'bigint').execute()
+  },
+}
+
+/** What somebody has said must not be gone back to. */
+const marks: Migration = {
+  async up(database: Kysely<unknown>) {
+    const { schema } = database
+    await schema.alterTable('deployments').addColumn('marked_bad_at', 'bigint').execute()
+    await schema.alterTable('deployments').addColumn('marked_bad_by', 'text').execute()
+    await schema.alterTable('deployments').addColumn('marked_bad_reason', 'text').execute()
+    await sql`create index deployments_bad on deployments (environment_id) where marked_bad_at is not null`.execute(
+      database,
+    )
   },
 }
 

@@ -138,7 +138,7 @@ async function removeDeliveries(
   return gone.length
 }
 
-/** Those that have ended, about which nothing is owed, and that no environment may want to go back to. */
+/** Those that have ended, about which nothing is owed, and that no environment may want, or must not want, to go back to. */
 const removeDeployments = (database: Kysely<Tables>, ids: readonly number[]) =>
   inTransaction(database, async (trx) => {
     const over = await trx
@@ -154,6 +154,7 @@ const removeDeployments = (database: Kysely<Tables>, ids: readonly number[]) =>
         sql<boolean>`not exists (select 1 from reports
           where reports.deployment_id = deployments.id and reports.state = 'owed')`,
       )
+      .where('marked_bad_at', 'is', null)
       .where(
         sql<boolean>`(deployments.state <> 'succeeded' or (select count(*) from (select 1 from deployments newer
           where newer.environment_id = deployments.environment_id and newer.state = 'succeeded'

@@ -46,6 +46,10 @@ export const deploymentOf = (row: DeploymentRow): Deployment => ({
   createdAt: row.created_at,
   startedAt: row.started_at ?? undefined,
   finishedAt: row.finished_at ?? undefined,
+  markedBad:
+    row.marked_bad_at === null
+      ? undefined
+      : { at: row.marked_bad_at, by: row.marked_bad_by ?? '', reason: row.marked_bad_reason ?? undefined },
 })
 
 const holdOf = ({

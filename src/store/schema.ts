@@ -91,6 +91,9 @@ export interface Tables {
     created_at: number
     started_at: number | null
     finished_at: number | null
+    marked_bad_at: number | null
+    marked_bad_by: string | null
+    marked_bad_reason: string | null
     /** Greater than of everything that ended before. */
     end_order: number | null
   }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 
 import { openDatabase } from './database.ts'
+import { markBad, refFor } from './bad-marks.ts'
 import { bind } from './binding.ts'
 import { knowForgotten } from './forgotten.ts'
 import { createHooks } from './hooks.ts'
@@ -74,6 +75,8 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
       return rows.map(deploymentOf)
     },
     beginAfter: (id) => beginAfter(database, id),
+    refFor: (place, which) => refFor(kysely, place, which),
+    markBad: (id, mark) => markBad(kysely, id, mark),
     previousSha: async (id) => (await lastSuccessBeside(kysely, id))?.sha,
     async hold(id, { reason, detail, since }) {
       const { numUpdatedRows } = await inTransaction(kysely, (trx) =>

@@ -60,6 +60,16 @@ export interface Store {
   inState(...states: readonly State[]): Promise<readonly Deployment[]>
   /** The commit that the last success put into the environment of a deployment that has not ended itself. */
   previousSha(id: number): Promise<string | undefined>
+  /**
+   * `:current`: the commit that the last success put into an environment; `:previous`: that of the last success with
+   * another one that is not marked bad in any deployment of the environment. Undefined where there is none.
+   */
+  refFor(
+    place: Pick<Deployment, 'configuredAs' | 'environment'>,
+    which: DeployedRef,
+  ): Promise<Landmarks['live']>
+  /** Marks what a deployment put in place as nothing to go back to, or takes that back. Undefined where it has not ended. */
+  markBad(id: number, mark: Deployment['markedBad']): Promise<Deployment | undefined>
   /** No deployment that is made from now on gets this id or a smaller one. */
   beginAfter(id: number): Promise<void>
   recordProcess(deploymentId: number, process: ProcessRecord): Promise<void>
@@ -80,6 +90,9 @@ export interface Store {
   probe(): Promise<void>
   close(): Promise<void>
 }
+
+/** What a person may say in place of a ref. */
+type DeployedRef = ':current' | ':previous'
 
 /** One webhook as it arrived, and what we answered. */
 export interface NewDelivery {
@@ -116,7 +129,7 @@ export interface Inbox {
 
 /**
  * Removes what nobody waits for any more, a little at a time. What has not ended, what is still owed to the outside
- * world, and the newest successes of an environment are never removed.
+ * world, the newest successes of an environment, and what is marked bad are never removed.
  */
 export interface Retaining {
   /** Looks at some deliveries after the id; removes those from before the moment, or with a body up to that one. */

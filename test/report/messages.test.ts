@@ -39,6 +39,7 @@ const deployment = (given: Partial<Deployment> = {}): Deployment => ({
   reason: undefined,
   detail: undefined,
   deployedSha: undefined,
+  markedBad: undefined,
   steps: [],
   createdAt: 0,
   startedAt: undefined,

@@ -776,6 +776,83 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect(await store.previousSha(third.id)).toBe('b'.repeat(40))
     })
 
+    describe('what is deployed now and before', () => {
+      const PLACE = { configuredAs: 'Acme/Shop', environment: 'Production' }
+      const [tea, coffee, milk] = ['b'.repeat(40), 'c'.repeat(40), 'd'.repeat(40)] as const
+      const mark = { at: 5_000, by: 'mona', reason: 'it burns' }
+      const end = async (sha: string, state: 'succeeded' | 'failed', given: object = {}): Promise<number> => {
+        const { id } = await queue({ sha, ...given })
+        await claim()
+        await store.move(id, 'running', state, { at: 4_000, reports })
+        return id
+      }
+      const current = () => store.refFor(PLACE, ':current')
+      const previous = () => store.refFor(PLACE, ':previous')
+
+      test('is nothing where nothing has succeeded', async () => {
+        await end(tea, 'failed')
+        await end(tea, 'succeeded', { environment: 'staging', lane: 'staging' })
+        await end(tea, 'succeeded', {
+          repository: 'acme/api',
+          configuredAs: 'acme/api',
+          repositoryGithubId: 18,
+        })
+
+        expect([await current(), await previous()]).toEqual([undefined, undefined])
+      })
+
+      test('is the newest success, and the newest one of another commit', async () => {
+        for (const sha of [tea, coffee, milk, milk]) await end(sha, 'succeeded')
+        await end('e'.repeat(40), 'failed')
+
+        expect(await current()).toEqual({ sha: milk, number: 4 })
+        expect(await previous()).toEqual({ sha: coffee, number: 2 })
+      })
+
+      test('is what was really put in place', async () => {
+        const { id } = await queue({ sha: tea })
+        await claim()
+        await store.move(id, 'running', 'succeeded', { at: 4_000, deployedSha: coffee, reports })
+        await end(milk, 'succeeded')
+
+        expect(await previous()).toEqual({ sha: coffee, number: 1 })
+      })
+
+      test('is never gone back to where it is marked bad, in any deployment of it', async () => {
+        for (const sha of [tea, coffee]) await end(sha, 'succeeded')
+        const failed = await end(coffee, 'failed')
+        await end(milk, 'succeeded')
+        expect(await previous()).toEqual({ sha: coffee, number: 2 })
+
+        const marked = await store.markBad(failed, mark)
+        expect(marked).toMatchObject({ id: failed, state: 'failed', markedBad: mark })
+        expect(await previous()).toEqual({ sha: tea, number: 1 })
+
+        expect((await store.markBad(failed, undefined))?.markedBad).toBeUndefined()
+        expect(await previous()).toEqual({ sha: coffee, number: 2 })
+      })
+
+      test('stays what it is where the newest success is marked bad, or the commit is elsewhere', async () => {
+        await end(tea, 'succeeded')
+        const other = await end(tea, 'failed', { environment: 'staging', lane: 'staging' })
+        const newest = await end(coffee, 'succeeded')
+        for (const id of [other, newest]) await store.markBad(id, mark)
+
+        expect(await current()).toEqual({ sha: coffee, number: 2 })
+        expect(await previous()).toEqual({ sha: tea, number: 1 })
+      })
+
+      test('is marked only when it has ended', async () => {
+        const { id } = await queue()
+
+        expect(await store.markBad(id, mark)).toBeUndefined()
+        await claim()
+        expect(await store.markBad(id, mark)).toBeUndefined()
+        expect(await store.markBad(99, mark)).toBeUndefined()
+        expect((await store.deployment(id))?.markedBad).toBeUndefined()
+      })
+    })
+
     test('reports of one deployment and channel fall due one after the other', async () => {
       const { id } = await queue()
       await claim()

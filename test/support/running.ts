@@ -56,6 +56,7 @@ export const runningDeployment = (given: Partial<Deployment> = {}): Deployment =
   reason: undefined,
   detail: undefined,
   deployedSha: undefined,
+  markedBad: undefined,
   steps: [],
   createdAt: 0,
   startedAt: 0,

@@ -1,0 +1,62 @@
+import { sql, type Kysely } from 'kysely'
+
+import type { Deployment } from '../deployment/deployment.ts'
+import { deploymentOf } from './rows.ts'
+import type { Tables } from './schema.ts'
+import type { Store } from './store.ts'
+import { inTransaction } from './transaction.ts'
+
+type RefFor = Parameters<Store['refFor']>
+
+/** The commit that a deployment has put in place. */
+const DEPLOYED = sql<string>`coalesce(deployments.deployed_sha, deployments.sha)`
+
+/** `Store.refFor`. */
+export async function refFor(
+  database: Kysely<Tables>,
+  { configuredAs, environment }: RefFor[0],
+  which: RefFor[1],
+): ReturnType<Store['refFor']> {
+  const successes = database
+    .selectFrom('repositories')
+    .innerJoin('environments', 'environments.repository_id', 'repositories.id')
+    .innerJoin('deployments', 'deployments.environment_id', 'environments.id')
+    .select([DEPLOYED.as('sha'), 'deployments.number'])
+    .where('repositories.configured_as', '=', configuredAs.toLowerCase())
+    .where('environments.name_key', '=', environment.toLowerCase())
+    .where('deployments.state', '=', sql.lit('succeeded'))
+    .orderBy('deployments.end_order', 'desc')
+    .orderBy('deployments.id', 'desc')
+    .limit(1)
+  const current = await successes.executeTakeFirst()
+  if (which === ':current' || current === undefined) return current
+  return successes
+    .where(DEPLOYED, '!=', current.sha)
+    .where(
+      sql<boolean>`not exists (select 1 from deployments bad
+        where bad.environment_id = deployments.environment_id and bad.marked_bad_at is not null
+          and coalesce(bad.deployed_sha, bad.sha) = ${DEPLOYED})`,
+    )
+    .executeTakeFirst()
+}
+
+/** `Store.markBad`. */
+export const markBad = (
+  database: Kysely<Tables>,
+  id: number,
+  mark: Deployment['markedBad'],
+): Promise<Deployment | undefined> =>
+  inTransaction(database, async (trx) => {
+    const row = await trx
+      .updateTable('deployments')
+      .set({
+        marked_bad_at: mark?.at ?? null,
+        marked_bad_by: mark?.by ?? null,
+        marked_bad_reason: mark?.reason ?? null,
+      })
+      .where('id', '=', id)
+      .where('finished_at', 'is not', null)
+      .returningAll()
+      .executeTakeFirst()
+    return row && deploymentOf(row)
+  })
