@@ -16,6 +16,7 @@ import { createLogLinks } from './logs/links.ts'
 import { createLogs } from './logs/logs.ts'
 import type { Masker } from './logs/redact.ts'
 import { decide, repositoryOf } from './decide/decide.ts'
+import { createGate } from './decide/gates.ts'
 import { startFirstSight } from './decide/first-sight.ts'
 import { startHolds, type Holds } from './decide/holds.ts'
 import { bindLoose } from './decide/loose.ts'
@@ -189,6 +190,7 @@ export async function startApp(
 
     const environmentOf = ({ configuredAs, environment: name }: Deployment) =>
       config.repositories.get(configuredAs)?.environments.get(name.toLowerCase())
+    const gate = createGate(environmentOf)
     const refusals = createRefusalCount(journal, clock)
     const server = createServer({ journal, refused: refusals.count })
     const knownAs = new Map(await store.repositoriesKnown())
@@ -362,6 +364,11 @@ export async function startApp(
       store,
       limit: () => (removal.isUnderWay || room.isFull ? 0 : config.maxConcurrent),
       reports,
+      gate,
+      held() {
+        outbox.wake()
+        holds?.wake()
+      },
       run: perform,
       clock,
       journal,
@@ -384,6 +391,7 @@ export async function startApp(
     started.push(firstSight.stop)
     holds = startHolds({
       store,
+      gate,
       github: () => github,
       environmentOf,
       isSightOwed: ({ configuredAs, environment: name }) =>

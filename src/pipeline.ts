@@ -1,6 +1,7 @@
-import type { Config } from './config/config.ts'
+import type { Config, EnvironmentConfig } from './config/config.ts'
 import { decide, repositoryOf } from './decide/decide.ts'
-import { nameOf, type Deployment } from './deployment/deployment.ts'
+import { requiredOf } from './decide/gate.ts'
+import { nameOf, type Deployment, type Hold } from './deployment/deployment.ts'
 import { HELD, IGNORED } from './deployment/reasons.ts'
 import type { BranchSignal, ChecksSignal, DeploymentSignal, Signal } from './deployment/signal.ts'
 import { FerrymanError, problem } from './errors.ts'
@@ -171,7 +172,7 @@ function deploymentIntake(delivery: NewDelivery, signal: Signal, parts: IntakePa
     decision.verdict === 'refuse' ? { reason: decision.reason, detail: decision.detail } : undefined
   const deployments = decision.environments.map((environment): NewDeployment => ({
     ...(signal.kind === 'deployment'
-      ? factsOf(signal)
+      ? factsOf(signal, delivery.receivedAt, environment)
       : ownFacts(signal, delivery.receivedAt, parts.newNonce())),
     repository: signal.repository.name,
     repositoryGithubId: signal.repository.githubId,
@@ -199,12 +200,15 @@ const ignored = (delivery: NewDelivery, reason: string, detail: string): Read =>
   intake: { delivery, verdict: 'ignored', reason, detail, deployments: [] },
 })
 
-const factsOf = (signal: DeploymentSignal) => ({
+const factsOf = (signal: DeploymentSignal, at: number, environment: EnvironmentConfig) => ({
   origin: signal.kind,
   branch: undefined,
   nonce: signal.nonce,
   githubId: signal.githubId,
-  hold: undefined,
+  // What GitHub has to be asked about first waits for that; all else is looked at when its turn comes.
+  hold:
+    requiredOf({ origin: signal.kind, forced: undefined }, environment).length > 0 ? comeJust(at) : undefined,
+  forced: undefined,
   sha: signal.sha,
   ref: signal.ref,
   task: signal.task,
@@ -216,13 +220,21 @@ const factsOf = (signal: DeploymentSignal) => ({
   apiUrl: signal.apiUrl,
 })
 
+const comeJust = (at: number): Hold => ({
+  reason: 'deciding',
+  detail: HELD.deciding,
+  since: at,
+  until: undefined,
+})
+
 /** A merge or push gets its row and number at once, and a deployment on GitHub when it is let through. */
 const ownFacts = (signal: BranchSignal, at: number, nonce: string) => ({
   origin: signal.kind,
   branch: signal.branch,
   nonce,
   githubId: undefined,
-  hold: { reason: 'deciding', detail: HELD.deciding, since: at } as const,
+  hold: comeJust(at),
+  forced: undefined,
   sha: signal.sha,
   ref: signal.branch,
   task: 'deploy',

@@ -15,6 +15,7 @@ import { serve } from './support/journey.ts'
 import { temporaryFolder } from './support/running.ts'
 import { newDelivery, newDeployment, queuedIntake } from './support/samples.ts'
 import { emptyDatabase, type TestDatabase } from './support/stores.ts'
+import { claimFrom } from './support/claiming.ts'
 
 const ENGINES = [
   { engine: 'sqlite', missing: false },
@@ -91,7 +92,7 @@ describe.each(ENGINES)('what nobody waits for any more, on $engine', ({ engine, 
       const [accepted] = await store.accept([intake])
       const id = accepted?.deployments[0]?.id ?? 0
       const change = { at: day * DAY, reports: given.reports ?? NOTHING_OWED }
-      await store.claim({ limit: 100, at: day * DAY, reports: NOTHING_OWED })
+      await claimFrom(store, { limit: 100, at: day * DAY, reports: NOTHING_OWED })
       await store.move(id, 'running', state, change)
       const log = await createLogs({ directory: directory(), clock: Date.now }).open(id, {
         maxBytes: 1e6,
@@ -251,7 +252,7 @@ describe.each(ENGINES)('what nobody waits for any more, on $engine', ({ engine, 
     test('the oldest logs go when all together are too large; one that is being written stays', async () => {
       const all = [await ended(1), await ended(2), await ended(3)]
       await store.accept([queuedIntake(newDeployment({ reports: NOTHING_OWED }))])
-      const running = await store.claim({ limit: 9, at: 1, reports: NOTHING_OWED })
+      const running = await claimFrom(store, { limit: 9, at: 1, reports: NOTHING_OWED })
       const log = await createLogs({ directory: directory(), clock: Date.now }).open(running?.id ?? 0, {
         maxBytes: 1e6,
         masker: createMasker([]),

@@ -79,7 +79,11 @@ export interface EnvironmentConfig {
   readonly lane: string
   /** Check contexts; `undefined`: none are required; `all`: whatever GitHub reports for the commit. */
   readonly requiredContexts: readonly string[] | 'all' | undefined
-  /** How long a merge or a push waits for these checks. */
+  /** Deployments that others made on GitHub have to show them, too. */
+  readonly enforceRequiredContexts: boolean
+  /** Checks that nobody can skip, whoever made the deployment. */
+  readonly evenWhenForced: readonly string[]
+  /** How long a deployment waits for its checks. */
   readonly checksWaitSeconds: number
   /** What deploys by itself, beside the deployments that others make on GitHub. */
   readonly deployOn: 'merge' | 'push' | 'none'

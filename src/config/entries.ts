@@ -135,6 +135,8 @@ const assemble = ({ repository, environment, entry, work, env, windows }: Parts)
   name: environment,
   lane: (entry.lane ?? `${repository}/${environment}`).toLowerCase(),
   requiredContexts: entry.required_contexts,
+  enforceRequiredContexts: entry.enforce_required_contexts ?? DEFAULTS.enforce_required_contexts,
+  evenWhenForced: entry.even_when_forced ?? [],
   checksWaitSeconds: entry.checks_wait ?? DEFAULTS.checks_wait,
   deployOn: entry.deploy_on ?? DEFAULTS.deploy_on,
   branch: entry.branch,

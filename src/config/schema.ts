@@ -118,6 +118,7 @@ export const DEFAULTS = {
   max_log_bytes: 52_428_800,
   deploy_on: 'merge',
   checks_wait: 3600,
+  enforce_required_contexts: false,
   accept_actions_deployments: false,
   public_logs: false,
   catch_up: 300,
@@ -175,6 +176,13 @@ const ENVIRONMENT = {
     .describe(
       'The checks that must have passed before a merge or push deploys: their names, or all that GitHub reports.',
     ),
+  enforce_required_contexts: toggle(
+    'Look at the required checks also of deployments that others made on GitHub, whatever they asked of GitHub itself.',
+  ).meta({ default: DEFAULTS.enforce_required_contexts }),
+  even_when_forced: z
+    .array(text('the name of a check'), expecting('a list of check names such as [security/audit]'))
+    .optional()
+    .describe('Checks that no force and no empty list at GitHub can skip.'),
   checks_wait: measure('a number of seconds or a text like 30m', readSeconds).optional().meta({
     description: 'How long a merge or push waits for its checks: seconds or a text like 30m.',
     default: DEFAULTS.checks_wait,

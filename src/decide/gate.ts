@@ -1,5 +1,6 @@
 import type { EnvironmentConfig } from '../config/config.ts'
 import type { Deployment } from '../deployment/deployment.ts'
+import type { Closed } from '../deployment/gates.ts'
 import type { CancelledReason, FailedReason, HoldReason } from '../deployment/reasons.ts'
 import { GitHubError, type GitHub, type MadeDeployment, type ReportedChecks } from '../github/github.ts'
 import { isForbidden } from '../github/limits.ts'
@@ -7,10 +8,13 @@ import type { Creation } from '../github/pace.ts'
 import type { Pace } from '../pace.ts'
 import type { Elapsed } from './elapsed.ts'
 import { judge, judgeAll, namesOf, type Judgement } from './checks.ts'
+import { isOfGate } from './gates.ts'
 
 /** What a look at a held deployment came to. */
 export type Outcome =
   | { readonly kind: 'made'; readonly made: MadeDeployment }
+  /** It may go, and GitHub has made it already. */
+  | { readonly kind: 'through' }
   | Waiting
   /** Somebody has cancelled it meanwhile. */
   | { readonly kind: 'gone' }
@@ -28,51 +32,106 @@ export interface Waiting {
   readonly detail: string
   /** After which time to look again, if nothing happens before; undefined: only then. */
   readonly lookAgainMs: number | undefined
+  /** When it ends by itself, where that is known. */
+  readonly until?: number | undefined
+  /** Since when it has waited for this, where that is not only now. */
+  readonly since?: number | undefined
 }
 
 export interface GateParts {
   github(): GitHub
   /** Writes down that GitHub is about to be asked for the deployment; answers whether it still waits. */
   asking(deployment: Deployment): Promise<boolean>
+  /** Why one of its other gates is closed; undefined: they are open. */
+  closed(deployment: Deployment): Promise<Closed | undefined>
   /** How many deployments GitHub takes; statuses use it up, too. */
   pace(): Pace<Creation>
   readonly clock: () => number
   readonly elapsed: Elapsed
 }
 
-export type Wanted = Pick<EnvironmentConfig, 'requiredContexts' | 'checksWaitSeconds'>
+export type Wanted = Pick<EnvironmentConfig, 'requiredContexts' | 'checksWaitSeconds'> & ChecksAsked
 
 const LOOK_AGAIN_MS = 60_000
 /** CI needs a moment to say that it has begun. */
 const SILENCE_MS = 60_000
 
 /**
- * Lets a deployment through when the checks of its commit have passed: GitHub makes its deployment then. Where
- * our token may not read checks, GitHub is handed their names and says no itself. Rejects with `GitHubError`.
+ * Lets a deployment through when the checks of its commit have passed and its other gates are open: GitHub makes its
+ * deployment then, where it has not. Where our token may not read checks, GitHub is handed their names and says no
+ * itself. What waits at another gate has passed its checks before; they are looked at again when that gate opens.
+ * Rejects with `GitHubError`.
  */
-export async function passGate(
-  deployment: Deployment,
-  { requiredContexts: required = [], checksWaitSeconds }: Wanted,
-  parts: GateParts,
-): Promise<Outcome> {
-  const { github, elapsed } = parts
-  const earlier = deployment.wasAsked ? await madeBefore(deployment, github()) : undefined
+export async function passGate(deployment: Deployment, wanted: Wanted, parts: GateParts): Promise<Outcome> {
+  const { github, elapsed, clock } = parts
+  const { hold, id, githubId, createdAt } = deployment
+  const isMade = githubId !== undefined
+  const earlier = deployment.wasAsked && !isMade ? await madeBefore(deployment, github()) : undefined
   if (earlier !== undefined) return { kind: 'made', made: earlier }
-  const ask = (contexts: readonly string[] | 'all') => create(deployment, contexts, parts)
+  const wasAtGate = hold !== undefined && isOfGate(hold.reason)
+  const closed = wasAtGate ? await parts.closed(deployment) : undefined
+  if (closed !== undefined) return atGate(closed, clock())
+  const ask = async (contexts: readonly string[] | 'all'): Promise<Outcome> => {
+    const shut = await parts.closed(deployment)
+    if (shut !== undefined) return atGate(shut, clock())
+    return isMade ? { kind: 'through' } : create(deployment, contexts, parts)
+  }
+  const required = requiredOf(deployment, wanted)
   if (required.length === 0) return ask([])
 
-  const age = elapsed(`deployment ${deployment.id}`, deployment.createdAt)
-  const limitMs = checksWaitSeconds * 1000
+  const since = sinceOf(deployment, wasAtGate ? clock() : createdAt)
+  const age = elapsed(`checks of ${id} since ${since}`, since)
+  const limitMs = wanted.checksWaitSeconds * 1000
   const answer = (judgement: Judgement): Outcome | undefined =>
-    outcomeOf(judgement, { deployment, age, limitMs })
+    outcomeOf(judgement, { deployment, since, age, limitMs })
 
   const reported = await readable(() => github().reportedChecks(deployment.repository, deployment.sha))
   const judgement = reported === undefined ? undefined : judge(required, reported)
   // What was reported first is not all that will be.
-  if (required === 'all' && age < SILENCE_MS && judgement?.verdict !== 'failed')
-    return waiting('its checks', age, SILENCE_MS - age)
+  const youth = elapsed(`deployment ${id}`, createdAt)
+  if (required === 'all' && youth < SILENCE_MS && judgement?.verdict !== 'failed')
+    return waiting('its checks', { since, age }, SILENCE_MS - youth)
   if (judgement !== undefined) return answer(judgement) ?? (await ask([]))
-  return askGitHubToCheck(required, { ask, answer, age, limitMs })
+  if (isMade && deployment.origin === 'deployment') return UNREADABLE
+  return askGitHubToCheck(required, { ask, answer, since, age, limitMs })
+}
+
+/** It has waited for its checks since it came; after another gate, since that has opened. */
+const sinceOf = ({ hold }: Deployment, otherwise: number): number =>
+  hold?.reason === 'checks_pending' ? hold.since : otherwise
+
+/** A gate that is closed, as what a look comes to. */
+export const atGate = ({ reason, detail, until }: Closed, now: number): Waiting => ({
+  kind: 'wait',
+  reason,
+  detail,
+  until,
+  lookAgainMs: until === undefined ? undefined : Math.max(1_000, until - now),
+})
+
+const UNREADABLE: Waiting = {
+  kind: 'wait',
+  reason: 'github_forbids',
+  detail: 'The token may not read the checks that enforce_required_contexts or even_when_forced ask for',
+  lookAgainMs: 10 * 60_000,
+}
+
+/** Which checks count for this deployment. */
+export type ChecksAsked = Pick<
+  EnvironmentConfig,
+  'requiredContexts' | 'enforceRequiredContexts' | 'evenWhenForced'
+>
+
+/**
+ * The checks that a deployment has to show. Of what others made GitHub has seen to them itself, unless they are
+ * enforced. Some nobody can skip, by no force and by no empty list at GitHub. Pure.
+ */
+export function requiredOf(
+  { origin, forced }: Pick<Deployment, 'origin' | 'forced'>,
+  { requiredContexts = [], enforceRequiredContexts, evenWhenForced }: ChecksAsked,
+): readonly string[] | 'all' {
+  if (forced !== undefined || (origin === 'deployment' && !enforceRequiredContexts)) return evenWhenForced
+  return requiredContexts === 'all' ? 'all' : [...new Set([...requiredContexts, ...evenWhenForced])]
 }
 
 interface Asking extends Omit<Age, 'deployment'> {
@@ -83,7 +142,7 @@ interface Asking extends Omit<Age, 'deployment'> {
 /** GitHub looks at the checks itself, and says no with a 409. */
 async function askGitHubToCheck(
   required: readonly string[] | 'all',
-  { ask, answer, age, limitMs }: Asking,
+  { ask, answer, since, age, limitMs }: Asking,
 ): Promise<Outcome> {
   try {
     return await ask(required)
@@ -92,7 +151,7 @@ async function askGitHubToCheck(
     const checks = thrown.contexts.map(({ context, state }) => ({ name: context, word: state }))
     if (checks.length === 0)
       return age < limitMs
-        ? waiting('the required checks', age, Math.min(LOOK_AGAIN_MS, limitMs - age))
+        ? waiting('the required checks', { since, age }, Math.min(LOOK_AGAIN_MS, limitMs - age))
         : failed('wait_expired', `Not deployed: ${thrown.message}`)
     const outcome = answer(judgeAll(checks))
     if (outcome !== undefined) return outcome
@@ -108,12 +167,13 @@ const isAboutChecks = ({ status, contexts, message }: GitHubError): boolean =>
 
 interface Age {
   readonly deployment: Deployment
+  readonly since: number
   readonly age: number
   readonly limitMs: number
 }
 
 /** What a judgement means; undefined: go on. */
-function outcomeOf(judgement: Judgement, { deployment, age, limitMs }: Age): Outcome | undefined {
+function outcomeOf(judgement: Judgement, { deployment, since, age, limitMs }: Age): Outcome | undefined {
   switch (judgement.verdict) {
     case 'passed':
       return undefined
@@ -123,12 +183,12 @@ function outcomeOf(judgement: Judgement, { deployment, age, limitMs }: Age): Out
     }
     case 'nothing':
       return age < SILENCE_MS
-        ? waiting('its checks', age, SILENCE_MS - age)
+        ? waiting('its checks', { since, age }, SILENCE_MS - age)
         : failed('no_checks_reported', 'Not deployed: all checks are required, and none was reported')
     case 'pending': {
       const names = namesOf(judgement.checks)
       return age < limitMs
-        ? waiting(names, age, Math.min(LOOK_AGAIN_MS, limitMs - age))
+        ? waiting(names, { since, age }, Math.min(LOOK_AGAIN_MS, limitMs - age))
         : failed('wait_expired', `Not deployed: still waiting for ${names} after ${minutes(limitMs)}`)
     }
     default:
@@ -143,9 +203,14 @@ const failed = (reason: FailedReason, detail: string): Outcome => ({
   detail,
 })
 
-const waiting = (names: string, age: number, lookAgainMs: number): Waiting => ({
+const waiting = (
+  names: string,
+  { since, age }: Pick<Age, 'since' | 'age'>,
+  lookAgainMs: number,
+): Waiting => ({
   kind: 'wait',
   reason: 'checks_pending',
+  since,
   detail: `Waiting for ${names}${age < 60_000 ? '' : `, ${minutes(age)}`}`,
   lookAgainMs,
 })

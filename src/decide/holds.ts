@@ -2,12 +2,14 @@ import type { Deployment } from '../deployment/deployment.ts'
 import type { ChecksSignal } from '../deployment/signal.ts'
 import { createWaker } from '../waker.ts'
 import type { Store } from '../store/store.ts'
+import { EVERYWHERE } from '../deployment/gates.ts'
 import { createElapsed } from './elapsed.ts'
+import { isOfGate } from './gates.ts'
 import { createHistory } from './history.ts'
 import { look, type LookParts } from './look.ts'
 
 export interface HoldParts extends Omit<LookParts, 'store' | 'history' | 'elapsed'> {
-  readonly store: LookParts['store'] & Pick<Store, 'waitingByThemselves'>
+  readonly store: LookParts['store'] & Pick<Store, 'waiting'>
 }
 
 export interface Holds {
@@ -17,6 +19,8 @@ export interface Holds {
   ended(): void
   /** More is known of a repository: look at what waits there. */
   lookAtRepository(configuredAs: string): void
+  /** A gate may have opened there, at the place of a lock: look at what waits for it. */
+  lookAtPlace(place: string): void
   /** Everything may have changed, the configuration for one: look at all of it now. */
   lookAtAll(): void
   /** The checks of a commit have moved: looks at what waits for them, and answers what that is. */
@@ -25,7 +29,7 @@ export interface Holds {
   stop(withinMs: number): Promise<void>
 }
 
-/** What waits to go to one environment by itself: it is looked at together. */
+/** What waits to go to one environment: it is looked at together. */
 interface Place {
   readonly waiting: readonly Deployment[]
   /** On the monotonic clock. */
@@ -65,7 +69,7 @@ export function startHolds(parts: HoldParts): Holds {
 
   /** Brings the places up to date with what the store holds. */
   const gather = async (): Promise<void> => {
-    const grouped = Map.groupBy(await store.waitingByThemselves(), placeOf)
+    const grouped = Map.groupBy(await store.waiting(), placeOf)
     for (const key of places.keys()) if (!grouped.has(key) && !inFlight.has(key)) places.delete(key)
     for (const [key, waiting] of grouped) {
       const fresh = {
@@ -80,7 +84,8 @@ export function startHolds(parts: HoldParts): Holds {
       const isNew = waiting.some(({ id, hold }) => hold !== undefined && !known(place, id))
       const isHeld = waiting.some(({ hold }) => hold !== undefined)
       if (isNew) place.news = 'anything'
-      const dueAt = isNew ? 0 : place.dueAt
+      // What was let through may have been stopped again, when its turn came.
+      const dueAt = isNew || place.dueAt === Infinity ? 0 : place.dueAt
       places.set(key, Object.assign(place, { waiting, dueAt: isHeld ? dueAt : Infinity }))
     }
   }
@@ -89,7 +94,7 @@ export function startHolds(parts: HoldParts): Holds {
     place.news = undefined
     place.swarm = now() - place.endedAt > CALM_MS ? 0 : place.swarm + 1
     const moved = typeof news === 'object' && now() < place.allDueAt ? news : undefined
-    const looking = look({ waiting, failures, moved }, lookParts)
+    const looking = look({ waiting, failures, moved, isQuiet: news === undefined }, lookParts)
       .then(({ lookAgainMs = LOOK_AGAIN_MS, vain }) => {
         place.failures = vain === undefined ? 0 : place.failures + 1
         if (moved === undefined) place.allDueAt = now() + lookAgainMs
@@ -135,7 +140,9 @@ export function startHolds(parts: HoldParts): Holds {
   return {
     wake: waker.wake,
     ended() {
-      const isMeant = ({ hold }: Deployment): boolean => hold?.reason === 'newer_first'
+      // What stands at a gate may be overtaken now, or have been waiting for just this success.
+      const isMeant = ({ hold }: Deployment): boolean =>
+        hold !== undefined && (hold.reason === 'newer_first' || isOfGate(hold.reason))
       // What is being looked at now may come to wait for just this one.
       const meant = [...places].filter(([key, { waiting }]) => inFlight.has(key) || waiting.some(isMeant))
       for (const [, place] of meant) hurry(place)
@@ -143,6 +150,12 @@ export function startHolds(parts: HoldParts): Holds {
     },
     lookAtRepository(configuredAs) {
       for (const [key, place] of places) if (key.startsWith(`${configuredAs}/`)) hurry(place)
+      waker.wake()
+    },
+    lookAtPlace(place) {
+      const isMeant = (key: string): boolean =>
+        place === EVERYWHERE || key === place || key.startsWith(`${place}/`)
+      for (const [key, one] of places) if (isMeant(key)) hurry(one)
       waker.wake()
     },
     lookAtAll() {

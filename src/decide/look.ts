@@ -3,14 +3,17 @@ import { nameOf, type Deployment } from '../deployment/deployment.ts'
 import { GitHubError } from '../github/github.ts'
 import { limitOf, unlessForbidden } from '../github/limits.ts'
 import type { Journal } from '../logs/journal.ts'
-import type { Landmarks, ReportsFor, Store } from '../store/store.ts'
+import type { Closed } from '../deployment/gates.ts'
+import type { Gate, Landmarks, ReportsFor, Store } from '../store/store.ts'
 import type { Elapsed } from './elapsed.ts'
-import { passGate, type GateParts, type Outcome, type Waiting } from './gate.ts'
+import { atGate, passGate, type GateParts, type Outcome, type Waiting } from './gate.ts'
+import { isOfGate } from './gates.ts'
 import type { History } from './history.ts'
 import { bindLoose } from './loose.ts'
 
-export interface LookParts extends Omit<GateParts, 'asking'> {
-  readonly store: Pick<Store, 'asking' | 'bind' | 'hold' | 'landmarks' | 'move'>
+export interface LookParts extends Omit<GateParts, 'asking' | 'closed'> {
+  readonly store: Pick<Store, 'asking' | 'bind' | 'gateFacts' | 'hold' | 'landmarks' | 'move' | 'release'>
+  readonly gate: Gate
   readonly history: History
   /** What the configuration says now of where a deployment goes; undefined when it is not there any more. */
   environmentOf(deployment: Deployment): EnvironmentConfig | undefined
@@ -33,8 +36,10 @@ export interface Looked {
 
 /** What a look is about. */
 export interface Looking {
-  /** What waits to go to one environment by itself, oldest first. */
+  /** What waits to go to one environment, oldest first. */
   readonly waiting: readonly Deployment[]
+  /** Nothing has happened: what was closed by what is known here is asked about at no other place. */
+  readonly isQuiet: boolean
   /** Of which commits the checks have moved; undefined: look at all. */
   readonly moved: ReadonlySet<string> | undefined
   /** How many looks failed before this one. */
@@ -47,8 +52,69 @@ const PATIENCE_MS = 24 * 60 * 60_000
 const BEHIND_MS = 2 * 60_000
 const LOOK_AT_BRANCH_MS = 10_000
 
-/** One look: the newest commit that may go is let through, and what is older gives way to it. */
+/**
+ * One look. Of what goes there by itself the newest commit that may go is let through, and what is older gives way
+ * to it; of what was asked for each is let through that may go.
+ */
 export async function look(looking: Looking, parts: LookParts): Promise<Looked> {
+  const still = looking.isQuiet ? await stillClosed(looking.waiting, parts) : undefined
+  if (still !== undefined) return still
+  const isAsked = ({ origin }: Deployment): boolean => origin === 'deployment' || origin === 'person'
+  const asked = looking.waiting.filter(isAsked)
+  const byThemselves = looking.waiting.filter((one) => !isAsked(one))
+  const looks: Looked[] = []
+  for (const one of asked) looks.push(await lookAtAsked(one, looking, parts))
+  if (byThemselves.length > 0) looks.push(await lookAtBranch({ ...looking, waiting: byThemselves }, parts))
+  const lookAgainMs = Math.min(...looks.map((one) => one.lookAgainMs ?? Infinity))
+  const vain = looks.find((one) => one.vain === 'limited') ?? looks.find((one) => one.vain !== undefined)
+  return {
+    lookAgainMs: lookAgainMs === Infinity ? undefined : lookAgainMs,
+    ...(vain?.vain === undefined ? {} : { vain: vain.vain }),
+  }
+}
+
+/** Where all that waits stands at gates which are still closed, nobody else needs to be asked anything. */
+async function stillClosed(waiting: readonly Deployment[], parts: LookParts): Promise<Looked | undefined> {
+  const outcomes = new Map<Deployment, Waiting>()
+  for (const one of waiting) {
+    const closed =
+      one.hold !== undefined && isOfGate(one.hold.reason) ? await closedFor(one, parts) : undefined
+    if (closed === undefined) return undefined
+    outcomes.set(one, atGate(closed, parts.clock()))
+  }
+  for (const [one, outcome] of outcomes) await settle(one, outcome, parts)
+  const lookAgainMs = Math.min(...[...outcomes.values()].map((one) => one.lookAgainMs ?? Infinity))
+  return { lookAgainMs: lookAgainMs === Infinity ? undefined : lookAgainMs }
+}
+
+async function closedFor(
+  deployment: Deployment,
+  { store, gate, clock }: LookParts,
+): Promise<Closed | undefined> {
+  const facts = await store.gateFacts(deployment, { ...gate.wanted(deployment), at: clock() })
+  return gate.judge(deployment, facts)
+}
+
+const gatePartsOf = (parts: LookParts): GateParts => ({
+  ...parts,
+  asking: ({ id }) => parts.store.asking(id),
+  closed: (deployment) => closedFor(deployment, parts),
+})
+
+/** What somebody has asked for: it waits for nothing but its own gates. */
+async function lookAtAsked(one: Deployment, { failures }: Looking, parts: LookParts): Promise<Looked> {
+  const environment = parts.environmentOf(one)
+  if (environment === undefined || one.hold === undefined) return { lookAgainMs: undefined }
+  try {
+    const outcome = await passGate(one, environment, gatePartsOf(parts))
+    await settle(one, outcome, parts)
+    return { lookAgainMs: outcome.kind === 'wait' ? outcome.lookAgainMs : undefined }
+  } catch (thrown) {
+    return inVainOf(thrown, [one], failures, parts)
+  }
+}
+
+async function lookAtBranch(looking: Looking, parts: LookParts): Promise<Looked> {
   const { waiting, failures } = looking
   const [first] = waiting
   if (first === undefined) return { lookAgainMs: undefined }
@@ -65,13 +131,23 @@ export async function look(looking: Looking, parts: LookParts): Promise<Looked> 
     if (environment === undefined) return { lookAgainMs: undefined }
     return { lookAgainMs: await letThrough({ ...looking, waiting: wanted }, environment, parts) }
   } catch (thrown) {
-    if (!(thrown instanceof GitHubError)) throw thrown
-    const outcome = patience(thrown, failures, parts.clock())
-    for (const one of wanted)
-      if (one.hold !== undefined) await settle(one, inVain(one, outcome, parts.elapsed), parts)
-    const { limited } = limitOf(thrown, parts.clock())
-    return { lookAgainMs: outcome.lookAgainMs, vain: limited ? 'limited' : 'failed' }
+    return inVainOf(thrown, wanted, failures, parts)
   }
+}
+
+/** GitHub was asked in vain: what waits says so, and is looked at again later. */
+async function inVainOf(
+  thrown: unknown,
+  wanted: readonly Deployment[],
+  failures: number,
+  parts: LookParts,
+): Promise<Looked> {
+  if (!(thrown instanceof GitHubError)) throw thrown
+  const outcome = patience(thrown, failures, parts.clock())
+  for (const one of wanted)
+    if (one.hold !== undefined) await settle(one, inVain(one, outcome, parts.elapsed), parts)
+  const { limited } = limitOf(thrown, parts.clock())
+  return { lookAgainMs: outcome.lookAgainMs, vain: limited ? 'limited' : 'failed' }
 }
 
 async function letThrough(
@@ -123,7 +199,7 @@ async function decideHeld(
   return (
     (await overtaken(deployment, landmarks, head, parts)) ??
     (await fromBefore(deployment, landmarks, head, parts)) ??
-    passGate(deployment, environment, { ...parts, asking: ({ id }) => parts.store.asking(id) })
+    passGate(deployment, environment, gatePartsOf(parts))
   )
 }
 
@@ -198,16 +274,22 @@ async function settle(
       // The webhook may have bound it before, and it may run or even have ended by now.
       return bound !== undefined && bound.state !== 'failed' && bound.state !== 'cancelled'
     }
+    case 'through': {
+      const released = await store.release(deployment.id, { at: clock(), reports })
+      if (released !== undefined) journal.info('deployment:released', about)
+      moved()
+      return released !== undefined
+    }
     case 'wait': {
-      const { reason } = outcome
+      const { reason, until } = outcome
       const detail = mask(outcome.detail)
       waits?.(outcome)
       const { hold } = deployment
-      if (hold?.reason === reason && hold.detail === detail) return false
+      if (hold?.reason === reason && hold.detail === detail && hold.until === until) return false
       const isSame = hold?.reason === reason && (reason !== 'deciding' || hold.detail === detail)
-      const since = isSame ? hold.since : clock()
+      const since = isSame ? hold.since : (outcome.since ?? clock())
       heldFor(deployment.id, since, parts.elapsed) // counts from now on, however the clock is set
-      if (await store.hold(deployment.id, { reason, detail, since }))
+      if (await store.hold(deployment.id, { reason, detail, since, until }, { at: clock(), reports }))
         journal.info('deployment:held', { ...about, reason, detail })
       return false
     }

@@ -13,9 +13,9 @@ export interface Deployment {
   /** Counts up within the environment: `acme/shop/production#12`. */
   readonly number: number
   readonly lane: string
-  /** What called for it: a deployment made on GitHub, or a merge or push that we answered with one of our own. */
+  /** What called for it: a deployment made on GitHub, or something that we answer with one of our own. */
   readonly origin: Origin
-  /** The branch that was merged or pushed to; undefined for a deployment that others made. */
+  /** The branch that was merged or pushed to; undefined for what somebody has asked for. */
   readonly branch: string | undefined
   /** Sent along in the payload of a deployment of our own, to know it again. */
   readonly nonce: string | undefined
@@ -46,6 +46,8 @@ export interface Deployment {
   readonly state: State
   /** Why it waits, beside having to wait for its turn; only while it is queued. */
   readonly hold: Hold | undefined
+  /** Who lets it pass the gates that stand in its way; undefined: it waits at each of them. */
+  readonly forced: Forced | undefined
   /** Why it ended as it did; while it is cancelling, why that is. */
   readonly reason: EndReason | undefined
   /** One sentence about the reason, secrets masked. */
@@ -62,7 +64,8 @@ export interface Deployment {
     | undefined
 }
 
-export type Origin = 'deployment' | 'merge' | 'push'
+/** `person`: somebody has asked Ferryman itself for it. */
+export type Origin = 'deployment' | 'merge' | 'push' | 'person'
 
 /** Why a queued deployment may not run yet. It blocks nothing behind it. */
 export interface Hold {
@@ -70,6 +73,14 @@ export interface Hold {
   /** One sentence about the reason. */
   readonly detail: string
   readonly since: number
+  /** When it ends by itself, where that is known. */
+  readonly until: number | undefined
+}
+
+/** Who wanted a deployment to pass its gates, and why. */
+export interface Forced {
+  readonly by: string
+  readonly why: string
 }
 
 /** How one step went. A step that never started has no entry. */

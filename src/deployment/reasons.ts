@@ -59,6 +59,11 @@ export const CANCELLED = {
 export const HELD = {
   deciding: 'It has just come; nothing was asked yet.',
   checks_pending: 'Required checks have not passed yet.',
+  commit_unchecked: 'Whether the commit belongs to the repository itself is still to be seen.',
+  locked: 'Somebody has locked the environment, its repository or everything.',
+  outside_windows: 'Nothing is deployed here at this time.',
+  earlier_environment: 'Another environment has to take the commit first.',
+  approval_pending: 'A second person has to agree.',
   newer_first:
     'A newer commit is on its way to the environment; whether this one is still wanted is seen then.',
   github_unavailable: 'GitHub does not answer, or asks for patience; it is asked again.',

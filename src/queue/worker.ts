@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { nameOf, type Deployment } from '../deployment/deployment.ts'
 import { FerrymanError, messageOf } from '../errors.ts'
 import type { Journal } from '../logs/journal.ts'
-import type { Change, ReportsFor, Store } from '../store/store.ts'
+import type { Change, Gate, ReportsFor, Store } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
 
 /** How a run ended, as the store takes it. */
@@ -14,6 +14,9 @@ export interface WorkerParts {
   /** How many may be active over all lanes; asked at every claim. */
   limit(): number
   readonly reports: ReportsFor
+  readonly gate: Gate
+  /** A gate has stopped what would have been next. */
+  held(): void
   /** Does the work and answers truthfully, or that it has not ended: something of it cannot be, and we cannot wait. */
   run(deployment: Deployment, signals: RunSignals): Promise<Ending | 'still_there'>
   readonly clock: () => number
@@ -93,11 +96,23 @@ export function startWorker(parts: WorkerParts): Worker {
       begin(deployment)
     }
   }
+  const tellHeld = (held: readonly Deployment[]): void => {
+    for (const { id, hold, ...one } of held)
+      journal.info('deployment:held', {
+        deployment: nameOf(one),
+        id,
+        reason: hold?.reason,
+        detail: hold?.detail,
+      })
+    parts.held()
+  }
   const waker = createWaker(async () => {
     try {
       if (mayBeStrays && !isStopping()) await takeStrays()
       while (!isStopping() && active.size < parts.limit()) {
-        const deployment = await store.claim({ limit: parts.limit(), at: clock(), reports: parts.reports })
+        const { reports, gate } = parts
+        const { deployment, held } = await store.claim({ limit: parts.limit(), at: clock(), reports, gate })
+        if (held.length > 0) tellHeld(held)
         if (deployment === undefined) return
         begin(deployment)
       }

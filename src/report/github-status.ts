@@ -39,7 +39,9 @@ function sentence(deployment: Deployment): string {
   const { state, reason, detail, sha, deployedSha, createdAt, startedAt, finishedAt } = deployment
   switch (state) {
     case 'queued':
-      return `Waiting in line as ${nameOf(deployment)}`
+      return deployment.hold === undefined
+        ? `Waiting in line as ${nameOf(deployment)}`
+        : `Held as ${nameOf(deployment)}: ${deployment.hold.detail}`
     case 'running':
       return `Deploying ${short(sha)} as ${nameOf(deployment)}`
     case 'cancelling':

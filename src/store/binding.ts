@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely'
 
 import type { Deployment } from '../deployment/deployment.ts'
 import { owe } from './moves.ts'
-import { deploymentOf } from './rows.ts'
+import { deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Bound, Change } from './store.ts'
 
@@ -25,9 +25,7 @@ export async function bind(
       api_url: apiUrl,
       creator,
       creator_avatar: creatorAvatar,
-      hold_reason: null,
-      hold_detail: null,
-      hold_since: null,
+      ...holdColumns(undefined),
     })
     .where('id', '=', id)
     .where('github_id', 'is', null)

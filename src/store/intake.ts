@@ -5,7 +5,7 @@ import type { EndReason } from '../deployment/reasons.ts'
 import { bind, byNonce } from './binding.ts'
 import { bundled, deleteBodies, insertBodies, type BodyPlace } from './bodies.ts'
 import { eventRow, reportRows } from './moves.ts'
-import { BY_THEMSELVES, columnsOf, deploymentOf } from './rows.ts'
+import { BY_THEMSELVES, columnsOf, deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
 import { createSharedRows, type SharedRows } from './shared-rows.ts'
 import type { Forgotten } from './forgotten.ts'
@@ -216,9 +216,7 @@ async function createDeployment(
     number: environment.number,
     was_asked: 0,
     state: end?.state ?? 'queued',
-    hold_reason: given.hold?.reason ?? null,
-    hold_detail: given.hold?.detail ?? null,
-    hold_since: given.hold?.since ?? null,
+    ...holdColumns(given.hold),
     reason: end?.reason ?? null,
     detail: end?.detail ?? null,
     deployed_sha: null,
@@ -233,11 +231,19 @@ async function createDeployment(
   const [inserted] = await batch.statements.insertDeployments(batch.trx, [row])
   if (inserted === undefined) throw new Error('The new deployment was given no id.')
   const deployment = deploymentOf({ ...row, ...inserted })
-  batch.events.push(eventRow({ id: inserted.id, state: 'queued', reason: undefined }, undefined, at))
+  batch.events.push(eventRow(begun(deployment), undefined, at))
   if (end !== undefined) batch.events.push(eventRow(deployment, 'queued', at))
   batch.reports.push(...reportRows(deployment, given.reports(deployment), at))
   return deployment
 }
+
+/** What the first event of a deployment says. */
+const begun = ({ id, hold }: Deployment) => ({
+  id,
+  state: 'queued' as const,
+  reason: hold?.reason,
+  detail: hold?.detail,
+})
 
 /** How a late one ends where a newer one of the same kind has come before it, unless that was taken back. */
 async function overtakenEnd(

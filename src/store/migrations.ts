@@ -15,6 +15,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0006-hooks': hooks,
       '0007-order': order,
       '0008-barred': barred,
+      '0009-gates': gates(engine),
       '0010-marks': marks,
     }),
 })
@@ -228,6 +229,39 @@ const barred: Migration = {
     await database.schema.alterTable('reports').addColumn('barred_since', 'bigint').execute()
   },
 }
+
+/** Locks, approvals, who has forced what, until when something waits, and why it did before. */
+const gates = (engine: Engine): Migration => ({
+  async up(database: Kysely<unknown>) {
+    const table = (name: string) => withId(database.schema.createTable(name), engine)
+    await table('locks')
+      .addColumn('place', 'text', (column) => column.notNull().unique())
+      .addColumn('reason', 'text', (column) => column.notNull())
+      .addColumn('taken_by', 'text', (column) => column.notNull())
+      .addColumn('since', 'bigint', (column) => column.notNull())
+      .addColumn('until', 'bigint')
+      .addColumn('reminded_at', 'bigint')
+      .execute()
+    await table('approvals')
+      .addColumn('environment_id', 'bigint', (column) => column.notNull().references('environments.id'))
+      .addColumn('sha', 'text', (column) => column.notNull())
+      .addColumn('given_by', 'text', (column) => column.notNull())
+      .addColumn('at', 'bigint', (column) => column.notNull())
+      .addColumn('until', 'bigint', (column) => column.notNull())
+      .execute()
+    await sql`create index approvals_of_commit on approvals (environment_id, sha)`.execute(database)
+    await sql`create index deployments_held on deployments (id) where state = 'queued' and hold_reason is not null`.execute(
+      database,
+    )
+    for (const [name, type] of [
+      ['hold_until', 'bigint'],
+      ['forced_by', 'text'],
+      ['forced_why', 'text'],
+    ] as const)
+      await database.schema.alterTable('deployments').addColumn(name, type).execute()
+    await database.schema.alterTable('events').addColumn('detail', 'text').execute()
+  },
+})
 
 /** What somebody has said must not be gone back to. */
 const marks: Migration = {

@@ -1,32 +1,14 @@
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely'
 
 import type { Deployment } from '../deployment/deployment.ts'
+import type { EndReason, HoldReason } from '../deployment/reasons.ts'
 import { canMove, isFinal, type State } from '../deployment/state.ts'
-import { isUniqueViolation } from './database.ts'
-import { deploymentOf } from './rows.ts'
+import { deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
-import type { Change, NewReport, ReportsFor } from './store.ts'
+import type { Change, NewReport } from './store.ts'
 import { inTransaction } from './transaction.ts'
 
 type Trx = Transaction<Tables>
-
-/** `Store.claim`: the oldest waiting deployment whose lane is free. */
-export async function claim(
-  database: Kysely<Tables>,
-  { limit, at, reports }: { limit: number; at: number; reports: ReportsFor },
-): Promise<Deployment | undefined> {
-  try {
-    return await inTransaction(database, async (trx) => {
-      const id = await next(trx, limit)
-      if (id === undefined) return undefined
-      return change(trx, id, 'queued', 'running', { at, reports })
-    })
-  } catch (thrown) {
-    // Somebody else took the lane between our look and our claim: the index decided.
-    if (isUniqueViolation(thrown)) return undefined
-    throw thrown
-  }
-}
 
 /** `Store.move`: state, event and reports in one transaction. */
 export const move = (
@@ -62,29 +44,8 @@ function assertMove(from: State, to: State): void {
   if (!canMove(from, to)) throw new Error(`A deployment cannot move from ${from} to ${to}.`)
 }
 
-// From lane to lane along the index of what is ready, so that a long line in a busy lane costs nothing.
-// Literals, not parameters: SQLite's planner refuses a bound state beside the partial index.
-async function next(trx: Trx, limit: number): Promise<number | undefined> {
-  const { rows } = await sql<{ id: number }>`
-    with recursive lane (id) as (
-      select min(lane_id) from deployments where state = 'queued' and hold_reason is null
-      union all
-      select (select min(lane_id) from deployments
-        where state = 'queued' and hold_reason is null and lane_id > lane.id)
-      from lane where lane.id is not null)
-    select (select min(waiting.id) from deployments waiting
-      where waiting.state = 'queued' and waiting.hold_reason is null and waiting.lane_id = lane.id) as id
-    from lane
-    where lane.id is not null
-      and not exists (
-        select 1 from deployments active
-        where active.lane_id = lane.id and active.state in ('running', 'cancelling'))
-      and (select count(*) from deployments active where active.state in ('running', 'cancelling')) < ${limit}
-    order by id limit 1`.execute(trx)
-  return rows[0]?.id
-}
-
-async function change(
+/** Writes the move, its event and its reports; undefined when the deployment is not in `from` any more. */
+export async function change(
   trx: Trx,
   id: number,
   from: State,
@@ -100,9 +61,7 @@ async function change(
       detail: given.detail ?? null,
       ...(given.deployedSha === undefined ? {} : { deployed_sha: given.deployedSha }),
       ...(given.steps === undefined ? {} : { steps: JSON.stringify(given.steps) }),
-      hold_reason: null,
-      hold_detail: null,
-      hold_since: null,
+      ...holdColumns(undefined),
       ...(to === 'running' ? { started_at: notBefore(sql`created_at`, given.at) } : {}),
       ...(isFinal(to)
         ? { finished_at: notBefore(sql`coalesce(started_at, created_at)`, given.at), end_order: NEXT_END }
@@ -127,8 +86,13 @@ const notBefore = (earlier: RawBuilder<number | null>, at: number): RawBuilder<n
 /** What ended later has more events before it: an order that no clock can change. */
 const NEXT_END = sql<number>`(select coalesce(max(id), 0) from events)`
 
-/** Writes the event of a move that has just been made. */
-async function enter(trx: Trx, deployment: Deployment, from: State | undefined, at: number): Promise<void> {
+/** Writes the event of what has just been done to a deployment. */
+export async function enter(
+  trx: Trx,
+  deployment: Entered,
+  from: State | undefined,
+  at: number,
+): Promise<void> {
   await trx
     .insertInto('events')
     .values(eventRow(deployment, from, at))
@@ -149,12 +113,20 @@ export async function owe(
     .execute()
 }
 
+/** What an event says: where a deployment is, and why; for one that is queued, why it waits. */
+type Entered = Pick<Deployment, 'id' | 'state' | 'detail'> & {
+  readonly reason: EndReason | HoldReason | undefined
+}
+
 /** The event of a move, as a row of `events`. */
-export const eventRow = (
-  { id, state, reason }: Pick<Deployment, 'id' | 'state' | 'reason'>,
-  from: State | undefined,
-  at: number,
-) => ({ deployment_id: id, at, from_state: from ?? null, to_state: state, reason: reason ?? null })
+export const eventRow = ({ id, state, reason, detail }: Entered, from: State | undefined, at: number) => ({
+  deployment_id: id,
+  at,
+  from_state: from ?? null,
+  to_state: state,
+  reason: reason ?? null,
+  detail: detail ?? null,
+})
 
 /** What a move owes to the outside world, as rows of `reports`. */
 export const reportRows = ({ id }: Deployment, reports: readonly NewReport[], at: number) =>

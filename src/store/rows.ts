@@ -39,6 +39,7 @@ export const deploymentOf = (row: DeploymentRow): Deployment => ({
   environmentUrl: row.environment_url ?? undefined,
   state: row.state,
   hold: holdOf(row),
+  forced: row.forced_by === null ? undefined : { by: row.forced_by, why: row.forced_why ?? '' },
   reason: row.reason ?? undefined,
   detail: row.detail ?? undefined,
   deployedSha: row.deployed_sha ?? undefined,
@@ -56,8 +57,19 @@ const holdOf = ({
   hold_reason: reason,
   hold_detail: detail,
   hold_since: since,
+  hold_until: until,
 }: DeploymentRow): Hold | undefined =>
-  reason === null ? undefined : { reason, detail: detail ?? HELD[reason], since: since ?? 0 }
+  reason === null
+    ? undefined
+    : { reason, detail: detail ?? HELD[reason], since: since ?? 0, until: until ?? undefined }
+
+/** A hold as columns; undefined: none. */
+export const holdColumns = (hold: Hold | undefined) => ({
+  hold_reason: hold?.reason ?? null,
+  hold_detail: hold?.detail ?? null,
+  hold_since: hold?.since ?? null,
+  hold_until: hold?.until ?? null,
+})
 
 /** What a new deployment knows of itself, as columns. */
 export const columnsOf = (given: NewDeployment) =>
@@ -80,6 +92,8 @@ export const columnsOf = (given: NewDeployment) =>
     payload: given.payload,
     api_url: given.apiUrl,
     is_private: given.isPrivate ? 1 : 0,
+    forced_by: given.forced?.by ?? null,
+    forced_why: given.forced?.why ?? null,
     recipe: JSON.stringify(given.recipe),
     public_logs: given.publicLogs ? 1 : 0,
     environment_url: given.environmentUrl ?? null,

@@ -84,6 +84,9 @@ export interface Tables {
     hold_reason: HoldReason | null
     hold_detail: string | null
     hold_since: number | null
+    hold_until: number | null
+    forced_by: string | null
+    forced_why: string | null
     reason: EndReason | null
     detail: string | null
     deployed_sha: string | null
@@ -102,8 +105,30 @@ export interface Tables {
     deployment_id: number
     at: number
     from_state: State | null
+    /** The same as the one before where only the reason to wait has changed. */
     to_state: State
     reason: string | null
+    detail: string | null
+  }
+  /** Where nothing may begin: at most one lock for each place. */
+  locks: {
+    id: Generated<number>
+    place: string
+    reason: string
+    taken_by: string
+    since: number
+    until: number | null
+    /** When somebody was reminded of it last. */
+    reminded_at: number | null
+  }
+  /** Who has agreed to which commit going where. */
+  approvals: {
+    id: Generated<number>
+    environment_id: number
+    sha: string
+    given_by: string
+    at: number
+    until: number
   }
   processes: {
     id: Generated<number>

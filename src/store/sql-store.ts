@@ -8,7 +8,9 @@ import { createHooks } from './hooks.ts'
 import { createInbox } from './inbox.ts'
 import { createAccept } from './intake.ts'
 import { beginAfter } from './ids.ts'
-import { claim, move, moveAll } from './moves.ts'
+import { claim, force, hold, release } from './claims.ts'
+import { createLocks, gateFacts } from './gates.ts'
+import { move, moveAll } from './moves.ts'
 import { createOutbox } from './outbox.ts'
 import { configured, known, landmarks, lastSuccessBeside, see, seen } from './places.ts'
 import { createRetaining } from './retention.ts'
@@ -78,18 +80,11 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     refFor: (place, which) => refFor(kysely, place, which),
     markBad: (id, mark) => markBad(kysely, id, mark),
     previousSha: async (id) => (await lastSuccessBeside(kysely, id))?.sha,
-    async hold(id, { reason, detail, since }) {
-      const { numUpdatedRows } = await inTransaction(kysely, (trx) =>
-        trx
-          .updateTable('deployments')
-          .set({ hold_reason: reason, hold_detail: detail, hold_since: since })
-          .where('id', '=', id)
-          .where('state', '=', sql.lit('queued'))
-          .where('hold_reason', 'is not', null)
-          .executeTakeFirst(),
-      )
-      return numUpdatedRows > 0n
-    },
+    hold: (id, wanted, change) => hold(kysely, id, wanted, change),
+    release: (id, change) => release(kysely, id, change),
+    force: (id, forced) => force(kysely, id, forced),
+    gateFacts: (deployment, wanted) => gateFacts(kysely, deployment, wanted),
+    locks: createLocks(kysely),
     async asking(id) {
       const { numUpdatedRows } = await inTransaction(kysely, (trx) =>
         trx
@@ -102,12 +97,14 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
       return numUpdatedRows > 0n
     },
     bind: (id, made, change) => inTransaction(kysely, (trx) => bind(trx, id, made, change)),
-    async waitingByThemselves() {
+    async waiting() {
       const rows = await kysely
         .selectFrom('deployments')
         .selectAll()
         .where('state', '=', sql.lit('queued'))
-        .where('origin', 'in', BY_THEMSELVES)
+        .where((where) =>
+          where.or([where('hold_reason', 'is not', null), where('origin', 'in', BY_THEMSELVES)]),
+        )
         .orderBy('id')
         .execute()
       return rows.map(deploymentOf)

@@ -1,4 +1,5 @@
-import type { Deployment, Hold, ProcessRecord, StepResult } from '../deployment/deployment.ts'
+import type { Deployment, Forced, Hold, ProcessRecord, StepResult } from '../deployment/deployment.ts'
+import type { Closed, GateFacts, Lock } from '../deployment/gates.ts'
 import type { EndReason } from '../deployment/reasons.ts'
 import type { Next, State } from '../deployment/state.ts'
 
@@ -12,9 +13,10 @@ export interface Store {
   accept(intakes: readonly Intake[]): Promise<readonly Accepted[]>
   /**
    * Takes the oldest queued deployment without a hold whose lane is free to `running`, unless `limit` are active already.
-   * Two claims never get two deployments of one lane, in however many processes they are made.
+   * Two claims never get two deployments of one lane, in however many processes they are made. What a gate stops
+   * is held, in the same transaction in which the facts were read: nothing passes a lock that was there before it.
    */
-  claim(options: { limit: number; at: number; reports: ReportsFor }): Promise<Deployment | undefined>
+  claim(options: { limit: number; at: number; reports: ReportsFor; gate: Gate }): Promise<Claimed>
   /** Moves a deployment if it is still in `from`, with the event and the reports owed; undefined when it is not. */
   move<From extends State>(
     id: number,
@@ -28,8 +30,18 @@ export interface Store {
     to: Next<From>,
     changes: ReadonlyMap<number, Change>,
   ): Promise<readonly Deployment[]>
-  /** Writes why a queued deployment waits; it must carry a hold already. Answers whether it still does. */
-  hold(id: number, hold: Hold): Promise<boolean>
+  /**
+   * Writes why a queued deployment waits; it must carry a hold already. Another reason than before is an event, with
+   * the reports owed. Answers whether it still waits.
+   */
+  hold(id: number, hold: Hold, change: Pick<Change, 'at' | 'reports'>): Promise<boolean>
+  /** Takes the hold of a queued deployment away; undefined when it carries none any more. */
+  release(id: number, change: Pick<Change, 'at' | 'reports'>): Promise<Deployment | undefined>
+  /** Lets a queued deployment pass its gates; undefined when it is not queued any more. */
+  force(id: number, forced: Forced): Promise<Deployment | undefined>
+  /** What the gates of a deployment are judged by now. */
+  gateFacts(deployment: Deployment, wanted: FactsWanted): Promise<GateFacts>
+  locks: Locks
   /** Writes down that GitHub is about to be asked for a deployment of our own; answers whether it still waits. */
   asking(id: number): Promise<boolean>
   /**
@@ -38,8 +50,8 @@ export interface Store {
    * deployment as it is then; undefined when it is bound to another.
    */
   bind(id: number, made: Bound, change: Pick<Change, 'at' | 'reports'>): Promise<Deployment | undefined>
-  /** Merges and pushes that are queued, held or not, oldest first. */
-  waitingByThemselves(): Promise<readonly Deployment[]>
+  /** What is queued and held, and merges and pushes that are not, oldest first. */
+  waiting(): Promise<readonly Deployment[]>
   /** What is known of the place that a deployment goes to. */
   landmarks(id: number): Promise<Landmarks>
   /** Notes where the branch of an environment stood when it was first seen; makes the environment where it is new. */
@@ -93,6 +105,38 @@ export interface Store {
 
 /** What a person may say in place of a ref. */
 type DeployedRef = ':current' | ':previous'
+/** Says whether a deployment may begin now; asked within the transaction that lets it begin. */
+export interface Gate {
+  /** What has to be known of it. */
+  wanted(deployment: Deployment): Omit<FactsWanted, 'at'>
+  /** Why it may not begin; undefined: it may. Pure. */
+  judge(deployment: Deployment, facts: GateFacts): Closed | undefined
+}
+
+/** Which facts about a deployment are looked up, beside the locks. */
+export interface FactsWanted {
+  readonly at: number
+  /** The environment that has to take the commit first. */
+  readonly after: string | undefined
+  readonly approval: boolean
+}
+
+/** What a claim came to. */
+export interface Claimed {
+  readonly deployment: Deployment | undefined
+  /** Those that a gate has stopped on the way. */
+  readonly held: readonly Deployment[]
+}
+
+/** Where nothing may begin. Every place has at most one lock. */
+export interface Locks {
+  /** Takes the lock, unless the place is locked already; answers the lock that is there then. */
+  take(wanted: Omit<Lock, 'id'>): Promise<{ readonly isTaken: boolean; readonly lock: Lock }>
+  /** Frees this very lock and no other; undefined when it is not there any more. */
+  free(id: number): Promise<Lock | undefined>
+  /** Those that have not ended, oldest first. */
+  all(at: number): Promise<readonly Lock[]>
+}
 
 /** One webhook as it arrived, and what we answered. */
 export interface NewDelivery {
@@ -232,6 +276,7 @@ type Given =
   | 'nonce'
   | 'githubId'
   | 'hold'
+  | 'forced'
   | 'sha'
   | 'ref'
   | 'task'

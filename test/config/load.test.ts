@@ -77,6 +77,8 @@ describe('what a configuration means', () => {
                   name: 'production',
                   lane: 'acme/shop/production',
                   requiredContexts: undefined,
+                  enforceRequiredContexts: false,
+                  evenWhenForced: [],
                   checksWaitSeconds: 3600,
                   deployOn: 'merge',
                   branch: undefined,

@@ -6,6 +6,7 @@ import type { Hold } from '../../src/deployment/deployment.ts'
 import { createGitHub } from '../../src/github/client.ts'
 import { createGitHubPace } from '../../src/github/pace.ts'
 import { openStore } from '../../src/store/sql-store.ts'
+import { OPEN } from '../support/claiming.ts'
 import { shopAtGitHub } from '../support/doubles.ts'
 import { environmentConfig, newMerge, queuedIntake } from '../support/samples.ts'
 import { emptyDatabase } from '../support/stores.ts'
@@ -25,16 +26,17 @@ async function mergeThat(given: { readonly hold?: Hold; readonly wasAsked?: bool
   })
   const client = createGitHub({ token: 'mona-token', apiUrl: github.url, version: 'test' })
   await store.accept([{ ...queuedIntake(newMerge({ sha })), verdict: 'deciding' }])
-  if (given.hold !== undefined) await store.hold(1, given.hold)
+  if (given.hold !== undefined) await store.hold(1, given.hold, { at: 1_000, reports: () => [] })
   if (given.wasAsked === true) await store.asking(1)
   const history = createHistory(() => client)
   const lookAt = async (at: number, parts: Partial<LookParts> = {}) => {
     await look(
-      { waiting: await store.waitingByThemselves(), moved: undefined, failures: 0 },
+      { waiting: await store.waiting(), moved: undefined, failures: 0, isQuiet: false },
       {
         store,
         history,
         github: () => client,
+        gate: OPEN,
         environmentOf: () => PRODUCTION,
         isSightOwed: () => false,
         pace: () => createGitHubPace(480),
@@ -63,7 +65,7 @@ test('what was recorded while its repository left the configuration ends with th
 
 test('GitHub is asked in vain for a day, and then it ends, whatever GitHub says about that', async () => {
   const since = 1_000
-  const hold = { reason: 'github_forbids', detail: 'no', since } as const
+  const hold = { reason: 'github_forbids', detail: 'no', since, until: undefined } as const
   const { github, lookAt } = await mergeThat({ hold, wasAsked: true })
   const body = { message: 'Resource not accessible by personal access token' }
   github.fail({ times: 100, with: { status: 403, body } })
@@ -73,7 +75,12 @@ test('GitHub is asked in vain for a day, and then it ends, whatever GitHub says 
 })
 
 test('one answer without the branch ends nothing; two minutes of them do', async () => {
-  const hold = { reason: 'checks_pending', detail: 'Waiting for ci/test', since: 2_000 } as const
+  const hold = {
+    reason: 'checks_pending',
+    detail: 'Waiting for ci/test',
+    since: 2_000,
+    until: undefined,
+  } as const
   const { github, lookAt } = await mergeThat({ hold })
   const missing = { path: /branches/, with: { status: 404, body: { message: 'Branch not found' } } } as const
 

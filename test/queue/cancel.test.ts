@@ -10,6 +10,7 @@ import { openStore } from '../../src/store/sql-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { eventually, temporaryFolder } from '../support/running.ts'
 import { newDeployment, newMerge, queuedIntake } from '../support/samples.ts'
+import { OPEN } from '../support/claiming.ts'
 
 const MONA: Wish = { by: 'mona', why: 'wrong branch' }
 const SAID = 'Cancelled by mona: wrong branch'
@@ -26,6 +27,8 @@ async function openLanes(change: (store: Store) => Store = (store) => store) {
     store,
     limit: () => 100,
     reports,
+    gate: OPEN,
+    held() {},
     run(deployment, { end: signal }) {
       begun.push(deployment.id)
       return new Promise((resolve) => {
@@ -231,7 +234,7 @@ describe('a claim whose answer was lost', () => {
       ...file,
       async claim(options) {
         const claimed = await file.claim(options)
-        if (isLost || claimed === undefined) return claimed
+        if (isLost || claimed.deployment === undefined) return claimed
         isLost = true
         throw new Error('the connection was reset')
       },

@@ -7,6 +7,7 @@ import { recover } from '../../src/queue/recovery.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import { temporaryFolder } from '../support/running.ts'
 import { newDeployment, queuedIntake } from '../support/samples.ts'
+import { claimFrom } from '../support/claiming.ts'
 
 const reports = ({ state }: Deployment) => [{ channel: 'github', body: { state } }]
 const journal = { info() {}, warn() {}, error() {} }
@@ -16,7 +17,7 @@ async function died() {
   const store = await openStore(join(temporaryFolder(), 'ferryman.sqlite'))
   onTestFinished(store.close)
   await store.accept([queuedIntake(newDeployment())])
-  const claimed = await store.claim({ limit: 1, at: 1_000, reports })
+  const claimed = await claimFrom(store, { limit: 1, at: 1_000, reports })
   const id = claimed?.id ?? 0
   await store.recordProcess(id, { runId: 'ab', group: 1, bootId: 'another', startTicks: '1' })
   const parts = { store, begun: [], reports, clock: () => 2_000, journal, freed() {} }
@@ -67,10 +68,10 @@ test('what cannot be ended keeps its lane, says so, and frees it when it is gone
     journal: { ...journal, error: (event, fields) => void said.push([event, fields]) },
   })
   onTestFinished(recovery.stop)
-  const whileLeft = await store.claim({ limit: 10, at: 3_000, reports })
+  const whileLeft = await claimFrom(store, { limit: 10, at: 3_000, reports })
   left = undefined
   await freed.promise
-  const afterwards = await store.claim({ limit: 10, at: 3_000, reports })
+  const afterwards = await claimFrom(store, { limit: 10, at: 3_000, reports })
 
   expect(said).toEqual([
     ['processes:left', { deployment: 'acme/shop/production#1', id, processes: 'rsync (4711)' }],

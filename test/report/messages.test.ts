@@ -21,6 +21,7 @@ const deployment = (given: Partial<Deployment> = {}): Deployment => ({
   nonce: undefined,
   wasAsked: false,
   hold: undefined,
+  forced: undefined,
   githubId: 5,
   sha: SHA,
   ref: 'main',

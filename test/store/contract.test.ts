@@ -2,10 +2,12 @@ import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import fc from 'fast-check'
 
 import type { Deployment } from '../../src/deployment/deployment.ts'
+import type { GateFacts } from '../../src/deployment/gates.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import type { Accepted, DueFilter, Intake, OwedReport, Store } from '../../src/store/store.ts'
 import { newDelivery, newDeployment, newMerge, queuedIntake } from '../support/samples.ts'
 import { emptyDatabase, type TestDatabase } from '../support/stores.ts'
+import { claimFrom } from '../support/claiming.ts'
 
 const ENGINES = [
   { engine: 'sqlite', missing: false },
@@ -50,7 +52,7 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       const delivery = await store.inbox.find({ guid })
       return delivery && { ...delivery, body: (await store.inbox.body(delivery.id)) ?? Buffer.alloc(0) }
     }
-    const claim = (limit = 100) => store.claim({ limit, at: 2_000, reports })
+    const claim = (limit = 100) => claimFrom(store, { limit, at: 2_000, reports })
     const due = (at: number, given: Partial<DueFilter> = {}) =>
       store.outbox.due('github', {
         at,
@@ -116,9 +118,14 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         const held = await merge()
 
         expect(held).toMatchObject({ state: 'queued', number: 1, githubId: undefined })
-        expect(held.hold).toEqual({ reason: 'deciding', detail: 'It has just come.', since: 1_000 })
+        expect(held.hold).toEqual({
+          reason: 'deciding',
+          detail: 'It has just come.',
+          since: 1_000,
+          until: undefined,
+        })
         expect(await claim()).toBeUndefined()
-        expect(await store.waitingByThemselves()).toEqual([held])
+        expect(await store.waiting()).toEqual([held])
       })
 
       test('goes to an environment only once; to another one it goes as well', async () => {
@@ -129,7 +136,7 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
 
         expect(again).toMatchObject({ verdict: 'repeated', deployments: [{ number: 1 }] })
         expect(both.verdict).toBe('deciding')
-        expect(await store.waitingByThemselves()).toHaveLength(2)
+        expect(await store.waiting()).toHaveLength(2)
       })
 
       test('that came twice in one batch is there once', async () => {
@@ -284,12 +291,17 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
 
       test('says why it waits, until it does not', async () => {
         const { id } = await merge()
-        const hold = { reason: 'checks_pending', detail: 'Waiting for ci/test', since: 2_000 } as const
+        const hold = {
+          reason: 'checks_pending',
+          detail: 'Waiting for ci/test',
+          since: 2_000,
+          until: undefined,
+        } as const
 
-        expect(await store.hold(id, hold)).toBe(true)
+        expect(await store.hold(id, hold, { at: 2_000, reports: () => [] })).toBe(true)
         expect((await store.deployment(id))?.hold).toEqual(hold)
         await store.bind(id, made(77), change)
-        expect(await store.hold(id, hold)).toBe(false)
+        expect(await store.hold(id, hold, { at: 2_000, reports: () => [] })).toBe(false)
         expect((await store.deployment(id))?.hold).toBeUndefined()
       })
 
@@ -747,7 +759,7 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         { id: one.id, at: 9_000_000 },
         { id: two.id, at: 0 },
       ]) {
-        await store.claim({ limit: 1, at, reports })
+        await claimFrom(store, { limit: 1, at, reports })
         await store.move(id, 'running', 'succeeded', { at: at - 500, reports })
       }
       const next = await queue()
@@ -888,6 +900,73 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect((await due(6_000))[0]).toMatchObject({ barredSince: 5_000 })
       await store.outbox.postpone(report?.id ?? 0, 7_000, 'no answer')
       expect((await due(7_000))[0]).toMatchObject({ barredSince: undefined })
+    })
+
+    describe('a lock', () => {
+      const lock = { place: 'acme/shop', reason: 'a migration', by: 'ann', since: 1_000, until: undefined }
+      const gate = {
+        wanted: () => ({ after: undefined, approval: false }),
+        judge: (_: Deployment, { locks: [first] }: GateFacts) =>
+          first && { reason: 'locked' as const, detail: first.reason, until: first.until },
+      }
+
+      test('is taken once, and freed only by its own id', async () => {
+        const [one, other] = [await store.locks.take(lock), await store.locks.take({ ...lock, by: 'bob' })]
+        const freed = await store.locks.free(one.lock.id)
+        const newer = await store.locks.take({ ...lock, by: 'bob' })
+
+        expect([one.isTaken, other.isTaken, newer.isTaken]).toEqual([true, false, true])
+        expect(other.lock).toEqual(one.lock)
+        expect(freed).toEqual({ id: one.lock.id, ...lock })
+        expect(await store.locks.free(one.lock.id)).toBeUndefined()
+        expect(await store.locks.all(2_000)).toEqual([newer.lock])
+      })
+
+      test("that has ended is in nobody's way", async () => {
+        const { lock: short } = await store.locks.take({ ...lock, until: 1_500 })
+
+        expect(await store.locks.all(1_499)).toEqual([short])
+        expect(await store.locks.all(1_500)).toEqual([])
+        expect((await store.locks.take({ ...lock, since: 1_500 })).isTaken).toBe(true)
+      })
+
+      test.each(['*', 'acme/shop', 'acme/shop/production'])(
+        'of %s holds what is next there',
+        async (place) => {
+          const { id } = await queue()
+          await queue({
+            environment: 'staging',
+            lane: 'acme/shop/staging',
+            configuredAs: 'acme/other',
+            sha: 'b'.repeat(40),
+          })
+          await store.locks.take({ ...lock, place, until: 9_000 })
+
+          const claimed = await store.claim({ limit: 9, at: 2_000, reports, gate })
+
+          const held = { reason: 'locked', detail: 'a migration', since: 2_000, until: 9_000 }
+          expect(claimed.held[0]).toMatchObject({ id, state: 'queued', hold: held })
+          expect(claimed.deployment?.environment).toBe(place === '*' ? undefined : 'staging')
+          expect((await store.waiting()).map((one) => one.id)).toContain(id)
+          expect(await store.outbox.of(id)).toHaveLength(2) // queued, and held
+          expect(await store.release(id, { at: 3_000, reports })).toMatchObject({ id, hold: undefined })
+          expect(await store.release(id, { at: 3_000, reports })).toBeUndefined()
+          expect((await store.claim({ limit: 9, at: 9_000, reports, gate })).deployment?.id).toBe(id)
+        },
+      )
+
+      test('holds as many as there are, in one claim', async () => {
+        await Promise.all(
+          Array.from({ length: 120 }, (_, index) =>
+            queue({ environment: `e${index}`, lane: `acme/shop/e${index}` }),
+          ),
+        )
+        await store.locks.take(lock)
+
+        const claimed = await store.claim({ limit: 9, at: 2_000, reports, gate })
+
+        expect([claimed.deployment, claimed.held.length]).toEqual([undefined, 120])
+      })
     })
 
     test('an older report that waits holds up no newer one, and gives way to it', async () => {

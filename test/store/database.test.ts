@@ -8,6 +8,7 @@ import { openStore } from '../../src/store/sql-store.ts'
 import { newDeployment, queuedIntake } from '../support/samples.ts'
 import { emptyDatabase } from '../support/stores.ts'
 import { eventually } from '../support/running.ts'
+import { claimFrom } from '../support/claiming.ts'
 
 test('a first start that fails half way leaves nothing half made', async () => {
   const { address, drop } = await emptyDatabase.sqlite()
@@ -37,6 +38,24 @@ test('a database of a newer version is refused by name', async () => {
   await drop()
 })
 
+/** What each migration has to be undone by, the newest first, to have a database of an earlier version. */
+const UNDO = {
+  '0009': `drop table locks; drop table approvals; drop index deployments_held;
+    alter table deployments drop column hold_until; alter table deployments drop column forced_by;
+    alter table deployments drop column forced_why; alter table events drop column detail`,
+  '0008': 'alter table reports drop column barred_since',
+  '0007': `drop index deployments_live; alter table deployments drop column end_order;
+    create index deployments_live on deployments (environment_id)`,
+  '0006': 'drop table hooks; drop table redeliveries',
+  '0005': '',
+  '0004': 'drop table sights',
+} as const
+
+function undoFrom(first: keyof typeof UNDO, file: DatabaseSync): void {
+  for (const [name, statements] of Object.entries(UNDO)) if (name >= first) file.exec(statements)
+  file.prepare('delete from kysely_migration where name >= ?').run(first)
+}
+
 test('what an earlier version has deployed keeps its order', async () => {
   const { address, drop } = await emptyDatabase.sqlite()
   const earlier = await openStore(address)
@@ -44,7 +63,7 @@ test('what an earlier version has deployed keeps its order', async () => {
   for (const sha of ['a', 'b']) {
     const wanted = newDeployment({ sha: sha.repeat(40), lane: sha })
     const [accepted] = await earlier.accept([queuedIntake(wanted)])
-    await earlier.claim({ limit: 9, at: 2_000, reports })
+    await claimFrom(earlier, { limit: 9, at: 2_000, reports })
     if (sha === 'b')
       await earlier.move(accepted?.deployments[0]?.id ?? 0, 'running', 'succeeded', { at: 3_000, reports })
   }
@@ -52,10 +71,7 @@ test('what an earlier version has deployed keeps its order', async () => {
   await earlier.accept([queuedIntake(newDeployment())])
   await earlier.close()
   const file = new DatabaseSync(address)
-  file.exec("delete from kysely_migration where name >= '0007'")
-  file.exec('drop index deployments_live; alter table deployments drop column end_order')
-  file.exec('alter table reports drop column barred_since')
-  file.exec('create index deployments_live on deployments (environment_id)')
+  undoFrom('0007', file)
   file.close()
 
   const store = await openStore(address)
@@ -74,11 +90,7 @@ test('environments of an earlier version are configured since they were first se
   await earlier.accept([queuedIntake(newDeployment({ environment: 'staging' }))])
   await earlier.close()
   const file = new DatabaseSync(address)
-  file.exec("drop table sights; delete from kysely_migration where name >= '0004'")
-  file.exec('drop table hooks; drop table redeliveries') // of later ones
-  file.exec('drop index deployments_live; alter table deployments drop column end_order')
-  file.exec('alter table reports drop column barred_since')
-  file.exec('create index deployments_live on deployments (environment_id)')
+  undoFrom('0004', file)
   file.close()
 
   const store = await openStore(address)

@@ -4,6 +4,7 @@ import { openStore } from '../../src/store/sql-store.ts'
 import type { Accepted, Intake, Store } from '../../src/store/store.ts'
 import { newDelivery, newDeployment, newMerge, queuedIntake } from '../support/samples.ts'
 import { emptyDatabase, type TestDatabase } from '../support/stores.ts'
+import { claimFrom } from '../support/claiming.ts'
 
 const ENGINES = [
   { engine: 'sqlite', missing: false },
@@ -62,7 +63,7 @@ describe.each(ENGINES)('the inbox on $engine', ({ engine, missing }) => {
     test('a delivery names the deployments that it led to, with their state', async () => {
       const intake = queuedIntake(newDeployment(), newDeployment({ environment: 'staging', lane: 'staging' }))
       await accept(intake)
-      await store.claim({ limit: 1, at: 5, reports })
+      await claimFrom(store, { limit: 1, at: 5, reports })
 
       const delivery = await store.inbox.find({ guid: intake.delivery.guid })
 

@@ -38,6 +38,7 @@ export const runningDeployment = (given: Partial<Deployment> = {}): Deployment =
   nonce: undefined,
   wasAsked: false,
   hold: undefined,
+  forced: undefined,
   githubId: 4_711,
   sha: SHA,
   ref: 'main',

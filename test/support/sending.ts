@@ -17,6 +17,7 @@ import type { ReportsFor, Store } from '../../src/store/store.ts'
 import { githubForTest, slackForTest } from './doubles.ts'
 import { newDeployment, queuedIntake } from './samples.ts'
 import { emptyDatabase } from './stores.ts'
+import { claimFrom } from './claiming.ts'
 
 const TOKEN = 'mona-token'
 
@@ -100,7 +101,7 @@ export async function sending({
       return answers.flatMap(({ deployments }) => deployments)
     },
     async finish({ id }) {
-      await store.claim({ limit: 1_000_000, at: clock(), reports })
+      await claimFrom(store, { limit: 1_000_000, at: clock(), reports })
       const ended = await store.move(id, 'running', 'succeeded', { at: clock(), reports })
       if (ended === undefined) throw new Error(`#${id} was not running: it was not its turn`)
     },

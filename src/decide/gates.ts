@@ -1,0 +1,69 @@
+import type { EnvironmentConfig } from '../config/config.ts'
+import type { Deployment } from '../deployment/deployment.ts'
+import type { Closed, GateFacts, Lock } from '../deployment/gates.ts'
+import type { HoldReason } from '../deployment/reasons.ts'
+import type { Gate } from '../store/store.ts'
+
+/** What an environment demands of everything that goes there, beside its checks. */
+export type Demands = object
+
+/** One rule: why it stands in the way; undefined where it does not. Pure. */
+type Rule = (deployment: Deployment, demands: Demands, facts: GateFacts) => Closed | undefined
+
+/** In this order: the first that stands in the way is the one that is told. */
+const RULES = {
+  locked: (_deployment, _demands, { locks }) => {
+    const [lock] = locks
+    return lock && { reason: 'locked', detail: lockSentence(lock), until: lock.until }
+  },
+} as const satisfies Partial<Record<HoldReason, Rule>>
+
+/** What somebody with the right may let a deployment pass; a second person can be replaced by nobody. */
+const FORCEABLE: ReadonlySet<string> = new Set<HoldReason>([
+  'locked',
+  'outside_windows',
+  'earlier_environment',
+])
+
+/** Reasons that gates give, which are judged by what is known here: GitHub is not asked. */
+export const isOfGate = (reason: HoldReason): boolean => Object.hasOwn(RULES, reason)
+
+/** Every gate of an environment, and why it is closed for the deployment; undefined where it is open. Pure. */
+export const judgeEach = (
+  deployment: Deployment,
+  demands: Demands,
+  facts: GateFacts,
+): readonly {
+  readonly gate: HoldReason
+  readonly closed: Closed | undefined
+  readonly isForced: boolean
+}[] =>
+  Object.entries<Rule>(RULES).map(([gate, rule]) => {
+    const isForced = deployment.forced !== undefined && FORCEABLE.has(gate)
+    return { gate: gate as HoldReason, closed: rule(deployment, demands, facts), isForced }
+  })
+
+/** Why a deployment may not begin now; undefined: its gates let it through. The first rule that answers counts. Pure. */
+export const judge = (deployment: Deployment, demands: Demands, facts: GateFacts): Closed | undefined =>
+  judgeEach(deployment, demands, facts).find(({ closed, isForced }) => closed !== undefined && !isForced)
+    ?.closed
+
+/** The gates of the configuration as it is now. What is not configured any more has none: its queue is ended elsewhere. */
+export const createGate = (
+  environmentOf: (deployment: Deployment) => EnvironmentConfig | undefined,
+): Gate => ({
+  wanted: () => ({ after: undefined, approval: false }),
+  judge(deployment, facts) {
+    const environment = environmentOf(deployment)
+    return environment === undefined ? undefined : judge(deployment, environment, facts)
+  },
+})
+
+const lockSentence = ({ place, by, reason, until }: Lock): string => {
+  const what = place === '*' ? 'Everything is locked' : `${place} is locked`
+  const end = until === undefined ? '' : ` until ${moment(until)}`
+  return `${what} by ${by}${end}: ${reason}`
+}
+
+/** `2026-11-25 10:24 UTC` */
+const moment = (at: number): string => `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`

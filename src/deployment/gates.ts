@@ -1,0 +1,64 @@
+import type { Deployment } from './deployment.ts'
+import type { HoldReason } from './reasons.ts'
+
+/** Somebody wants nothing to begin at a place. What runs there is untouched. */
+export interface Lock {
+  /** Never given twice: who took an older lock cannot free a newer one. */
+  readonly id: number
+  /** `*` is everything, `owner/name` a repository, `owner/name/environment` one environment; in lower case. */
+  readonly place: string
+  /** Why, in the words of whoever took it. */
+  readonly reason: string
+  readonly by: string
+  readonly since: number
+  /** When it ends by itself; undefined: when somebody frees it. */
+  readonly until: number | undefined
+}
+
+/** Somebody has agreed to one commit going to one environment. */
+export interface Approval {
+  readonly by: string
+  readonly at: number
+  /** From this moment on it counts no longer. */
+  readonly until: number
+}
+
+/** How a commit fared in the environment that has to take it first. */
+export interface Upstream {
+  /** The name of that environment. */
+  readonly environment: string
+  /** The first success of the commit there; undefined where there is none. */
+  readonly success: { readonly number: number; readonly at: number } | undefined
+  /** The newest try that has not succeeded, while nothing has; undefined where it was never tried. */
+  readonly other: Pick<Deployment, 'number' | 'state'> | undefined
+}
+
+/** What the gates of one deployment are judged by, all of one moment. */
+export interface GateFacts {
+  readonly now: number
+  /** Those that cover its environment and have not ended, the widest first. */
+  readonly locks: readonly Lock[]
+  /** Of its commit in its environment, oldest first; those that have ended are left out. */
+  readonly approvals: readonly Approval[]
+  /** Undefined where no other environment comes first. */
+  readonly upstream: Upstream | undefined
+}
+
+/** Why a deployment may not begin, as a gate says it. */
+export interface Closed {
+  readonly reason: HoldReason
+  /** One sentence about the reason. */
+  readonly detail: string
+  /** When the gate opens by itself; undefined where that is not known. */
+  readonly until: number | undefined
+}
+
+/** Every place at which a lock would hold this deployment, the widest first. */
+export const placesOf = ({ configuredAs, environment }: Pick<Deployment, 'configuredAs' | 'environment'>) => [
+  EVERYWHERE,
+  configuredAs,
+  `${configuredAs}/${environment.toLowerCase()}`,
+]
+
+/** The place of a lock that covers everything. */
+export const EVERYWHERE = '*'

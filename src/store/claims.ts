@@ -1,0 +1,139 @@
+import { sql, type Kysely, type Transaction } from 'kysely'
+
+import type { Deployment, Forced, Hold } from '../deployment/deployment.ts'
+import { isUniqueViolation } from './database.ts'
+import { gateFacts } from './gates.ts'
+import { change, enter, owe } from './moves.ts'
+import { deploymentOf, holdColumns } from './rows.ts'
+import type { Tables } from './schema.ts'
+import type { Change, Claimed, Gate, ReportsFor } from './store.ts'
+import { inTransaction } from './transaction.ts'
+
+type Trx = Transaction<Tables>
+
+interface Claiming {
+  readonly limit: number
+  readonly at: number
+  readonly reports: ReportsFor
+  readonly gate: Gate
+}
+
+/** So many are held in one transaction: the server answers between two of them. */
+const HELD_AT_ONCE = 50
+
+/** `Store.claim`: the oldest waiting deployment whose lane is free and whose gates are open. */
+export async function claim(database: Kysely<Tables>, claiming: Claiming): Promise<Claimed> {
+  const held: Deployment[] = []
+  for (;;) {
+    const some = await inTransaction(database, (trx) => claimOrHold(trx, claiming)).catch(unlessTaken)
+    held.push(...some.held)
+    if (some.deployment !== undefined || some.held.length < HELD_AT_ONCE)
+      return { deployment: some.deployment, held }
+  }
+}
+
+/** Somebody else took the lane between our look and our claim: the index decided. */
+function unlessTaken(thrown: unknown): Claimed {
+  if (isUniqueViolation(thrown)) return { deployment: undefined, held: [] }
+  throw thrown
+}
+
+async function claimOrHold(trx: Trx, { limit, at, reports, gate }: Claiming): Promise<Claimed> {
+  const held: Deployment[] = []
+  while (held.length < HELD_AT_ONCE) {
+    const id = await next(trx, limit)
+    if (id === undefined) return { deployment: undefined, held }
+    const waiting = await existing(trx, id)
+    const closed = gate.judge(waiting, await gateFacts(trx, waiting, { ...gate.wanted(waiting), at }))
+    if (closed === undefined)
+      return { deployment: await change(trx, id, 'queued', 'running', { at, reports }), held }
+    held.push(await writeHold(trx, waiting, { ...closed, since: at }, { at, reports }))
+  }
+  return { deployment: undefined, held }
+}
+
+const existing = async (trx: Trx, id: number): Promise<Deployment> =>
+  deploymentOf(await trx.selectFrom('deployments').selectAll().where('id', '=', id).executeTakeFirstOrThrow())
+
+type Told = Pick<Change, 'at' | 'reports'>
+
+/** `Store.hold`. */
+export const hold = (database: Kysely<Tables>, id: number, wanted: Hold, told: Told): Promise<boolean> =>
+  inTransaction(database, async (trx) => {
+    const waiting = await queuedWith(trx, id)
+    if (waiting?.hold === undefined) return false
+    await writeHold(trx, waiting, wanted, told)
+    return true
+  })
+
+/** `Store.release`. */
+export const release = (database: Kysely<Tables>, id: number, told: Told): Promise<Deployment | undefined> =>
+  inTransaction(database, async (trx) => {
+    const waiting = await queuedWith(trx, id)
+    return waiting?.hold === undefined ? undefined : writeHold(trx, waiting, undefined, told)
+  })
+
+/** `Store.force`. */
+export const force = (
+  database: Kysely<Tables>,
+  id: number,
+  { by, why }: Forced,
+): Promise<Deployment | undefined> =>
+  inTransaction(database, async (trx) => {
+    const row = await trx
+      .updateTable('deployments')
+      .set({ forced_by: by, forced_why: why })
+      .where('id', '=', id)
+      .where('state', '=', sql.lit('queued'))
+      .returningAll()
+      .executeTakeFirst()
+    return row && deploymentOf(row)
+  })
+
+async function queuedWith(trx: Trx, id: number): Promise<Deployment | undefined> {
+  const row = await trx
+    .selectFrom('deployments')
+    .selectAll()
+    .where('id', '=', id)
+    .where('state', '=', sql.lit('queued'))
+    .executeTakeFirst()
+  return row && deploymentOf(row)
+}
+
+/** Another reason to wait is an event and is told; other words for the same one are only written down. */
+async function writeHold(
+  trx: Trx,
+  waiting: Deployment,
+  wanted: Hold | undefined,
+  { at, reports }: Told,
+): Promise<Deployment> {
+  const { id } = waiting
+  await trx.updateTable('deployments').set(holdColumns(wanted)).where('id', '=', id).execute()
+  const held = { ...waiting, hold: wanted }
+  if (wanted?.reason === waiting.hold?.reason) return held
+  await enter(trx, { id, state: 'queued', reason: wanted?.reason, detail: wanted?.detail }, 'queued', at)
+  await owe(trx, held, reports(held), at)
+  return held
+}
+
+// From lane to lane along the index of what is ready, so that a long line in a busy lane costs nothing.
+// Literals, not parameters: SQLite's planner refuses a bound state beside the partial index.
+async function next(trx: Trx, limit: number): Promise<number | undefined> {
+  const { rows } = await sql<{ id: number }>`
+    with recursive lane (id) as (
+      select min(lane_id) from deployments where state = 'queued' and hold_reason is null
+      union all
+      select (select min(lane_id) from deployments
+        where state = 'queued' and hold_reason is null and lane_id > lane.id)
+      from lane where lane.id is not null)
+    select (select min(waiting.id) from deployments waiting
+      where waiting.state = 'queued' and waiting.hold_reason is null and waiting.lane_id = lane.id) as id
+    from lane
+    where lane.id is not null
+      and not exists (
+        select 1 from deployments active
+        where active.lane_id = lane.id and active.state in ('running', 'cancelling'))
+      and (select count(*) from deployments active where active.state in ('running', 'cancelling')) < ${limit}
+    order by id limit 1`.execute(trx)
+  return rows[0]?.id
+}

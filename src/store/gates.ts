@@ -1,0 +1,121 @@
+import { sql, type Kysely, type Transaction } from 'kysely'
+
+import type { Deployment } from '../deployment/deployment.ts'
+import { placesOf, type Approval, type GateFacts, type Lock, type Upstream } from '../deployment/gates.ts'
+import type { Tables } from './schema.ts'
+import type { Selectable } from 'kysely'
+import type { FactsWanted, Locks } from './store.ts'
+import { inTransaction, type Handle } from './transaction.ts'
+
+type Trx = Transaction<Tables>
+
+/** What the gates of a deployment are judged by, all of it read through one handle. */
+export async function gateFacts(
+  handle: Handle,
+  deployment: Deployment,
+  { at, after, approval }: FactsWanted,
+): Promise<GateFacts> {
+  return {
+    now: at,
+    locks: await locksOver(handle, deployment, at),
+    approvals: approval ? await approvalsOf(handle, deployment, at) : [],
+    upstream: after === undefined ? undefined : await upstreamOf(handle, deployment, after),
+  }
+}
+
+async function locksOver(handle: Handle, deployment: Deployment, at: number): Promise<readonly Lock[]> {
+  const places = placesOf(deployment)
+  const rows = await handle
+    .selectFrom('locks')
+    .selectAll()
+    .where('place', 'in', places)
+    .where((where) => where.or([where('until', 'is', null), where('until', '>', at)]))
+    .execute()
+  return rows.map(lockOf).toSorted((one, other) => places.indexOf(one.place) - places.indexOf(other.place))
+}
+
+async function approvalsOf(handle: Handle, { id }: Deployment, at: number): Promise<readonly Approval[]> {
+  const rows = await handle
+    .selectFrom('deployments')
+    .innerJoin('approvals', (join) =>
+      join
+        .onRef('approvals.environment_id', '=', 'deployments.environment_id')
+        .onRef('approvals.sha', '=', 'deployments.sha'),
+    )
+    .select(['approvals.given_by as by', 'approvals.at', 'approvals.until'])
+    .where('deployments.id', '=', id)
+    .where('approvals.until', '>', at)
+    .orderBy('approvals.id')
+    .execute()
+  return rows
+}
+
+async function upstreamOf(
+  handle: Handle,
+  { id, sha }: Deployment,
+  environment: string,
+): Promise<Upstream | undefined> {
+  const tries = await handle
+    .selectFrom('deployments as this')
+    .innerJoin('environments as here', 'here.id', 'this.environment_id')
+    .innerJoin('environments as there', 'there.repository_id', 'here.repository_id')
+    .innerJoin('deployments as other', 'other.environment_id', 'there.id')
+    .select(['other.number', 'other.state', 'other.finished_at'])
+    .where('this.id', '=', id)
+    .where('there.name_key', '=', environment.toLowerCase())
+    .where('other.task', '=', 'deploy')
+    .where(sql`coalesce(other.deployed_sha, other.sha)`, '=', sha)
+    .orderBy('other.id')
+    .execute()
+  const first = tries.find(({ state }) => state === 'succeeded')
+  return {
+    environment,
+    success: first && { number: first.number, at: first.finished_at ?? 0 },
+    other: first === undefined ? tries.at(-1) : undefined,
+  }
+}
+
+const lockOf = ({ id, place, reason, taken_by: by, since, until }: Selectable<Tables['locks']>): Lock => ({
+  id,
+  place,
+  reason,
+  by,
+  since,
+  until: until ?? undefined,
+})
+
+/** The locks on the store's tables. */
+export const createLocks = (database: Kysely<Tables>): Locks => ({
+  take: (wanted) => inTransaction(database, (trx) => takeLock(trx, wanted)),
+  free: (id) =>
+    inTransaction(database, async (trx) => {
+      const row = await trx.deleteFrom('locks').where('id', '=', id).returningAll().executeTakeFirst()
+      return row && lockOf(row)
+    }),
+  async all(at) {
+    const rows = await database
+      .selectFrom('locks')
+      .selectAll()
+      .where((where) => where.or([where('until', 'is', null), where('until', '>', at)]))
+      .orderBy('id')
+      .execute()
+    return rows.map(lockOf)
+  },
+})
+
+/** `Locks.take`, within a transaction. One that has ended by itself is in nobody's way. */
+export async function takeLock(
+  trx: Trx,
+  { place, reason, by, since, until }: Omit<Lock, 'id'>,
+): Promise<{ readonly isTaken: boolean; readonly lock: Lock }> {
+  await trx.deleteFrom('locks').where('place', '=', place).where('until', '<=', since).execute()
+  const taken = await trx
+    .insertInto('locks')
+    .values({ place, reason, taken_by: by, since, until: until ?? null, reminded_at: null })
+    .onConflict((conflict) => conflict.column('place').doNothing())
+    .returningAll()
+    .executeTakeFirst()
+  const row =
+    taken ?? (await trx.selectFrom('locks').selectAll().where('place', '=', place).executeTakeFirstOrThrow())
+  return { isTaken: taken !== undefined, lock: lockOf(row) }
+}
