@@ -3,9 +3,10 @@ import type { Deployment } from '../deployment/deployment.ts'
 import type { Closed, GateFacts, Lock } from '../deployment/gates.ts'
 import type { HoldReason } from '../deployment/reasons.ts'
 import type { Gate } from '../store/store.ts'
+import { windowAt } from './windows.ts'
 
 /** What an environment demands of everything that goes there, beside its checks. */
-export type Demands = object
+type Demands = Pick<EnvironmentConfig, 'windows'>
 
 /** One rule: why it stands in the way; undefined where it does not. Pure. */
 type Rule = (deployment: Deployment, demands: Demands, facts: GateFacts) => Closed | undefined
@@ -15,6 +16,10 @@ const RULES = {
   locked: (_deployment, _demands, { locks }) => {
     const [lock] = locks
     return lock && { reason: 'locked', detail: lockSentence(lock), until: lock.until }
+  },
+  outside_windows: (_deployment, { windows }, { now }) => {
+    const answer = windowAt(windows, now)
+    return answer.open ? undefined : { reason: 'outside_windows', detail: answer.detail, until: answer.until }
   },
 } as const satisfies Partial<Record<HoldReason, Rule>>
 
@@ -29,7 +34,7 @@ const FORCEABLE: ReadonlySet<string> = new Set<HoldReason>([
 export const isOfGate = (reason: HoldReason): boolean => Object.hasOwn(RULES, reason)
 
 /** Every gate of an environment, and why it is closed for the deployment; undefined where it is open. Pure. */
-export const judgeEach = (
+const judgeEach = (
   deployment: Deployment,
   demands: Demands,
   facts: GateFacts,
@@ -44,7 +49,7 @@ export const judgeEach = (
   })
 
 /** Why a deployment may not begin now; undefined: its gates let it through. The first rule that answers counts. Pure. */
-export const judge = (deployment: Deployment, demands: Demands, facts: GateFacts): Closed | undefined =>
+const judge = (deployment: Deployment, demands: Demands, facts: GateFacts): Closed | undefined =>
   judgeEach(deployment, demands, facts).find(({ closed, isForced }) => closed !== undefined && !isForced)
     ?.closed
 

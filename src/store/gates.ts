@@ -104,7 +104,7 @@ export const createLocks = (database: Kysely<Tables>): Locks => ({
 })
 
 /** `Locks.take`, within a transaction. One that has ended by itself is in nobody's way. */
-export async function takeLock(
+async function takeLock(
   trx: Trx,
   { place, reason, by, since, until }: Omit<Lock, 'id'>,
 ): Promise<{ readonly isTaken: boolean; readonly lock: Lock }> {
