@@ -266,6 +266,7 @@ export async function startApp(
       replay: (delivery, by) => replayDelivery(delivery, by, pipeline),
       clock,
       store,
+      mask: masker.mask,
       cancel: (id, wish) =>
         cancel(id, wish, {
           store,

@@ -37,6 +37,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     summary: 'take a deployment back, whether it waits or runs',
     load: async () => (await import('./commands/cancel.ts')).cancel,
   },
+  'mark-bad': {
+    summary: 'say that what a deployment put in place is nothing to go back to',
+    load: async () => (await import('./commands/mark-bad.ts')).markBad,
+  },
   outbox: {
     summary: 'show what GitHub and Slack are still to be told and what they refused, and send it again',
     load: async () => (await import('./commands/outbox.ts')).outbox,

@@ -223,6 +223,11 @@ export const PROBLEMS = {
     message: 'The token may not read the code of {repository}, so that "{ref}" cannot be looked up.',
     hint: 'Name the commit by its full id, or let the token read the contents of the repository.',
   },
+  deployment_not_ended: {
+    status: 409,
+    message: '{name} has not ended yet: it is {state}.',
+    hint: 'Nothing was changed. Wait for its end, or take it back with `ferryman cancel`.',
+  },
   not_recorded: {
     status: 503,
     message: 'This could not be recorded, so nothing was changed.',

@@ -1,7 +1,6 @@
-import { readName } from '../deployment/deployment.ts'
-import { problem } from '../errors.ts'
 import { oneLine, printable } from '../logs/one-line.ts'
 import { askForJson, type ServerChoice } from './client.ts'
+import { deploymentId } from './deployment-id.ts'
 
 export interface CancelOptions {
   readonly server: ServerChoice
@@ -17,27 +16,12 @@ interface Answer {
 }
 
 export async function runCancel({ server, deployment, reason, json }: CancelOptions): Promise<number> {
-  const id = await idOf(deployment ?? '', server)
+  const id = await deploymentId(deployment ?? '', server)
   const path = `/api/deployments/${id}/cancel`
   const body = reason === undefined ? {} : { reason }
   const answer = (await askForJson(server, { method: 'POST', path, body })) as Answer
   process.stdout.write(json ? `${printable(JSON.stringify(answer, undefined, 2))}\n` : told(answer))
   return 0
-}
-
-async function idOf(given: string, server: ServerChoice): Promise<string> {
-  if (/^\d{1,15}$/.test(given)) return given
-  if (readName(given) === undefined)
-    throw problem('request_wrong', {
-      list: 'the name of a deployment, such as acme/shop/production#12, or its id',
-    })
-  const path = `/api/deployments?${new URLSearchParams({ name: given }).toString()}`
-  const { deployments } = (await askForJson(server, { method: 'GET', path })) as {
-    deployments: { id: number }[]
-  }
-  const [found] = deployments
-  if (found === undefined) throw problem('deployment_unknown', { id: given })
-  return String(found.id)
 }
 
 const WORDS = {

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { nameOf, readName, type Deployment } from '../../deployment/deployment.ts'
 import { FerrymanError, problem } from '../../errors.ts'
 import type { Store } from '../../store/store.ts'
-import { id, personOf, read } from './request.ts'
+import { id, personOf, read, reasonText } from './request.ts'
 
 export interface DeploymentsParts {
   readonly store: Pick<Store, 'named'>
@@ -23,12 +23,7 @@ type Cancelled =
 const NAME = 'a name such as acme/shop/production#12'
 const Named = z.object({ name: z.string({ error: NAME }).max(500, { error: NAME }) })
 const Which = z.object({ id })
-const Wish = z.object({
-  reason: z
-    .string({ error: 'a text of at most 1000 characters' })
-    .max(1000, { error: 'a text of at most 1000 characters' })
-    .optional(),
-})
+const Wish = z.object({ reason: reasonText.optional() })
 
 /** Deployments: find one, and take it back. */
 export function serveDeployments(routes: FastifyInstance, { store, cancel }: DeploymentsParts): void {
@@ -58,12 +53,15 @@ export function serveDeployments(routes: FastifyInstance, { store, cancel }: Dep
 const endOf = ({ state, detail }: Deployment): string =>
   detail === undefined ? state : `${state}, ${detail}`
 
-const shown = (deployment: Deployment) => ({
+/** A deployment, as the answers show it. */
+export const shown = (deployment: Deployment) => ({
   id: deployment.id,
   name: nameOf(deployment),
   state: deployment.state,
   reason: deployment.reason,
   detail: deployment.detail,
   sha: deployment.sha,
+  deployedSha: deployment.deployedSha,
+  markedBad: deployment.markedBad,
   actor: deployment.actor,
 })

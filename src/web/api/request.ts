@@ -32,6 +32,11 @@ function decoded(text: string): string {
  */
 export const personOf = ({ headers }: FastifyRequest): string => read(Person, headers)['ferryman-person']
 
+/** Why somebody wants something, in their own words. */
+export const reasonText = z
+  .string({ error: 'a text of at most 1000 characters' })
+  .max(1000, { error: 'a text of at most 1000 characters' })
+
 /** A number of ours, in a path or a query. */
 export const id = z
   .string()
