@@ -22,15 +22,20 @@ export interface Cadence {
 
 /** When a cron expression comes around this moment; throws where the expression or its zone cannot be read. */
 export function around({ cron, zone }: Cadence, at: number): Around {
-  const cadence = cadenceOf(cron, zone)
-  const { last = Infinity, next = Infinity } = cadence.known
-  if (last <= at && at < next) return cadence.known
-  const following = next <= at ? nextOf(cadence.job, next) : undefined
-  cadence.known =
-    following !== undefined && at < following
-      ? { last: next, next: following }
-      : { last: lastOf(cadence.job, at), next: nextOf(cadence.job, at) }
-  return cadence.known
+  const { job, known } = cadenceOf(cron, zone)
+  const found = known.find(({ last = Infinity, next = Infinity }) => last <= at && at < next)
+  if (found !== undefined) return found
+  const asked = follow(job, known[0]?.next, at) ?? { last: lastOf(job, at), next: nextOf(job, at) }
+  known.unshift(asked)
+  known.length = Math.min(known.length, MOST_REMEMBERED)
+  return asked
+}
+
+/** Nearly always the next moment that is asked about lies behind the next time: then that is the last one. */
+function follow(job: Cron, last: number | undefined, at: number): Around | undefined {
+  if (last === undefined || last > at) return undefined
+  const next = nextOf(job, last)
+  return next !== undefined && at < next ? { last, next } : undefined
 }
 
 const FIELDS = [
@@ -40,18 +45,21 @@ const FIELDS = [
   'months from 1 to 12, or JAN to DEC',
   'days of the week from 0 to 7, or SUN to SAT',
 ] as const
+const FIVE_FIELDS =
+  'five fields: minute, hour, day of the month, month, day of the week, such as "0 9 * * 1-5"'
 const ORDINALS = ['1st', '2nd', '3rd', '4th', '5th'] as const
 
 /** What has to be expected instead of a text that is no cron expression, or never comes; undefined: nothing. */
 export function wrongInCron(text: string): string | undefined {
   const fields = text.trim().split(/\s+/)
-  if (fields.length !== FIELDS.length)
-    return 'five fields: minute, hour, day of the month, month, day of the week, such as "0 9 * * 1-5"'
+  if (fields.length !== FIELDS.length) return FIVE_FIELDS
+  const cron = fields.join(' ')
+  if (isCron(cron))
+    return around({ cron, zone: 'UTC' }, 0).next === undefined ? 'a day that exists' : undefined
   const wrong = fields.findIndex(
-    (field, index) => !isCron(FIELDS.map((_, at) => (at === index ? field : '*'))),
+    (field, index) => !isCron(`${'* '.repeat(index)}${field}${' *'.repeat(4 - index)}`),
   )
-  if (wrong >= 0) return `${FIELDS[wrong]}, as its ${ORDINALS[wrong]} field`
-  return nextOf(jobOf(text, 'UTC'), 0) === undefined ? 'days that come: this never does' : undefined
+  return wrong < 0 ? FIVE_FIELDS : `${FIELDS[wrong]}, as its ${ORDINALS[wrong]} field`
 }
 
 /**
@@ -60,11 +68,11 @@ export function wrongInCron(text: string): string | undefined {
  */
 export function momentIn(zone: string, text: string): number | undefined {
   const [, year, month, day, hour, minute] = LOCAL_TIME.exec(text) ?? []
-  if (year === undefined || Number(hour) > 23 || Number(minute) > 59) return undefined
+  if (year === undefined) return undefined
   const sameInUtc = Date.UTC(Number(year), Number(month) - 1, Number(day))
-  const fields = [minute, hour, day, month].map(Number)
-  if (!isCron([...fields, '*'])) return undefined
-  const moment = nextOf(jobOf(`${fields.join(' ')} *`, zone), sameInUtc - FAR)
+  const cron = `${[minute, hour, day, month].map(Number).join(' ')} *`
+  if (!isCron(cron)) return undefined
+  const moment = nextOf(jobOf(cron, zone), sameInUtc - FAR)
   return moment !== undefined && moment < sameInUtc + FAR ? moment : undefined
 }
 const LOCAL_TIME = /^(20\d\d)-(\d\d)-(\d\d)[T ](\d\d):(\d\d)$/
@@ -73,17 +81,18 @@ const FAR = 2 * 86_400_000
 
 interface KnownCadence {
   readonly job: Cron
-  /** What was asked for last: nearly always it is asked for again. */
-  known: Around
+  /** What was answered last, the newest first: nearly always it is asked for again. */
+  readonly known: Around[]
 }
 
 /** An expression that was read takes 75 KB. */
 const MOST_KNOWN = 100
+const MOST_REMEMBERED = 8
 const known = new Map<string, KnownCadence>()
 
 function cadenceOf(cron: string, zone: string): KnownCadence {
   const key = `${zone} ${cron}`
-  const found = known.get(key) ?? { job: jobOf(cron, zone), known: { last: undefined, next: undefined } }
+  const found = known.get(key) ?? { job: jobOf(cron, zone), known: [] }
   if (!known.has(key)) {
     const [oldest] = known.keys()
     if (known.size >= MOST_KNOWN && oldest !== undefined) known.delete(oldest)
@@ -93,11 +102,11 @@ function cadenceOf(cron: string, zone: string): KnownCadence {
 }
 
 const jobOf = (cron: string, zone: string): Cron =>
-  new Cron(cron, { timezone: zone, mode: '5-part', fixedTimeRule: 'no-wildcard' })
+  new Cron(cron, { timezone: zone, fixedTimeRule: 'no-wildcard' })
 
-function isCron(fields: readonly (string | number)[]): boolean {
+function isCron(cron: string): boolean {
   try {
-    return jobOf(fields.join(' '), 'UTC') instanceof Cron
+    return cadenceOf(cron, 'UTC').job instanceof Cron
   } catch {
     return false
   }

@@ -2,7 +2,7 @@
 export function isZone(name: string): boolean {
   if (!/^[A-Za-z]/.test(name)) return false
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== ''
+    return formatsOf(name) !== undefined
   } catch {
     return false
   }

@@ -117,7 +117,7 @@ describe('what is wrong with windows', () => {
       `windows: {zone: UTC, deny: [{cron: '0 0 30 2 *', duration: 8h}]}`,
       '6:34',
       '.deny[0].cron',
-      'expected days that come: this never does, got "0 0 30 2 *"',
+      'expected a day that exists, got "0 0 30 2 *"',
     ],
     [
       `windows: {zone: UTC, deny: [{cron: 9, duration: 8h}]}`,

@@ -245,6 +245,21 @@ describe('what is said of it', () => {
     expect(detail(both, '2026-11-30T07:00Z')).toBe('Outside its windows until Mon 2026-11-30 09:00 CET')
   })
 
+  test('of several that deny the name of the one that ends last', () => {
+    const friday = recurring('0 12 * * 5', 12, { name: 'friday afternoon' })
+
+    for (const windows of [deny(WEEKEND, friday), deny(friday, WEEKEND)])
+      expect(detail(windows, '2026-11-27T16:00Z')).toBe('weekend freeze until Mon 2026-11-30 08:00 CET')
+  })
+
+  test('a window that begins meanwhile is the reason from then on', () => {
+    const windows = { allow: [OFFICE_HOURS], deny: [recurring('0 4 * * *', 2, { name: 'backup' })] }
+
+    expect(detail(windows, '2026-11-27T02:59Z')).toBe('Outside its windows until Fri 2026-11-27 09:00 CET')
+    expect(detail(windows, '2026-11-27T03:00Z')).toBe('backup; its windows open Fri 2026-11-27 09:00 CET')
+    expect(detail(windows, '2026-11-27T05:00Z')).toBe('Outside its windows until Fri 2026-11-27 09:00 CET')
+  })
+
   test('where no end is in sight, as far as was looked', () => {
     const daily = recurring('0 0 * * *', 25, { name: 'never' })
     const single2026 = single('2026-01-01T00:00Z', '2026-01-02T00:00Z')

@@ -164,10 +164,29 @@ test.each([
   ['0 9 0 * *', 'days of the month from 1 to 31, as its 3rd field'],
   ['0 9 * 13 *', 'months from 1 to 12, or JAN to DEC, as its 4th field'],
   ['0 9 * * MO', 'days of the week from 0 to 7, or SUN to SAT, as its 5th field'],
-  ['0 0 30 2 *', 'days that come: this never does'],
-  ['0 0 31 4,6 *', 'days that come: this never does'],
+  ['0 0 30 2 *', 'a day that exists'],
+  ['0 0 31 4,6 *', 'a day that exists'],
 ])('%j is none', (text, expected) => {
   expect(wrongInCron(text)).toBe(expected)
+})
+
+test('whatever is written can be used, or what was expected is said', () => {
+  const field = fc.string({
+    unit: fc.constantFrom(...Array.from('0123456789*/-,LW#?+MONjan')),
+    minLength: 1,
+    maxLength: 5,
+  })
+  const likely = fc.oneof({ weight: 3, arbitrary: fc.constantFrom('*', '0', '1-5', '*/2', 'L') }, field)
+  const fields = fc.array(likely, { minLength: 5, maxLength: 5 }).map((all) => all.join(' '))
+
+  fc.assert(
+    fc.property(fc.oneof({ weight: 5, arbitrary: fields }, fc.string()), (text) => {
+      const wrong = wrongInCron(text)
+      if (wrong === undefined) expect(around({ cron: text, zone: BERLIN }, 0).next).toBeGreaterThan(0)
+      else expect(wrong).toMatch(/^(five fields: |a day that exists|[a-z ]+ from \d)/)
+    }),
+    { numRuns: 500 },
+  )
 })
 
 test.each([
