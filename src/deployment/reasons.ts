@@ -31,6 +31,7 @@ export const FAILED = {
   wait_expired: 'could_not_run',
   no_checks_reported: 'could_not_run',
   github_refused: 'could_not_run',
+  foreign_commit: 'could_not_run',
   task_unknown: 'could_not_run',
   config_invalid: 'could_not_run',
   config_removed: 'could_not_run',

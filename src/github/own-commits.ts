@@ -65,7 +65,9 @@ async function search(requests: Requests, { repository, sha, ref }: Asked): Prom
 }
 
 const namesOf = (ref: string | undefined, sha: string): readonly string[] =>
-  ref === undefined || !isRefName(ref) || sha.startsWith(ref.toLowerCase()) ? [] : fullNamesOf(ref)
+  ref === undefined || !isRefName(ref) || sha.startsWith(ref.toLowerCase())
+    ? []
+    : fullNamesOf(ref).toReversed() // more often a branch
 
 /** Where the branches and tags are, as far as they are read; no further once the commit is among them. */
 async function headsOf(requests: Requests, repository: string, sha: string): Promise<ReadonlySet<string>> {
