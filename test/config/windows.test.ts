@@ -1,8 +1,9 @@
-import { chmodSync } from 'node:fs'
+import { chmodSync, readFileSync } from 'node:fs'
 
 import { describe, expect, test } from 'vitest'
 
 import { loadConfig } from '../../src/config/load.ts'
+import { windowAt } from '../../src/decide/windows.ts'
 import { GITHUB, load, problemsOfShop, shop, written } from './written.ts'
 
 const NINE = `{cron: '0 9 * * 1-5', duration: 8h}`
@@ -66,6 +67,22 @@ windows: {deny: [{from: 2026-12-20T00:00, until: 2027-01-02 08:00, zone: Europe/
     expect(of('acme/shop', 'canary')).toMatchObject({ allow: [], deny: [{ cron: '0 9 * * 1-5' }] })
     expect(of('acme/shop', 'production')).toMatchObject({ allow: [{ cron: '0 9 * * 1-5' }], deny: [] })
     expect(of('acme/blog', 'production')).toBe(of('acme/shop', 'production'))
+  })
+
+  test('the example of the documentation, and what it says of it', () => {
+    const page = readFileSync('docs/gates.md', 'utf8')
+    const [, example = ''] = /```yaml\n(windows:.*?)```/s.exec(page) ?? []
+    const said = [...page.matchAll(/`([^`]+ [A-Z][a-z]{2} \d{4}-\d\d-\d\d [^`]+)`/g)].map(
+      ([, detail]) => detail,
+    )
+    const { windows } = shop(`commands: [[id]]\n${example}`)
+
+    const answers = ['2026-11-26T20:00Z', '2027-01-02T06:00Z', '2026-11-28T14:00Z'].map((at) =>
+      windowAt(windows, Date.parse(at)),
+    )
+
+    expect(said).toHaveLength(3)
+    expect(answers.map((answer) => (answer.open ? undefined : answer.detail))).toEqual(said)
   })
 
   test.each([
