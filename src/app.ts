@@ -170,13 +170,14 @@ export async function startApp(
     const resumedPace = async ({ github: { creationsPerHour } }: Config): Promise<Pace<Creation>> =>
       resumedGitHubPace(creationsPerHour, await store.outbox.givenToGitHub(clock() - HOUR_MS))
     let pace = await resumedPace(config)
+    const recipients = [
+      githubChannel(() => github, { pace: () => pace, clock }),
+      slackChannel(slackAddress, clock),
+    ]
     const outbox = startOutbox({
       outbox: settlingSurely(store.outbox, { signal: calls.signal, journal }),
       store,
-      channels: {
-        github: githubChannel(() => github, { pace: () => pace, clock }),
-        slack: slackChannel(slackAddress, clock),
-      },
+      recipients: () => recipients,
       clock,
       random: Math.random,
       after(ms, call) {

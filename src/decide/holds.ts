@@ -1,4 +1,4 @@
-import type { Deployment } from '../deployment/deployment.ts'
+import { placeOf, type Deployment } from '../deployment/deployment.ts'
 import type { ChecksSignal } from '../deployment/signal.ts'
 import { createWaker } from '../waker.ts'
 import type { Store } from '../store/store.ts'
@@ -180,9 +180,6 @@ export function startHolds(parts: HoldParts): Holds {
     },
   }
 }
-
-const placeOf = ({ configuredAs, environment }: Deployment): string =>
-  `${configuredAs}/${environment.toLowerCase()}`
 
 /** Whether the deployment was there already when the place was looked at last. */
 const known = ({ waiting }: Partial<Place>, id: number): boolean =>

@@ -134,6 +134,12 @@ export const recapOf = ({ steps }: Pick<Deployment, 'steps'>): Recap | undefined
 export const nameOf = (of: Pick<Deployment, 'repository' | 'environment' | 'number'>): string =>
   `${of.repository}/${of.environment}#${of.number}`
 
+/** `owner/name/environment` in lower case: where it goes, as the configuration has it. */
+export const placeOf = ({
+  configuredAs,
+  environment,
+}: Pick<Deployment, 'configuredAs' | 'environment'>): string => `${configuredAs}/${environment.toLowerCase()}`
+
 /** What `nameOf` was made of, in whichever case it was typed; undefined when the text is no such name. */
 export function readName(
   text: string,

@@ -54,14 +54,14 @@ export async function attempt(
   if (isUndone(failure)) turn.takeBack()
   else turn.end(now)
   if (isAborted()) return undefined
-  const whose = (scope: Scope): string => (scope === 'channel' ? EVERYTHING : deployment.repository)
+  const whose = (scope: Scope): string => (scope === 'recipient' ? EVERYTHING : deployment.repository)
   const maybeMended = mayBeMended()
   const rule = ruleFor(failure, {
     now,
     barredSince: maybeMended ? undefined : report.barredSince, // the week begins anew
     attempts: report.attempts + 1,
     failures: {
-      channel: rests.failures(whose('channel')) + 1,
+      recipient: rests.failures(whose('recipient')) + 1,
       repository: rests.failures(whose('repository')) + 1,
     },
     random: random(),

@@ -5,7 +5,7 @@ import { limitOf } from '../github/limits.ts'
 import type { Creation } from '../github/pace.ts'
 import type { Pace } from '../pace.ts'
 import type { OwedReport } from '../store/store.ts'
-import type { Channel } from './outbox.ts'
+import type { Recipient } from './outbox.ts'
 import type { SendFailure } from './rules.ts'
 
 /**
@@ -15,7 +15,9 @@ import type { SendFailure } from './rules.ts'
 export const githubChannel = (
   github: () => GitHub,
   { pace, clock }: { readonly pace: () => Pace<Creation>; readonly clock: () => number },
-): Channel => ({
+): Recipient => ({
+  name: 'github',
+  channel: 'github',
   get pace() {
     return pace()
   },

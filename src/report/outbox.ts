@@ -1,10 +1,11 @@
 import type { Journal } from '../logs/journal.ts'
 import type { Pace } from '../pace.ts'
-import type { Outbox, OwedReport, SentOn, Store } from '../store/store.ts'
+import { placeOf } from '../deployment/deployment.ts'
+import type { Outbox, OwedReport, Places, SentOn, Store } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
 import { attempt } from './attempt.ts'
 import { keepLimits, recallLimits } from './kept-limits.ts'
-import { createRests, EVERYTHING, type Rests } from './rests.ts'
+import { createAllRests, EVERYTHING } from './rests.ts'
 import type { SendFailure } from './rules.ts'
 import { closedRepositories, freeSlots, inTurn } from './slots.ts'
 
@@ -17,13 +18,23 @@ export interface Channel {
   readonly pace: Pace<Urgency>
 }
 
+/** Who takes the reports of a channel: all of them, or those about some places. One that fails rests alone. */
+export interface Recipient extends Channel {
+  /** By what it is known, also after a restart: who is reached otherwise has another name. Nothing secret. */
+  readonly name: string
+  readonly channel: string
+  /** Undefined: wherever they go. Of every report there is exactly one recipient. */
+  readonly places?: Places | undefined
+}
+
 /** The end of a deployment, or something on its way there. */
 export type Urgency = 'final' | 'progress'
 
 export interface OutboxParts {
   readonly outbox: Outbox
   readonly store: Pick<Store, 'note' | 'noted'>
-  readonly channels: Readonly<Record<string, Channel>>
+  /** Who there is at this moment. */
+  recipients(): readonly Recipient[]
   readonly clock: () => number
   readonly random: () => number
   /** Calls back after so long; answers how to call that off. */
@@ -37,12 +48,12 @@ export interface OutboxSender {
   /** Something may be owed: look now. */
   wake(): void
   /**
-   * Somebody may have mended what was broken: all that is owed is tried now. In `renewed` channels we go by
+   * Somebody may have mended what was broken: all that is owed is tried now. To the `renewed` recipients we go by
    * another name, so that a limit on the earlier one is none of ours.
    */
   again(renewed: readonly string[]): void
   /** Somebody wants this one to go now: whoever gets it is not left alone any longer, unless they asked for it. */
-  hurry(report: Pick<SentOn, 'channel' | 'repository'>): void
+  hurry(report: Pick<SentOn, 'channel' | 'deployment'>): void
   /** What holds up a report whose time has come, and until when at least. */
   heldUp(report: OwedReport): HeldUp | undefined
   /** Sends what it can within the time, then ends; what is left stays owed. */
@@ -64,20 +75,20 @@ const OUT_OF_TURN = 'Others go first, and no more is sent than the other side ta
 
 interface Flight {
   readonly report: OwedReport
+  /** The name of the recipient. */
+  readonly to: string
   readonly sending: Promise<void>
 }
 
 /**
  * Sends what is owed, one after the other per deployment and channel, several deployments side by side, so
  * that one that cannot be reached delays nobody else. What fails waits by its rule; nothing is ever lost. Where
- * more is owed than a channel takes, ends go first, and of each deployment only the newest.
+ * more is owed than a recipient takes, ends go first, and of each deployment only the newest.
  */
 export function startOutbox(parts: OutboxParts): OutboxSender {
-  const { outbox, store, clock, journal, channels } = parts
+  const { outbox, store, clock, journal, recipients } = parts
   const inFlight = new Map<number, Flight>()
-  const rests: Record<string, Rests> = Object.fromEntries(
-    Object.keys(channels).map((name) => [name, createRests()]),
-  )
+  const rests = createAllRests()
   /** When each repository had its turn, counted in turns. */
   const served = new Map<string, number>()
   let servings = 0
@@ -91,11 +102,12 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
   let ended = false
   let aborted = false
 
-  const begin = (report: OwedReport, channel: Channel, mine: Rests): void => {
-    const turn = channel.pace.begin(urgencyOf(report), clock())
+  const begin = (report: OwedReport, recipient: Recipient): void => {
+    const mine = rests.of(recipient.name)
+    const turn = recipient.pace.begin(urgencyOf(report), clock())
     const mendingsBefore = mendings
     const mayBeMended = (): boolean => mendings > mendingsBefore
-    const means = { channel, rests: mine, turn, mayBeMended }
+    const means = { channel: recipient, rests: mine, turn, mayBeMended }
     const sending = attempt(report, means, { ...parts, isAborted: () => aborted })
       .then(async (rest) => {
         if (rest?.isLimit === true) await keepLimits(rests, store, clock())
@@ -111,43 +123,45 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
         inFlight.delete(report.id)
         waker.wake()
       })
-    inFlight.set(report.id, { report, sending })
+    inFlight.set(report.id, { report, to: recipient.name, sending })
   }
 
-  /** Begins what may begin in one channel; answers the moments at which more may. */
-  const lookAt = async (name: string, now: number): Promise<readonly number[]> => {
-    const [channel, mine] = [channels[name], rests[name]]
-    if (channel === undefined || mine === undefined) return []
+  /** Begins what may begin with one recipient; answers the moments at which more may. */
+  const lookAt = async (recipient: Recipient, now: number): Promise<readonly number[]> => {
+    const { name, channel, places, pace } = recipient
+    const mine = rests.of(name)
     const whole = mine.resting(EVERYTHING, now)
     if (whole !== undefined) return [whole.until]
-    const wait = Math.min(channel.pace.waitMs('final', now), channel.pace.waitMs('progress', now))
+    const wait = Math.min(pace.waitMs('final', now), pace.waitMs('progress', now))
     if (wait > 0) return [now + wait]
-    const flying = [...inFlight.values()].flatMap(({ report }) => (report.channel === name ? report : []))
+    const flights = [...inFlight.values()].filter(({ report }) => report.channel === channel)
+    const flying = flights.flatMap(({ report, to }) => (to === name ? report : []))
     const free = freeSlots(mine, flying)
     if (ended || free <= 0) return []
     // What is under way is still owed.
-    const room = channel.pace.room('progress', now) + flying.length
-    const dueCount = await outbox.countDue(name, now, room + 1)
+    const room = pace.room('progress', now) + flying.length
+    const dueCount = await outbox.countDue(channel, { at: now, most: room + 1, places })
     if (dueCount <= flying.length) return []
 
     const closed = closedRepositories(mine, flying, now)
-    const due = await outbox.due(name, {
+    const due = await outbox.due(channel, {
       at: now,
       limit: MOST_LOOKED_AT,
       take: dueCount > room ? 'newest' : 'oldest',
-      exceptDeployments: flying.map(({ deployment }) => deployment.id),
+      exceptDeployments: flights.map(({ report }) => report.deployment.id),
       exceptRepositories: closed,
+      places,
     })
     const moments = closed.flatMap((repository) => mine.resting(repository, now)?.until ?? [])
     for (const report of inTurn(due, served)) {
       if (ended || freeSlots(mine, flying) <= 0) break
       if (closedRepositories(mine, flying, now).includes(report.deployment.repository)) continue
-      const waitMs = channel.pace.waitMs(urgencyOf(report), now)
+      const waitMs = pace.waitMs(urgencyOf(report), now)
       if (waitMs > 0) moments.push(now + waitMs)
       else {
         flying.push(report)
         served.set(report.deployment.repository, (servings += 1))
-        begin(report, channel, mine)
+        begin(report, recipient)
       }
     }
     return moments
@@ -160,7 +174,7 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
     const now = clock()
     await takeUp(now)
     const moments = [now + LOOK_AGAIN_MS]
-    for (const name of Object.keys(channels)) moments.push(...(await lookAt(name, now)))
+    for (const recipient of recipients()) moments.push(...(await lookAt(recipient, now)))
     moments.push((await outbox.nextDueAfter(now)) ?? Infinity)
     quietMs = Math.max(SOON_MS, LOOKS_TAKE_A_FIFTH * (performance.now() - began))
     callOff()
@@ -175,17 +189,23 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
     }
     // A clock that was set back would have everything wait for as long.
     if (now < lookedAt) {
-      for (const mine of Object.values(rests)) mine.shift(now - lookedAt)
+      for (const [, mine] of rests.all()) mine.shift(now - lookedAt)
       mended ??= new Set()
     }
     lookedAt = now
     if (mended === undefined) return
     const renewed = mended
     await outbox.hurry(now)
-    for (const [name, mine] of Object.entries(rests)) mine.clear({ limitsToo: renewed.has(name) })
+    for (const [name, mine] of rests.all()) mine.clear({ limitsToo: renewed.has(name) })
     if (renewed.size > 0) await keepLimits(rests, store, now)
     if (mended === renewed) mended = undefined
   }
+
+  const recipientOf = ({
+    channel,
+    deployment,
+  }: Pick<SentOn, 'channel' | 'deployment'>): Recipient | undefined =>
+    recipients().find((one) => one.channel === channel && isAmong(placeOf(deployment), one.places))
 
   const waker = createWaker(() =>
     look().catch((thrown: unknown) => {
@@ -202,15 +222,18 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
       mendings += 1
       waker.wake()
     },
-    hurry({ channel, repository }) {
-      rests[channel]?.worked(repository, clock())
+    hurry(report) {
+      const recipient = recipientOf(report)
+      if (recipient !== undefined) rests.of(recipient.name).worked(report.deployment.repository, clock())
       waker.wake()
     },
     heldUp: (report) => {
-      const [channel, mine, now] = [channels[report.channel], rests[report.channel], clock()]
-      const resting = mine?.resting(EVERYTHING, now) ?? mine?.resting(report.deployment.repository, now)
+      const [recipient, now] = [recipientOf(report), clock()]
+      if (recipient === undefined) return undefined
+      const mine = rests.of(recipient.name)
+      const resting = mine.resting(EVERYTHING, now) ?? mine.resting(report.deployment.repository, now)
       if (resting !== undefined) return resting
-      const waitMs = channel?.pace.waitMs(urgencyOf(report), now) ?? 0
+      const waitMs = recipient.pace.waitMs(urgencyOf(report), now)
       return waitMs > 0 ? { until: now + waitMs, why: OUT_OF_TURN } : undefined
     },
     async stop(withinMs) {
@@ -234,3 +257,8 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
 }
 
 const urgencyOf = ({ isFinal }: OwedReport): Urgency => (isFinal ? 'final' : 'progress')
+
+const isAmong = (place: string, places: Places | undefined): boolean => {
+  if (places === undefined) return true
+  return 'only' in places ? places.only.includes(place) : !places.except.includes(place)
+}

@@ -5,7 +5,7 @@ export interface Resting {
   readonly isLimit: boolean
 }
 
-/** What rests in one channel: repositories by their name, or the whole channel as `EVERYTHING`. */
+/** What rests with one recipient: repositories by their name, or all that it takes as `EVERYTHING`. */
 export interface Rests {
   failed(whose: string, rest: Resting): void
   /** Something was delivered: whoever that shows to work is not suspected any more. */
@@ -26,7 +26,7 @@ export interface Rests {
 export const EVERYTHING = '*'
 
 /** Nothing rests at first. */
-export function createRests(): Rests {
+function createRests(): Rests {
   const rests = new Map<string, Resting & { readonly failures: number }>()
   const failures = (whose: string): number => rests.get(whose)?.failures ?? 0
   return {
@@ -54,5 +54,24 @@ export function createRests(): Rests {
     shift(ms) {
       for (const [whose, rest] of rests) rests.set(whose, { ...rest, until: rest.until + ms })
     },
+  }
+}
+
+/** What rests with each recipient, by its name. */
+export interface AllRests {
+  of(recipient: string): Rests
+  all(): readonly (readonly [string, Rests])[]
+}
+
+/** With nobody anything rests at first. */
+export function createAllRests(): AllRests {
+  const rests = new Map<string, Rests>()
+  return {
+    of(recipient) {
+      const mine = rests.get(recipient) ?? createRests()
+      rests.set(recipient, mine)
+      return mine
+    },
+    all: () => [...rests],
   }
 }

@@ -5,7 +5,7 @@ export interface SendFailure {
   readonly status: number | undefined
   /** When the other side says that it will listen again. */
   readonly retryAt: number | undefined
-  /** The answer speaks of a limit on requests, so everything to this channel has to rest. */
+  /** The answer speaks of a limit on requests, so everything to this recipient has to rest. */
   readonly limited: boolean
   /** The other side will never take it, whatever we do. */
   readonly final: boolean
@@ -13,7 +13,7 @@ export interface SendFailure {
   readonly concerns: Scope
 }
 
-export type Scope = 'repository' | 'channel'
+export type Scope = 'repository' | 'recipient'
 
 /** What is left alone for a while, so that one that is broken or asks for patience is not asked again and again. */
 export interface Rest {
@@ -62,13 +62,13 @@ export function ruleFor(failure: SendFailure, circumstances: Circumstances): Rul
   const retryAt = Math.min(failure.retryAt ?? 0, now + HOUR)
   if (failure.limited) {
     // What the other side says counts, but never less than a moment, and longer when it says so again and again.
-    const doubled = 2 ** Math.min(failures.channel - 1, 5)
+    const doubled = 2 ** Math.min(failures.recipient - 1, 5)
     const dueAt = Math.max(retryAt, now + (failure.retryAt === undefined ? MINUTE : 1_000) * doubled)
-    return { settled: false, dueAt, rest: { of: 'channel', until: dueAt, isLimit: true } }
+    return { settled: false, dueAt, rest: { of: 'recipient', until: dueAt, isLimit: true } }
   }
   if (status === 401 || status === 403) {
     // A token that GitHub does not know is no better for the next report; a missing right may be of one repository.
-    const of = status === 401 ? 'channel' : concerns
+    const of = status === 401 ? 'recipient' : concerns
     const rest: Rest = { of, until: now + MINUTE, isLimit: false }
     return now - barredSince > WEEK
       ? { settled: true, rest }

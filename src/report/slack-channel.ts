@@ -1,7 +1,7 @@
 import { fetchAtMost } from '../answer-limit.ts'
 import { messageOf } from '../errors.ts'
 import { createPace } from '../pace.ts'
-import type { Channel, Urgency } from './outbox.ts'
+import type { Recipient, Urgency } from './outbox.ts'
 import { retryAfter } from '../retry-after.ts'
 import type { SendFailure } from './rules.ts'
 import type { SlackMessage } from './slack-message.ts'
@@ -22,7 +22,9 @@ export interface SlackAddress {
 }
 
 /** Messages to a Slack incoming webhook. */
-export const slackChannel = (address: () => SlackAddress, clock: () => number): Channel => ({
+export const slackChannel = (address: () => SlackAddress, clock: () => number): Recipient => ({
+  name: 'slack',
+  channel: 'slack',
   pace: createPace<Urgency>({ final: A_SECOND_EACH, progress: A_SECOND_EACH }),
   send: ({ body }) => postToSlack(address(), body as SlackMessage),
   failureOf: (thrown) => slackFailure(thrown, clock()),
@@ -96,6 +98,6 @@ function slackFailure(thrown: unknown, now: number): SendFailure {
     retryAt: retryAfter(header, now),
     limited: status === 429,
     final: isRefusal && ![401, 403, 408, 429].includes(status),
-    concerns: 'channel',
+    concerns: 'recipient',
   }
 }

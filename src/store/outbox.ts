@@ -3,19 +3,18 @@ import { sql, type Kysely, type RawBuilder } from 'kysely'
 import { COLUMNS, IS_FINAL, owedOf, type ReportRow } from './report-rows.ts'
 import { createResending } from './resending.ts'
 import type { Tables } from './schema.ts'
-import type { DueFilter, Outbox, SettledReport } from './store.ts'
+import type { DueFilter, Outbox, Places, SettledReport } from './store.ts'
 import { inTransaction } from './transaction.ts'
 
 /** The outbox on the store's tables. */
 export const createOutbox = (database: Kysely<Tables>): Outbox => ({
   ...createResending(database),
-  async countDue(channel, at, most) {
+  async countDue(channel, { at, most, places }) {
     const { rows } = await sql<{ due: number }>`
       select count(*) as due from (
-        select 1 from reports
-        where state = 'owed' and due_at <= ${at} and channel = ${channel} limit ${most}) as due_ones`.execute(
-      database,
-    )
+        select 1 from reports report
+        where report.state = 'owed' and report.due_at <= ${at} and report.channel = ${channel} ${goingTo(places)}
+        limit ${most}) as due_ones`.execute(database)
     return rows[0]?.due ?? 0
   },
   async due(channel, wanted) {
@@ -106,11 +105,20 @@ const dropOlder = (id: number) => sql`
   where state = 'owed' and id < ${id} and (deployment_id, channel) = (
     select deployment_id, channel from reports newer where newer.id = ${id})`
 
+/** Whether a `report` is about a deployment that goes to one of these places. */
+function goingTo(places: Places | undefined): RawBuilder<unknown> {
+  if (places === undefined) return sql``
+  const [named, holds] = 'only' in places ? [places.only, sql``] : [places.except, sql`not`]
+  return sql`and ${holds} exists (
+    select 1 from deployments goer join environments goal on goal.id = goer.environment_id
+    where goer.id = report.deployment_id and goer.configured_as || '/' || goal.name_key in (${sql.join(named)}))`
+}
+
 const WAS_TRIED = sql.raw('case when report.attempts > 0 then 1 else 0 end')
 
 function dueRows(
   channel: string,
-  { at, limit, take, exceptDeployments, exceptRepositories }: DueFilter,
+  { at, limit, take, exceptDeployments, exceptRepositories, places }: DueFilter,
 ): RawBuilder<ReportRow> {
   // Older ones whose time has not come do not hold up a newer one.
   const other =
@@ -125,6 +133,7 @@ function dueRows(
       from reports report join deployments deployment on deployment.id = report.deployment_id
       where report.state = 'owed' and report.due_at <= ${at} and report.channel = ${channel}
         ${none('report.deployment_id', exceptDeployments)} ${none('deployment.repository', exceptRepositories)}
+        ${goingTo(places)}
         and not exists (
           select 1 from reports other
           where other.state = 'owed' and other.deployment_id = report.deployment_id

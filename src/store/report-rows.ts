@@ -10,8 +10,8 @@ export const IS_FINAL = sql.raw(
 
 /** What is read of a `report` and its `deployment`. */
 export const COLUMNS = sql`report.id, report.channel, report.body, report.attempts, report.created_at, report.barred_since, report.due_at,
-  report.settled_at, report.last_error, deployment.id as deployment_id, deployment.repository, deployment.environment,
-  deployment.number, deployment.github_id, deployment.reason, ${IS_FINAL} as is_final`
+  report.settled_at, report.last_error, deployment.id as deployment_id, deployment.repository, deployment.configured_as,
+  deployment.environment, deployment.number, deployment.github_id, deployment.reason, ${IS_FINAL} as is_final`
 
 /** A row of these columns. */
 export interface ReportRow {
@@ -27,6 +27,7 @@ export interface ReportRow {
   is_final: number
   deployment_id: number
   repository: string
+  configured_as: string
   environment: string
   number: number
   github_id: number | null
@@ -45,6 +46,7 @@ export const owedOf = (row: ReportRow): OwedReport => ({
   deployment: {
     id: row.deployment_id,
     repository: row.repository,
+    configuredAs: row.configured_as,
     environment: row.environment,
     number: row.number,
     githubId: row.github_id ?? undefined,

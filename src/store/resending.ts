@@ -50,18 +50,28 @@ export const createResending = (
     inTransaction(database, async (trx) => {
       const { rows: counts } = await sql<{ count: number }>`
         select count(*) as count from reports where state = 'refused'`.execute(trx)
-      const { rows: due } = await sql<SentOn>`
+      const ofDeployment = (column: string) =>
+        sql`(select ${sql.ref(column)} from deployments where deployments.id = reports.deployment_id)`
+      const { rows } = await sql<SentRow>`
         update reports set ${owedAgain(at)}
         where state = 'refused' and not exists (
           select 1 from reports newer
           where newer.deployment_id = reports.deployment_id and newer.channel = reports.channel
             and newer.id > reports.id)
-        returning id, channel, (
-          select repository from deployments where deployments.id = reports.deployment_id) as repository`.execute(
+        returning id, channel, ${ofDeployment('repository')} as repository,
+          ${ofDeployment('configured_as')} as configured_as, ${ofDeployment('environment')} as environment`.execute(
         trx,
       )
-      return { refused: counts[0]?.count ?? 0, due }
+      return { refused: counts[0]?.count ?? 0, due: rows.map(sentOn) }
     }),
+})
+
+type SentRow = Pick<ReportRow, 'id' | 'channel' | 'repository' | 'configured_as' | 'environment'>
+
+const sentOn = ({ id, channel, repository, configured_as: configuredAs, environment }: SentRow): SentOn => ({
+  id,
+  channel,
+  deployment: { repository, configuredAs, environment },
 })
 
 /** What is tried for a week is tried for a week from now on. */

@@ -346,7 +346,10 @@ export interface Hooks {
 /** What is owed to GitHub and Slack, kept until it is delivered or refused for good. */
 export interface Outbox {
   /** Reports in the channel whose time has come; counts no further than `most`. */
-  countDue(channel: string, at: number, most: number): Promise<number>
+  countDue(
+    channel: string,
+    wanted: Pick<DueFilter, 'at' | 'places'> & { readonly most: number },
+  ): Promise<number>
   /**
    * Owed reports whose time has come, one of each deployment. First what was not tried yet, then ends before
    * beginnings, then the repositories by turns.
@@ -396,11 +399,9 @@ export interface ListedReport extends OwedReport {
   readonly lastError: string | undefined
 }
 
-/** A report, and to whom it goes. */
-export interface SentOn {
-  readonly id: number
-  readonly channel: string
-  readonly repository: string
+/** A report, and what it is about. */
+export interface SentOn extends Pick<OwedReport, 'id' | 'channel'> {
+  readonly deployment: Pick<Deployment, 'repository' | 'configuredAs' | 'environment'>
 }
 
 /** What became of the wish to send a report again. */
@@ -419,7 +420,12 @@ export interface DueFilter {
   /** Deployments of which something is under way. */
   readonly exceptDeployments: readonly number[]
   readonly exceptRepositories: readonly string[]
+  /** Undefined: wherever they go. */
+  readonly places?: Places | undefined
 }
+
+/** Some of the places that deployments go to, each as `placeOf` names it. */
+export type Places = { readonly only: readonly string[] } | { readonly except: readonly string[] }
 
 export interface OwedReport {
   readonly id: number
@@ -433,7 +439,7 @@ export interface OwedReport {
   readonly isFinal: boolean
   readonly deployment: Pick<
     Deployment,
-    'id' | 'repository' | 'environment' | 'number' | 'githubId' | 'reason'
+    'id' | 'repository' | 'configuredAs' | 'environment' | 'number' | 'githubId' | 'reason'
   >
 }
 

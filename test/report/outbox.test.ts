@@ -163,7 +163,7 @@ test('Slack hears one message a second, the last of each deployment, and nothing
 
   expect(mostWithin(sentAt, 30 * SECOND)).toBeLessThanOrEqual(40)
   expect(slack.messages.filter(({ text }) => text?.startsWith('Deployed'))).toHaveLength(60)
-  expect(await store.outbox.countDue('slack', simulation.clock(), 10)).toBe(0)
+  expect(await store.outbox.countDue('slack', { at: simulation.clock(), most: 10 })).toBe(0)
 })
 
 test('a clock that is set back by hours delays nothing', async () => {
@@ -225,9 +225,9 @@ test('who is left alone is not, when somebody wants something sent; nor is patie
   expect(sender.heldUp(report)?.why).toBe('GitHub answered 401: Bad credentials')
 
   await store.outbox.sendAgain(report.id, Date.now())
-  sender.hurry({ channel: 'github', repository: 'acme/shop' })
+  sender.hurry(report)
   await eventually('it is tried again', () => postponed() === 2)
-  sender.hurry({ channel: 'github', repository: 'acme/shop' })
+  sender.hurry(report)
 
   expect(sender.heldUp(report)?.why).toBe('GitHub answered 429: Slow down')
   expect(told(one)).toEqual([])

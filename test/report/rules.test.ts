@@ -21,7 +21,7 @@ const circumstances = (given: Partial<Circumstances> = {}): Circumstances => ({
   now: NOW,
   barredSince: undefined,
   attempts: 1,
-  failures: { channel: 1, repository: 1 },
+  failures: { recipient: 1, repository: 1 },
   random: 0.5,
   ...given,
 })
@@ -36,6 +36,7 @@ const reportOf = (body: unknown): OwedReport => ({
   deployment: {
     id: 1,
     repository: 'acme/shop',
+    configuredAs: 'acme/shop',
     environment: 'production',
     number: 1,
     githubId: 1,
@@ -65,16 +66,16 @@ const spent = {
 const later = { 'retry-after': '120' }
 
 const REFUSED: Rule = { settled: true, rest: undefined }
-const rests = (of: 'repository' | 'channel', until: number, isLimit = false) => ({ of, until, isLimit })
+const rests = (of: 'repository' | 'recipient', until: number, isLimit = false) => ({ of, until, isLimit })
 const limit = (until: number): Rule => ({
   settled: false,
   dueAt: until,
-  rest: rests('channel', until, true),
+  rest: rests('recipient', until, true),
 })
 
 describe('GitHub', () => {
   const soon: Rule = { settled: false, dueAt: NOW + SECOND, rest: rests('repository', NOW + SECOND) }
-  const hourly = (of: 'repository' | 'channel'): Rule => ({
+  const hourly = (of: 'repository' | 'recipient'): Rule => ({
     settled: false,
     dueAt: NOW + HOUR,
     barredSince: NOW,
@@ -125,7 +126,7 @@ describe('GitHub', () => {
     ['answers 429 with Retry-After', says(429, 'Too many requests', later), limit(NOW + 2 * MINUTE)],
     ['answers 429 with Retry-After: 0', says(429, 'Slow', { 'retry-after': '0' }), limit(NOW + SECOND)],
     ['asks for a year', says(429, 'Never', { 'retry-after': '31536000' }), limit(NOW + HOUR)],
-    ['knows the token no more', says(401, 'Bad credentials'), hourly('channel')],
+    ['knows the token no more', says(401, 'Bad credentials'), hourly('recipient')],
     [
       'misses a permission',
       says(403, 'Resource not accessible by personal access token'),
@@ -154,8 +155,8 @@ describe('GitHub', () => {
 })
 
 describe('Slack', () => {
-  const soon: Rule = { settled: false, dueAt: NOW + SECOND, rest: rests('channel', NOW + SECOND) }
-  const rest = rests('channel', NOW + MINUTE)
+  const soon: Rule = { settled: false, dueAt: NOW + SECOND, rest: rests('recipient', NOW + SECOND) }
+  const rest = rests('recipient', NOW + MINUTE)
   const hourly: Rule = { settled: false, dueAt: NOW + HOUR, rest, barredSince: NOW }
   const word = (status: number, body: string, headers: Record<string, string> = {}) => ({
     status,
@@ -231,7 +232,7 @@ test.each([undefined, 500, 502, 503])(
     const waits = [1, 2, 5, 9, 50].map((attempts) => {
       const rule = ruleFor(
         failure({ status }),
-        circumstances({ attempts, failures: { channel: 1, repository: 3 } }),
+        circumstances({ attempts, failures: { recipient: 1, repository: 3 } }),
       )
       return rule.settled ? 'given up' : [rule.dueAt - NOW, (rule.rest?.until ?? 0) - NOW]
     })
@@ -241,10 +242,10 @@ test.each([undefined, 500, 502, 503])(
 )
 
 test('who asks for patience again and again is left alone for longer', () => {
-  const waits = [1, 2, 3, 9].map((channel) => {
+  const waits = [1, 2, 3, 9].map((recipient) => {
     const rule = ruleFor(
       failure({ status: 429, limited: true }),
-      circumstances({ failures: { channel, repository: 1 } }),
+      circumstances({ failures: { recipient, repository: 1 } }),
     )
     return rule.settled ? 'given up' : rule.dueAt - NOW
   })

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import type { GateFacts } from '../../src/deployment/gates.ts'
 import { openStore } from '../../src/store/sql-store.ts'
-import type { Accepted, DueFilter, Intake, OwedReport, Store } from '../../src/store/store.ts'
+import type { Accepted, DueFilter, Intake, OwedReport, Places, Store } from '../../src/store/store.ts'
 import { newDelivery, newDeployment, newMerge, queuedIntake } from '../support/samples.ts'
 import { emptyDatabase, type TestDatabase } from '../support/stores.ts'
 import { claimFrom } from '../support/claiming.ts'
@@ -1036,10 +1036,25 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       await queue()
       await claim()
 
-      expect(await store.outbox.countDue('github', 5_000, 10)).toBe(2)
-      expect(await store.outbox.countDue('github', 5_000, 1)).toBe(1)
-      expect(await store.outbox.countDue('github', 999, 10)).toBe(0)
-      expect(await store.outbox.countDue('slack', 5_000, 10)).toBe(0)
+      expect(await store.outbox.countDue('github', { at: 5_000, most: 10 })).toBe(2)
+      expect(await store.outbox.countDue('github', { at: 5_000, most: 1 })).toBe(1)
+      expect(await store.outbox.countDue('github', { at: 999, most: 10 })).toBe(0)
+      expect(await store.outbox.countDue('slack', { at: 5_000, most: 10 })).toBe(0)
+    })
+
+    test('what is due is asked for by where its deployment goes, in whichever case that was written', async () => {
+      await queue({ environment: 'Production' })
+      await queue({ environment: 'staging', lane: 'staging' })
+      const staging = ['acme/shop/staging', 'acme/blog/production']
+      const numbered = async (places: Places) =>
+        (await due(5_000, { places })).map(({ deployment }) => [deployment.id, deployment.configuredAs])
+
+      expect(await numbered({ only: staging })).toEqual([[2, 'acme/shop']])
+      expect(await numbered({ except: staging })).toEqual([[1, 'acme/shop']])
+      expect(await numbered({ only: ['acme/shop/production'] })).toEqual([[1, 'acme/shop']])
+      const counted = (places: Places) => store.outbox.countDue('github', { at: 5_000, most: 9, places })
+      expect(await counted({ only: staging })).toBe(1)
+      expect(await counted({ except: ['acme/shop/production', ...staging] })).toBe(0)
     })
 
     test('all that waits can be made due', async () => {
@@ -1125,7 +1140,13 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
 
         expect(await store.outbox.sendRefusedAgain(8_000)).toEqual({
           refused: 2,
-          due: [{ id: 1, channel: 'github', repository: 'acme/shop' }],
+          due: [
+            {
+              id: 1,
+              channel: 'github',
+              deployment: { repository: 'acme/shop', configuredAs: 'acme/shop', environment: 'production' },
+            },
+          ],
         })
 
         expect((await due(8_000)).map(({ id }) => id)).toEqual([3, 1])

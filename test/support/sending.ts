@@ -8,7 +8,7 @@ import { createGitHub } from '../../src/github/client.ts'
 import { createGitHubPace, resumedGitHubPace } from '../../src/github/pace.ts'
 import { createMasker } from '../../src/logs/redact.ts'
 import { githubChannel } from '../../src/report/github-channel.ts'
-import { startOutbox, type Channel, type OutboxParts, type OutboxSender } from '../../src/report/outbox.ts'
+import { startOutbox, type OutboxParts, type OutboxSender, type Recipient } from '../../src/report/outbox.ts'
 import { reportsFor } from '../../src/report/reports.ts'
 import { slackChannel } from '../../src/report/slack-channel.ts'
 import type { SlackDouble } from '../../src/demo/slack-double.ts'
@@ -114,21 +114,22 @@ export async function sending({
         timeoutMs,
         signal: calls.signal,
       })
-      const during = (channel: Channel): Channel => ({
+      const during = (recipient: Recipient): Recipient => ({
+        name: recipient.name,
+        channel: recipient.channel,
+        places: recipient.places,
         get pace() {
-          return channel.pace
+          return recipient.pace
         },
-        failureOf: channel.failureOf,
-        send: (report, again) => (time ?? REAL_TIME).during(channel.send(report, again)),
+        failureOf: recipient.failureOf,
+        send: (report, again) => (time ?? REAL_TIME).during(recipient.send(report, again)),
       })
       const toSlack = slackChannel(() => ({ url: slack.url, timeoutMs, signal: calls.signal }), clock)
+      const recipients = [during(githubChannel(() => client, { pace: () => pace, clock })), during(toSlack)]
       const sender = startOutbox({
         outbox: store.outbox,
         store,
-        channels: {
-          github: during(githubChannel(() => client, { pace: () => pace, clock })),
-          slack: during(toSlack),
-        },
+        recipients: () => recipients,
         clock,
         random: () => 0.5,
         after: (time ?? REAL_TIME).after,

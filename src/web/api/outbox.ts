@@ -10,7 +10,7 @@ import { id, personOf, read } from './request.ts'
 export interface OutboxParts {
   readonly outbox: Pick<Outbox, 'list' | 'sendAgain' | 'sendRefusedAgain'>
   readonly sender: {
-    hurry(report: Pick<SentOn, 'channel' | 'repository'>): void
+    hurry(report: Pick<SentOn, 'channel' | 'deployment'>): void
     heldUp(report: ListedReport): HeldUp | undefined
   }
   readonly clock: () => number
@@ -47,7 +47,7 @@ export function serveOutbox(routes: FastifyInstance, { outbox, sender, clock, jo
     if (sent.outcome === 'overtaken')
       throw problem('report_overtaken', { id: String(id), newer: String(sent.by.id), state: sent.by.state })
     journal.info('report:sent-again', { report: id, by })
-    sender.hurry({ channel: sent.report.channel, repository: sent.report.deployment.repository })
+    sender.hurry(sent.report)
     return { report: owedShown(sent.report), held_up: sender.heldUp(sent.report)?.why ?? null }
   })
 
