@@ -35,7 +35,8 @@ import { githubChannel } from './report/github-channel.ts'
 import { startOutbox } from './report/outbox.ts'
 import { reportsFor, type ReportContext } from './report/reports.ts'
 import { settlingSurely } from './report/settling.ts'
-import { postToSlack, slackChannel } from './report/slack-channel.ts'
+import { postToSlack } from './report/slack-channel.ts'
+import { createSlackRecipients, noticesOn } from './report/slack-recipients.ts'
 import { startTokenWatch } from './report/token-watch.ts'
 import { PATIENCE, StillThere, type Patience } from './run/ending.ts'
 import { baseEnvironment } from './run/environment.ts'
@@ -150,7 +151,7 @@ export async function startApp(
         signal: calls.signal,
         ...timeLimit,
       })
-    const slackAddress = () => ({ url: config.slack?.webhookUrl, signal: calls.signal, ...timeLimit })
+    const posting = { signal: calls.signal, ...timeLimit }
     let isStopping = false
     let github = makeGitHub()
     let signed = createSignatureCheck(config.github.webhookSecrets)
@@ -158,9 +159,7 @@ export async function startApp(
     const context: ReportContext = {
       logUrl: (deployment) => links.forReport(deployment),
       mask: (text) => masker.mask(text),
-      get slack() {
-        return config.slack !== undefined
-      },
+      slack: (deployment) => noticesOn(deployment, config),
       get githubUrl() {
         return webUrlOf(config.github.apiUrl)
       },
@@ -170,14 +169,12 @@ export async function startApp(
     const resumedPace = async ({ github: { creationsPerHour } }: Config): Promise<Pace<Creation>> =>
       resumedGitHubPace(creationsPerHour, await store.outbox.givenToGitHub(clock() - HOUR_MS))
     let pace = await resumedPace(config)
-    const recipients = [
-      githubChannel(() => github, { pace: () => pace, clock }),
-      slackChannel(slackAddress, clock),
-    ]
+    const toGitHub = githubChannel(() => github, { pace: () => pace, clock })
+    const toSlack = createSlackRecipients({ config: () => config, means: posting, clock })
     const outbox = startOutbox({
       outbox: settlingSurely(store.outbox, { signal: calls.signal, journal }),
       store,
-      recipients: () => recipients,
+      recipients: () => [toGitHub, ...toSlack()],
       clock,
       random: Math.random,
       after(ms, call) {
@@ -433,7 +430,8 @@ export async function startApp(
         return github.tokenExpiresAt
       },
       post() {
-        return config.slack && ((message) => postToSlack(slackAddress(), message))
+        const url = config.slack?.webhookUrl
+        return url === undefined ? undefined : (message) => postToSlack({ ...posting, url }, message)
       },
       store,
       clock: () => github.clock ?? clock(), // ours may have been set wrongly, and nobody should be woken for that
@@ -462,10 +460,7 @@ export async function startApp(
     return {
       address,
       async reload(next) {
-        const renewed = {
-          github: !isDeepStrictEqual(next.github, config.github),
-          slack: !isDeepStrictEqual(next.slack, config.slack),
-        }
+        const renewed = isDeepStrictEqual(next.github, config.github) ? [] : [toGitHub.name]
         if (next.github.creationsPerHour !== config.github.creationsPerHour) pace = await resumedPace(next)
         config = next
         masker.add(config.secrets)
@@ -474,7 +469,7 @@ export async function startApp(
         since = await store.configured(placesIn(config), clock())
         removal.wake()
         working.wake()
-        askAgain(Object.entries(renewed).flatMap(([channel, isNew]) => (isNew ? channel : [])))
+        askAgain(renewed)
       },
       again() {
         github = makeGitHub() // a token of an App has the permissions that it was made with

@@ -4,11 +4,11 @@ import { createGitHub } from '../github/client.ts'
 import { GitHubError, type Access, type AppView, type GitHub } from '../github/github.ts'
 import type { Masker } from '../logs/redact.ts'
 import { checkApp, checkInstallation } from './check-app.ts'
+import { checkSlack } from './check-slack.ts'
 import { doubtful, fine, wrong, type Finding } from './findings.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const WARN_DAYS = 14
-const SLACK_TIMEOUT_MS = 10_000
 
 export interface ServicesOptions {
   readonly version: string
@@ -23,8 +23,7 @@ export async function* checkServices(config: Config, options: ServicesOptions): 
   const github = createGitHub({ ...credentials, apiUrl, version, mask: masker.mask, learn: masker.lend })
   if (github.app === undefined) yield* checkToken(github, config, now)
   else yield* checkAsApp(github, github.app, config)
-  if (config.slack === undefined) yield fine('Slack: not configured, so nothing is said there')
-  else yield await checkSlack(config.slack.webhookUrl)
+  yield* checkSlack(config)
   if (config.server.publicUrl === undefined)
     yield doubtful(
       'server.public_url is not set',
@@ -170,26 +169,4 @@ function expiryOf(access: Access | undefined, now: number): Finding | undefined 
     `GitHub: the token expires in ${days} days`,
     'Make a new one in time, and set github.token.',
   )
-}
-
-/** Slack answers a message without text with `no_text` where the address is right, and posts nothing. */
-async function checkSlack(webhookUrl: string): Promise<Finding> {
-  try {
-    const response = await fetch(webhookUrl, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{}',
-      redirect: 'error',
-      signal: AbortSignal.timeout(SLACK_TIMEOUT_MS),
-    })
-    const answer = (await response.text()).slice(0, 100).replaceAll(/[^\w .-]/g, '')
-    if (response.status === 400 && /no_text|missing_text|invalid_payload/.test(answer))
-      return fine('Slack: the address takes messages')
-    return wrong(
-      `Slack: the address answers ${response.status} ${answer}`,
-      'Make a new incoming webhook and set slack.webhook_url.',
-    )
-  } catch {
-    return wrong('Slack: no answer', 'Check slack.webhook_url and the network.')
-  }
 }

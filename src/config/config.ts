@@ -1,5 +1,6 @@
 import type { Recipe } from '../deployment/recipe.ts'
 import type { Windows } from '../schedule/windows.ts'
+import type { SlackEvent } from './schema.ts'
 
 export type { Window, Windows } from '../schedule/windows.ts'
 
@@ -34,7 +35,8 @@ export interface Config {
     /** Statuses and deployments that GitHub is given. */
     readonly creationsPerHour: number
   }
-  readonly slack: { readonly webhookUrl: string } | undefined
+  /** What Slack is told of, where nothing else is said. */
+  readonly slack: SlackNotices | undefined
   readonly retention: Retention
   /** By `owner/name` in lower case. */
   readonly repositories: ReadonlyMap<string, RepositoryConfig>
@@ -51,6 +53,14 @@ export type Credentials =
   | { readonly token: string }
   /** The key is in PEM. */
   | { readonly app: { readonly id: string; readonly privateKey: string } }
+
+/** What Slack is told of, and where. */
+export interface SlackNotices {
+  /** The address of an incoming webhook. */
+  readonly webhookUrl: string
+  /** Never empty. */
+  readonly events: readonly SlackEvent[]
+}
 
 /** How long is kept what nobody waits for any more. Ages in milliseconds, sizes in bytes. */
 export interface Retention {
@@ -94,5 +104,7 @@ export interface EnvironmentConfig {
   readonly acceptActionsDeployments: boolean
   readonly publicLogs: boolean
   readonly environmentUrl: string | undefined
+  /** Undefined: Slack is told nothing. */
+  readonly slack: SlackNotices | undefined
   readonly recipe: Recipe
 }

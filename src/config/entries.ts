@@ -1,7 +1,8 @@
 import { realpathSync } from 'node:fs'
 
 import type { Value } from '../deployment/recipe.ts'
-import type { EnvironmentConfig, RepositoryConfig } from './config.ts'
+import type { EnvironmentConfig, RepositoryConfig, SlackNotices } from './config.ts'
+import { readSlackNotices, type General } from './notify.ts'
 import { placeholdersIn } from './placeholders.ts'
 import type { Path, Positions } from './positions.ts'
 import type { Variables } from './references.ts'
@@ -15,6 +16,8 @@ export interface EntriesOptions {
   readonly directory: string
   readonly variables: Variables
   readonly positions: Positions
+  /** What stands outside of the repositories; undefined where it is wrong. */
+  readonly general: General | undefined
   readonly complain: (path: Path, message: string) => void
   /** Whether something was already said about this key. */
   readonly isBroken: (path: Path) => boolean
@@ -92,7 +95,8 @@ function readEnvironment(levels: readonly Level[], options: EntriesOptions) {
       `{${placeholder}} is not filled here; write the address as it is`,
     )
 
-  return { entry, work, placedBy, env: readVariables(levels, options) }
+  const slack = readSlackNotices(levels, options)
+  return { entry, work, placedBy, slack, env: readVariables(levels, options) }
 }
 
 function readVariables(
@@ -126,11 +130,20 @@ interface Parts {
   readonly environment: string
   readonly entry: EnvironmentEntry
   readonly work: Work
+  readonly slack: SlackNotices | undefined
   readonly env: readonly ReadVariable[]
   readonly windows: Windows | undefined
 }
 
-const assemble = ({ repository, environment, entry, work, env, windows }: Parts): EnvironmentConfig => ({
+const assemble = ({
+  repository,
+  environment,
+  entry,
+  work,
+  slack,
+  env,
+  windows,
+}: Parts): EnvironmentConfig => ({
   repository,
   name: environment,
   lane: (entry.lane ?? `${repository}/${environment}`).toLowerCase(),
@@ -144,6 +157,7 @@ const assemble = ({ repository, environment, entry, work, env, windows }: Parts)
   acceptActionsDeployments: entry.accept_actions_deployments ?? DEFAULTS.accept_actions_deployments,
   publicLogs: entry.public_logs ?? DEFAULTS.public_logs,
   environmentUrl: entry.environment_url,
+  slack,
   recipe: {
     ...work,
     env: Object.fromEntries(env.map(({ name, value }) => [name, value])),

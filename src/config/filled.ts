@@ -73,7 +73,13 @@ export const isConfidential = (path: Path): boolean =>
   (path[0] === 'repositories' &&
     ((path[2] === 'env' && path.length > 3) || (path[4] === 'env' && path.length > 5)))
 
-const isSecretKey = (path: Path): boolean => SECRET.test(path.join('.'))
+const isSecretKey = (path: Path): boolean =>
+  path[0] === 'repositories' ? isSlackAddressOfEnvironment(path) : SECRET.test(path.join('.'))
+
+/** `notify.slack.webhook_url` of a repository or an environment, whatever these are called. */
+const isSlackAddressOfEnvironment = (path: Path): boolean =>
+  (path.length === 5 || (path.length === 7 && path[2] === 'environments')) &&
+  path.slice(-3).join('.') === 'notify.slack.webhook_url'
 
 const isOrdinaryKey = (path: Path): boolean =>
   path[0] === 'repositories'

@@ -7,6 +7,7 @@ import { readCredentials } from './credentials.ts'
 import { readDocument } from './document.ts'
 import { readEntries, type Entries } from './entries.ts'
 import { fillDocument } from './filled.ts'
+import type { General } from './notify.ts'
 import { override, type Overrides } from './overrides.ts'
 import type { Path } from './positions.ts'
 import { createProblemList, lineOf, type ConfigProblem } from './problems.ts'
@@ -86,6 +87,7 @@ export function readConfig(
     directory,
     variables: environment,
     positions,
+    general: settings && generalOf(settings),
     complain,
     isBroken,
   })
@@ -164,7 +166,7 @@ function assemble(
       apiUrl: github.api_url,
       creationsPerHour: github.creations_per_hour,
     },
-    slack: slack === undefined ? undefined : { webhookUrl: textOf(slack.webhook_url) },
+    slack: slack && { webhookUrl: textOf(slack.webhook_url), events: DEFAULTS.slack_events },
     retention: retentionOf(settings.retention),
     repositories: entries.repositories,
     lookup: (path) => literals.get(path.join('\0')),
@@ -181,6 +183,12 @@ function retentionOf(given: Settings['retention']): Config['retention'] {
     historyMs: given.history ?? otherwise.history,
     historyCount: given.history_count ?? otherwise.history_count,
   }
+}
+
+/** What environments fall back to; undefined where its file could not be read. */
+function generalOf({ slack }: Settings): General | undefined {
+  const slackUrl = slack?.webhook_url
+  return typeof slackUrl === 'object' ? undefined : { slackUrl }
 }
 
 /** Files have been read by now, so that a secret is always a text. */

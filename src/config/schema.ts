@@ -104,12 +104,6 @@ const GITHUB = {
     ),
 }
 
-const SLACK = {
-  webhook_url: secret('an https address', /^https?:\/\/[^\s/]+\/?\S*$/).describe(
-    'The address of an incoming webhook; it decides the channel.',
-  ),
-}
-
 /** What holds where neither the environment nor the repository says otherwise. */
 export const DEFAULTS = {
   timeout: 3600,
@@ -121,9 +115,45 @@ export const DEFAULTS = {
   enforce_required_contexts: false,
   accept_actions_deployments: false,
   public_logs: false,
+  slack_events: ['started', 'succeeded', 'failed', 'cancelled'],
   catch_up: 300,
   catch_up_max_age: 86_400,
 } as const
+
+const slackAddress = secret('an https address', /^https?:\/\/[^\s/]+\/?\S*$/)
+const SLACK = {
+  webhook_url: slackAddress.describe('The address of an incoming webhook; it decides the channel.'),
+}
+
+/** What Slack can be told of a deployment. */
+export const SLACK_EVENTS = ['held', 'queued', 'started', 'succeeded', 'failed', 'cancelled'] as const
+export type SlackEvent = (typeof SLACK_EVENTS)[number]
+
+const EVENTS = `a list of ${SLACK_EVENTS.slice(0, -1).join(', ')} and ${SLACK_EVENTS.at(-1)}`
+const NOTIFY_SLACK = {
+  webhook_url: slackAddress
+    .optional()
+    .describe('The address of another incoming webhook than `slack.webhook_url`: another channel of Slack.'),
+  events: z
+    .array(z.enum(SLACK_EVENTS, expecting(`one of ${SLACK_EVENTS.join(', ')}`)), expecting(EVENTS))
+    .optional()
+    .meta({
+      description:
+        'What is told. held: it waits for something other than its turn, such as checks. queued: it waits for its turn. ' +
+        'started: its turn has come. succeeded, failed: so it ended. cancelled: a person took it back; what gives ' +
+        'way to something newer is not told. An empty list: nothing.',
+      default: DEFAULTS.slack_events,
+    }),
+}
+const NOTIFY = {
+  slack: z
+    .union(
+      [z.literal('off'), z.strictObject(NOTIFY_SLACK)],
+      expecting('off, or a mapping with keys such as webhook_url and events'),
+    )
+    .optional()
+    .describe('What Slack is told, and where; off: nothing.'),
+}
 
 /** Names that Ferryman sets itself for every command, beside FERRYMAN_…. */
 const SET_BY_US =
@@ -242,6 +272,12 @@ const ENVIRONMENT = {
   accept_actions_deployments: toggle(
     'Also deploy what a GitHub Actions job creates for the environment it names.',
   ).meta({ default: DEFAULTS.accept_actions_deployments }),
+  notify: z
+    .strictObject(NOTIFY, expecting('a mapping such as {slack: {events: [failed]}}'))
+    .optional()
+    .describe(
+      'Who is told of what happens here. What an environment does not say holds as the repository says it.',
+    ),
   public_logs: toggle('Publish links to the logs although the repository is public.').meta({
     default: DEFAULTS.public_logs,
   }),
@@ -368,7 +404,7 @@ export type SecretSetting = z.output<ReturnType<typeof secret>>
 
 /** Keys that the design names and this version does not know yet: refused, never ignored. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  'approval auto_merge hooks lock notify order runs_on source tasks'.split(' '),
+  'approval auto_merge hooks lock order runs_on source tasks'.split(' '),
 )
 
 /** The keys that may stand in the mapping at this path; undefined where names are free. */
@@ -381,6 +417,7 @@ export function keysAt(path: readonly (string | number)[]): readonly string[] | 
   if (path.length === 4 && path[2] === 'environments') return Object.keys(ENVIRONMENT)
   const [key, ...inner] = path.slice(path[2] === 'environments' ? 4 : 2)
   if (key === 'windows') return Object.keys(inner.length === 0 ? WINDOWS : WINDOW)
+  if (key === 'notify') return [Object.keys(NOTIFY), Object.keys(NOTIFY_SLACK), ['file']][inner.length]
   return key === 'env' ? ['file'] : undefined
 }
 

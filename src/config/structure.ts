@@ -62,6 +62,11 @@ function complaintsOf(issue: Issue, root: unknown): Complaint[] {
     ]
   }
   const value = valueAt(root, path)
+  if (issue.code === 'invalid_union' && isMapping(value)) {
+    const inside = issue.errors.find((issues) => issues.every((one) => !isAboutKind(one)))
+    if (inside !== undefined)
+      return inside.flatMap((one) => complaintsOf({ ...one, path: [...issue.path, ...one.path] }, root))
+  }
   if (value === undefined) return [{ path, message: `is missing: ${issue.message}` }]
   return [
     {
@@ -70,6 +75,10 @@ function complaintsOf(issue: Issue, root: unknown): Complaint[] {
     },
   ]
 }
+
+/** Whether it says that the whole should be something else: a word, say, where it is a mapping. */
+const isAboutKind = ({ code, path }: Issue): boolean =>
+  path.length === 0 && (code === 'invalid_type' || code === 'invalid_value')
 
 const shown = (path: Path, value: unknown): string =>
   isConfidential(path) && value !== null && typeof value !== 'object' ? '…' : quoted(value)

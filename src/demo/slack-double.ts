@@ -9,6 +9,8 @@ import { refusalOf, type SlackRefusal } from './slack/rules.ts'
 export interface SlackMessage {
   /** Milliseconds since 1970. */
   readonly at: number
+  /** The address that it was posted to. */
+  readonly to: string
   readonly text: string | undefined
   readonly blocks: readonly unknown[]
   /** Everything that was sent. */
@@ -28,6 +30,8 @@ interface SlackExchange {
 export interface SlackDouble extends Pick<Faults<SlackExchange>, 'mend'> {
   /** The address of the incoming webhook. */
   readonly url: string
+  /** Makes another one, of another channel; answers its address. */
+  addWebhook(): string
   /** What was taken, oldest first. */
   readonly messages: readonly SlackMessage[]
   /** Everything that was asked, taken or not. */
@@ -39,16 +43,18 @@ export interface SlackDouble extends Pick<Faults<SlackExchange>, 'mend'> {
   waitForRequest(fits: (request: SlackExchange) => boolean, withinMs?: number): Promise<SlackExchange>
   /** Scripts the next answers; `reset-after-applying` shows the message and loses the answer. */
   fail(
-    given: Pick<Aim, 'times'> & { readonly with: ScriptedAnswer | 'reset' | 'hang' | 'reset-after-applying' },
+    given: Omit<Aim, 'method'> & {
+      readonly with: ScriptedAnswer | 'reset' | 'hang' | 'reset-after-applying'
+    },
   ): void
   /** Makes messages wait until they are released. */
-  hold(given?: Pick<Aim, 'times'>): { arrived(withinMs?: number): Promise<SlackExchange>; release(): void }
+  hold(given?: Omit<Aim, 'method'>): { arrived(withinMs?: number): Promise<SlackExchange>; release(): void }
   readonly close: () => Promise<void>
 }
 
 const WEBHOOK = '/services/T0000ACME/B0000SHOP/x0fakefakefakefakefakefake'
 
-/** Starts a Slack on loopback with one incoming webhook. It refuses what Slack refuses, in Slack's words. */
+/** Starts a Slack on loopback with an incoming webhook. It refuses what Slack refuses, in Slack's words. */
 export async function startSlackDouble({
   port = 0,
   clock = Date.now,
@@ -57,6 +63,7 @@ export async function startSlackDouble({
   const requests = createChronicle<SlackExchange>('request to Slack', describe)
   const faults = createFaults<SlackExchange>(() => createChronicle('held request', describe))
   const server = await listenOnLoopback(port, exchange)
+  const webhooks = [WEBHOOK]
 
   async function exchange(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = (await bodyOf(request)).toString('utf8')
@@ -85,7 +92,7 @@ export async function startSlackDouble({
     contentType: string | undefined,
     body: string,
   ): Answered {
-    if (target.path !== WEBHOOK) return refused({ status: 404, word: 'no_service' })
+    if (!webhooks.includes(target.path)) return refused({ status: 404, word: 'no_service' })
     if (target.method !== 'POST') return refused({ status: 400, word: 'invalid_payload' })
     const message = payloadIn(contentType, body)
     if (message === undefined) return refused({ status: 400, word: 'invalid_payload' })
@@ -94,6 +101,7 @@ export async function startSlackDouble({
     const { text, blocks = [] } = message
     messages.add({
       at: clock(),
+      to: `${server.origin}${target.path}`,
       text: typeof text === 'string' ? text : undefined,
       blocks: blocks as readonly unknown[],
       body: message,
@@ -103,6 +111,11 @@ export async function startSlackDouble({
 
   return {
     url: `${server.origin}${WEBHOOK}`,
+    addWebhook() {
+      const path = `${WEBHOOK}${webhooks.length}`
+      webhooks.push(path)
+      return `${server.origin}${path}`
+    },
     messages: messages.items,
     requests: requests.items,
     waitFor: messages.waitFor,

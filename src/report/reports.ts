@@ -1,6 +1,6 @@
+import type { SlackNotices } from '../config/config.ts'
+import type { SlackEvent } from '../config/schema.ts'
 import type { Deployment } from '../deployment/deployment.ts'
-import type { CancelledReason } from '../deployment/reasons.ts'
-import type { State } from '../deployment/state.ts'
 import type { NewReport } from '../store/store.ts'
 import { githubStatus } from './github-status.ts'
 import { slackMessage } from './slack-message.ts'
@@ -9,23 +9,34 @@ export interface ReportContext {
   /** The link to the log that may be shown to whoever sees the report. */
   logUrl(deployment: Deployment): string | undefined
   mask(text: string): string
-  readonly slack: boolean
+  /** What Slack is told of the place that a deployment goes to; undefined: nothing. */
+  slack(deployment: Deployment): SlackNotices | undefined
   readonly githubUrl: string
 }
 
-/** Which states Slack hears of: the start and every end that somebody should see or has brought about. */
-const SLACK_HEARS = {
-  queued: false,
-  running: true,
-  cancelling: false,
-  succeeded: true,
-  failed: true,
-  cancelled: 'by_person',
-} as const satisfies Record<State, boolean | CancelledReason>
+/** What has happened, in the words in which Slack is told of it; undefined: nothing that anybody should hear. */
+function eventOf({ state, hold, reason }: Deployment): SlackEvent | undefined {
+  switch (state) {
+    case 'queued':
+      if (hold === undefined) return 'queued'
+      return hold.reason === 'deciding' ? undefined : 'held' // whether it waits for anything is not known yet
+    case 'running':
+      return 'started'
+    case 'cancelling':
+      return undefined
+    case 'succeeded':
+    case 'failed':
+      return state
+    case 'cancelled':
+      return reason === 'by_person' ? 'cancelled' : undefined
+    default:
+      return state satisfies never
+  }
+}
 
-function hears({ state, reason }: Deployment): boolean {
-  const hears = SLACK_HEARS[state]
-  return typeof hears === 'boolean' ? hears : hears === reason
+function hears(deployment: Deployment, { slack }: ReportContext): boolean {
+  const event = eventOf(deployment)
+  return event !== undefined && slack(deployment)?.events.includes(event) === true
 }
 
 /** What is owed after a move, with the text as it will be sent. Pure; nothing secret is in it. */
@@ -41,14 +52,14 @@ export function reportsFor(
     deployment.githubId === undefined
       ? []
       : [{ channel: 'github', body: masked(githubStatus(deployment, logUrl), context) }]
-  if (!context.slack || !hears(deployment)) return status
+  if (!hears(written, context)) return status
   const surroundings = { logUrl, lastLines, githubUrl: context.githubUrl }
   return [...status, { channel: 'slack', body: masked(slackMessage(deployment, surroundings), context) }]
 }
 
 /** A text may be cut within a secret, whose beginning nobody would know any more: masked before. */
 function withoutSecrets(deployment: Deployment, { mask }: ReportContext): Deployment {
-  const { environment, ref, actor, creator, detail } = deployment
+  const { environment, ref, actor, creator, detail, hold } = deployment
   return {
     ...deployment,
     environment: mask(environment),
@@ -56,6 +67,7 @@ function withoutSecrets(deployment: Deployment, { mask }: ReportContext): Deploy
     actor: mask(actor),
     creator: mask(creator),
     detail: detail === undefined ? undefined : mask(detail),
+    hold: hold && { ...hold, detail: mask(hold.detail) },
   }
 }
 

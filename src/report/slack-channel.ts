@@ -1,7 +1,7 @@
 import { fetchAtMost } from '../answer-limit.ts'
 import { messageOf } from '../errors.ts'
 import { createPace } from '../pace.ts'
-import type { Recipient, Urgency } from './outbox.ts'
+import type { Channel, Urgency } from './outbox.ts'
 import { retryAfter } from '../retry-after.ts'
 import type { SendFailure } from './rules.ts'
 import type { SlackMessage } from './slack-message.ts'
@@ -15,16 +15,14 @@ const A_SECOND_EACH = [{ most: 10, eachMs: 1_000 }] as const
 
 /** Where messages go, and what ends those that are under way. */
 export interface SlackAddress {
-  /** Undefined where Slack is not configured. It is a credential and never part of an error. */
+  /** Undefined where Slack is told nothing any more. It is a credential and never part of an error. */
   readonly url: string | undefined
   readonly signal?: AbortSignal
   readonly timeoutMs?: number
 }
 
 /** Messages to a Slack incoming webhook. */
-export const slackChannel = (address: () => SlackAddress, clock: () => number): Recipient => ({
-  name: 'slack',
-  channel: 'slack',
+export const slackChannel = (address: () => SlackAddress, clock: () => number): Channel => ({
   pace: createPace<Urgency>({ final: A_SECOND_EACH, progress: A_SECOND_EACH }),
   send: ({ body }) => postToSlack(address(), body as SlackMessage),
   failureOf: (thrown) => slackFailure(thrown, clock()),
@@ -35,7 +33,7 @@ export async function postToSlack(
   { url, signal: ended, timeoutMs = TIMEOUT_MS }: SlackAddress,
   { text, blocks }: SlackMessage,
 ): Promise<void> {
-  if (url === undefined) throw new SlackError('Slack is not configured any more', 404, undefined)
+  if (url === undefined) throw new SlackError('Slack is told nothing of this any more', 404, undefined)
   const answer: { retryAfter: string | undefined; status: number | undefined } = {
     retryAfter: undefined,
     status: undefined,

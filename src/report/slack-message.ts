@@ -40,7 +40,7 @@ export function slackMessage(
   deployment: Deployment,
   { logUrl, lastLines, githubUrl }: Surroundings,
 ): SlackMessage {
-  const { repository, environment, sha, ref, detail } = deployment
+  const { repository, environment, sha, ref, detail, hold } = deployment
   const verb = verbOf(deployment)
   const commit = link(`${githubUrl}/${repository}/commit/${sha}`, short(sha))
   const where = `*${escape(repository, 200)}* to *${escape(environment, 100)}*`
@@ -53,9 +53,11 @@ export function slackMessage(
     environmentOf(deployment),
     logOf(logUrl),
   ]
-  const why = detail === undefined ? '' : `\n${escape(detail, MOST_DETAIL)}`
+  const reason = detail ?? hold?.detail
+  const [why, because] =
+    reason === undefined ? ['', ''] : [`\n${escape(reason, MOST_DETAIL)}`, `: ${escape(reason, MOST_DETAIL)}`]
   return {
-    text: `${verb} ${escape(nameOf(deployment), 300)} at ${short(sha)}${doubt}, by ${escape(deployment.actor, 100)}${detail === undefined ? '' : `: ${escape(detail, MOST_DETAIL)}`}`,
+    text: `${verb} ${escape(nameOf(deployment), 300)} at ${short(sha)}${doubt}, by ${escape(deployment.actor, 100)}${because}`,
     blocks: [
       section(`${headline}${why}`),
       {
@@ -68,10 +70,10 @@ export function slackMessage(
   }
 }
 
-function verbOf({ state, sha, deployedSha }: Deployment): string {
+function verbOf({ state, hold, sha, deployedSha }: Deployment): string {
   switch (state) {
     case 'queued':
-      return 'Queued'
+      return hold === undefined ? 'Queued' : 'Held'
     case 'running':
       return 'Deploying'
     case 'cancelling':

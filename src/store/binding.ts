@@ -1,6 +1,7 @@
 import type { Transaction } from 'kysely'
 
 import type { Deployment } from '../deployment/deployment.ts'
+import { isFinal } from '../deployment/state.ts'
 import { owe } from './moves.ts'
 import { deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
@@ -36,7 +37,8 @@ export async function bind(
     return row?.github_id === githubId ? deploymentOf(row) : undefined
   }
   const deployment = deploymentOf(bound)
-  const owed = reports(deployment).filter(({ channel }) => channel === 'github')
+  // Of an end all others have heard when it came.
+  const owed = reports(deployment).filter(({ channel }) => channel === 'github' || !isFinal(deployment.state))
   await owe(trx, deployment, owed, at)
   return deployment
 }

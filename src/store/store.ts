@@ -45,8 +45,8 @@ export interface Store {
   /** Writes down that GitHub is about to be asked for a deployment of our own; answers whether it still waits. */
   asking(id: number): Promise<boolean>
   /**
-   * Binds GitHub's deployment to a queued one of our own and takes its hold away, with the reports owed to
-   * GitHub. Of several that know of the binding the first does it; the others change nothing. Answers the
+   * Binds GitHub's deployment to a queued one of our own and takes its hold away, with the reports owed; of one
+   * that has ended meanwhile, those to GitHub. Of several that know of the binding the first does it; the others change nothing. Answers the
    * deployment as it is then; undefined when it is bound to another.
    */
   bind(id: number, made: Bound, change: Pick<Change, 'at' | 'reports'>): Promise<Deployment | undefined>

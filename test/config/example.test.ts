@@ -36,6 +36,8 @@ describe('config.example.yml', () => {
       (keysAt([section]) ?? []).map((key) => ({ key, indent: 2 })),
     ),
     ...(keysAt(entry) ?? []).map((key) => ({ key, indent: 4 })),
+    ...(keysAt([...entry, 'notify']) ?? []).map((key) => ({ key, indent: 6 })),
+    ...(keysAt([...entry, 'notify', 'slack']) ?? []).map((key) => ({ key, indent: 8 })),
   ])('explains $key in a comment above it', ({ key, indent }) => {
     const lines = EXAMPLE.split('\n')
     const at = lines.findIndex((line) => new RegExp(`^(?: {${indent}}|\\s*#\\s+|# )${key}:`).test(line))

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
 
+import type { SlackNotices } from '../../src/config/config.ts'
 import { findConfig, loadConfig } from '../../src/config/load.ts'
 import { FerrymanError } from '../../src/errors.ts'
 import { createMasker } from '../../src/logs/redact.ts'
@@ -86,6 +87,7 @@ describe('what a configuration means', () => {
                   acceptActionsDeployments: false,
                   publicLogs: false,
                   environmentUrl: undefined,
+                  slack: undefined,
                   recipe: {
                     kind: 'commands',
                     folder: join(dirname(file), 'shop'),
@@ -136,6 +138,71 @@ describe('what a configuration means', () => {
       env: { A: { literal: 'shared' }, B: { literal: 'shared' } },
     })
     expect(environments?.get('production')?.requiredContexts).toEqual([])
+  })
+
+  test('who is told by Slack: each key counts where it stands first, and off is off', () => {
+    const { repositories, slack } = load(
+      `${GITHUB}slack: {webhook_url: 'https://hooks.example.org/general'}
+repositories:
+  acme/shop:
+    folder: /srv/shop
+    lane: shop
+    commands: [[id]]
+    notify: {slack: {webhook_url: '\${SHOP}', events: [failed]}}
+    environments:
+      inherits: {}
+      louder: {notify: {slack: {events: [held, queued, started, succeeded, failed, cancelled]}}}
+      elsewhere: {notify: {slack: {webhook_url: 'https://hooks.example.org/elsewhere'}}}
+      silent: {notify: {slack: off}}
+      mute: {notify: {slack: {events: []}}}
+  acme/blog:
+    folder: /srv/blog
+    lane: blog
+    commands: [[id]]
+    notify: {slack: off}
+    environments:
+      silent: {notify: {}}
+      staging: {notify: {slack: {events: [failed]}}}
+  acme/site: {folder: /srv/site, commands: [[id]]}
+`,
+      { environment: { SHOP: 'https://hooks.example.org/shop' } },
+    )
+    const told = (repository: string, environment: string) => {
+      const { webhookUrl, events }: Partial<SlackNotices> =
+        repositories.get(repository)?.environments.get(environment)?.slack ?? {}
+      return [webhookUrl?.split('/').at(-1), events?.length]
+    }
+
+    expect(told('acme/shop', 'inherits')).toEqual(['shop', 1])
+    expect(told('acme/shop', 'louder')).toEqual(['shop', 6])
+    expect(told('acme/shop', 'elsewhere')).toEqual(['elsewhere', 1])
+    expect(told('acme/shop', 'silent')).toEqual([undefined, undefined])
+    expect(told('acme/shop', 'mute')).toEqual([undefined, undefined])
+    expect(told('acme/blog', 'silent')).toEqual([undefined, undefined])
+    expect(told('acme/blog', 'staging')).toEqual(['general', 1])
+    expect(told('acme/site', 'production')).toEqual(['general', 4])
+    expect(slack?.events).toEqual(['started', 'succeeded', 'failed', 'cancelled'])
+  })
+
+  test('the address that Slack is told at is a secret, wherever it stands and however it is written', () => {
+    const directory = folder()
+    writeFileSync(join(directory, 'url'), 'https://hooks.slack.com/services/T1/B1/from-a-file\n')
+    const { secrets } = load(
+      `${GITHUB}repositories:
+  a-b/c.d:
+    folder: /srv/shop
+    lane: shop
+    commands: [[id]]
+    notify: {slack: {webhook_url: {file: ${directory}/url}}}
+    environments: {e.f: {notify: {slack: {webhook_url: '\${SHOP}'}}}, g: {}}
+`,
+      { environment: { SHOP: 'https://hooks.slack.com/services/T1/B1/from-a-variable' } },
+    )
+
+    for (const name of ['from-a-file', 'from-a-variable']) {
+      expect(secrets).toContain(`https://hooks.slack.com/services/T1/B1/${name}`)
+      expect(secrets).toContain(`services/T1/B1/${name}`)
+    }
   })
 
   test('slashes at the end of addresses are left out', () => {
@@ -436,6 +503,30 @@ repositories:
       'config.yml:6:5 repositories.acme/shop.ansible_playbook: {environment} is not filled here; write the path as it is',
     ],
     [
+      'commands: [[id]]\nnotify: {slack: {events: [failed]}}',
+      'config.yml:6:14 repositories.acme/shop.notify.slack: has no address: write webhook_url here, or slack.webhook_url for all',
+    ],
+    [
+      'commands: [[id]]\nnotify: {slack: {evnts: [failed]}}',
+      'config.yml:6:22 repositories.acme/shop.notify.slack.evnts: unknown key; did you mean events?',
+    ],
+    [
+      'commands: [[id]]\nnotify: {slak: off}',
+      'config.yml:6:14 repositories.acme/shop.notify.slak: unknown key; did you mean slack?',
+    ],
+    [
+      'commands: [[id]]\nnotify: {slack: {events: [finished]}}',
+      'config.yml:6:31 repositories.acme/shop.notify.slack.events[0]: expected one of held, queued, started, succeeded, failed, cancelled, got "finished"',
+    ],
+    [
+      'commands: [[id]]\nnotify: {slack: no}',
+      'config.yml:6:14 repositories.acme/shop.notify.slack: expected off, or a mapping with keys such as webhook_url and events, got "no"',
+    ],
+    [
+      'commands: [[id]]\nnotify: {slack: {webhook_url: hooks.slack.com/services/T1/B1/hunter2}}',
+      'config.yml:6:22 repositories.acme/shop.notify.slack.webhook_url: expected an https address, as a text such as ${NAME} or as {file: path}, got …',
+    ],
+    [
       'commands: [[id]]\nlock: x',
       'config.yml:6:5 repositories.acme/shop.lock: not supported by this version',
     ],
@@ -473,6 +564,15 @@ repositories:
     ],
   ])('%j', (lines, problem) => {
     expect(problemsOfShop(lines)).toEqual([problem])
+  })
+
+  test('what may be a word or a mapping: of a mapping, what is wrong inside', () => {
+    const wrong = 'commands: [[id]]\nnotify: {slack: {webhook_url: {fil: hunter2}, events: failed}}'
+
+    expect(problemsOfShop(wrong)).toEqual([
+      'config.yml:6:36 repositories.acme/shop.notify.slack.webhook_url.fil: unknown key; did you mean file?',
+      'config.yml:6:51 repositories.acme/shop.notify.slack.events: expected a list of held, queued, started, succeeded, failed and cancelled, got "failed"',
+    ])
   })
 
   test.each([

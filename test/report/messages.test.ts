@@ -7,46 +7,8 @@ import { MOVES, type State } from '../../src/deployment/state.ts'
 import { githubStatus } from '../../src/report/github-status.ts'
 import { slackMessage } from '../../src/report/slack-message.ts'
 import { duration, truncate } from '../../src/report/text.ts'
-import { recipe, SHA } from '../support/samples.ts'
+import { deployment, SHA } from '../support/samples.ts'
 
-const deployment = (given: Partial<Deployment> = {}): Deployment => ({
-  id: 1,
-  repository: 'acme/shop',
-  configuredAs: 'acme/shop',
-  environment: 'production',
-  number: 12,
-  lane: 'acme/shop/production',
-  origin: 'deployment',
-  branch: undefined,
-  nonce: undefined,
-  wasAsked: false,
-  hold: undefined,
-  forced: undefined,
-  githubId: 5,
-  sha: SHA,
-  ref: 'main',
-  task: 'deploy',
-  actor: 'mona',
-  creator: 'mona',
-  creatorAvatar: '',
-  description: '',
-  payload: '{}',
-  apiUrl: '',
-  isPrivate: true,
-  recipe: recipe(),
-  publicLogs: false,
-  environmentUrl: undefined,
-  state: 'queued',
-  reason: undefined,
-  detail: undefined,
-  deployedSha: undefined,
-  markedBad: undefined,
-  steps: [],
-  createdAt: 0,
-  startedAt: undefined,
-  finishedAt: undefined,
-  ...given,
-})
 const ended = { startedAt: 1_000, finishedAt: 13_400 }
 
 describe('the status on GitHub', () => {

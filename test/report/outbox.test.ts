@@ -285,3 +285,61 @@ test('what is being sent when the server ends is ended, and sent by the next one
   start()
   await eventually('it is told', () => one !== undefined && told(one).length === 1)
 })
+
+test('an address of Slack that is broken, or asks for patience, holds up no other', async () => {
+  const { slack, queue, finish, start, tellOf, store, journal } = await sending({ slack: true })
+  const [broken, limited, sound] = [slack.addWebhook(), slack.addWebhook(), slack.addWebhook()]
+  const told = (webhookUrl: string) => ({ webhookUrl, events: ['succeeded'] as const })
+  tellOf({ 'acme/broken': told(broken), 'acme/limited': told(limited), 'acme/sound': told(sound) })
+  const path = (url: string): RegExp => new RegExp(`^${new URL(url).pathname}$`)
+  slack.fail({ path: path(broken), times: 1_000, with: 'reset' })
+  slack.fail({
+    path: path(limited),
+    times: 1_000,
+    with: { status: 429, headers: { 'retry-after': '3000' }, body: 'rate_limited' },
+  })
+  for (const name of ['acme/broken', 'acme/limited', 'acme/sound', 'acme/general'])
+    for (const one of await queue(name, 3)) await finish(one)
+  const asked = (url: string) => slack.requests.filter((request) => path(url).test(request.path)).length
+
+  const first = start()
+  await eventually('all others are told', () => slack.messages.length === 9)
+  await eventually('two are postponed', () => new Set(postponedFor(journal)).size === 2)
+  await first.stop(1_000)
+  const before = { broken: asked(broken), limited: asked(limited) }
+  start()
+  await eventually('the broken one is tried again', () => asked(broken) > before.broken)
+
+  expect(slack.messages.filter(({ to }) => to === sound)).toHaveLength(3)
+  expect(slack.messages.filter(({ to }) => to === slack.url)).toHaveLength(6)
+  expect(asked(limited)).toBe(before.limited) // patience is kept over a restart
+  const owed = (await store.outbox.list('owed', 50)).reports.filter(({ channel }) => channel === 'slack')
+  expect(new Set(owed.map(({ deployment }) => deployment.repository))).toEqual(
+    new Set(['acme/broken', 'acme/limited']),
+  )
+})
+
+const postponedFor = (journal: readonly string[]): string[] =>
+  journal.flatMap((line) => /^report:postponed .*"error":"(Slack [^"]+)"/.exec(line)?.[1] ?? [])
+
+test('what is owed goes where the configuration says when it is sent, or is refused', async () => {
+  const { slack, queue, finish, start, tellOf, store } = await sending({ slack: true })
+  const own = { webhookUrl: slack.addWebhook(), events: ['succeeded'] as const }
+  tellOf({ 'acme/moved': own, 'acme/removed': own, 'acme/silenced': own })
+  for (const name of ['acme/moved', 'acme/removed', 'acme/silenced'])
+    for (const one of await queue(name)) await finish(one)
+  const another = { ...own, webhookUrl: slack.addWebhook() }
+  tellOf({ 'acme/moved': another, 'acme/silenced': undefined })
+
+  start()
+  await eventually('nothing is owed', async () => (await store.outbox.owed()) === 0)
+
+  const messages = slack.messages.map(({ to, text = '' }) => `${to} ${text.split(' ')[1]}`)
+  expect(messages.toSorted()).toEqual([
+    `${slack.url} acme/removed/production#1`,
+    `${another.webhookUrl} acme/moved/production#1`,
+  ])
+  expect((await store.outbox.list('refused', 9)).reports).toMatchObject([
+    { deployment: { repository: 'acme/silenced' }, lastError: 'Slack is told nothing of this any more' },
+  ])
+})

@@ -4,7 +4,15 @@ import fc from 'fast-check'
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import type { GateFacts } from '../../src/deployment/gates.ts'
 import { openStore } from '../../src/store/sql-store.ts'
-import type { Accepted, DueFilter, Intake, OwedReport, Places, Store } from '../../src/store/store.ts'
+import type {
+  Accepted,
+  DueFilter,
+  Intake,
+  OwedReport,
+  Places,
+  ReportsFor,
+  Store,
+} from '../../src/store/store.ts'
 import { newDelivery, newDeployment, newMerge, queuedIntake } from '../support/samples.ts'
 import { emptyDatabase, type TestDatabase } from '../support/stores.ts'
 import { claimFrom } from '../support/claiming.ts'
@@ -1151,6 +1159,29 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
 
         expect((await due(8_000)).map(({ id }) => id)).toEqual([3, 1])
       })
+    })
+
+    test('what is let through owes to everybody; an end that is bound late owes to GitHub alone', async () => {
+      const everywhere: ReportsFor = ({ state }) =>
+        ['github', 'slack'].map((channel) => ({ channel, body: { state } }))
+      const merge = (sha: string) => ({
+        ...queuedIntake(newMerge({ sha, reports: () => [] })),
+        verdict: 'deciding' as const,
+      })
+      const [one] = (await accept(merge('a'.repeat(40)))).deployments
+      const [other] = (await accept(merge('b'.repeat(40)))).deployments
+      const made = (githubId: number) => ({ githubId, apiUrl: '', creator: 'robot', creatorAvatar: '' })
+      await store.bind(one?.id ?? 0, made(98), { at: 6_000, reports: everywhere })
+      await store.move(other?.id ?? 0, 'queued', 'failed', {
+        at: 6_000,
+        reason: 'checks_failed',
+        reports: () => [],
+      })
+      await store.bind(other?.id ?? 0, made(99), { at: 6_000, reports: everywhere })
+
+      const owed = async (id = 0) => (await store.outbox.of(id)).map(({ channel }) => channel)
+      expect(await owed(one?.id)).toEqual(['github', 'slack'])
+      expect(await owed(other?.id)).toEqual(['github'])
     })
 
     test('what GitHub was given lately is known: statuses, and deployments of our own', async () => {

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 
 import type { EnvironmentConfig } from '../../src/config/config.ts'
+import type { Deployment } from '../../src/deployment/deployment.ts'
 import type { CommandsRecipe, PlaybookRecipe } from '../../src/deployment/recipe.ts'
 import type { Intake, NewDelivery, NewDeployment } from '../../src/store/store.ts'
 
@@ -45,7 +46,48 @@ export const environmentConfig = (given: Partial<EnvironmentConfig> = {}): Envir
   acceptActionsDeployments: false,
   publicLogs: false,
   environmentUrl: undefined,
+  slack: undefined,
   recipe: recipe(),
+  ...given,
+})
+
+/** One that waits for its turn, and is on GitHub. */
+export const deployment = (given: Partial<Deployment> = {}): Deployment => ({
+  id: 1,
+  repository: 'acme/shop',
+  configuredAs: 'acme/shop',
+  environment: 'production',
+  number: 12,
+  lane: 'acme/shop/production',
+  origin: 'deployment',
+  branch: undefined,
+  nonce: undefined,
+  wasAsked: false,
+  hold: undefined,
+  forced: undefined,
+  githubId: 5,
+  sha: SHA,
+  ref: 'main',
+  task: 'deploy',
+  actor: 'mona',
+  creator: 'mona',
+  creatorAvatar: '',
+  description: '',
+  payload: '{}',
+  apiUrl: '',
+  isPrivate: true,
+  recipe: recipe(),
+  publicLogs: false,
+  environmentUrl: undefined,
+  state: 'queued',
+  reason: undefined,
+  detail: undefined,
+  deployedSha: undefined,
+  markedBad: undefined,
+  steps: [],
+  createdAt: 0,
+  startedAt: undefined,
+  finishedAt: undefined,
   ...given,
 })
 

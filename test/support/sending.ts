@@ -2,6 +2,8 @@ import { setImmediate } from 'node:timers/promises'
 
 import { onTestFinished } from 'vitest'
 
+import type { Config, SlackNotices } from '../../src/config/config.ts'
+import { DEFAULTS } from '../../src/config/schema.ts'
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import type { GitHubDouble } from '../../src/demo/github-double.ts'
 import { createGitHub } from '../../src/github/client.ts'
@@ -10,12 +12,12 @@ import { createMasker } from '../../src/logs/redact.ts'
 import { githubChannel } from '../../src/report/github-channel.ts'
 import { startOutbox, type OutboxParts, type OutboxSender, type Recipient } from '../../src/report/outbox.ts'
 import { reportsFor } from '../../src/report/reports.ts'
-import { slackChannel } from '../../src/report/slack-channel.ts'
+import { createSlackRecipients, noticesOn } from '../../src/report/slack-recipients.ts'
 import type { SlackDouble } from '../../src/demo/slack-double.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import type { ReportsFor, Store } from '../../src/store/store.ts'
 import { githubForTest, slackForTest } from './doubles.ts'
-import { newDeployment, queuedIntake } from './samples.ts'
+import { environmentConfig, newDeployment, queuedIntake } from './samples.ts'
 import { emptyDatabase } from './stores.ts'
 import { claimFrom } from './claiming.ts'
 
@@ -28,6 +30,8 @@ export interface Sending {
   readonly journal: readonly string[]
   /** Owes what a new deployment of the repository owes; `name` is `acme/shop`. */
   queue(name: string, count?: number): Promise<readonly Deployment[]>
+  /** From now on Slack is told so of the production of these repositories; undefined: nothing. */
+  tellOf(repositories: Readonly<Record<string, SlackNotices | undefined>>): void
   /** Takes it to its end, with what that owes. */
   finish(deployment: Deployment): Promise<void>
   /** `time`: the simulation that it lives in. */
@@ -41,6 +45,7 @@ export interface Sending {
 export interface SendingOptions {
   readonly clock?: () => number
   readonly timeoutMs?: number
+  /** Whether Slack is told of everything, at the double's first address. */
   readonly slack?: boolean
 }
 
@@ -65,10 +70,12 @@ export async function sending({
   const write = (event: string, fields: object = {}): void =>
     void journal.push(`${event} ${JSON.stringify(fields)}`)
   const masker = createMasker([])
+  const slackEverywhere = withSlack ? { webhookUrl: slack.url, events: DEFAULTS.slack_events } : undefined
+  let config: Pick<Config, 'slack' | 'repositories'> = { slack: slackEverywhere, repositories: new Map() }
   const context = {
     logUrl: () => undefined,
     mask: (text: string) => masker.mask(text),
-    slack: withSlack,
+    slack: (deployment: Deployment) => noticesOn(deployment, config),
     githubUrl: 'https://github.com',
   }
   const reports: ReportsFor = (deployment) => reportsFor(deployment, context)
@@ -100,6 +107,13 @@ export async function sending({
       )
       return answers.flatMap(({ deployments }) => deployments)
     },
+    tellOf(repositories) {
+      const configured = Object.entries(repositories).map(([name, notices]) => {
+        const environments = new Map([['production', environmentConfig({ slack: notices })]])
+        return [name, { name, environments }] as const
+      })
+      config = { ...config, repositories: new Map(configured) }
+    },
     async finish({ id }) {
       await claimFrom(store, { limit: 1_000_000, at: clock(), reports })
       const ended = await store.move(id, 'running', 'succeeded', { at: clock(), reports })
@@ -124,12 +138,13 @@ export async function sending({
         failureOf: recipient.failureOf,
         send: (report, again) => (time ?? REAL_TIME).during(recipient.send(report, again)),
       })
-      const toSlack = slackChannel(() => ({ url: slack.url, timeoutMs, signal: calls.signal }), clock)
-      const recipients = [during(githubChannel(() => client, { pace: () => pace, clock })), during(toSlack)]
+      const means = { timeoutMs, signal: calls.signal }
+      const toSlack = createSlackRecipients({ config: () => config, means, clock })
+      const toGitHub = githubChannel(() => client, { pace: () => pace, clock })
       const sender = startOutbox({
         outbox: store.outbox,
         store,
-        recipients: () => recipients,
+        recipients: () => [toGitHub, ...toSlack()].map(during),
         clock,
         random: () => 0.5,
         after: (time ?? REAL_TIME).after,
