@@ -13,12 +13,12 @@ import { timeIn } from '../schedule/zones.ts'
 export type WindowAnswer =
   | {
       readonly open: true
-      /** The first moment at which they no longer may; undefined: none within 400 days. */
+      /** The first moment at which they no longer may; undefined: none within sight, 400 days at most. */
       readonly until: number | undefined
     }
   | {
       readonly open: false
-      /** The first moment at which they may; undefined: none within 400 days. */
+      /** The first moment at which they may; undefined: none within sight, 400 days at most. */
       readonly until: number | undefined
       /** Why not, and until when: a sentence for people. */
       readonly detail: string

@@ -49,7 +49,7 @@ export interface Opening {
 /** No window is looked for further ahead. */
 const FURTHEST_MS = 400 * 86_400_000
 /** Nor over more edges than that: a window of one minute that comes every minute has no end. */
-const MOST_EDGES = 3_000
+const MOST_EDGES = 1_500
 
 /** The first moment from this one on at which deployments may begin. */
 export function findOpening(windows: Windows, now: number): Opening {
