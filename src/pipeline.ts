@@ -1,8 +1,9 @@
 import type { Config, EnvironmentConfig } from './config/config.ts'
 import { decide, repositoryOf } from './decide/decide.ts'
 import { requiredOf } from './decide/gate.ts'
+import { mayBeForeign } from './decide/ownership.ts'
 import { nameOf, type Deployment, type Hold } from './deployment/deployment.ts'
-import { HELD, IGNORED } from './deployment/reasons.ts'
+import { HELD, IGNORED, type HoldReason } from './deployment/reasons.ts'
 import type { BranchSignal, ChecksSignal, DeploymentSignal, Signal } from './deployment/signal.ts'
 import { FerrymanError, problem } from './errors.ts'
 import type { Journal } from './logs/journal.ts'
@@ -187,7 +188,8 @@ function deploymentIntake(delivery: NewDelivery, signal: Signal, parts: IntakePa
     late: parts.missed ?? (isLate(signal, delivery) ? { overtaken: undefined } : undefined),
     reports: parts.reports,
   }))
-  const verdict = signal.kind === 'deployment' ? 'queued' : 'deciding'
+  const isDeciding = failure === undefined && deployments.some(({ hold }) => hold !== undefined)
+  const verdict = isDeciding ? 'deciding' : 'queued'
   return {
     intake: { delivery, verdict, reason: failure?.reason, detail: failure?.detail, deployments },
   }
@@ -205,9 +207,7 @@ const factsOf = (signal: DeploymentSignal, at: number, environment: EnvironmentC
   branch: undefined,
   nonce: signal.nonce,
   githubId: signal.githubId,
-  // What GitHub has to be asked about first waits for that; all else is looked at when its turn comes.
-  hold:
-    requiredOf({ origin: signal.kind, forced: undefined }, environment).length > 0 ? comeJust(at) : undefined,
+  hold: askedFirst(signal, at, environment),
   forced: undefined,
   sha: signal.sha,
   ref: signal.ref,
@@ -220,9 +220,16 @@ const factsOf = (signal: DeploymentSignal, at: number, environment: EnvironmentC
   apiUrl: signal.apiUrl,
 })
 
-const comeJust = (at: number): Hold => ({
-  reason: 'deciding',
-  detail: HELD.deciding,
+/** What GitHub has to be asked about first waits for that; all else is looked at when its turn comes. */
+function askedFirst({ kind, ref }: DeploymentSignal, at: number, environment: EnvironmentConfig) {
+  if (mayBeForeign(ref)) return comeJust('commit_unchecked', at)
+  const required = requiredOf({ origin: kind, forced: undefined }, environment)
+  return required.length > 0 ? comeJust('deciding', at) : undefined
+}
+
+const comeJust = (reason: HoldReason, at: number): Hold => ({
+  reason,
+  detail: HELD[reason],
   since: at,
   until: undefined,
 })
@@ -233,7 +240,7 @@ const ownFacts = (signal: BranchSignal, at: number, nonce: string) => ({
   branch: signal.branch,
   nonce,
   githubId: undefined,
-  hold: comeJust(at),
+  hold: comeJust('deciding', at),
   forced: undefined,
   sha: signal.sha,
   ref: signal.branch,

@@ -10,6 +10,7 @@ import { atGate, passGate, type GateParts, type Outcome, type Waiting } from './
 import { isOfGate } from './gates.ts'
 import type { History } from './history.ts'
 import { bindLoose } from './loose.ts'
+import { judgeOwnership } from './ownership.ts'
 
 export interface LookParts extends Omit<GateParts, 'asking' | 'closed'> {
   readonly store: Pick<Store, 'asking' | 'bind' | 'gateFacts' | 'hold' | 'landmarks' | 'move' | 'release'>
@@ -106,7 +107,8 @@ async function lookAtAsked(one: Deployment, { failures }: Looking, parts: LookPa
   const environment = parts.environmentOf(one)
   if (environment === undefined || one.hold === undefined) return { lookAgainMs: undefined }
   try {
-    const outcome = await passGate(one, environment, gatePartsOf(parts))
+    const outcome =
+      (await judgeOwnership(one, parts)) ?? (await passGate(one, environment, gatePartsOf(parts)))
     await settle(one, outcome, parts)
     return { lookAgainMs: outcome.kind === 'wait' ? outcome.lookAgainMs : undefined }
   } catch (thrown) {

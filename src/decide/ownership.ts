@@ -1,6 +1,40 @@
 import type { Deployment } from '../deployment/deployment.ts'
 import type { GitHub } from '../github/github.ts'
+import { isRefName } from '../github/refs.ts'
+import type { Elapsed } from './elapsed.ts'
 import type { Outcome } from './gate.ts'
+
+/**
+ * Whether GitHub may have found the commit of a ref elsewhere than on the repository's own branches and tags: it shows
+ * the commits of every fork there too, by their ids and as pull requests. Pure.
+ */
+export const mayBeForeign = (ref: string): boolean =>
+  !isRefName(ref) || BY_ID.test(ref) || PULL.test(ref) || OTHER_REF.test(ref)
+
+/** An id, or part of one; also as `git describe` writes it: `v1-3-ga84d88e`. */
+const BY_ID = /(?:^|-g)[0-9a-f]{7,64}$/i
+const PULL = /^(?:refs\/)?pull\//
+const OTHER_REF = /^refs\/(?!heads\/|tags\/)/
+
+/** GitHub's answers may be a little behind its own webhooks: one "no" alone ends nothing. */
+const BEHIND_MS = 5_000
+
+/**
+ * What stands in the way of a deployment that others made on GitHub of a commit that may be a fork's; undefined:
+ * nothing. Rejects with `GitHubError`.
+ */
+export async function judgeOwnership(
+  deployment: Deployment,
+  { github, elapsed }: { github(): Pick<GitHub, 'isOwnCommit'>; readonly elapsed: Elapsed },
+): Promise<Outcome | undefined> {
+  const { id, origin, repository, sha, ref, createdAt } = deployment
+  if (origin !== 'deployment' || !mayBeForeign(ref)) return undefined
+  const refusal = await refuseForeign(deployment, github())
+  const age = elapsed(`deployment ${id}`, createdAt)
+  if (refusal === undefined || age >= BEHIND_MS) return refusal
+  const detail = `GitHub does not show ${sha.slice(0, 7)} on a branch or tag of ${repository}`
+  return { kind: 'wait', reason: 'commit_unchecked', detail, lookAgainMs: BEHIND_MS - age }
+}
 
 /**
  * Refuses a commit that lies on none of the repository's own branches and tags: whoever may fork it can show any

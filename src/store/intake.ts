@@ -216,7 +216,7 @@ async function createDeployment(
     number: environment.number,
     was_asked: 0,
     state: end?.state ?? 'queued',
-    ...holdColumns(given.hold),
+    ...holdColumns(end === undefined ? given.hold : undefined),
     reason: end?.reason ?? null,
     detail: end?.detail ?? null,
     deployed_sha: null,

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
 
-import { refuseForeign } from '../../src/decide/ownership.ts'
+import { judgeOwnership, mayBeForeign, refuseForeign } from '../../src/decide/ownership.ts'
+import type { Ownership } from '../../src/github/github.ts'
 import { clientOf, refusalOf, shopAtGitHub } from '../support/doubles.ts'
+import { runningDeployment } from '../support/running.ts'
+import { SHA } from '../support/samples.ts'
 
 const SHOP = 'acme/shop'
 
@@ -46,3 +49,58 @@ test('GitHub being away is no answer', async () => {
 
   expect((await refusalOf(asking)).status).toBe(502)
 })
+
+test.each(['main', 'v1.2', 'refs/heads/main', 'refs/tags/v1', 'abc123', 'feature/deadbeef-fix', 'pulls/7'])(
+  'GitHub has found %s in the repository itself',
+  (ref) => {
+    expect(mayBeForeign(ref)).toBe(false)
+  },
+)
+
+test.each([
+  SHA,
+  SHA.slice(0, 7),
+  SHA.toUpperCase(),
+  `v1-3-g${SHA.slice(0, 7)}`,
+  'refs/pull/7/head',
+  'pull/7/merge',
+  'refs/remotes/mallory/main',
+  'main^',
+  '',
+])('whose commit "%s" is has to be asked', (ref) => {
+  expect(mayBeForeign(ref)).toBe(true)
+})
+
+const judged = (answer: Ownership, given: Parameters<typeof runningDeployment>[0], age = 60_000) => {
+  const asked: unknown[] = []
+  const isOwnCommit = (...words: unknown[]): Promise<Ownership> => {
+    asked.push(words)
+    return Promise.resolve(answer)
+  }
+  const parts = { github: () => ({ isOwnCommit }), elapsed: () => age }
+  return judgeOwnership(runningDeployment({ ref: SHA, ...given }), parts).then((outcome) => ({
+    outcome,
+    asked,
+  }))
+}
+
+test.each(['yes', 'unknown'] as const)('an answer of "%s" stands in the way of nothing', async (answer) => {
+  expect(await judged(answer, {})).toEqual({ outcome: undefined, asked: [['acme/shop', SHA, SHA]] })
+})
+
+test('a "no" is asked for once more before it counts', async () => {
+  expect((await judged('no', {}, 1_000)).outcome).toEqual({
+    kind: 'wait',
+    reason: 'commit_unchecked',
+    detail: `GitHub does not show ${SHA.slice(0, 7)} on a branch or tag of acme/shop`,
+    lookAgainMs: 4_000,
+  })
+  expect((await judged('no', {}, 5_000)).outcome).toMatchObject({ kind: 'end', reason: 'foreign_commit' })
+})
+
+test.each([{ ref: 'main' }, { origin: 'merge' }, { origin: 'person' }] as const)(
+  'nothing is asked about %o',
+  async (given) => {
+    expect(await judged('no', given)).toEqual({ outcome: undefined, asked: [] })
+  },
+)

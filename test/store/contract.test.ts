@@ -605,13 +605,20 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
 
     test('a deployment that is refused at once is failed, and only that is reported', async () => {
       const failure = { reason: 'task_unknown', detail: 'Unknown task: dance' } as const
+      const hold = {
+        reason: 'deciding',
+        detail: 'It has just come.',
+        since: 1_000,
+        until: undefined,
+      } as const
 
-      const deployment = await queue({ failure })
+      const deployment = await queue({ failure, hold })
 
       expect(deployment).toMatchObject({
         state: 'failed',
         reason: 'task_unknown',
         detail: 'Unknown task: dance',
+        hold: undefined,
       })
       expect((await store.outbox.of(deployment.id)).map(({ body }) => body)).toEqual([{ state: 'failed' }])
       expect(await claim()).toBeUndefined()
