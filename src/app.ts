@@ -258,13 +258,16 @@ export async function startApp(
     const control = createServer({ journal, refused: () => {} })
     await serveApi(control, {
       inbox: store.inbox,
+      locks: store.locks,
+      repositories: () => config.repositories,
+      mask: masker.mask,
+      lockFreed: (place) => holds?.lookAtPlace(place),
       outbox: store.outbox,
       sender: outbox,
       journal,
       replay: (delivery, by) => replayDelivery(delivery, by, pipeline),
       clock,
       store,
-      mask: masker.mask,
       cancel: (id, wish) =>
         cancel(id, wish, {
           store,

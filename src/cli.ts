@@ -33,6 +33,18 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     summary: 'show what GitHub has sent and what became of it, and let it be decided anew',
     load: async () => (await import('./commands/deliveries.ts')).deliveries,
   },
+  lock: {
+    summary: 'let nothing begin in an environment, a repository or anywhere, and say why',
+    load: async () => (await import('./commands/lock.ts')).lock,
+  },
+  unlock: {
+    summary: 'free a lock: what it held goes on by itself',
+    load: async () => (await import('./commands/unlock.ts')).unlock,
+  },
+  locks: {
+    summary: 'show what is locked, by whom and why',
+    load: async () => (await import('./commands/locks.ts')).locks,
+  },
   cancel: {
     summary: 'take a deployment back, whether it waits or runs',
     load: async () => (await import('./commands/cancel.ts')).cancel,

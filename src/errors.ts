@@ -228,6 +228,31 @@ export const PROBLEMS = {
     message: '{name} has not ended yet: it is {state}.',
     hint: 'Nothing was changed. Wait for its end, or take it back with `ferryman cancel`.',
   },
+  place_unknown: {
+    status: 404,
+    message: '{place} is not in the configuration.',
+    hint: '{hint}',
+  },
+  locked_already: {
+    status: 409,
+    message: 'There is a lock already: {lock}',
+    hint: 'It is lock {id}; nothing was changed. `ferryman locks` lists all of them.',
+  },
+  lock_unknown: {
+    status: 404,
+    message: 'There is no lock {id}.',
+    hint: 'Somebody has freed it, or its time is over. `ferryman locks` lists those that there are.',
+  },
+  lock_is_another: {
+    status: 409,
+    message: 'Lock {id} is gone, and this is another one: {lock}',
+    hint: 'It stays. `ferryman unlock` without --lock frees what is there, whoever took it.',
+  },
+  not_locked: {
+    status: 404,
+    message: '{place} is not locked.',
+    hint: '`ferryman locks` lists what is locked; a lock of a repository or of everything is freed where it was taken.',
+  },
   not_recorded: {
     status: 503,
     message: 'This could not be recorded, so nothing was changed.',

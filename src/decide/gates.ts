@@ -1,6 +1,6 @@
 import type { EnvironmentConfig } from '../config/config.ts'
 import type { Deployment } from '../deployment/deployment.ts'
-import type { Closed, GateFacts, Lock } from '../deployment/gates.ts'
+import { lockSentence, type Closed, type GateFacts } from '../deployment/gates.ts'
 import type { HoldReason } from '../deployment/reasons.ts'
 import type { Gate } from '../store/store.ts'
 import { windowAt } from './windows.ts'
@@ -63,12 +63,3 @@ export const createGate = (
     return environment === undefined ? undefined : judge(deployment, environment, facts)
   },
 })
-
-const lockSentence = ({ place, by, reason, until }: Lock): string => {
-  const what = place === '*' ? 'Everything is locked' : `${place} is locked`
-  const end = until === undefined ? '' : ` until ${moment(until)}`
-  return `${what} by ${by}${end}: ${reason}`
-}
-
-/** `2026-11-25 10:24 UTC` */
-const moment = (at: number): string => `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`

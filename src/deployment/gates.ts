@@ -62,3 +62,13 @@ export const placesOf = ({ configuredAs, environment }: Pick<Deployment, 'config
 
 /** The place of a lock that covers everything. */
 export const EVERYWHERE = '*'
+
+/** What is locked, by whom, why, and until when. */
+export const lockSentence = ({ place, by, reason, until }: Lock): string =>
+  `${placeName(place)} is locked by ${by}${until === undefined ? '' : ` until ${moment(until)}`}: ${reason}`
+
+/** The place of a lock, for people. */
+export const placeName = (place: string): string => (place === EVERYWHERE ? 'Everything' : place)
+
+/** `2026-11-25 10:24 UTC` */
+const moment = (at: number): string => `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`

@@ -2,11 +2,12 @@ import type { FastifyInstance } from 'fastify'
 
 import { serveDeliveries, type DeliveriesParts } from './deliveries.ts'
 import { serveDeployments, type DeploymentsParts } from './deployments.ts'
+import { serveLocks, type LocksParts } from './locks.ts'
 import { serveMarks, type MarksParts } from './marks.ts'
 import { serveOutbox, type OutboxParts } from './outbox.ts'
 
 /** What the routes need; app.ts supplies it. */
-export type ApiParts = DeliveriesParts & DeploymentsParts & MarksParts & OutboxParts
+export type ApiParts = DeliveriesParts & DeploymentsParts & LocksParts & MarksParts & OutboxParts
 
 /** The routes under `/api`. Who may call them is decided by the server that they are given to. */
 export async function serveApi(server: FastifyInstance, parts: ApiParts): Promise<void> {
@@ -15,6 +16,7 @@ export async function serveApi(server: FastifyInstance, parts: ApiParts): Promis
       serveDeliveries(routes, parts)
       serveDeployments(routes, parts)
       serveMarks(routes, parts)
+      serveLocks(routes, parts)
       serveOutbox(routes, parts)
       done()
     },
