@@ -30,6 +30,8 @@ export interface Deployment {
   readonly task: string
   /** Who wanted it: a person's login where one is known. */
   readonly actor: string
+  /** Whose change it is, where GitHub said so when it was merged or pushed; logins of GitHub. */
+  readonly authors: readonly string[]
   /** Who made GitHub's deployment; may be a robot. */
   readonly creator: string
   readonly creatorAvatar: string
@@ -48,6 +50,8 @@ export interface Deployment {
   readonly hold: Hold | undefined
   /** Who lets it pass the gates that stand in its way; undefined: it waits at each of them. */
   readonly forced: Forced | undefined
+  /** Who had agreed to it when it began; undefined where nobody had to. */
+  readonly approvedBy: string | undefined
   /** Why it ended as it did; while it is cancelling, why that is. */
   readonly reason: EndReason | undefined
   /** One sentence about the reason, secrets masked. */

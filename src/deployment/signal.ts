@@ -46,6 +46,8 @@ export interface BranchSignal {
   readonly pullRequest: number | undefined
   readonly actor: string
   readonly actorAvatar: string
+  /** The logins of those whose change it is, as far as GitHub tells: not of who merged it. */
+  readonly authors: readonly string[]
 }
 
 /** The checks of a commit have moved. A hint: how they stand is asked. */

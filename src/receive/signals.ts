@@ -136,6 +136,7 @@ const PullRequestEvent = z.object({
     merged: z.boolean().nullish(),
     merge_commit_sha: commitId.nullish(),
     merged_by: Account.nullish(),
+    user: Account.nullish(),
     base: z.object({ ref: name(1_000) }),
   }),
   repository: RepositoryWithBranch,
@@ -146,7 +147,9 @@ const PushEvent = z.object({
   ref: name(1_000),
   after: commitId,
   deleted: z.boolean().nullish(),
-  head_commit: z.object({ message: text(1_000_000) }).nullish(),
+  head_commit: z
+    .object({ message: text(1_000_000), author: z.object({ username: text(200).nullish() }).nullish() })
+    .nullish(),
   pusher: z.object({ name: text(200).nullish() }).nullish(),
   repository: RepositoryWithBranch,
   sender: Account.nullish(),
@@ -164,7 +167,7 @@ const repositoryOf = ({ id, full_name, private: isPrivate }: z.infer<typeof Repo
 
 /** A merge deploys the commit that came of it, whichever way it was merged, and whoever the branch belonged to. */
 function mergeSignal({ pull_request, repository, sender }: z.infer<typeof PullRequestEvent>): Reading {
-  const { number, title, merged, merge_commit_sha: sha, merged_by, base } = pull_request
+  const { number, title, merged, merge_commit_sha: sha, merged_by, user, base } = pull_request
   if (merged !== true) return ignored('not_merged', `${IGNORED.not_merged} (#${number})`)
   if (sha === null || sha === undefined)
     throw problem('body_wrong_shape', {
@@ -177,6 +180,7 @@ function mergeSignal({ pull_request, repository, sender }: z.infer<typeof PullRe
     title: `#${number} ${title}`,
     pullRequest: number,
     account: merged_by ?? sender,
+    authors: [user?.login],
   })
 }
 
@@ -201,6 +205,7 @@ function pushSignal({
     title: head_commit?.message.split('\n')[0] ?? '',
     pullRequest: undefined,
     account: sender ?? { login: pusher?.name || 'ghost' },
+    authors: [pusher?.name, sender?.login, head_commit?.author?.username],
   })
 }
 
@@ -209,15 +214,17 @@ function branchSignal(
   repository: z.infer<typeof RepositoryWithBranch>,
   given: Pick<BranchSignal, 'branch' | 'sha' | 'title' | 'pullRequest'> & {
     readonly account: z.infer<typeof Account> | null | undefined
+    readonly authors: readonly (string | null | undefined)[]
   },
 ): Reading {
-  const { account, ...rest } = given
+  const { account, authors, ...rest } = given
   const signal: BranchSignal = {
     kind,
     repository: { ...repositoryOf(repository), defaultBranch: repository.default_branch },
     ...rest,
     actor: account?.login ?? 'ghost', // GitHub sends null for a deleted account
     actorAvatar: account?.avatar_url ?? '',
+    authors: [...new Set(authors.flatMap((login) => login || []))],
   }
   return { signal }
 }

@@ -217,6 +217,7 @@ async function createDeployment(
     was_asked: 0,
     state: end?.state ?? 'queued',
     ...holdColumns(end === undefined ? given.hold : undefined),
+    approved_by: null,
     reason: end?.reason ?? null,
     detail: end?.detail ?? null,
     deployed_sha: null,

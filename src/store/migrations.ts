@@ -17,6 +17,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0008-barred': barred,
       '0009-gates': gates(engine),
       '0010-marks': marks,
+      '0012-authors': authors,
     }),
 })
 
@@ -271,6 +272,17 @@ const marks: Migration = {
     await schema.alterTable('deployments').addColumn('marked_bad_by', 'text').execute()
     await schema.alterTable('deployments').addColumn('marked_bad_reason', 'text').execute()
     await sql`create index deployments_bad on deployments (environment_id) where marked_bad_at is not null`.execute(
+      database,
+    )
+  },
+}
+
+/** Whose change a deployment is, who agreed to it, and how it is found by the commit that it put in place. */
+const authors: Migration = {
+  async up(database: Kysely<unknown>) {
+    for (const column of ['authors', 'approved_by'])
+      await database.schema.alterTable('deployments').addColumn(column, 'text').execute()
+    await sql`create index deployments_of_commit on deployments (environment_id, (coalesce(deployed_sha, sha)))`.execute(
       database,
     )
   },

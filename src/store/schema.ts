@@ -71,6 +71,8 @@ export interface Tables {
     ref: string
     task: string
     actor: string
+    /** Logins as a JSON list; null: none are known. */
+    authors: string | null
     creator: string
     creator_avatar: string
     description: string
@@ -87,6 +89,7 @@ export interface Tables {
     hold_until: number | null
     forced_by: string | null
     forced_why: string | null
+    approved_by: string | null
     reason: EndReason | null
     detail: string | null
     deployed_sha: string | null

@@ -281,6 +281,7 @@ type Given =
   | 'ref'
   | 'task'
   | 'actor'
+  | 'authors'
   | 'creator'
   | 'creatorAvatar'
   | 'description'

@@ -92,6 +92,7 @@ const merge = (given: Partial<BranchSignal> = {}): BranchSignal => ({
   pullRequest: 3,
   actor: 'mona',
   actorAvatar: '',
+  authors: [],
   ...given,
 })
 

@@ -161,6 +161,7 @@ const pullRequest = (given: object = {}) => ({
     merged: true,
     merge_commit_sha: SHA,
     merged_by: mona,
+    user: { login: 'octo' },
     base: { ref: 'main' },
     head: { ref: 'topic', sha: 'b'.repeat(40), repo: null },
     ...given,
@@ -192,8 +193,13 @@ describe('a merged pull request', () => {
         pullRequest: 3,
         actor: 'mona',
         actorAvatar: 'https://avatars.example.org/mona',
+        authors: ['octo'],
       },
     })
+  })
+
+  test('whose author has no account any more has none', () => {
+    expect(readSignal('pull_request', pullRequest({ user: null }))).toMatchObject({ signal: { authors: [] } })
   })
 
   test('whose merger has no account any more is that of the sender', () => {
@@ -236,6 +242,19 @@ describe('a push', () => {
     ['to nothing', { after: '0'.repeat(40), head_commit: null }, 'branch_deleted'],
   ])('%s deploys nothing', (_what, given, reason) => {
     expect(readSignal('push', push(given))).toMatchObject({ ignored: reason })
+  })
+
+  test('is the change of whoever pushed it, and of the author of its head where GitHub knows them', () => {
+    const authorsOf = (given: object) => {
+      const reading = readSignal('push', push(given))
+      return 'signal' in reading && reading.signal.kind === 'push' ? reading.signal.authors : undefined
+    }
+    const head = (author: object | null) => ({ head_commit: { message: 'Faster', author } })
+
+    expect(authorsOf({})).toEqual(['mona'])
+    expect(authorsOf(head({ name: 'Octo', username: 'octo' }))).toEqual(['mona', 'octo'])
+    expect(authorsOf({ ...head({ name: 'Octo' }), pusher: { name: 'robot' } })).toEqual(['robot', 'mona'])
+    expect(authorsOf(head(null))).toEqual(['mona'])
   })
 
   test('without a sender is by who pushed', () => {

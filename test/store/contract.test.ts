@@ -147,6 +147,12 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         expect(await store.waiting()).toHaveLength(2)
       })
 
+      test('keeps whose change it is', async () => {
+        const { id } = await merge({ authors: ['octo', 'Ann'] })
+
+        expect((await store.deployment(id))?.authors).toEqual(['octo', 'Ann'])
+      })
+
       test('that came twice in one batch is there once', async () => {
         const answers = await store.accept([mergeIntake(newMerge()), mergeIntake(newMerge())])
 

@@ -40,6 +40,8 @@ test('a database of a newer version is refused by name', async () => {
 
 /** What each migration has to be undone by, the newest first, to have a database of an earlier version. */
 const UNDO = {
+  '0012': `drop index deployments_of_commit; alter table deployments drop column authors;
+    alter table deployments drop column approved_by`,
   '0010': `drop index deployments_bad; alter table deployments drop column marked_bad_at;
     alter table deployments drop column marked_bad_by; alter table deployments drop column marked_bad_reason`,
   '0009': `drop table locks; drop table approvals; drop index deployments_held;
