@@ -25,6 +25,11 @@ export interface Recipient extends Channel {
   readonly channel: string
   /** Undefined: wherever they go. Of every report there is exactly one recipient. */
   readonly places?: Places | undefined
+  /**
+   * How long a word may have waited to be said all the same when there is a later one about its deployment. One that
+   * was tried in vain gives way, too, and so does any while nothing is taken. Undefined: as long as there is room.
+   */
+  readonly freshMs?: number
 }
 
 /** The end of a deployment, or something on its way there. */
@@ -128,7 +133,7 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
 
   /** Begins what may begin with one recipient; answers the moments at which more may. */
   const lookAt = async (recipient: Recipient, now: number): Promise<readonly number[]> => {
-    const { name, channel, places, pace } = recipient
+    const { name, channel, places, freshMs, pace } = recipient
     const mine = rests.of(name)
     const whole = mine.resting(EVERYTHING, now)
     if (whole !== undefined) return [whole.until]
@@ -143,11 +148,13 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
     const dueCount = await outbox.countDue(channel, { at: now, most: room + 1, places })
     if (dueCount <= flying.length) return []
 
+    const isLate = freshMs !== undefined && mine.failures(EVERYTHING) > 0
     const closed = closedRepositories(mine, flying, now)
     const due = await outbox.due(channel, {
       at: now,
       limit: MOST_LOOKED_AT,
-      take: dueCount > room ? 'newest' : 'oldest',
+      take: dueCount > room || isLate ? 'newest' : 'oldest',
+      staleBefore: freshMs === undefined ? undefined : now - freshMs,
       exceptDeployments: flights.map(({ report }) => report.deployment.id),
       exceptRepositories: closed,
       places,

@@ -15,6 +15,9 @@ export interface SlackParts {
   readonly clock: () => number
 }
 
+/** Who has waited for longer wants to know where it is now, and not where it was. */
+const FRESH_MS = 5_000
+
 /**
  * Whom messages to Slack reach, by the configuration of this moment. Every address is a recipient of its own, so that
  * one that is broken holds up no other. What is owed about an environment that is not configured any more goes to the
@@ -39,6 +42,7 @@ export function createSlackRecipients({ config, means, clock }: SlackParts): () 
       ...channel,
       name: url === undefined ? 'slack' : `slack ${digest(url)}`,
       channel: 'slack',
+      freshMs: FRESH_MS,
       places: url === general ? allBut(elsewhere) : { only: placesOf.get(url) ?? [] },
     }))
     made = { of: told, recipients }

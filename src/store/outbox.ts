@@ -105,6 +105,16 @@ const dropOlder = (id: number) => sql`
   where state = 'owed' and id < ${id} and (deployment_id, channel) = (
     select deployment_id, channel from reports newer where newer.id = ${id})`
 
+/** Whether an `other` one about the same deployment goes before this `report`, or instead of it. */
+function isBefore(at: number, staleBefore: number | undefined): RawBuilder<unknown> {
+  // Older ones whose time has not come do not hold up a newer one.
+  const older = sql`other.id < report.id and other.due_at <= ${at}`
+  if (staleBefore === undefined) return older
+  const isStale = (one: string): RawBuilder<unknown> =>
+    sql`(${sql.ref(`${one}.attempts`)} > 0 or ${sql.ref(`${one}.created_at`)} < ${staleBefore})`
+  return sql`(${older} and not ${isStale('other')}) or (other.id > report.id and ${isStale('report')})`
+}
+
 /** Whether a `report` is about a deployment that goes to one of these places. */
 function goingTo(places: Places | undefined): RawBuilder<unknown> {
   if (places === undefined) return sql``
@@ -118,11 +128,9 @@ const WAS_TRIED = sql.raw('case when report.attempts > 0 then 1 else 0 end')
 
 function dueRows(
   channel: string,
-  { at, limit, take, exceptDeployments, exceptRepositories, places }: DueFilter,
+  { at, limit, take, staleBefore, exceptDeployments, exceptRepositories, places }: DueFilter,
 ): RawBuilder<ReportRow> {
-  // Older ones whose time has not come do not hold up a newer one.
-  const other =
-    take === 'oldest' ? sql`other.id < report.id and other.due_at <= ${at}` : sql`other.id > report.id`
+  const inTheWay = take === 'newest' ? sql`other.id > report.id` : isBefore(at, staleBefore)
   const none = (column: string, values: readonly unknown[]) =>
     values.length === 0 ? sql`` : sql`and ${sql.ref(column)} not in (${sql.join(values)})`
   return sql<ReportRow>`
@@ -137,6 +145,6 @@ function dueRows(
         and not exists (
           select 1 from reports other
           where other.state = 'owed' and other.deployment_id = report.deployment_id
-            and other.channel = report.channel and ${other})) due
+            and other.channel = report.channel and (${inTheWay}))) due
     order by was_tried, is_final desc, turn, id limit ${limit}`
 }

@@ -418,6 +418,8 @@ export interface DueFilter {
   readonly limit: number
   /** `oldest`: in order, as far as it is due. `newest`: what is older is left out. */
   readonly take: 'oldest' | 'newest'
+  /** With `oldest`: what was owed before that moment, or has been tried, is left out where there is a newer one. */
+  readonly staleBefore?: number | undefined
   /** Deployments of which something is under way. */
   readonly exceptDeployments: readonly number[]
   readonly exceptRepositories: readonly string[]

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
 
+import { SLACK_EVENTS } from '../../src/config/schema.ts'
+import { claimFrom } from '../support/claiming.ts'
 import { mostWithin } from '../support/moments.ts'
 import { eventually } from '../support/running.ts'
+import { newDeployment, queuedIntake } from '../support/samples.ts'
 import { sending, simulate } from '../support/sending.ts'
 
 const SECOND = 1_000
@@ -321,6 +324,40 @@ test('an address of Slack that is broken, or asks for patience, holds up no othe
 
 const postponedFor = (journal: readonly string[]): string[] =>
   journal.flatMap((line) => /^report:postponed .*"error":"(Slack [^"]+)"/.exec(line)?.[1] ?? [])
+
+test('a later state takes the place of an earlier one that waits to be told', async () => {
+  const { slack, store, start, tellOf, reports, journal } = await sending({ slack: true })
+  tellOf({ 'acme/shop': { webhookUrl: slack.url, events: SLACK_EVENTS } })
+  const hold = {
+    reason: 'checks_pending',
+    detail: 'Waiting for ci/test',
+    since: 0,
+    until: undefined,
+  } as const
+  const [held] = await store.accept([queuedIntake(newDeployment({ hold, reports }))])
+  const id = held?.deployments[0]?.id ?? 0
+  slack.fail({ times: 1_000, with: 'reset' })
+  const sender = start()
+  await eventually('it was tried in vain', () => postponedFor(journal).length > 0)
+
+  const at = Date.now()
+  await store.release(id, { at, reports })
+  await claimFrom(store, { limit: 1, at, reports })
+  await store.move(id, 'running', 'failed', {
+    at,
+    reason: 'command_failed',
+    detail: 'make exited with 2',
+    reports,
+  })
+  slack.mend()
+  sender.wake()
+  await slack.waitFor(({ text }) => text?.startsWith('Could not deploy') === true)
+  await sender.stop(1_000)
+
+  expect(slack.messages.map(({ text }) => text?.split(' ')[0])).toEqual(['Could'])
+  const told = (await store.outbox.of(id)).filter(({ channel }) => channel === 'slack')
+  expect(told.map(({ state }) => state)).toEqual(['dropped', 'dropped', 'dropped', 'delivered'])
+})
 
 test('what is owed goes where the configuration says when it is sent, or is refused', async () => {
   const { slack, queue, finish, start, tellOf, store } = await sending({ slack: true })

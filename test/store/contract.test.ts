@@ -1053,6 +1053,22 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect(seen(await due(5_000, { take: 'newest' })).map(([id]) => id)).toEqual([4, 1, 2, 3])
     })
 
+    test('what has waited, or was tried, is left out where there is a newer one', async () => {
+      const { id } = await queue() // owed at 1,000
+      await claim() // at 2,000
+      const [queued] = await due(5_000)
+      const states = async (staleBefore: number) =>
+        (await due(5_000, { staleBefore })).map(({ body }) => Reflect.get(Object(body), 'state') as unknown)
+
+      expect(await states(1_000)).toEqual(['queued'])
+      expect(await states(1_001)).toEqual(['running'])
+      await store.outbox.attempt(queued?.id ?? 0)
+      expect(await states(0)).toEqual(['running'])
+      await store.move(id, 'running', 'succeeded', { at: 3_000, reports })
+      expect(await states(1_500)).toEqual(['running'])
+      expect(await states(9_000)).toEqual(['succeeded'])
+    })
+
     test('what is due is counted as far as it matters', async () => {
       await queue()
       await claim()

@@ -28,6 +28,8 @@ export interface Sending {
   readonly slack: SlackDouble
   readonly store: Store
   readonly journal: readonly string[]
+  /** What a move owes. */
+  readonly reports: ReportsFor
   /** Owes what a new deployment of the repository owes; `name` is `acme/shop`. */
   queue(name: string, count?: number): Promise<readonly Deployment[]>
   /** From now on Slack is told so of the production of these repositories; undefined: nothing. */
@@ -87,6 +89,7 @@ export async function sending({
     slack,
     store,
     journal,
+    reports,
     async queue(name, count = 1) {
       if (!known.has(name)) {
         known.set(name, 100 + known.size)
@@ -129,9 +132,7 @@ export async function sending({
         signal: calls.signal,
       })
       const during = (recipient: Recipient): Recipient => ({
-        name: recipient.name,
-        channel: recipient.channel,
-        places: recipient.places,
+        ...recipient,
         get pace() {
           return recipient.pace
         },
