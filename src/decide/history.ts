@@ -31,7 +31,7 @@ export function createHistory(github: () => GitHub): History {
     base: string,
     head: string,
   ): Promise<Comparison | 'forbidden' | undefined> {
-    if (base === head) return { status: 'identical', aheadBy: 0 }
+    if (base === head) return { status: 'identical', aheadBy: 0, behindBy: 0 }
     const key = `${base}...${head}`
     const answer = known.get(key) ?? (await permitted(() => github().compare(repository, base, head)))
     if (answer === 'forbidden' || answer === undefined) return answer

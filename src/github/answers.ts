@@ -157,8 +157,38 @@ export const GitTag = z.object({ object: target })
 export const Commit = z.object({ sha })
 
 export const Compared = z
-  .object({ status: z.enum(['identical', 'ahead', 'behind', 'diverged']), ahead_by: z.int().nonnegative() })
-  .transform(({ status, ahead_by }): Comparison => ({ status, aheadBy: ahead_by }))
+  .object({
+    status: z.enum(['identical', 'ahead', 'behind', 'diverged']),
+    ahead_by: z.int().nonnegative(),
+    behind_by: z.int().nonnegative(),
+  })
+  .transform(({ status, ahead_by, behind_by }): Comparison => ({
+    status,
+    aheadBy: ahead_by,
+    behindBy: behind_by,
+  }))
+
+/** A message may be of any length; of what is longer nobody needs the rest. */
+const words = z.string().transform((all) => all.slice(0, 2_000))
+
+/** What a comparison lists on one of its pages. */
+export const ComparedCommits = z
+  .object({
+    commits: z.array(
+      z.object({
+        sha,
+        commit: z.object({ message: words, author: z.object({ name: words.optional() }).nullish() }),
+        author: z.object({ login: text.optional() }).nullish(), // the account, where the address belongs to one
+      }),
+    ),
+  })
+  .transform(({ commits }) =>
+    commits.map(({ sha, commit, author }) => ({
+      sha,
+      message: commit.message,
+      author: author?.login ?? commit.author?.name ?? 'unknown',
+    })),
+  )
 
 export const Repository = z
   .object({

@@ -19,6 +19,7 @@ import {
   type ReportedChecks,
 } from './github.ts'
 import { viewOf } from './app.ts'
+import { changes } from './changes.ts'
 import { recentDeliveries, redeliver } from './hook-deliveries.ts'
 import { createOwnCommits } from './own-commits.ts'
 import { branchHead, compare, repositoryFacts, seenRepository } from './places.ts'
@@ -96,6 +97,7 @@ export function createGitHub(options: GitHubOptions): GitHub {
     reportedChecks: (repository, sha) => reportedChecks(requests, repository, sha),
     branchHead: (repository, branch) => branchHead(requests, repository, branch),
     compare: (repository, base, head) => compare(requests, repository, base, head),
+    changes: (repository, from, to) => changes(requests, repository, from, to),
     resolveRef: (repository, ref) => resolveRef(requests, repository, ref),
     isOwnCommit: createOwnCommits(requests),
     repository: (repository) => repositoryFacts(requests, repository),

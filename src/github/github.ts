@@ -1,3 +1,4 @@
+import type { Changes } from '../deployment/changes.ts'
 import type { DeploymentStatus } from '../deployment/status.ts'
 
 /**
@@ -40,6 +41,11 @@ export interface GitHub {
   branchHead(repository: string, branch: string): Promise<string | undefined>
   /** How `head` stands to `base`; undefined where GitHub knows one of them not, or the token may not see them. */
   compare(repository: string, base: string, head: string): Promise<Comparison | undefined>
+  /**
+   * What came, or was taken away, between two commits; undefined as with `compare`. The words in it are as long as
+   * they were given, and not masked.
+   */
+  changes(repository: string, from: string, to: string): Promise<Changes | undefined>
   /**
    * The commit that a name means: a branch, a tag, `refs/heads/main`, `tags/v1`, or an id of which at least 7
    * digits are given. Rejects with a `FerrymanError` where it means none (`ref_unknown`, `ref_wrong`), two
@@ -187,10 +193,11 @@ export interface CheckRun {
   readonly conclusion: string | undefined
 }
 
-/** `ahead`: everything in `base` is also in `head`, and `aheadBy` commits more. */
+/** `ahead`: everything in `base` is also in `head`, and `aheadBy` commits more; `behindBy` are in `base` alone. */
 export interface Comparison {
   readonly status: 'identical' | 'ahead' | 'behind' | 'diverged'
   readonly aheadBy: number
+  readonly behindBy: number
 }
 
 export interface ResolvedRef {

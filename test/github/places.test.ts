@@ -48,10 +48,10 @@ test('two commits are compared by their history', async () => {
   ])
   const compare = (base: string, head: string) => clientOf(github).compare(SHOP, base, head)
 
-  expect(await compare(sha, sha)).toEqual({ status: 'identical', aheadBy: 0 })
-  expect(await compare(sha, COFFEE)).toEqual({ status: 'ahead', aheadBy: 2 })
-  expect(await compare(COFFEE, TEA)).toEqual({ status: 'behind', aheadBy: 0 })
-  expect(await compare(MILK, COFFEE)).toEqual({ status: 'diverged', aheadBy: 2 })
+  expect(await compare(sha, sha)).toEqual({ status: 'identical', aheadBy: 0, behindBy: 0 })
+  expect(await compare(sha, COFFEE)).toEqual({ status: 'ahead', aheadBy: 2, behindBy: 0 })
+  expect(await compare(COFFEE, TEA)).toEqual({ status: 'behind', aheadBy: 0, behindBy: 1 })
+  expect(await compare(MILK, COFFEE)).toEqual({ status: 'diverged', aheadBy: 2, behindBy: 1 })
   for (const { answer } of github.requests) expect(answer?.body).not.toHaveProperty('files')
 })
 
@@ -95,7 +95,7 @@ test('a renamed repository is reached by every question', async () => {
   expect(await client.deployments(SHOP, of)).toEqual([made])
   expect((await client.reportedChecks(SHOP, sha)).statuses).toHaveLength(101)
   expect(await client.branchHead(SHOP, 'main')).toBe(sha)
-  expect(await client.compare(SHOP, sha, sha)).toEqual({ status: 'identical', aheadBy: 0 })
+  expect(await client.compare(SHOP, sha, sha)).toEqual({ status: 'identical', aheadBy: 0, behindBy: 0 })
   expect(await client.resolveRef(SHOP, 'main')).toMatchObject({ kind: 'branch', sha })
   expect(await client.isOwnCommit(SHOP, sha)).toBe('yes')
   expect(await client.repository(SHOP)).toMatchObject({ githubId: 17, name: 'acme/store' })

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Commit, GitHubState, Repository } from './state.ts'
 
 /** A commit to be made; what is left out is made up. */
-export type NewCommit = Pick<Commit, 'message'> & Partial<Pick<Commit, 'sha' | 'author' | 'at'>>
+export type NewCommit = Pick<Commit, 'message'> & Partial<Pick<Commit, 'sha' | 'author' | 'login' | 'at'>>
 
 const AUTHOR = { name: 'Shop team', email: 'team@example.org' }
 
@@ -14,8 +14,8 @@ export function addCommit(
   given: NewCommit,
   parents: readonly string[],
 ): Commit {
-  const { sha = madeUpSha(state, repository), message, author = AUTHOR, at = state.clock() } = given
-  const commit = repository.commits.get(sha) ?? { sha, message, author, at, parents }
+  const { sha = madeUpSha(state, repository), message, author = AUTHOR, login, at = state.clock() } = given
+  const commit = repository.commits.get(sha) ?? { sha, message, author, login, at, parents }
   repository.commits.set(sha, commit)
   return commit
 }

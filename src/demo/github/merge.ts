@@ -93,7 +93,7 @@ function resultOf(
   repository: Repository,
   { request, before, head, ahead }: Merging,
 ): Commit[] {
-  const { number, title, method, shas = [] } = request
+  const { number, title, author: login, method, shas = [] } = request
   const withId = (given: NewCommit, at: number): NewCommit => ({
     ...given,
     ...(shas[at] && { sha: shas[at] }),
@@ -102,11 +102,16 @@ function resultOf(
     return stack(
       state,
       repository,
-      ahead.map(({ message, author }, at) => withId({ message, author }, at)),
+      ahead.map(({ message, author, login }, at) => withId({ message, author, login }, at)),
       before.sha,
     )
-  const squashed = { message: `${title} (#${number})` }
+  const squashed = { message: `${title} (#${number})`, login }
   if (method === 'squash') return stack(state, repository, [withId(squashed, 0)], before.sha)
   const merged = `Merge pull request #${number} from ${head.repository.owner}/${head.branch}\n\n${title}`
-  return [addCommit(state, repository, withId({ message: merged }, 0), [before.sha, head.commit.sha])]
+  return [
+    addCommit(state, repository, withId({ message: merged, login: request.by ?? login }, 0), [
+      before.sha,
+      head.commit.sha,
+    ]),
+  ]
 }

@@ -156,10 +156,11 @@ export const UNSIGNED = {
 export function commitShape(
   state: GitHubState,
   repository: Repository,
-  { sha, message, author, parents, at }: Commit,
+  { sha, message, author, login, parents, at }: Commit,
 ) {
   const place = repositoryUrl(state, repository)
   const person = { ...author, date: timeText(at) }
+  const account = login === undefined ? null : userShape(state, userCalled(state, login))
   return {
     sha,
     node_id: nodeId('C', sha),
@@ -175,8 +176,8 @@ export function commitShape(
       tree: { sha, url: `${place}/git/trees/${sha}` },
       verification: UNSIGNED,
     },
-    author: null, // the mail address belongs to no account
-    committer: null,
+    author: account,
+    committer: account,
     parents: parents.map((parent) => ({
       sha: parent,
       url: `${place}/commits/${parent}`,

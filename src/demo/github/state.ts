@@ -91,6 +91,8 @@ export interface Commit {
   readonly sha: string
   readonly message: string
   readonly author: { readonly name: string; readonly email: string }
+  /** The account to which the address belongs, where there is one. */
+  readonly login?: string | undefined
   readonly parents: readonly string[]
   readonly at: number
 }
