@@ -38,6 +38,7 @@ import { settlingSurely } from './report/settling.ts'
 import { postToSlack } from './report/slack-channel.ts'
 import { createSlackRecipients, noticesOn } from './report/slack-recipients.ts'
 import { startTokenWatch } from './report/token-watch.ts'
+import { askForChanges } from './run/changes.ts'
 import { PATIENCE, StillThere, type Patience } from './run/ending.ts'
 import { baseEnvironment } from './run/environment.ts'
 import { startGuard } from './run/guard.ts'
@@ -327,6 +328,8 @@ export async function startApp(
       const { maxLogBytes: maxBytes } = deployment.recipe
       const asked = store.previousSha(deployment.id)
       asked.catch(() => {}) // told below, when there is a log to close
+      const begunAt = performance.now()
+      const changes = askForChanges(deployment, asked, { github: () => github, mask: masker.mask, journal })
       const log = await logs.open(deployment.id, { maxBytes, masker })
       try {
         const { state, ...result } = await run(deployment, {
@@ -349,7 +352,15 @@ export async function startApp(
           directory: runs,
         })
         const lastLines = state === 'failed' ? log.lastLines(10) : []
-        return { state, ...result, reports: (ended) => reportsFor(ended, context, lastLines) }
+        const tookMs = performance.now() - begunAt
+        const deployedSha = 'deployedSha' in result ? result.deployedSha : undefined
+        return {
+          state,
+          tookMs,
+          ...result,
+          changes: await changes.of(deployedSha ?? deployment.sha, stopping),
+          reports: (ended) => reportsFor(ended, context, lastLines),
+        }
       } catch (thrown) {
         if (thrown instanceof StillThere) return 'still_there'
         throw thrown

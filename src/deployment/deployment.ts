@@ -1,3 +1,4 @@
+import type { Changes } from './changes.ts'
 import type { EndReason, HoldReason } from './reasons.ts'
 import type { Recipe } from './recipe.ts'
 import type { State } from './state.ts'
@@ -62,6 +63,8 @@ export interface Deployment {
   readonly createdAt: number
   readonly startedAt: number | undefined
   readonly finishedAt: number | undefined
+  /** What came with it; undefined before its end, where nothing was there before, and where GitHub did not tell. */
+  readonly changes: Changes | undefined
   /** Somebody has said that its commit is nothing to go back to, and perhaps why; secrets masked. */
   readonly markedBad:
     | { readonly at: number; readonly by: string; readonly reason: string | undefined }

@@ -7,7 +7,11 @@ import type { Change, Gate, ReportsFor, Store } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
 
 /** How a run ended, as the store takes it. */
-export type Ending = { readonly state: 'succeeded' | 'failed' | 'cancelled' } & Omit<Change, 'at'>
+export type Ending = {
+  readonly state: 'succeeded' | 'failed' | 'cancelled'
+  /** How long the work took, where something was waited for after it. */
+  readonly tookMs?: number
+} & Omit<Change, 'at'>
 
 export interface WorkerParts {
   readonly store: Store
@@ -163,9 +167,9 @@ async function see(deployment: Deployment, signals: RunSignals, parts: WorkerPar
   const begunAt = performance.now()
   const ending = await parts.run(deployment, signals).catch((thrown: unknown) => broken(thrown, parts))
   if (ending === 'still_there') return // the next start sees to it; until then the lane is taken
-  const { state, ...change } = ending
+  const { state, tookMs = performance.now() - begunAt, ...change } = ending
   // How long it took is true, whatever was done to the clock meanwhile.
-  const at = startedAt + Math.round(performance.now() - begunAt)
+  const at = startedAt + Math.round(tookMs)
   const about = { deployment: nameOf(deployment), id: deployment.id, state, reason: change.reason }
   for (let triesLeft = TRIES_AT_STOP; ; triesLeft -= signals.stopping.aborted ? 1 : 0) {
     try {

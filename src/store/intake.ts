@@ -224,6 +224,7 @@ async function createDeployment(
     created_at: at,
     started_at: null,
     finished_at: end === undefined ? null : at,
+    changes: null,
     marked_bad_at: null,
     marked_bad_by: null,
     marked_bad_reason: null,

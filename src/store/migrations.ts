@@ -17,6 +17,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0008-barred': barred,
       '0009-gates': gates(engine),
       '0010-marks': marks,
+      '0011-changes': changes,
       '0012-authors': authors,
     }),
 })
@@ -274,6 +275,13 @@ const marks: Migration = {
     await sql`create index deployments_bad on deployments (environment_id) where marked_bad_at is not null`.execute(
       database,
     )
+  },
+}
+
+/** What came with a deployment, as JSON. */
+const changes: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema.alterTable('deployments').addColumn('changes', 'text').execute()
   },
 }
 

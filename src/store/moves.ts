@@ -60,6 +60,7 @@ export async function change(
       reason: given.reason ?? null,
       detail: given.detail ?? null,
       ...(given.deployedSha === undefined ? {} : { deployed_sha: given.deployedSha }),
+      ...(given.changes === undefined ? {} : { changes: JSON.stringify(given.changes) }),
       ...(given.steps === undefined ? {} : { steps: JSON.stringify(given.steps) }),
       ...holdColumns(undefined),
       ...(to === 'running' ? { started_at: notBefore(sql`created_at`, given.at) } : {}),

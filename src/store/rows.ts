@@ -1,5 +1,6 @@
 import { sql, type Insertable, type Selectable } from 'kysely'
 
+import type { Changes } from '../deployment/changes.ts'
 import type { Deployment, Hold, Origin, StepResult } from '../deployment/deployment.ts'
 import { HELD } from '../deployment/reasons.ts'
 import { readRecipe } from '../deployment/recipe.ts'
@@ -49,6 +50,7 @@ export const deploymentOf = (row: DeploymentRow): Deployment => ({
   createdAt: row.created_at,
   startedAt: row.started_at ?? undefined,
   finishedAt: row.finished_at ?? undefined,
+  changes: row.changes === null ? undefined : (JSON.parse(row.changes) as Changes),
   markedBad:
     row.marked_bad_at === null
       ? undefined

@@ -97,6 +97,7 @@ export interface Tables {
     created_at: number
     started_at: number | null
     finished_at: number | null
+    changes: string | null
     marked_bad_at: number | null
     marked_bad_by: string | null
     marked_bad_reason: string | null

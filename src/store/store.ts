@@ -1,3 +1,4 @@
+import type { Changes } from '../deployment/changes.ts'
 import type { Deployment, Forced, Hold, ProcessRecord, StepResult } from '../deployment/deployment.ts'
 import type { Closed, GateFacts, Lock } from '../deployment/gates.ts'
 import type { EndReason } from '../deployment/reasons.ts'
@@ -319,6 +320,7 @@ export interface Change {
   readonly reason?: EndReason | undefined
   readonly detail?: string | undefined
   readonly deployedSha?: string | undefined
+  readonly changes?: Changes | undefined
   readonly steps?: readonly StepResult[] | undefined
   readonly reports: ReportsFor
 }

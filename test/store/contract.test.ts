@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import fc from 'fast-check'
 
+import type { Changes } from '../../src/deployment/changes.ts'
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import type { GateFacts } from '../../src/deployment/gates.ts'
 import { openStore } from '../../src/store/sql-store.ts'
@@ -13,7 +14,7 @@ import type {
   ReportsFor,
   Store,
 } from '../../src/store/store.ts'
-import { newDelivery, newDeployment, newMerge, queuedIntake } from '../support/samples.ts'
+import { newDelivery, newDeployment, newMerge, queuedIntake, SHA } from '../support/samples.ts'
 import { emptyDatabase, type TestDatabase } from '../support/stores.ts'
 import { claimFrom } from '../support/claiming.ts'
 
@@ -795,6 +796,28 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       ])
       expect(await store.previousSha(next.id)).toBe('b'.repeat(40))
       expect((await store.landmarks(next.id)).live).toEqual({ sha: 'b'.repeat(40), number: two.number })
+    })
+
+    test('what came with a deployment is kept with its end', async () => {
+      const { id } = await queue()
+      await claim()
+      const changes: Changes = {
+        from: 'b'.repeat(40),
+        to: SHA,
+        direction: 'forward',
+        commitCount: 1,
+        lostCount: 0,
+        commits: [{ sha: SHA, title: 'Sell tea ☕', author: 'mona' }],
+        pullRequests: [],
+        authors: ['mona'],
+      }
+
+      const told: unknown[] = []
+      const tell = (ended: Deployment) => (told.push(ended.changes), [])
+      await store.move(id, 'running', 'succeeded', { at: 3_000, changes, reports: tell })
+
+      expect(told).toEqual([changes])
+      expect((await store.deployment(id))?.changes).toEqual(changes)
     })
 
     test('the previous commit is the one really put in place by the last success before', async () => {

@@ -59,6 +59,7 @@ export const runningDeployment = (given: Partial<Deployment> = {}): Deployment =
   reason: undefined,
   detail: undefined,
   deployedSha: undefined,
+  changes: undefined,
   markedBad: undefined,
   steps: [],
   createdAt: 0,

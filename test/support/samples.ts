@@ -85,6 +85,7 @@ export const deployment = (given: Partial<Deployment> = {}): Deployment => ({
   reason: undefined,
   detail: undefined,
   deployedSha: undefined,
+  changes: undefined,
   markedBad: undefined,
   steps: [],
   createdAt: 0,

@@ -63,5 +63,6 @@ export const shown = (deployment: Deployment) => ({
   sha: deployment.sha,
   deployedSha: deployment.deployedSha,
   markedBad: deployment.markedBad,
+  changes: deployment.changes,
   actor: deployment.actor,
 })
