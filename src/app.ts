@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 
-import type { Config } from './config/config.ts'
+import type { Config, EnvironmentConfig } from './config/config.ts'
 import { resolveValue } from './config/values.ts'
 import { nameOf, type Deployment } from './deployment/deployment.ts'
 import { createGitHub } from './github/client.ts'
@@ -20,6 +20,7 @@ import { createGate } from './decide/gates.ts'
 import { startFirstSight } from './decide/first-sight.ts'
 import { startHolds, type Holds } from './decide/holds.ts'
 import { bindLoose } from './decide/loose.ts'
+import { why, type Why } from './decide/why.ts'
 import type { Pace } from './pace.ts'
 import { replayDelivery, takeDelivery, type Parts } from './pipeline.ts'
 import { cancel } from './queue/cancel.ts'
@@ -190,6 +191,21 @@ export async function startApp(
     const environmentOf = ({ configuredAs, environment: name }: Deployment) =>
       config.repositories.get(configuredAs)?.environments.get(name.toLowerCase())
     const gate = createGate(environmentOf)
+    const whyOf = async (wanted: EnvironmentConfig): Promise<Why> => {
+      const place = { configuredAs: wanted.repository.toLowerCase(), environment: wanted.name }
+      const standing = await store.situation({ ...place, lane: wanted.lane })
+      const subject = standing.waiting.at(-1)
+      const demanded = subject === undefined ? { after: undefined, approval: false } : gate.wanted(subject)
+      const judged = subject ?? { ...place, id: 0, sha: '' }
+      return why({
+        environment: wanted,
+        situation: standing,
+        gates: await store.gateFacts(judged, { ...demanded, at: clock() }),
+        subject,
+        maxConcurrent: config.maxConcurrent,
+        stopped: room.isFull ? 'the disk is full, and nothing is begun' : undefined,
+      })
+    }
     const refusals = createRefusalCount(journal, clock)
     const server = createServer({ journal, refused: refusals.count })
     const knownAs = new Map(await store.repositoriesKnown())
@@ -263,6 +279,7 @@ export async function startApp(
       repositories: () => config.repositories,
       mask: masker.mask,
       lockFreed: (place) => holds?.lookAtPlace(place),
+      why: whyOf,
       outbox: store.outbox,
       sender: outbox,
       journal,

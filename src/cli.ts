@@ -33,6 +33,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     summary: 'show what GitHub has sent and what became of it, and let it be decided anew',
     load: async () => (await import('./commands/deliveries.ts')).deliveries,
   },
+  why: {
+    summary: 'say why an environment is not deploying, and what is behind it',
+    load: async () => (await import('./commands/why.ts')).why,
+  },
   lock: {
     summary: 'let nothing begin in an environment, a repository or anywhere, and say why',
     load: async () => (await import('./commands/lock.ts')).lock,

@@ -52,7 +52,8 @@ export async function takeDelivery(
   how: How = {},
 ): Promise<WebhookAnswer> {
   const { intake, wakes = [] } = await readOrKeep(delivery, body, { ...parts, missed: how.missed })
-  const accepted = await record({ ...intake, replay: how.replay }, parts)
+  const repository = repositoryIn(body, parts)
+  const accepted = await record({ ...intake, repository, replay: how.replay }, parts)
   const { verdict, reason, detail } = accepted
   const deployments = [...accepted.deployments, ...wakes]
   parts.journal.info(`delivery:${verdict}`, {
@@ -71,6 +72,14 @@ export async function takeDelivery(
     ...(detail === undefined ? {} : { detail }),
     ...(verdict === 'ignored' ? {} : { deployments: deployments.map((one) => mention(one, parts)) }),
   }
+}
+
+/** The repository that a delivery is about, as it is configured; undefined where it is not. */
+function repositoryIn(body: unknown, { config, knownAs }: Parts): string | undefined {
+  const { full_name: name, id } = Object(Reflect.get(Object(body), 'repository')) as Record<string, unknown>
+  if (typeof name !== 'string') return undefined
+  const repository = { name, githubId: typeof id === 'number' ? id : 0 }
+  return repositoryOf({ repository }, { repositories: config().repositories, knownAs })?.name.toLowerCase()
 }
 
 /** Decides anew about a delivery that was recorded, with today's configuration. What is known is started by no replay. */

@@ -6,21 +6,26 @@ import type { Gate } from '../store/store.ts'
 import { windowAt } from './windows.ts'
 
 /** What an environment demands of everything that goes there, beside its checks. */
-type Demands = Pick<EnvironmentConfig, 'windows'>
+export type Demands = Pick<EnvironmentConfig, 'windows'>
 
 /** One rule: why it stands in the way; undefined where it does not. Pure. */
 type Rule = (deployment: Deployment, demands: Demands, facts: GateFacts) => Closed | undefined
 
-/** In this order: the first that stands in the way is the one that is told. */
-const RULES = {
-  locked: (_deployment, _demands, { locks }) => {
-    const [lock] = locks
+/** Rules that hold whatever comes. */
+const OF_THE_PLACE = {
+  locked(_demands, { locks: [lock] }) {
     return lock && { reason: 'locked', detail: lockSentence(lock), until: lock.until }
   },
-  outside_windows: (_deployment, { windows }, { now }) => {
+  outside_windows({ windows }, { now }) {
     const answer = windowAt(windows, now)
     return answer.open ? undefined : { reason: 'outside_windows', detail: answer.detail, until: answer.until }
   },
+} as const satisfies Partial<Record<HoldReason, (demands: Demands, facts: GateFacts) => Closed | undefined>>
+
+/** In this order: the first that stands in the way is the one that is told. */
+const RULES = {
+  locked: (_deployment, demands, facts) => OF_THE_PLACE.locked(demands, facts),
+  outside_windows: (_deployment, demands, facts) => OF_THE_PLACE.outside_windows(demands, facts),
 } as const satisfies Partial<Record<HoldReason, Rule>>
 
 /** What somebody with the right may let a deployment pass; a second person can be replaced by nobody. */
@@ -33,19 +38,33 @@ const FORCEABLE: ReadonlySet<string> = new Set<HoldReason>([
 /** Reasons that gates give, which are judged by what is known here: GitHub is not asked. */
 export const isOfGate = (reason: HoldReason): boolean => Object.hasOwn(RULES, reason)
 
+/** How one gate stands. */
+export interface GateStanding {
+  readonly gate: HoldReason
+  /** Why it is closed; undefined: it is open. */
+  readonly closed: Closed | undefined
+  /** It is closed, and the deployment may pass all the same. */
+  readonly isForced: boolean
+}
+
+/** The gates of an environment that stand as they do whatever comes. Pure. */
+export const judgePlace = (demands: Demands, facts: GateFacts): readonly GateStanding[] =>
+  Object.entries(OF_THE_PLACE).map(([gate, rule]) => ({
+    gate: gate as HoldReason,
+    closed: rule(demands, facts),
+    isForced: false,
+  }))
+
 /** Every gate of an environment, and why it is closed for the deployment; undefined where it is open. Pure. */
-const judgeEach = (
+export const judgeEach = (
   deployment: Deployment,
   demands: Demands,
   facts: GateFacts,
-): readonly {
-  readonly gate: HoldReason
-  readonly closed: Closed | undefined
-  readonly isForced: boolean
-}[] =>
+): readonly GateStanding[] =>
   Object.entries<Rule>(RULES).map(([gate, rule]) => {
-    const isForced = deployment.forced !== undefined && FORCEABLE.has(gate)
-    return { gate: gate as HoldReason, closed: rule(deployment, demands, facts), isForced }
+    const closed = rule(deployment, demands, facts)
+    const isForced = closed !== undefined && deployment.forced !== undefined && FORCEABLE.has(gate)
+    return { gate: gate as HoldReason, closed, isForced }
   })
 
 /** Why a deployment may not begin now; undefined: its gates let it through. The first rule that answers counts. Pure. */

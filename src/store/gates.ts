@@ -1,10 +1,9 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
 
-import type { Deployment } from '../deployment/deployment.ts'
 import { placesOf, type Approval, type GateFacts, type Lock, type Upstream } from '../deployment/gates.ts'
 import type { Tables } from './schema.ts'
 import type { Selectable } from 'kysely'
-import type { FactsWanted, Locks } from './store.ts'
+import type { FactsWanted, Judged, Locks } from './store.ts'
 import { inTransaction, type Handle } from './transaction.ts'
 
 type Trx = Transaction<Tables>
@@ -12,7 +11,7 @@ type Trx = Transaction<Tables>
 /** What the gates of a deployment are judged by, all of it read through one handle. */
 export async function gateFacts(
   handle: Handle,
-  deployment: Deployment,
+  deployment: Judged,
   { at, after, approval }: FactsWanted,
 ): Promise<GateFacts> {
   return {
@@ -23,7 +22,7 @@ export async function gateFacts(
   }
 }
 
-async function locksOver(handle: Handle, deployment: Deployment, at: number): Promise<readonly Lock[]> {
+async function locksOver(handle: Handle, deployment: Judged, at: number): Promise<readonly Lock[]> {
   const places = placesOf(deployment)
   const rows = await handle
     .selectFrom('locks')
@@ -34,7 +33,7 @@ async function locksOver(handle: Handle, deployment: Deployment, at: number): Pr
   return rows.map(lockOf).toSorted((one, other) => places.indexOf(one.place) - places.indexOf(other.place))
 }
 
-async function approvalsOf(handle: Handle, { id }: Deployment, at: number): Promise<readonly Approval[]> {
+async function approvalsOf(handle: Handle, { id }: Judged, at: number): Promise<readonly Approval[]> {
   const rows = await handle
     .selectFrom('deployments')
     .innerJoin('approvals', (join) =>
@@ -52,7 +51,7 @@ async function approvalsOf(handle: Handle, { id }: Deployment, at: number): Prom
 
 async function upstreamOf(
   handle: Handle,
-  { id, sha }: Deployment,
+  { id, sha }: Judged,
   environment: string,
 ): Promise<Upstream | undefined> {
   const tries = await handle

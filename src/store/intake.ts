@@ -86,7 +86,7 @@ async function insertDeliveries(
   intakes: readonly Intake[],
   places: readonly BodyPlace[],
 ): Promise<Map<string, number>> {
-  const rows = intakes.map(({ delivery, verdict, reason, detail, concerns }, index) => ({
+  const rows = intakes.map(({ delivery, verdict, reason, detail, concerns, repository }, index) => ({
     key: delivery.key,
     guid: delivery.guid,
     event: delivery.event,
@@ -98,6 +98,7 @@ async function insertDeliveries(
     reason: reason ?? null,
     detail: detail ?? null,
     concerns: concerns === undefined ? null : JSON.stringify(concerns),
+    repository: repository ?? null,
   }))
   const fresh = await statements.insertDeliveries(trx, rows)
   return new Map(fresh.map(({ key, id }) => [key, id]))

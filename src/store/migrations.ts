@@ -19,6 +19,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0010-marks': marks,
       '0011-changes': changes,
       '0012-authors': authors,
+      '0014-situations': situations,
     }),
 })
 
@@ -293,6 +294,13 @@ const authors: Migration = {
     await sql`create index deployments_of_commit on deployments (environment_id, (coalesce(deployed_sha, sha)))`.execute(
       database,
     )
+  },
+}
+
+/** Which repository a delivery is about. */
+const situations: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema.alterTable('deliveries').addColumn('repository', 'text').execute()
   },
 }
 

@@ -49,6 +49,8 @@ export interface Tables {
     detail: string | null
     /** Ids of deployments that it did not create and that it was about, as a JSON list. */
     concerns: string | null
+    /** The repository that it is about, as it was configured, in lower case. */
+    repository: string | null
     replayed_at: number | null
     replayed_by: string | null
   }

@@ -15,6 +15,7 @@ import { createOutbox } from './outbox.ts'
 import { configured, known, landmarks, lastSuccessBeside, see, seen } from './places.ts'
 import { createRetaining } from './retention.ts'
 import { BY_THEMSELVES, deploymentOf } from './rows.ts'
+import { situation } from './situations.ts'
 import type { Store } from './store.ts'
 import { inTransaction } from './transaction.ts'
 
@@ -76,6 +77,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
         .execute()
       return rows.map(deploymentOf)
     },
+    situation: (wanted) => situation(kysely, wanted),
     beginAfter: (id) => beginAfter(database, id),
     refFor: (place, which) => refFor(kysely, place, which),
     markBad: (id, mark) => markBad(kysely, id, mark),

@@ -41,7 +41,7 @@ export interface Store {
   /** Lets a queued deployment pass its gates; undefined when it is not queued any more. */
   force(id: number, forced: Forced): Promise<Deployment | undefined>
   /** What the gates of a deployment are judged by now. */
-  gateFacts(deployment: Deployment, wanted: FactsWanted): Promise<GateFacts>
+  gateFacts(deployment: Judged, wanted: FactsWanted): Promise<GateFacts>
   locks: Locks
   /** Writes down that GitHub is about to be asked for a deployment of our own; answers whether it still waits. */
   asking(id: number): Promise<boolean>
@@ -67,6 +67,8 @@ export interface Store {
   /** Which of these deployments of GitHub's are here already, or were. */
   known(githubIds: readonly number[]): Promise<ReadonlySet<number>>
   deployment(id: number): Promise<Deployment | undefined>
+  /** Everything that says why an environment stands as it does. */
+  situation(wanted: SituationWanted): Promise<Situation>
   /** The deployment of that name, in whichever case; where a repository of that name came after another, the newer one. */
   named(name: Pick<Deployment, 'repository' | 'environment' | 'number'>): Promise<Deployment | undefined>
   /** Every deployment in one of the states, oldest first. */
@@ -114,6 +116,9 @@ export interface Gate {
   judge(deployment: Deployment, facts: GateFacts): Closed | undefined
 }
 
+/** What gates are asked about: a deployment, or with the id 0 the place alone. */
+export type Judged = Pick<Deployment, 'id' | 'sha' | 'configuredAs' | 'environment'>
+
 /** Which facts about a deployment are looked up, beside the locks. */
 export interface FactsWanted {
   readonly at: number
@@ -127,6 +132,42 @@ export interface Claimed {
   readonly deployment: Deployment | undefined
   /** Those that a gate has stopped on the way. */
   readonly held: readonly Deployment[]
+}
+
+export interface SituationWanted {
+  /** `owner/name` in lower case. */
+  readonly configuredAs: string
+  readonly environment: string
+  readonly lane: string
+}
+
+/** How an environment stands. */
+export interface Situation {
+  /** What is queued there, oldest first; of very many the first. */
+  readonly waiting: readonly Deployment[]
+  /** What runs anywhere, oldest first. */
+  readonly active: readonly Deployment[]
+  /** What runs in its lane. */
+  readonly blocking: Deployment | undefined
+  /** The newest that has ended. */
+  readonly last: Deployment | undefined
+  /** The last success. */
+  readonly live: Deployment | undefined
+  /** What has happened to the newest that waits, else to the last: the newest first. */
+  readonly turns: readonly Turn[]
+  /** The last deliveries about the repository, the newest first. */
+  readonly deliveries: readonly Pick<
+    Delivery,
+    'id' | 'event' | 'action' | 'receivedAt' | 'verdict' | 'reason' | 'detail'
+  >[]
+}
+
+/** Something that has happened to a deployment: a move, or another reason to wait. */
+export interface Turn {
+  readonly at: number
+  readonly state: State
+  readonly reason: string | undefined
+  readonly detail: string | undefined
 }
 
 /** Where nothing may begin. Every place has at most one lock. */
@@ -254,6 +295,8 @@ export interface Intake {
   readonly reason: string | undefined
   readonly detail: string | undefined
   readonly deployments: readonly NewDeployment[]
+  /** The repository that it is about, as it is configured, in lower case; undefined where it is not. */
+  readonly repository?: string | undefined
   /** Deployments that are there already and are meant. */
   readonly concerns?: readonly number[]
   /** Somebody wants a delivery that is recorded already to be decided anew: with today's configuration. */

@@ -40,6 +40,7 @@ test('a database of a newer version is refused by name', async () => {
 
 /** What each migration has to be undone by, the newest first, to have a database of an earlier version. */
 const UNDO = {
+  '0014': 'alter table deliveries drop column repository',
   '0012': `drop index deployments_of_commit; alter table deployments drop column authors;
     alter table deployments drop column approved_by`,
   '0010': `drop index deployments_bad; alter table deployments drop column marked_bad_at;

@@ -6,8 +6,10 @@ import { serveLocks, type LocksParts } from './locks.ts'
 import { serveMarks, type MarksParts } from './marks.ts'
 import { serveOutbox, type OutboxParts } from './outbox.ts'
 
+import { serveWhy, type WhyParts } from './why.ts'
+
 /** What the routes need; app.ts supplies it. */
-export type ApiParts = DeliveriesParts & DeploymentsParts & LocksParts & MarksParts & OutboxParts
+export type ApiParts = DeliveriesParts & DeploymentsParts & LocksParts & MarksParts & OutboxParts & WhyParts
 
 /** The routes under `/api`. Who may call them is decided by the server that they are given to. */
 export async function serveApi(server: FastifyInstance, parts: ApiParts): Promise<void> {
@@ -18,6 +20,7 @@ export async function serveApi(server: FastifyInstance, parts: ApiParts): Promis
       serveMarks(routes, parts)
       serveLocks(routes, parts)
       serveOutbox(routes, parts)
+      serveWhy(routes, parts)
       done()
     },
     { prefix: '/api' },
