@@ -1,6 +1,7 @@
 import { nameOf, recapOf, type Deployment } from '../deployment/deployment.ts'
 import { CANCELLED, FAILED, type CancelledReason, type FailedReason } from '../deployment/reasons.ts'
 import type { DeploymentStatus } from '../deployment/status.ts'
+import { brief } from './changes.ts'
 import { countOf, duration, oneLine, short, truncate } from './text.ts'
 
 /** GitHub's limit. It does not say in which unit it counts; code points are what its error text calls characters. */
@@ -49,7 +50,7 @@ function sentence(deployment: Deployment): string {
     case 'succeeded': {
       const took = duration((finishedAt ?? 0) - (startedAt ?? createdAt))
       const what = deployedSha === undefined ? short(sha) : `${short(deployedSha)}, asked for ${short(sha)}`
-      return `Deployed ${what}${whereOf(deployment)}, in ${took} (${nameOf(deployment)})`
+      return `Deployed ${what}${broughtBy(deployment)}${whereOf(deployment)}, in ${took} (${nameOf(deployment)})`
     }
     case 'failed':
       return detail ?? `Failed: ${reason}`
@@ -58,6 +59,11 @@ function sentence(deployment: Deployment): string {
     default:
       return state satisfies never
   }
+}
+
+function broughtBy({ changes }: Deployment): string {
+  const words = changes && brief(changes)
+  return words === undefined ? '' : ` (${words})`
 }
 
 /** Of a playbook: on how many hosts, and whether anybody knows what is there now. */

@@ -1,5 +1,7 @@
 import { nameOf, recapOf, type Deployment, type HostResult } from '../deployment/deployment.ts'
 import type { State } from '../deployment/state.ts'
+import { changesBlocks } from './changes.ts'
+import { code, codeBlock, escape, link, mrkdwn, section } from './mrkdwn.ts'
 import { countOf, duration, oneLine, short, truncate } from './text.ts'
 
 /** A message as a Slack incoming webhook takes it; `text` is what notifications show. */
@@ -13,10 +15,6 @@ export const slackMessageOf = (paragraph: string, text: string): SlackMessage =>
   text,
   blocks: [section(paragraph)],
 })
-
-/** `verbatim`: words from outside become no links and no mentions by themselves. */
-const mrkdwn = (text: string) => ({ type: 'mrkdwn', text, verbatim: true })
-const section = (text: string) => ({ type: 'section', text: mrkdwn(text) })
 
 const MARKS = {
   queued: ':hourglass:',
@@ -64,6 +62,7 @@ export function slackMessage(
         type: 'context',
         elements: facts.filter((fact) => fact !== '').map(mrkdwn),
       },
+      ...changesBlocks(deployment, githubUrl),
       ...hostsOf(deployment),
       ...(lastLines.length === 0 ? [] : [section(quoted(lastLines))]),
     ],
@@ -109,19 +108,6 @@ const environmentOf = ({ state, environmentUrl }: Deployment): string =>
 
 const logOf = (logUrl: string | undefined): string => (logUrl === undefined ? '' : link(logUrl, 'log'))
 
-/**
- * Text from outside for `mrkdwn`: only these three characters have a meaning that can be taken away
- * (https://docs.slack.dev/messaging/formatting-message-text). Cut before it is escaped, never inside an entity.
- */
-const escape = (text: string, most: number): string =>
-  truncate(oneLine(text), most).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-
-/** Inside a code span a backtick cannot be escaped. */
-const code = (text: string, most: number): string => `\`${escape(text.replaceAll('`', "'"), most)}\``
-
-const link = (url: string, label: string): string =>
-  `<${url.replaceAll(/[<>|\s]/g, encodeURIComponent)}|${label}>`
-
 const MOST_HOSTS = 10
 const MOST_NAME = 40
 
@@ -151,6 +137,3 @@ function quoted(lines: readonly string[]): string {
   const tail = text.length > MOST_QUOTED ? `…${text.slice(-MOST_QUOTED)}`.toWellFormed() : text.toWellFormed()
   return codeBlock(tail)
 }
-
-const codeBlock = (text: string): string =>
-  `\`\`\`${text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')}\`\`\``
