@@ -226,6 +226,7 @@ export async function startApp(
       reports,
       mask: masker.mask,
       checksMoved: (signal, configuredAs) => holds?.checksMoved(signal, configuredAs) ?? [],
+      lockMoved: (place) => holds?.lookAtPlace(place),
       newNonce: () => randomBytes(16).toString('hex'),
       logUrl: links.plain,
       journal,

@@ -1,8 +1,10 @@
 import type { Config, EnvironmentConfig } from './config/config.ts'
-import { decide, repositoryOf } from './decide/decide.ts'
+import { readErrand, type ErrandReading } from './decide/errands.ts'
+import { decide, repositoryOf, type Decision } from './decide/decide.ts'
 import { requiredOf } from './decide/gate.ts'
 import { mayBeForeign } from './decide/ownership.ts'
 import { nameOf, type Deployment, type Hold } from './deployment/deployment.ts'
+import { errandOf } from './deployment/errand.ts'
 import { HELD, IGNORED, type HoldReason } from './deployment/reasons.ts'
 import type { BranchSignal, ChecksSignal, DeploymentSignal, Signal } from './deployment/signal.ts'
 import { FerrymanError, problem } from './errors.ts'
@@ -25,6 +27,8 @@ export interface Parts {
   mask(text: string): string
   /** The checks of a commit have moved: what is held for them is looked at again. Answers what that is. */
   checksMoved(signal: ChecksSignal, configuredAs: string): readonly Deployment[]
+  /** A lock was taken or freed at this place. */
+  lockMoved(place: string): void
   /** Random, for what must not be guessed. */
   newNonce(): string
   /** The address of a deployment's log for whoever may see the webhook's deliveries. */
@@ -65,6 +69,8 @@ export async function takeDelivery(
   for (const { repositoryGithubId, configuredAs } of intake.deployments)
     if (repositoryGithubId !== 0) parts.knownAs.set(repositoryGithubId, configuredAs)
   if (accepted.deployments.length > 0) parts.wake()
+  for (const { task, configuredAs, environment } of accepted.deployments)
+    if (errandOf(task) !== undefined) parts.lockMoved(`${configuredAs}/${environment.toLowerCase()}`)
   return {
     verdict,
     delivery: delivery.guid,
@@ -112,9 +118,10 @@ const refusedIntake = (delivery: NewDelivery, { code, message }: FerrymanError):
 
 async function record(intake: Intake, { record: write, journal, mask }: Parts): Promise<Accepted> {
   const { detail } = intake
-  const deployments = intake.deployments.map(({ failure, ...one }) => ({
+  const deployments = intake.deployments.map(({ failure, errand, ...one }) => ({
     ...one,
     failure: failure && { ...failure, detail: mask(failure.detail) },
+    errand: errand?.kind === 'lock' ? { ...errand, reason: mask(errand.reason) } : errand,
   }))
   try {
     return await write({ ...intake, detail: detail && mask(detail), deployments })
@@ -178,8 +185,11 @@ const LATE_MS = 10 * 60_000
 function deploymentIntake(delivery: NewDelivery, signal: Signal, parts: IntakeParts): Read {
   const decision = decide(signal, { repositories: parts.config().repositories, knownAs: parts.knownAs })
   if (decision.verdict === 'skip') return ignored(delivery, decision.reason, decision.detail)
-  const failure =
-    decision.verdict === 'refuse' ? { reason: decision.reason, detail: decision.detail } : undefined
+  const errand =
+    decision.verdict === 'errand' && signal.kind === 'deployment'
+      ? readErrand(decision.errand, signal, delivery.receivedAt)
+      : undefined
+  const failure = failureOf(decision, errand)
   const deployments = decision.environments.map((environment): NewDeployment => ({
     ...(signal.kind === 'deployment'
       ? factsOf(signal, delivery.receivedAt, environment)
@@ -194,6 +204,7 @@ function deploymentIntake(delivery: NewDelivery, signal: Signal, parts: IntakePa
     publicLogs: environment.publicLogs,
     environmentUrl: environment.environmentUrl,
     failure,
+    errand: errand !== undefined && 'errand' in errand ? errand.errand : undefined,
     late: parts.missed ?? (isLate(signal, delivery) ? { overtaken: undefined } : undefined),
     reports: parts.reports,
   }))
@@ -202,6 +213,13 @@ function deploymentIntake(delivery: NewDelivery, signal: Signal, parts: IntakePa
   return {
     intake: { delivery, verdict, reason: failure?.reason, detail: failure?.detail, deployments },
   }
+}
+
+function failureOf(decision: Decision, errand: ErrandReading | undefined) {
+  if (decision.verdict === 'refuse') return { reason: decision.reason, detail: decision.detail }
+  return errand !== undefined && 'wrong' in errand
+    ? { reason: 'payload_wrong' as const, detail: errand.wrong }
+    : undefined
 }
 
 const isLate = (signal: Signal, { receivedAt }: NewDelivery): boolean =>

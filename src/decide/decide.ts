@@ -1,10 +1,17 @@
 import type { EnvironmentConfig, RepositoryConfig } from '../config/config.ts'
+import { errandOf, type Errand } from '../deployment/errand.ts'
 import { IGNORED, type EndReason, type IgnoredReason } from '../deployment/reasons.ts'
 import type { BranchSignal, DeploymentSignal, Signal } from '../deployment/signal.ts'
 
 /** Our answer for one signal. `refuse` is ours to report: the deployment is recorded and ends at once. */
 export type Decision =
   | { readonly verdict: 'deploy'; readonly environments: readonly EnvironmentConfig[] }
+  /** Nothing runs: it is done when it is accepted. */
+  | {
+      readonly verdict: 'errand'
+      readonly environments: readonly EnvironmentConfig[]
+      readonly errand: Errand['kind']
+    }
   | {
       readonly verdict: 'refuse'
       readonly environments: readonly EnvironmentConfig[]
@@ -53,6 +60,8 @@ function decideDeployment(signal: DeploymentSignal, repository: RepositoryConfig
     return skip('environment_not_configured', `${repository.name} ${signal.environment}`)
   if (signal.byActions && !environment.acceptActionsDeployments) return skip('made_by_actions')
   if (signal.task === 'deploy') return { verdict: 'deploy', environments: [environment] }
+  const errand = errandOf(signal.task)
+  if (errand !== undefined) return { verdict: 'errand', environments: [environment], errand }
   return {
     verdict: 'refuse',
     environments: [environment],

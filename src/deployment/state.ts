@@ -1,6 +1,7 @@
 /** The life of a deployment. A state with no moves is final; *why* it got there is a reason beside it. */
 export const MOVES = {
-  queued: ['running', 'cancelled', 'failed'], // failed from here: it never ran, and no lane was taken
+  // From here without a lane: `failed` never ran, and `succeeded` is an errand, done when it is accepted.
+  queued: ['running', 'cancelled', 'failed', 'succeeded'],
   running: ['succeeded', 'failed', 'cancelling'],
   cancelling: ['cancelled', 'succeeded', 'failed'], // the last command may end before the signal lands
   succeeded: [],

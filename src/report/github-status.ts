@@ -1,4 +1,5 @@
 import { nameOf, recapOf, type Deployment } from '../deployment/deployment.ts'
+import { errandOf } from '../deployment/errand.ts'
 import { CANCELLED, FAILED, type CancelledReason, type FailedReason } from '../deployment/reasons.ts'
 import type { DeploymentStatus } from '../deployment/status.ts'
 import { brief } from './changes.ts'
@@ -48,6 +49,7 @@ function sentence(deployment: Deployment): string {
     case 'cancelling':
       return `Cancelling ${nameOf(deployment)}`
     case 'succeeded': {
+      if (errandOf(deployment.task) !== undefined && detail !== undefined) return detail
       const took = duration((finishedAt ?? 0) - (startedAt ?? createdAt))
       const what = deployedSha === undefined ? short(sha) : `${short(deployedSha)}, asked for ${short(sha)}`
       return `Deployed ${what}${broughtBy(deployment)}${whereOf(deployment)}, in ${took} (${nameOf(deployment)})`

@@ -1,4 +1,5 @@
 import { nameOf, recapOf, type Deployment, type HostResult } from '../deployment/deployment.ts'
+import { errandOf } from '../deployment/errand.ts'
 import type { State } from '../deployment/state.ts'
 import { changesBlocks } from './changes.ts'
 import { code, codeBlock, escape, link, mrkdwn, section } from './mrkdwn.ts'
@@ -69,7 +70,15 @@ export function slackMessage(
   }
 }
 
-function verbOf({ state, hold, sha, deployedSha }: Deployment): string {
+const ERRAND_VERBS = {
+  lock: { succeeded: 'Locked', failed: 'Could not lock' },
+  unlock: { succeeded: 'Unlocked', failed: 'Could not unlock' },
+} as const
+
+function verbOf({ state, hold, task, sha, deployedSha }: Deployment): string {
+  const errand = errandOf(task)
+  if (errand !== undefined && (state === 'succeeded' || state === 'failed'))
+    return ERRAND_VERBS[errand][state]
   switch (state) {
     case 'queued':
       return hold === undefined ? 'Queued' : 'Held'

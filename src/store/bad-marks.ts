@@ -25,6 +25,7 @@ export async function refFor(
     .where('repositories.configured_as', '=', configuredAs.toLowerCase())
     .where('environments.name_key', '=', environment.toLowerCase())
     .where('deployments.state', '=', sql.lit('succeeded'))
+    .where('deployments.task', '=', 'deploy')
     .orderBy('deployments.end_order', 'desc')
     .orderBy('deployments.id', 'desc')
     .limit(1)

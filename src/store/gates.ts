@@ -86,11 +86,7 @@ const lockOf = ({ id, place, reason, taken_by: by, since, until }: Selectable<Ta
 /** The locks on the store's tables. */
 export const createLocks = (database: Kysely<Tables>): Locks => ({
   take: (wanted) => inTransaction(database, (trx) => takeLock(trx, wanted)),
-  free: (id) =>
-    inTransaction(database, async (trx) => {
-      const row = await trx.deleteFrom('locks').where('id', '=', id).returningAll().executeTakeFirst()
-      return row && lockOf(row)
-    }),
+  free: (id) => inTransaction(database, (trx) => freeLock(trx, id)),
   async all(at) {
     const rows = await database
       .selectFrom('locks')
@@ -103,7 +99,7 @@ export const createLocks = (database: Kysely<Tables>): Locks => ({
 })
 
 /** `Locks.take`, within a transaction. One that has ended by itself is in nobody's way. */
-async function takeLock(
+export async function takeLock(
   trx: Trx,
   { place, reason, by, since, until }: Omit<Lock, 'id'>,
 ): Promise<{ readonly isTaken: boolean; readonly lock: Lock }> {
@@ -117,4 +113,16 @@ async function takeLock(
   const row =
     taken ?? (await trx.selectFrom('locks').selectAll().where('place', '=', place).executeTakeFirstOrThrow())
   return { isTaken: taken !== undefined, lock: lockOf(row) }
+}
+
+/** `Locks.free`, within a transaction. */
+export async function freeLock(trx: Trx, id: number): Promise<Lock | undefined> {
+  const row = await trx.deleteFrom('locks').where('id', '=', id).returningAll().executeTakeFirst()
+  return row && lockOf(row)
+}
+
+/** The lock that is there at that moment. */
+export async function lockAt(trx: Trx, place: string, at: number): Promise<Lock | undefined> {
+  const row = await trx.selectFrom('locks').selectAll().where('place', '=', place).executeTakeFirst()
+  return row === undefined || (row.until !== null && row.until <= at) ? undefined : lockOf(row)
 }

@@ -2,8 +2,10 @@ import { sql, type Kysely, type Selectable, type Transaction } from 'kysely'
 
 import type { Deployment } from '../deployment/deployment.ts'
 import type { EndReason } from '../deployment/reasons.ts'
+import { ERRAND_TASKS } from '../deployment/errand.ts'
 import { bind, byNonce } from './binding.ts'
 import { bundled, deleteBodies, insertBodies, type BodyPlace } from './bodies.ts'
+import { runErrand } from './errands.ts'
 import { eventRow, reportRows } from './moves.ts'
 import { BY_THEMSELVES, columnsOf, deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
@@ -208,7 +210,7 @@ async function createDeployment(
   { deliveryId, at, end: known }: { deliveryId: number; at: number; end: End | undefined },
 ): Promise<Deployment> {
   const environment = await batch.shared.numberIn(given)
-  const end = known ?? (await overtakenEnd(batch, given, environment.id))
+  const end = known ?? (await overtakenEnd(batch, given, environment.id)) ?? (await errandEnd(batch, given))
   const row: Omit<Selectable<Tables['deployments']>, 'id'> = {
     ...columnsOf(given),
     environment_id: environment.id,
@@ -229,7 +231,7 @@ async function createDeployment(
     marked_bad_at: null,
     marked_bad_by: null,
     marked_bad_reason: null,
-    end_order: null, // only successes are put into order
+    end_order: null, // only what has run is put into order
   }
   const [inserted] = await batch.statements.insertDeployments(batch.trx, [row])
   if (inserted === undefined) throw new Error('The new deployment was given no id.')
@@ -251,7 +253,7 @@ const begun = ({ id, hold }: Deployment) => ({
 /** How a late one ends where a newer one of the same kind has come before it, unless that was taken back. */
 async function overtakenEnd(
   { trx }: Batch,
-  { late, githubId, task }: NewDeployment,
+  { late, githubId, task, errand }: NewDeployment,
   environmentId: number,
 ): Promise<End | undefined> {
   if (late === undefined || githubId === undefined) return undefined
@@ -259,7 +261,7 @@ async function overtakenEnd(
     .selectFrom('deployments')
     .select('number')
     .where('environment_id', '=', environmentId)
-    .where('task', '=', task)
+    .where('task', 'in', errand === undefined ? [task] : Object.keys(ERRAND_TASKS))
     .where('github_id', '>', githubId) // GitHub counts them up
     .where('state', '!=', sql.lit('cancelled'))
     .orderBy('github_id', 'desc')
@@ -272,10 +274,16 @@ async function overtakenEnd(
   return detail === undefined ? undefined : { state: 'cancelled', reason: 'overtaken', detail }
 }
 
+const errandEnd = (
+  { trx }: Batch,
+  { errand, configuredAs, environment, actor: by }: NewDeployment,
+): Promise<End> | undefined =>
+  errand && runErrand(trx, errand, { place: `${configuredAs}/${environment.toLowerCase()}`, by })
+
 /** A deployment that ends at once, without having been in line. */
 interface End {
-  readonly state: 'failed' | 'cancelled'
-  readonly reason: EndReason
+  readonly state: 'succeeded' | 'failed' | 'cancelled'
+  readonly reason?: EndReason
   readonly detail: string
 }
 

@@ -127,6 +127,7 @@ export async function lastSuccessBeside(database: Kysely<Tables>, id: number): P
     .select(['other.sha', 'other.deployed_sha', 'other.number'])
     .where('this.id', '=', id)
     .where('other.state', '=', sql.lit('succeeded'))
+    .where('other.task', '=', 'deploy')
     .whereRef('other.id', '!=', 'this.id')
     .orderBy('other.end_order', 'desc')
     .orderBy('other.id', 'desc')

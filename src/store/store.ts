@@ -1,5 +1,6 @@
 import type { Changes } from '../deployment/changes.ts'
 import type { Deployment, Forced, Hold, ProcessRecord, StepResult } from '../deployment/deployment.ts'
+import type { Errand } from '../deployment/errand.ts'
 import type { Closed, GateFacts, Lock } from '../deployment/gates.ts'
 import type { EndReason } from '../deployment/reasons.ts'
 import type { Next, State } from '../deployment/state.ts'
@@ -341,6 +342,8 @@ export interface NewDeployment extends Pick<Deployment, Given> {
   readonly repositoryGithubId: number
   /** Ends at once, without ever having been in line: a "no" that is ours to report. */
   readonly failure: { readonly reason: EndReason; readonly detail: string } | undefined
+  /** It runs nothing: it is done when it is accepted. */
+  readonly errand?: Errand | undefined
   /**
    * It was asked for a while ago. When a newer one of the environment is here already, or `overtaken` says that
    * GitHub has one, it ends as overtaken: nothing goes backwards.

@@ -742,8 +742,8 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       const { id } = await queue()
 
       // @ts-expect-error the compiler refuses it as well
-      expect(() => store.move(id, 'queued', 'succeeded', { at: 1, reports })).toThrow(
-        'A deployment cannot move from queued to succeeded.',
+      expect(() => store.move(id, 'queued', 'cancelling', { at: 1, reports })).toThrow(
+        'A deployment cannot move from queued to cancelling.',
       )
     })
 
