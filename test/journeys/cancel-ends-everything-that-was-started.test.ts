@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 
@@ -55,13 +55,17 @@ test('what runs is ended with all that it started, everybody hears who and why, 
 })
 
 test('what waits in line is cancelled at once, and never begins', async () => {
-  const world = await serve({ commands: [['sh', '-c', 'echo "begin $FERRYMAN_NUMBER" >> order; sleep 0.5']] })
+  const untilItMay = 'while [ ! -e may-end ]; do sleep 0.05; done'
+  const world = await serve({
+    commands: [['sh', '-c', `echo "begin $FERRYMAN_NUMBER" >> order; ${untilItMay}`]],
+  })
   const first = await world.deploy()
   const second = await world.deploy()
   await world.status(first, 'in_progress')
 
   const done = await cancel(world, 'Acme/Shop/Production#2', '--json')
   await world.status(second, 'error')
+  writeFileSync(join(world.folder, 'may-end'), '')
   await world.status(first, 'success')
 
   expect(JSON.parse(done.out)).toMatchObject({
