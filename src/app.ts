@@ -24,6 +24,7 @@ import { why, type Why } from './decide/why.ts'
 import type { Pace } from './pace.ts'
 import { replayDelivery, takeDelivery, type Parts } from './pipeline.ts'
 import { cancel } from './queue/cancel.ts'
+import { forecast } from './queue/forecast.ts'
 import { recover } from './queue/recovery.ts'
 import { startRemoval } from './queue/removal.ts'
 import { startWorker, type Ending, type RunSignals, type Worker } from './queue/worker.ts'
@@ -90,6 +91,7 @@ export interface App {
 
 const FLUSH_MS = 5_000
 const HOUR_MS = 60 * 60_000
+const WEEK_MS = 7 * 24 * HOUR_MS
 
 /** Builds every part once, hands each what it needs, and starts them: the whole server. */
 export async function startApp(
@@ -206,6 +208,21 @@ export async function startApp(
         stopped: room.isFull ? 'the disk is full, and nothing is begun' : undefined,
       })
     }
+    const standingInLine = async () => {
+      const { deployments, averageMs } = await store.line(clock() - WEEK_MS)
+      const begins = forecast({
+        active: deployments.filter(({ state }) => state !== 'queued'),
+        ready: deployments.filter(({ state, hold }) => state === 'queued' && hold === undefined),
+        maxConcurrent: config.maxConcurrent,
+        averageMs: ({ configuredAs, environment: name }) =>
+          averageMs.get(`${configuredAs}/${name.toLowerCase()}`),
+        now: clock(),
+      })
+      return deployments.map((deployment) => {
+        const { position, startsAt } = begins.get(deployment.id) ?? {}
+        return { deployment, position, startsAt }
+      })
+    }
     const refusals = createRefusalCount(journal, clock)
     const server = createServer({ journal, refused: refusals.count })
     const knownAs = new Map(await store.repositoriesKnown())
@@ -281,6 +298,7 @@ export async function startApp(
       mask: masker.mask,
       lockFreed: (place) => holds?.lookAtPlace(place),
       why: whyOf,
+      line: standingInLine,
       outbox: store.outbox,
       sender: outbox,
       journal,

@@ -37,6 +37,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     summary: 'say why an environment is not deploying, and what is behind it',
     load: async () => (await import('./commands/why.ts')).why,
   },
+  queue: {
+    summary: 'show what runs and what waits, and when it begins',
+    load: async () => (await import('./commands/queue.ts')).queue,
+  },
   lock: {
     summary: 'let nothing begin in an environment, a repository or anywhere, and say why',
     load: async () => (await import('./commands/lock.ts')).lock,

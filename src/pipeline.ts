@@ -204,6 +204,7 @@ function deploymentIntake(delivery: NewDelivery, signal: Signal, parts: IntakePa
     publicLogs: environment.publicLogs,
     environmentUrl: environment.environmentUrl,
     failure,
+    supersedes: signal.kind === 'deployment' && environment.order === 'latest',
     errand: errand !== undefined && 'errand' in errand ? errand.errand : undefined,
     late: parts.missed ?? (isLate(signal, delivery) ? { overtaken: undefined } : undefined),
     reports: parts.reports,

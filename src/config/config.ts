@@ -101,6 +101,8 @@ export interface EnvironmentConfig {
   readonly branch: string | undefined
   /** When deployments may begin; undefined: always. */
   readonly windows: Windows | undefined
+  /** What becomes of what was asked for when something newer is: it keeps its place, or gives way. */
+  readonly order: 'queue' | 'latest'
   readonly acceptActionsDeployments: boolean
   readonly publicLogs: boolean
   readonly environmentUrl: string | undefined

@@ -154,6 +154,7 @@ const assemble = ({
   deployOn: entry.deploy_on ?? DEFAULTS.deploy_on,
   branch: entry.branch,
   windows,
+  order: entry.order ?? DEFAULTS.order,
   acceptActionsDeployments: entry.accept_actions_deployments ?? DEFAULTS.accept_actions_deployments,
   publicLogs: entry.public_logs ?? DEFAULTS.public_logs,
   environmentUrl: entry.environment_url,

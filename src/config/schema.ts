@@ -111,6 +111,7 @@ export const DEFAULTS = {
   leave_processes: false,
   max_log_bytes: 52_428_800,
   deploy_on: 'merge',
+  order: 'queue',
   checks_wait: 3600,
   enforce_required_contexts: false,
   accept_actions_deployments: false,
@@ -221,6 +222,11 @@ const ENVIRONMENT = {
     description:
       'What deploys by itself: a pull request merged into the branch, any push to it, or neither. Deployments made on GitHub always do.',
     default: DEFAULTS.deploy_on,
+  }),
+  order: z.enum(['queue', 'latest'], expecting('queue or latest')).optional().meta({
+    description:
+      'What becomes of what was asked for when something newer is: it keeps its place in line (queue), or ends as superseded unless it has begun (latest).',
+    default: DEFAULTS.order,
   }),
   branch: text(BRANCH)
     .regex(/^(?![-/]|refs\/)(?!.*(?:\.\.|@\{|\/\/))[^ ~^:?*[\\]+$/, expecting(BRANCH))
@@ -404,7 +410,7 @@ export type SecretSetting = z.output<ReturnType<typeof secret>>
 
 /** Keys that the design names and this version does not know yet: refused, never ignored. */
 export const NOT_YET: ReadonlySet<string> = new Set(
-  'approval auto_merge hooks lock order runs_on source tasks'.split(' '),
+  'approval auto_merge hooks lock runs_on source tasks'.split(' '),
 )
 
 /** The keys that may stand in the mapping at this path; undefined where names are free. */

@@ -13,7 +13,10 @@ import { bindLoose } from './loose.ts'
 import { judgeOwnership } from './ownership.ts'
 
 export interface LookParts extends Omit<GateParts, 'asking' | 'closed'> {
-  readonly store: Pick<Store, 'asking' | 'bind' | 'gateFacts' | 'hold' | 'landmarks' | 'move' | 'release'>
+  readonly store: Pick<
+    Store,
+    'asking' | 'bind' | 'gateFacts' | 'hold' | 'landmarks' | 'move' | 'release' | 'supersedeOlder'
+  >
   readonly gate: Gate
   readonly history: History
   /** What the configuration says now of where a deployment goes; undefined when it is not there any more. */
@@ -271,14 +274,20 @@ async function settle(
     case 'made': {
       const bound = await store.bind(deployment.id, outcome.made, { at: clock(), reports })
       if (bound === undefined) journal.error('deployment:bound-elsewhere', about)
-      else journal.info('deployment:released', { ...about, github_id: outcome.made.githubId })
+      else {
+        journal.info('deployment:released', { ...about, github_id: outcome.made.githubId })
+        await takeOlderBack(bound, parts)
+      }
       moved()
       // The webhook may have bound it before, and it may run or even have ended by now.
       return bound !== undefined && bound.state !== 'failed' && bound.state !== 'cancelled'
     }
     case 'through': {
       const released = await store.release(deployment.id, { at: clock(), reports })
-      if (released !== undefined) journal.info('deployment:released', about)
+      if (released !== undefined) {
+        journal.info('deployment:released', about)
+        await takeOlderBack(released, parts)
+      }
       moved()
       return released !== undefined
     }
@@ -311,6 +320,23 @@ async function settle(
     default:
       return outcome satisfies never
   }
+}
+
+/** Where the latest counts alone, what goes there by itself takes back what was asked for before, once it is let through. */
+async function takeOlderBack(
+  newer: Deployment,
+  { environmentOf, store, clock, reports, journal }: LookParts,
+): Promise<void> {
+  const isAsked = newer.origin === 'deployment' || newer.origin === 'person'
+  if (isAsked || environmentOf(newer)?.order !== 'latest') return
+  for (const one of await store.supersedeOlder(newer, { at: clock(), reports }))
+    journal.info('deployment:ended', {
+      deployment: nameOf(one),
+      id: one.id,
+      state: one.state,
+      reason: one.reason,
+      detail: one.detail,
+    })
 }
 
 const supersede = (older: Deployment, newer: Deployment, parts: LookParts): Promise<boolean> =>

@@ -11,6 +11,7 @@ import { BY_THEMSELVES, columnsOf, deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
 import { createSharedRows, type SharedRows } from './shared-rows.ts'
 import type { Forgotten } from './forgotten.ts'
+import { supersedeOlder } from './superseding.ts'
 import { compiledInsert, compiledOnce } from './statements.ts'
 import type { Accepted, Intake, NewDeployment } from './store.ts'
 import { inTransaction } from './transaction.ts'
@@ -56,8 +57,7 @@ export function createAccept(
         answers.push(id === undefined ? await acceptAgain(batch, intake) : await acceptNew(batch, intake, id))
       }
       await batch.shared.write()
-      await statements.insertEvents(trx, batch.events)
-      await statements.insertReports(trx, batch.reports)
+      await flush(batch)
       return answers
     })
   }
@@ -239,7 +239,17 @@ async function createDeployment(
   batch.events.push(eventRow(begun(deployment), undefined, at))
   if (end !== undefined) batch.events.push(eventRow(deployment, 'queued', at))
   batch.reports.push(...reportRows(deployment, given.reports(deployment), at))
+  if (given.supersedes === true && end === undefined) {
+    await flush(batch) // what gives way may have come with it
+    await supersedeOlder(batch.trx, deployment, { at, reports: given.reports })
+  }
   return deployment
+}
+
+/** Writes down what has happened so far, in its order. */
+async function flush({ trx, statements, events, reports }: Batch): Promise<void> {
+  await statements.insertEvents(trx, events.splice(0))
+  await statements.insertReports(trx, reports.splice(0))
 }
 
 /** What the first event of a deployment says. */

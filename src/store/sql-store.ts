@@ -15,6 +15,8 @@ import { createOutbox } from './outbox.ts'
 import { configured, known, landmarks, lastSuccessBeside, see, seen } from './places.ts'
 import { createRetaining } from './retention.ts'
 import { BY_THEMSELVES, deploymentOf } from './rows.ts'
+import { line } from './line.ts'
+import { supersedeOlder } from './superseding.ts'
 import { situation } from './situations.ts'
 import type { Store } from './store.ts'
 import { inTransaction } from './transaction.ts'
@@ -77,6 +79,8 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
         .execute()
       return rows.map(deploymentOf)
     },
+    line: (averagesSince) => line(kysely, averagesSince),
+    supersedeOlder: (newer, change) => inTransaction(kysely, (trx) => supersedeOlder(trx, newer, change)),
     situation: (wanted) => situation(kysely, wanted),
     beginAfter: (id) => beginAfter(database, id),
     refFor: (place, which) => refFor(kysely, place, which),

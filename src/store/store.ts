@@ -68,6 +68,12 @@ export interface Store {
   /** Which of these deployments of GitHub's are here already, or were. */
   known(githubIds: readonly number[]): Promise<ReadonlySet<number>>
   deployment(id: number): Promise<Deployment | undefined>
+  /** What runs and what waits, and how long the successes since that moment have taken. */
+  line(averagesSince: number): Promise<Line>
+  /**
+   * Takes back what was asked for in the environment of this one before it and has not begun; answers what that was.
+   */
+  supersedeOlder(newer: Deployment, change: Pick<Change, 'at' | 'reports'>): Promise<readonly Deployment[]>
   /** Everything that says why an environment stands as it does. */
   situation(wanted: SituationWanted): Promise<Situation>
   /** The deployment of that name, in whichever case; where a repository of that name came after another, the newer one. */
@@ -140,6 +146,13 @@ export interface SituationWanted {
   readonly configuredAs: string
   readonly environment: string
   readonly lane: string
+}
+
+/** What runs and what waits, oldest first. */
+export interface Line {
+  readonly deployments: readonly Deployment[]
+  /** By `owner/name/environment` as it is configured, in lower case. */
+  readonly averageMs: ReadonlyMap<string, number>
 }
 
 /** How an environment stands. */
@@ -342,6 +355,8 @@ export interface NewDeployment extends Pick<Deployment, Given> {
   readonly repositoryGithubId: number
   /** Ends at once, without ever having been in line: a "no" that is ours to report. */
   readonly failure: { readonly reason: EndReason; readonly detail: string } | undefined
+  /** What was asked for in the environment before and has not begun gives way to it. */
+  readonly supersedes?: boolean
   /** It runs nothing: it is done when it is accepted. */
   readonly errand?: Errand | undefined
   /**

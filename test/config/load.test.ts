@@ -82,6 +82,7 @@ describe('what a configuration means', () => {
                   evenWhenForced: [],
                   checksWaitSeconds: 3600,
                   deployOn: 'merge',
+                  order: 'queue',
                   branch: undefined,
                   windows: undefined,
                   acceptActionsDeployments: false,

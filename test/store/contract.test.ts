@@ -16,7 +16,7 @@ import type {
 } from '../../src/store/store.ts'
 import { newDelivery, newDeployment, newMerge, queuedIntake, SHA } from '../support/samples.ts'
 import { emptyDatabase, type TestDatabase } from '../support/stores.ts'
-import { claimFrom } from '../support/claiming.ts'
+import { claimFrom, OPEN } from '../support/claiming.ts'
 
 const ENGINES = [
   { engine: 'sqlite', missing: false },
@@ -944,6 +944,52 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect((await due(6_000))[0]).toMatchObject({ barredSince: 5_000 })
       await store.outbox.postpone(report?.id ?? 0, 7_000, 'no answer')
       expect((await due(7_000))[0]).toMatchObject({ barredSince: undefined })
+    })
+
+    test('what has not begun gives way to what is newer, also within one batch, and tells so in its order', async () => {
+      const held = { reason: 'locked', detail: 'a lock', since: 1_000, until: undefined } as const
+      const running = await queue()
+      await claim()
+      const [first, second] = [await queue(), await queue({ hold: held })]
+      const elsewhere = await queue({ environment: 'staging', lane: 'acme/shop/staging' })
+      const latest = { supersedes: true }
+      const batch = await store.accept([
+        queuedIntake(newDeployment(latest)),
+        queuedIntake(newDeployment({ ...latest, reports })),
+      ])
+      const [third, fourth] = batch.flatMap(({ deployments }) => deployments)
+
+      const stands = async (one: Deployment | undefined) => (await store.deployment(one?.id ?? 0))?.state
+      expect(await Promise.all([running, first, second, third, fourth, elsewhere].map(stands))).toEqual([
+        'running',
+        'cancelled',
+        'cancelled',
+        'cancelled',
+        'queued',
+        'queued',
+      ])
+      expect(await store.deployment(first.id)).toMatchObject({
+        reason: 'superseded',
+        detail: `Superseded by #${third?.number}.`,
+        hold: undefined,
+      })
+      expect((await store.outbox.of(third?.id ?? 0)).map(({ body }) => body)).toEqual([
+        { state: 'queued' },
+        { state: 'cancelled' },
+      ])
+    })
+
+    test('the line knows how long the successes of late have taken', async () => {
+      const one = await queue()
+      await store.claim({ limit: 1, at: 2_000, reports, gate: OPEN })
+      await store.move(one.id, 'running', 'succeeded', { at: 8_000, reports })
+      const waiting = await queue()
+
+      expect(await store.line(5_000)).toEqual({
+        deployments: [waiting],
+        averageMs: new Map([['acme/shop/production', 6_000]]),
+      })
+      expect((await store.line(9_000)).averageMs).toEqual(new Map())
     })
 
     describe('a lock', () => {

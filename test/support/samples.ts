@@ -38,6 +38,7 @@ export const environmentConfig = (given: Partial<EnvironmentConfig> = {}): Envir
   lane: 'acme/shop/production',
   requiredContexts: undefined,
   checksWaitSeconds: 3600,
+  order: 'queue',
   enforceRequiredContexts: false,
   evenWhenForced: [],
   deployOn: 'merge',

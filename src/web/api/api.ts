@@ -6,10 +6,17 @@ import { serveLocks, type LocksParts } from './locks.ts'
 import { serveMarks, type MarksParts } from './marks.ts'
 import { serveOutbox, type OutboxParts } from './outbox.ts'
 
+import { serveQueue, type QueueParts } from './queue.ts'
 import { serveWhy, type WhyParts } from './why.ts'
 
 /** What the routes need; app.ts supplies it. */
-export type ApiParts = DeliveriesParts & DeploymentsParts & LocksParts & MarksParts & OutboxParts & WhyParts
+export type ApiParts = DeliveriesParts &
+  DeploymentsParts &
+  LocksParts &
+  MarksParts &
+  OutboxParts &
+  QueueParts &
+  WhyParts
 
 /** The routes under `/api`. Who may call them is decided by the server that they are given to. */
 export async function serveApi(server: FastifyInstance, parts: ApiParts): Promise<void> {
@@ -20,6 +27,7 @@ export async function serveApi(server: FastifyInstance, parts: ApiParts): Promis
       serveMarks(routes, parts)
       serveLocks(routes, parts)
       serveOutbox(routes, parts)
+      serveQueue(routes, parts)
       serveWhy(routes, parts)
       done()
     },

@@ -1,0 +1,42 @@
+import { sql, type Transaction } from 'kysely'
+
+import type { Deployment } from '../deployment/deployment.ts'
+import { change } from './moves.ts'
+import { BY_THEMSELVES } from './rows.ts'
+import type { Tables } from './schema.ts'
+import type { Change } from './store.ts'
+
+/**
+ * Takes back what was asked for in the same environment before this one and has not begun. What goes there by itself
+ * gives way to what is asked for once it has been let through; before that the newest of its branch is waited for.
+ */
+export async function supersedeOlder(
+  trx: Transaction<Tables>,
+  newer: Deployment,
+  { at, reports }: Pick<Change, 'at' | 'reports'>,
+): Promise<readonly Deployment[]> {
+  const isAsked = newer.origin === 'deployment' || newer.origin === 'person'
+  const older = await trx
+    .selectFrom('deployments as newer')
+    .innerJoin('deployments as older', 'older.environment_id', 'newer.environment_id')
+    .select('older.id')
+    .where('newer.id', '=', newer.id)
+    .whereRef('older.id', '<', 'newer.id')
+    .where('older.state', '=', sql.lit('queued'))
+    .where('older.task', '=', newer.task)
+    .where((where) =>
+      where.or([
+        where('older.origin', 'not in', BY_THEMSELVES),
+        ...(isAsked ? [where('older.hold_reason', 'is', null)] : []),
+      ]),
+    )
+    .orderBy('older.id')
+    .execute()
+  const taken: Deployment[] = []
+  const detail = `Superseded by #${newer.number}.`
+  for (const { id } of older) {
+    const ended = await change(trx, id, 'queued', 'cancelled', { at, reason: 'superseded', detail, reports })
+    if (ended !== undefined) taken.push(ended)
+  }
+  return taken
+}

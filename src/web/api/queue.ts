@@ -1,0 +1,59 @@
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+
+import type { RepositoryConfig } from '../../config/config.ts'
+import { environmentIn } from '../../config/places.ts'
+import { nameOf, type Deployment } from '../../deployment/deployment.ts'
+import { read } from './request.ts'
+
+export interface QueueParts {
+  /** What is configured, by `owner/name` in lower case. */
+  readonly repositories: () => ReadonlyMap<string, RepositoryConfig>
+  /** What runs and what waits, oldest first. */
+  line(): Promise<readonly InLine[]>
+}
+
+/** One that runs or waits, and for the latter where it stands. */
+interface InLine {
+  readonly deployment: Deployment
+  readonly position: number | undefined
+  readonly startsAt: number | undefined
+}
+
+const NAME = 'owner/name'
+const Wanted = z.object({
+  repository: z.string({ error: NAME }).max(200, { error: NAME }).optional(),
+  environment: z.string({ error: 'a name' }).max(255, { error: 'a name' }).optional(),
+})
+
+/** What runs and what waits: who asked for it, at which place in line it stands, and when it probably begins. */
+export function serveQueue(routes: FastifyInstance, { repositories, line }: QueueParts): void {
+  routes.get('/queue', async (request) => {
+    const { repository, environment } = read(Wanted, request.query)
+    const place =
+      repository === undefined || environment === undefined
+        ? undefined
+        : environmentIn(repositories(), repository, environment)
+    const all = await line()
+    const meant = all.filter(
+      ({ deployment: one }) =>
+        (repository === undefined || one.configuredAs === repository.toLowerCase()) &&
+        (place === undefined || one.environment.toLowerCase() === place.name.toLowerCase()),
+    )
+    return { queue: meant.map(shown) }
+  })
+}
+
+const shown = ({ deployment: one, position, startsAt }: InLine) => ({
+  id: one.id,
+  name: nameOf(one),
+  sha: one.sha,
+  ref: one.ref,
+  by: one.actor,
+  state: one.state,
+  asked_at: new Date(one.createdAt).toISOString(),
+  started_at: one.startedAt === undefined ? null : new Date(one.startedAt).toISOString(),
+  position: position ?? null,
+  starts_at: startsAt === undefined ? null : new Date(startsAt).toISOString(),
+  hold: one.hold === undefined ? null : { reason: one.hold.reason, detail: one.hold.detail },
+})
