@@ -194,6 +194,7 @@ describe.each(ENGINES)('what nobody waits for any more, on $engine', ({ engine, 
       const owed = await ended(1, 'failed', { reports: () => [{ channel: 'github', body: {} }] })
       const successes = []
       for (const day of [2, 3, 4, 5, 6, 7]) successes.push(await ended(day, 'succeeded'))
+      for (const day of [7, 7, 7]) await ended(day, 'succeeded', { task: 'deploy:lock' }) // puts nothing in place
       const elsewhere = await ended(8, 'succeeded', { environment: 'staging', lane: 'staging' })
       const failed = await ended(9)
       const [queued] = await store.accept([queuedIntake(newDeployment({ reports: NOTHING_OWED }))])

@@ -157,7 +157,7 @@ const removeDeployments = (database: Kysely<Tables>, ids: readonly number[]) =>
       .where('marked_bad_at', 'is', null)
       .where(
         sql<boolean>`(deployments.state <> 'succeeded' or (select count(*) from (select 1 from deployments newer
-          where newer.environment_id = deployments.environment_id and newer.state = 'succeeded'
+          where newer.environment_id = deployments.environment_id and newer.state = 'succeeded' and newer.task = 'deploy'
             and newer.end_order > deployments.end_order limit ${sql.lit(SUCCESSES_KEPT)}) as later) >= ${sql.lit(SUCCESSES_KEPT)})`,
       )
       .execute()
