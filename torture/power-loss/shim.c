@@ -2,10 +2,14 @@
  * Writes down every change that a process makes below one directory, and every time it asks the disk to keep
  * something: disk.ts makes of that what a power loss would have left. Loaded with LD_PRELOAD; told by the environment:
  *
- *   TORTURE_DISK     the directory
- *   TORTURE_LOG      the file to write to
- *   TORTURE_CUT      the process ends itself by SIGKILL in front of its n-th change; 0: never
- *   TORTURE_BOOT_ID  a file to be read instead of the kernel's boot id
+ *   TORTURE_DISK       the directory
+ *   TORTURE_LOG        the file to write to; none: nothing is written down
+ *   TORTURE_CUT        the process ends itself by SIGKILL in front of its n-th change; 0: never
+ *   TORTURE_BOOT_ID    a file to be read instead of the kernel's boot id
+ *   TORTURE_READ_ONLY  while this file is there, the directory is on a disk that may only be read
+ *
+ * Such a disk refuses, with EROFS, what ext4 refuses after it has found an error (`mount -o remount,abort`, Linux 6.18):
+ * every change and sync, and to open a file for writing; access(2) allows all the same, and so does mmap.
  *
  * A record: its kind (4 bytes), length of the path (4), length of the data (4), nothing (4), inode (8), number (8);
  * then the path and the data. Changes through mmap are not seen: SQLite uses it for its -shm file alone.
@@ -37,11 +41,11 @@ struct record {
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 static char directory[PATH_MAX];
 static size_t directory_length;
-static const char *boot_id;
+static const char *boot_id, *read_only;
 static int log_file = -1;
 static pid_t owner;
 static uint64_t records, changes, cut;
-static unsigned char tracked[MOST_FILES];
+static struct { dev_t device; ino_t inode; } tracked[MOST_FILES];
 
 #define REAL(name) ((__typeof__(&name))real(#name))
 static void *real(const char *name) { return dlsym(RTLD_NEXT, name); }
@@ -49,16 +53,17 @@ static void *real(const char *name) { return dlsym(RTLD_NEXT, name); }
 __attribute__((constructor)) static void begin(void) {
   const char *disk = getenv("TORTURE_DISK"), *log = getenv("TORTURE_LOG"), *at = getenv("TORTURE_CUT");
   boot_id = getenv("TORTURE_BOOT_ID");
-  if (disk == NULL || log == NULL) return;
+  read_only = getenv("TORTURE_READ_ONLY");
+  if (disk == NULL) return;
   snprintf(directory, sizeof directory, "%s", disk);
   directory_length = strlen(directory);
   cut = at == NULL ? 0 : strtoull(at, NULL, 10);
-  log_file = REAL(open)(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (log != NULL) log_file = REAL(open)(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   owner = getpid();
 }
 
 /* Between fork and exec nothing is ours. */
-static int is_ours(void) { return log_file >= 0 && getpid() == owner; }
+static int is_ours(void) { return directory_length > 0 && getpid() == owner; }
 
 static int is_below(const char *path) {
   return strncmp(path, directory, directory_length) == 0 && (path[directory_length] == '/' || path[directory_length] == 0);
@@ -85,6 +90,14 @@ static int find(int at, const char *name, char *path) {
   return is_below(path);
 }
 
+/* Whether the disk may only be read now; then that is the error. */
+static int is_refused(void) {
+  int before = errno;
+  int is = read_only != NULL && access(read_only, F_OK) == 0;
+  errno = is ? EROFS : before;
+  return is;
+}
+
 /* Holds everybody else until the change is made and written down. */
 static void enter(void) {
   pthread_mutex_lock(&one_at_a_time);
@@ -94,6 +107,7 @@ static void enter(void) {
 static void leave(void) { pthread_mutex_unlock(&one_at_a_time); }
 
 static void note(enum kind kind, uint64_t inode, uint64_t number, const char *path, const void *data, size_t length) {
+  if (log_file < 0) return;
   int before = errno;
   struct record head = {kind, path == NULL ? 0 : strlen(path), length, 0, inode, number};
   struct iovec parts[] = {{&head, sizeof head}, {(void *)path, head.path_length}, {(void *)data, length}};
@@ -106,9 +120,24 @@ static uint64_t inode_of(int file) {
   struct stat found;
   return fstat(file, &found) == 0 ? found.st_ino : 0;
 }
-static int is_tracked(int file) { return file >= 0 && file < MOST_FILES && tracked[file] && is_ours(); }
+static int is_there(const char *path) {
+  struct stat found;
+  return lstat(path, &found) == 0;
+}
+/* By its inode, since libuv closes without a call that could be seen, and the number is given again. */
+static void track(int file) {
+  struct stat found;
+  if (file >= MOST_FILES || fstat(file, &found) != 0) return;
+  tracked[file].device = found.st_dev;
+  tracked[file].inode = found.st_ino;
+}
+static int is_tracked(int file) {
+  struct stat found;
+  return file >= 0 && file < MOST_FILES && tracked[file].inode != 0 && is_ours() && fstat(file, &found) == 0 &&
+         found.st_ino == tracked[file].inode && found.st_dev == tracked[file].device;
+}
 
-/* ---- opening and closing ---- */
+/* ---- opening ---- */
 
 static int opened(int at, const char *name, int flags, mode_t mode, int (*how)(int, const char *, int, mode_t)) {
   char path[PATH_MAX];
@@ -116,12 +145,14 @@ static int opened(int at, const char *name, int flags, mode_t mode, int (*how)(i
     return how(AT_FDCWD, boot_id, flags, mode);
   if (!find(at, name, path)) return how(at, name, flags, mode);
   struct stat before;
+  int exists = stat(path, &before) == 0, is_file = exists && S_ISREG(before.st_mode);
+  if ((exists ? is_file && (flags & O_ACCMODE) != O_RDONLY : flags & O_CREAT) && is_refused()) return -1;
   if (flags & (O_CREAT | O_TRUNC)) enter();
   else pthread_mutex_lock(&one_at_a_time);
   int is_new = (flags & O_CREAT) && stat(path, &before) != 0;
   int file = how(at, name, flags, mode);
-  if (file >= 0 && file < MOST_FILES) {
-    tracked[file] = 1;
+  if (file >= 0) {
+    track(file);
     note(OPENED, inode_of(file), is_new, path, NULL, 0);
     if (!is_new && (flags & O_TRUNC)) note(TRUNCATED, inode_of(file), 0, NULL, NULL, 0);
   }
@@ -146,11 +177,6 @@ int open64(const char *name, int flags, ...) { WITH_MODE(flags); return opened(A
 int openat(int at, const char *name, int flags, ...) { WITH_MODE(flags); return opened(at, name, flags, mode, open_at); }
 int openat64(int at, const char *name, int flags, ...) { WITH_MODE(flags); return opened(at, name, flags, mode, open_at_large); }
 
-int close(int file) {
-  if (is_tracked(file)) tracked[file] = 0;
-  return REAL(close)(file);
-}
-
 /* ---- changing what is in a file ---- */
 
 static void written(int file, off_t at, const void *data, ssize_t length) {
@@ -159,6 +185,7 @@ static void written(int file, off_t at, const void *data, ssize_t length) {
 
 ssize_t write(int file, const void *data, size_t length) {
   if (!is_tracked(file)) return REAL(write)(file, data, length);
+  if (is_refused()) return -1;
   enter();
   ssize_t done = REAL(write)(file, data, length);
   if (done > 0) written(file, lseek(file, 0, SEEK_CUR) - done, data, done);
@@ -167,6 +194,7 @@ ssize_t write(int file, const void *data, size_t length) {
 }
 
 static ssize_t written_at(int file, const void *data, size_t length, off_t at) {
+  if (is_refused()) return -1;
   enter();
   ssize_t done = REAL(pwrite)(file, data, length, at);
   written(file, at, data, done);
@@ -210,6 +238,7 @@ ssize_t pwritev64(int file, const struct iovec *pieces, int count, off64_t at) {
 }
 
 static int truncated(int file, off_t length) {
+  if (is_refused()) return -1;
   enter();
   int failed = REAL(ftruncate)(file, length);
   if (!failed) note(TRUNCATED, inode_of(file), length, NULL, NULL, 0);
@@ -232,6 +261,7 @@ int fallocate64(int file, int mode, off64_t at, off64_t length) {
 /* Only what was written before it began is kept for certain. */
 static int synced(int file, int (*how)(int)) {
   if (!is_tracked(file)) return how(file);
+  if (is_refused()) return -1;
   enter();
   uint64_t so_far = records;
   leave();
@@ -251,6 +281,7 @@ static int renamed(int from_at, const char *from, int to_at, const char *to, uns
   int (*how)(int, const char *, int, const char *, unsigned) = REAL(renameat2);
   int is_from = find(from_at, from, one), is_to = find(to_at, to, other);
   if (!is_from && !is_to) return how(from_at, from, to_at, to, flags);
+  if (is_refused()) return -1;
   enter();
   int failed = how(from_at, from, to_at, to, flags);
   if (!failed) note(RENAMED, 0, 0, one, other, strlen(other));
@@ -266,6 +297,7 @@ int renameat2(int from_at, const char *from, int to_at, const char *to, unsigned
 static int unlinked(int at, const char *name, int flags) {
   char path[PATH_MAX];
   if (!find(at, name, path)) return REAL(unlinkat)(at, name, flags);
+  if (is_there(path) && is_refused()) return -1;
   enter();
   int failed = REAL(unlinkat)(at, name, flags);
   if (!failed) note(UNLINKED, 0, 0, path, NULL, 0);
@@ -283,6 +315,7 @@ int remove(const char *name) {
 static int made(int at, const char *name, mode_t mode) {
   char path[PATH_MAX];
   if (!find(at, name, path)) return REAL(mkdirat)(at, name, mode);
+  if (!is_there(path) && is_refused()) return -1;
   enter();
   int failed = REAL(mkdirat)(at, name, mode);
   struct stat found;
