@@ -60,10 +60,10 @@ type Waiting = Shell & { readonly output: Readable; readonly hasEnded: () => boo
 
 /** Keeps one launcher waiting for the next command. Where there is none, or it cannot be told, a command gets one of its own. */
 export function startStandby(parts: StandbyParts): Standby {
-  let isStopped = false
+  const stopping = new AbortController()
   let next: Promise<Waiting | undefined> | undefined
   const prepareNext = (): void => {
-    if (!isStopped) next ??= prepare(parts)
+    if (!stopping.signal.aborted) next ??= prepare(parts, stopping.signal)
   }
   const take = async (): Promise<Waiting | undefined> => {
     const taken = next
@@ -98,7 +98,7 @@ export function startStandby(parts: StandbyParts): Standby {
       }
     },
     async stop() {
-      isStopped = true
+      stopping.abort() // one that hangs before it is ready would be waited for for ever
       const waiting = await take()
       if (waiting === undefined) return
       signal(-waiting.pid, 'SIGKILL')
@@ -108,7 +108,10 @@ export function startStandby(parts: StandbyParts): Standby {
   }
 }
 
-async function prepare({ directory, environment }: StandbyParts): Promise<Waiting | undefined> {
+async function prepare(
+  { directory, environment }: StandbyParts,
+  stopping: AbortSignal,
+): Promise<Waiting | undefined> {
   const pipe = join(directory, `standby-${randomBytes(8).toString('hex')}`)
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 })
@@ -116,7 +119,11 @@ async function prepare({ directory, environment }: StandbyParts): Promise<Waitin
     if ('cause' in shell) return undefined
     let hasEnded = false
     void shell.ended.then(() => (hasEnded = true))
+    const kill = (): void => signal(-shell.pid, 'SIGKILL')
+    if (stopping.aborted) kill()
+    stopping.addEventListener('abort', kill)
     const output = await shell.ready.catch(() => undefined)
+    stopping.removeEventListener('abort', kill)
     if (output !== undefined) return { ...shell, output, hasEnded: () => hasEnded }
     await shell.abandon()
     return undefined

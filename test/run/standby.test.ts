@@ -169,13 +169,24 @@ test('one that is abandoned has run nothing', async () => {
 
 test('a stop leaves nothing behind, also of one that has only begun or that hangs', async () => {
   const { standby, waiting } = await standingBy()
-  const directory = temporaryFolder()
+  const [directory, other] = [temporaryFolder(), temporaryFolder()]
   const begun = startStandby({ directory, environment: COMMON })
+  const hanging = startStandby({ directory: other, environment: COMMON })
   signal(waiting, 'SIGSTOP')
+  // Most often before it is ready, and never long after.
+  await eventually('it is there', () => waitingIn(other).length > 0)
+  for (const pid of waitingIn(other)) signal(pid, 'SIGSTOP')
 
-  await Promise.all([standby.stop(), begun.stop()])
+  await Promise.all([standby.stop(), begun.stop(), hanging.stop()])
 
   expect(isRunning(waiting)).toBe(false)
   expect(waitingIn(directory)).toEqual([])
+  expect(waitingIn(other)).toEqual([])
   expect(readdirSync(directory)).toEqual([])
+})
+
+test('where the pipe can neither be made nor removed, a reason is answered, and nothing breaks', async () => {
+  const launched = await launch(wanted({ pipe: temporaryFolder() }))
+
+  await expect('cause' in launched ? launched.cause : launched.ready).rejects.toThrow(/exists/)
 })
