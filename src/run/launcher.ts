@@ -139,7 +139,7 @@ function pipeOf(stdout: Readable, stderr: Readable, pipe: string): Promise<Reada
     stdout.once('data', () => {
       try {
         const reading = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
-        rmSync(pipe, { force: true })
+        removePipe(pipe)
         resolve(new Socket({ fd: reading, readable: true, writable: false }))
       } catch (thrown) {
         reject(thrown instanceof Error ? thrown : new Error(String(thrown)))
@@ -147,9 +147,18 @@ function pipeOf(stdout: Readable, stderr: Readable, pipe: string): Promise<Reada
     })
     // The shell leaves its first output when it becomes the command, or when it ends.
     stdout.once('close', () => {
-      rmSync(pipe, { force: true })
+      removePipe(pipe)
       reject(new Error(complaint.trim() || 'the launcher ended at once'))
     })
     stdout.resume()
   })
+}
+
+/** What cannot be removed, as on a disk that has become read-only, goes at the next start. */
+function removePipe(pipe: string): void {
+  try {
+    rmSync(pipe, { force: true })
+  } catch {
+    // Its name is in nobody's way.
+  }
 }

@@ -33,7 +33,16 @@ export async function listenOnSocket(server: FastifyInstance, directory: string)
   } catch (cause) {
     throw problem('socket_unusable', { file: place, cause: messageOf(cause) }, cause)
   }
-  return () => rmSync(place, { force: true })
+  return () => remove(place)
+}
+
+/** One that stays, as on a disk that has become read-only, is replaced by the next start. */
+function remove(place: string): void {
+  try {
+    rmSync(place, { force: true })
+  } catch {
+    // Nobody listens on it any more.
+  }
 }
 
 /** Whether a server answers on the socket in this directory. */
