@@ -111,14 +111,21 @@ export async function startApp(
   const timeLimit = answerWithinMs === undefined ? {} : { timeoutMs: answerWithinMs }
   masker.add(config.secrets)
   const started: (() => unknown)[] = [holdDataDirectory(config.dataDir, onLockLost)]
-  /** Ends what was started, the newest first. */
+  /** Ends what was started, the newest first; what cannot be ended keeps nothing else from it. */
   const close = async (): Promise<void> => {
-    for (const end of started.splice(0).toReversed()) await end()
+    const failures: unknown[] = []
+    for (const end of started.splice(0).toReversed())
+      try {
+        await end()
+      } catch (cause) {
+        failures.push(cause)
+      }
+    if (failures.length > 0) throw failures[0]
   }
   try {
     return await build()
   } catch (cause) {
-    await close()
+    await close().catch(() => {}) // the first cause counts
     throw cause
   }
 
