@@ -1,22 +1,30 @@
-import { messageOf, problem } from '../errors.ts'
+import { FerrymanError, messageOf, problem } from '../errors.ts'
 import { createNewest } from './newest-lines.ts'
 import { cut, oneLine } from './one-line.ts'
 import type { Masker } from './redact.ts'
 import type { SegmentWriter } from './segments.ts'
 
-/** Writes one log while its deployment runs. Rejects with `log_unwritable`, and never hangs. */
+/**
+ * Writes one log while its deployment runs. What the disk does not take is kept and tried again every second, also
+ * when the log is closed, so that nothing is missing in it once the disk can be written. Never hangs.
+ */
 export interface LogWriter {
-  /** Output of a command, as it comes. Wait for the answer before reading more from the command. */
+  /**
+   * Output of a command, as it comes. Wait for the answer before reading more from the command. Rejects with
+   * `log_unwritable` when the disk takes nothing and no more can be kept.
+   */
   readonly write: (chunk: Buffer) => Promise<void>
-  /** A line of our own, such as `$ git fetch`; it is in the file when this answers. */
+  /** A line of our own about what has happened, such as `exit 0 (2.1 s)`; it is in the file when this answers, if the disk takes it. */
   readonly line: (text: string) => Promise<void>
+  /** A line about what is to begin, such as `$ git fetch`. Rejects with `log_unwritable` when it is not in the file. */
+  readonly announce: (text: string) => Promise<void>
   /** The newest lines of the current step's output, oldest first, without colours and empty lines, masked. */
   readonly lastLines: (count: number) => string[]
   /** A command has ended: writes what was kept back of its output, so that the next line comes after it. */
   readonly flush: () => void
   /** Begins a new step: what was kept back of the output before is written, and `lastLines` starts anew. */
   readonly mark: () => void
-  /** Writes everything to the disk and ends all readers that follow. Says only what was not said before. */
+  /** Writes everything to the disk and ends all readers that follow. Rejects with `log_unwritable` when something is left to be written. */
   readonly close: () => Promise<void>
 }
 
@@ -37,7 +45,7 @@ export interface WriterParts {
 /** What follows the time stamp of our own lines. Output has a space there, so no command can forge one. */
 const NARRATION = '▸ '
 
-/** Waiting to be written at most, apart from the chunk that is just being handed over. */
+/** Of output, waiting to be written at most, apart from the chunk that is just being handed over. */
 const ENOUGH_WAITING = 1_048_576
 const LONGEST_NARRATION = 8192
 
@@ -56,18 +64,27 @@ export function createLogWriter(parts: WriterParts): LogWriter {
     isLineStart = bytes.at(-1) === LINE_FEED
   }
   const flush = () => output(stream.flush())
+  const narrate = (text: string) => {
+    const shown = cut(oneLine(masker.mask(text)), LONGEST_NARRATION)
+    // What the mask keeps back stays behind this line: written here, half a secret could get out.
+    queue.add(Buffer.from(`${isLineStart ? '' : '\n'}${stampAt(clock())}${NARRATION}${shown}\n`))
+    isLineStart = true
+  }
 
   return {
-    write(chunk) {
+    async write(chunk) {
       output(stream.push(chunk))
-      return queue.whenBelow(ENOUGH_WAITING)
+      await queue.tryToBeBelow(ENOUGH_WAITING)
+      queue.assertBelow(ENOUGH_WAITING)
     },
-    line(text) {
-      const shown = cut(oneLine(masker.mask(text)), LONGEST_NARRATION)
-      // What the mask keeps back stays behind this line: written here, half a secret could get out.
-      queue.add(Buffer.from(`${isLineStart ? '' : '\n'}${stampAt(clock())}${NARRATION}${shown}\n`))
-      isLineStart = true
-      return queue.whenBelow(1)
+    async line(text) {
+      narrate(text)
+      await queue.tryToBeBelow(1)
+    },
+    async announce(text) {
+      narrate(text)
+      await queue.tryToBeBelow(1)
+      queue.assertBelow(1)
     },
     lastLines: (count) => newest.lines(stream.peek(), count),
     flush,
@@ -94,63 +111,83 @@ function stampLines(bytes: Buffer, stamp: string, isLineStart: boolean): Buffer 
   return Buffer.from(`${isLineStart ? stamp : ''}${body}${endsLine ? '\n' : ''}`, 'latin1')
 }
 
-/** Writes to the file one batch after the other, and remembers the first failure. */
+const TRY_AGAIN_MS = 1_000
+
+/** Writes to the file one batch after the other, and again what the disk did not take. */
 function createQueue({ file, name, onGrowth, onClose }: WriterParts) {
   let waiting: Buffer[] = []
   let unwritten = 0
+  /** The attempt that is under way. */
   let batch: Promise<void> | undefined
+  /** Why the last attempt failed, if it did. */
   let failure: Error | undefined
-  let wasTold = false
+  let again: NodeJS.Timeout | undefined
   let closing: Promise<void> | undefined
 
-  const fail = (thrown: unknown) => {
-    failure ??= problem('log_unwritable', { file: name, cause: messageOf(thrown) }, thrown)
-    waiting = []
-    unwritten = 0
-  }
-  const tell = (told: Error): never => {
-    wasTold = true
-    throw told
-  }
+  const unwritable = (thrown: unknown) =>
+    problem('log_unwritable', { file: name, cause: messageOf(thrown) }, thrown)
   const writeBatch = async () => {
+    clearTimeout(again)
     const [bytes, others] = takeBatch(waiting)
     waiting = others
-    try {
-      await file.append(bytes)
-      unwritten -= bytes.length
-    } catch (thrown) {
-      fail(thrown)
-    }
-    batch = waiting.length > 0 ? writeBatch() : undefined
+    const before = file.end()
+    failure = await file.append(bytes).then(() => undefined, unwritable)
+    const taken = file.end() - before
+    unwritten -= taken
+    if (taken < bytes.length) waiting.unshift(bytes.subarray(taken))
+    if (failure !== undefined) again = setTimeout(start, TRY_AGAIN_MS).unref()
+    batch = failure === undefined && waiting.length > 0 ? writeBatch() : undefined
     onGrowth()
   }
-  const shrink = async (bytes: number) => {
-    const isBelow = () => batch === undefined || unwritten < bytes
-    while (!isBelow()) await batch
+  const start = () => {
+    if (waiting.length > 0) batch ??= writeBatch()
   }
-  const whenBelow = async (bytes: number) => {
-    await shrink(bytes)
-    if (failure !== undefined) tell(failure)
+  const tryToBeBelow = async (bytes: number) => {
+    if (unwritten >= bytes) start()
+    while (batch !== undefined && unwritten >= bytes) await batch
+  }
+  const writeAll = async () => {
+    await tryToBeBelow(1)
+    if (failure !== undefined) throw failure
+    await file.sync()
+    await file.close()
+  }
+  const writeAllLater = () => {
+    const tryNow = () =>
+      writeAll().catch((thrown: unknown) => (isGone(thrown) ? file.close() : writeAllLater()))
+    setTimeout(() => void tryNow(), TRY_AGAIN_MS).unref()
   }
   const finish = async () => {
-    await shrink(1)
-    if (failure === undefined) await file.sync().catch(fail)
-    await file.close().catch(fail)
-    onClose()
-    const untold = wasTold ? undefined : failure
-    failure ??= problem('log_unwritable', { file: name, cause: 'it is closed' })
-    if (untold !== undefined) tell(untold)
+    try {
+      await writeAll()
+    } catch (thrown) {
+      writeAllLater()
+      throw thrown === failure ? thrown : unwritable(thrown)
+    } finally {
+      onClose()
+    }
   }
   return {
     add(bytes: Buffer) {
-      if (failure !== undefined || closing !== undefined) return
+      if (closing !== undefined) return
       waiting.push(bytes)
       unwritten += bytes.length
-      batch ??= writeBatch()
+      if (failure === undefined) start()
     },
-    whenBelow,
+    /** Answers when less is left to be written, or when the disk takes no more for now. */
+    tryToBeBelow,
+    assertBelow(bytes: number) {
+      if (closing !== undefined) throw unwritable('it is closed')
+      if (failure !== undefined && unwritten >= bytes) throw failure
+    },
     close: () => (closing ??= finish()),
   }
+}
+
+/** Somebody has deleted the log: nothing can be written there, and nobody would read it. */
+const isGone = (thrown: unknown): boolean => {
+  const cause: unknown = thrown instanceof FerrymanError ? thrown.cause : thrown
+  return cause instanceof Error && Reflect.get(cause, 'code') === 'ENOENT'
 }
 
 const BATCH_BYTES = 262_144

@@ -97,7 +97,11 @@ export function createLogs({ directory, clock }: { directory: string; clock: () 
       let at = offset
       while (!signal.aborted && at < end) {
         const writing = live.get(deploymentId)
-        const limit = Math.min(FOLLOW_BYTES, end - at, writing === undefined ? Infinity : endOf(writing) - at)
+        const limit = Math.min(
+          FOLLOW_BYTES,
+          end - at,
+          writing === undefined ? Infinity : writing.file.end() - at,
+        )
         if (limit <= 0) {
           await writing?.followers.more(signal)
           continue
@@ -144,11 +148,6 @@ const PIECES_IN_A_TURN = 8
 const LINE_FEED = 0x0a
 
 const isMissing = (thrown: unknown) => thrown instanceof Error && Reflect.get(thrown, 'code') === 'ENOENT'
-
-function endOf({ file }: Live): number {
-  const last = file.segments().at(-1)
-  return last === undefined ? 0 : last.start + last.size
-}
 
 async function breaksOffWithinLine(directory: string): Promise<boolean> {
   const last = (await listSegments(directory)).findLast(({ size }) => size > 0)

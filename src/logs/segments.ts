@@ -13,11 +13,16 @@ export interface Segment {
   readonly size: number
 }
 
-/** Appends to a log and keeps it within its size. One call at a time. */
+/**
+ * Appends to a log and keeps it within its size. One call at a time. What rejects may be called again: `end` says
+ * how many of the bytes were taken.
+ */
 export interface SegmentWriter {
   /** What can be read now, in order. */
   readonly segments: () => readonly Segment[]
   readonly append: (bytes: Buffer) => Promise<void>
+  /** The offset of the next byte. */
+  readonly end: () => number
   /** Everything is on the disk, the disk's own memory included. */
   readonly sync: () => Promise<void>
   readonly close: () => Promise<void>
@@ -44,10 +49,10 @@ export async function openSegments(directory: string, maxBytes: number): Promise
   const found = await listSegments(directory)
   let closed: readonly Segment[] = found.slice(0, -1)
   let current: Segment = found.at(-1) ?? { start: 0, size: 0 }
-  let file = await openToAppend(directory, current)
+  let file: FileHandle | undefined = await openToAppend(directory, current)
 
   const roll = async () => {
-    await file.close()
+    await closeFile()
     const all = [...closed, current]
     const kept = withinSize(all, maxBytes - segmentBytes)
     closed = kept // before the files go: who reads meanwhile is not sent to them
@@ -56,8 +61,14 @@ export async function openSegments(directory: string, maxBytes: number): Promise
       await rm(pathOf(directory, segment), { force: true })
     file = await openToAppend(directory, current)
   }
+  const closeFile = async () => {
+    const closing = file
+    file = undefined
+    await closing?.close()
+  }
   const write = async (bytes: Buffer) => {
     for (let at = 0; at < bytes.length;) {
+      file ??= await openToAppend(directory, current) // the disk may have refused when it was to be opened
       const { bytesWritten } = await file.write(bytes, at)
       at += bytesWritten
       current = { start: current.start, size: current.size + bytesWritten }
@@ -66,6 +77,7 @@ export async function openSegments(directory: string, maxBytes: number): Promise
 
   return {
     segments: () => [...closed, current],
+    end: () => current.start + current.size,
     async append(bytes) {
       let left = bytes
       while (current.size + left.length > segmentBytes) {
@@ -78,10 +90,10 @@ export async function openSegments(directory: string, maxBytes: number): Promise
     },
     async sync() {
       for (const segment of closed) await syncPath(pathOf(directory, segment))
-      await file.sync()
+      await file?.sync()
       await syncPath(directory)
     },
-    close: () => file.close(),
+    close: closeFile,
   }
 }
 

@@ -46,7 +46,7 @@ export async function run(deployment: Deployment, parts: RunParts): Promise<RunR
   const steps: StepResult[] = []
   const tellNoMore = tellStopping(parts)
   try {
-    const introduced = log.line(introduction(deployment))
+    const introduced = log.announce(introduction(deployment))
     introduced.catch(() => {}) // told below, when nothing else is under way
     const compiled = compile(deployment, previousSha, folder)
     if ('refused' in compiled) return await refuse('argument_refused', compiled.refused, parts)
@@ -64,9 +64,10 @@ export async function run(deployment: Deployment, parts: RunParts): Promise<RunR
       }),
     )
   } catch (thrown) {
-    if (thrown instanceof FerrymanError && thrown.code === 'log_unwritable')
-      return { state: 'failed', steps, reason: 'log_unwritable', detail: thrown.message }
-    throw thrown
+    if (!(thrown instanceof FerrymanError) || thrown.code !== 'log_unwritable') throw thrown
+    const detail = thrown.message
+    await log.line(`${detail} What would follow here is missing, and nothing more was begun.`)
+    return { state: 'failed', steps, reason: 'log_unwritable', detail }
   } finally {
     tellNoMore()
     // What the commands put there may be beyond our rights; that changes nothing about how they ended.
@@ -76,7 +77,7 @@ export async function run(deployment: Deployment, parts: RunParts): Promise<RunR
 
 /** Whoever reads along learns what a server that stops will do. */
 function tellStopping({ stopping, log }: RunParts): () => void {
-  const tell = (): void => void log.line(String(stopping.reason)).catch(() => {})
+  const tell = (): void => void log.line(String(stopping.reason))
   stopping.addEventListener('abort', tell, { once: true })
   return () => stopping.removeEventListener('abort', tell)
 }

@@ -33,7 +33,7 @@ export async function carryOutStep(
   const { recipe } = deployment
   const name = masker.mask(step.name)
   if (signal.aborted) return stopped(signal, name, parts)
-  const announced = log.line(`$ ${name}`)
+  const announced = log.announce(`$ ${name}`)
   announced.catch(() => {}) // told below, when nothing is left of the command
   log.mark()
   const startedAt = clock()
@@ -44,7 +44,7 @@ export async function carryOutStep(
   const result = await runCommand({
     ...parts,
     signal: anySignal,
-    interrupting: () => void stop().catch(() => {}), // told below, when nothing is left of the command
+    interrupting: () => void stop(),
     stuck: (pids) => tellStuck(pids, parts),
     leaveProcesses: recipe.leaveProcesses,
     argv: step.argv,
@@ -112,10 +112,7 @@ async function tellLeaving({ found, stayed }: Leaving, { log }: RunParts): Promi
 export function tellStuck(pids: readonly number[], { log, stuck }: RunParts): void {
   const names = namesOf(pids)
   stuck(names)
-  // Where the log takes no more, the run ends for that.
-  log
-    .line(`Still there although killed: ${names}. The next in line waits until it has ended.`)
-    .catch(() => {})
+  void log.line(`Still there although killed: ${names}. The next in line waits until it has ended.`)
 }
 
 const silenceLimit = ({ silenceSeconds }: Recipe): Limit =>

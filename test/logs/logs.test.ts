@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, describe, expect, inject, test } from 'vitest'
 import { type Logs, createLogs } from '../../src/logs/logs.ts'
 import { createMasker } from '../../src/logs/redact.ts'
+import { eventually, temporaryFolder } from '../support/running.ts'
+import { mountSmallDisk } from '../support/small-disk.ts'
 
 const STAMP = '2026-11-21T10:54:00.000Z'
 const MEGABYTE = 1_048_576
@@ -14,11 +15,10 @@ const masker = createMasker(['s3cret-word'])
 let directory: string
 let logs: Logs
 
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'ferryman-logs-'))
+beforeEach(() => {
+  directory = temporaryFolder()
   logs = newLogs()
 })
-afterEach(() => rm(directory, { recursive: true }))
 
 const newLogs = () =>
   createLogs({ directory: join(directory, 'logs'), clock: () => Date.UTC(2026, 10, 21, 10, 54) })
@@ -291,7 +291,7 @@ test('a reader that follows can leave', async () => {
   await log.close()
 })
 
-test('a full disk is a problem that is told, and the log can still be closed', async () => {
+test('a full disk is a problem where it matters, and the log can still be closed', async () => {
   await mkdir(join(directory, 'logs', '7'), { recursive: true })
   await symlink('/dev/full', join(directory, 'logs', '7', '0000000000000000.log'))
   const log = await open()
@@ -300,20 +300,70 @@ test('a full disk is a problem that is told, and the log can still be closed', a
     message: `The log ${directory}/logs/7 cannot be written: ENOSPC: no space left on device, write.`,
   }
 
-  await expect(log.line('$ make')).rejects.toMatchObject(full)
-  await expect(log.write(Buffer.alloc(2 * MEGABYTE))).rejects.toMatchObject(full)
-  await log.close()
-  await expect(log.line('after the end')).rejects.toMatchObject(full)
+  await expect(log.announce('$ make')).rejects.toMatchObject(full)
+  await log.line('exit 0 (0.1 s)')
+  await log.write(Buffer.alloc(MEGABYTE / 2))
+  await expect(log.write(Buffer.alloc(MEGABYTE))).rejects.toMatchObject(full)
+  await expect(log.close()).rejects.toMatchObject(full)
+  await expect(log.announce('after the end')).rejects.toMatchObject({ code: 'log_unwritable' })
 })
 
-test('a failure that nobody heard of is told when the log is closed', async () => {
-  await mkdir(join(directory, 'logs', '7'), { recursive: true })
-  await symlink('/dev/full', join(directory, 'logs', '7', '0000000000000000.log'))
-  const log = await open()
+describe.skipIf(!inject('mounts'))('when the disk takes nothing for a while', () => {
+  const lines = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, index) => `line ${from + index}\n`).join('')
+  const stamped = (text: string) => text.replaceAll(/^(?=.)/gm, `${STAMP} `)
 
-  await log.write(Buffer.from('a line\n'))
+  test('nothing is missing afterwards, and a reader that follows gets it', async () => {
+    const disk = mountSmallDisk(join(directory, 'logs'), 1)
+    const log = await open()
+    const reading = collect(logs.follow(7, { offset: 0, signal: new AbortController().signal }))
+    await log.write(Buffer.from(lines(0, 10)))
 
-  await expect(log.close()).rejects.toMatchObject({ code: 'log_unwritable' })
+    disk.fill()
+    await log.write(Buffer.from(lines(10, 1_000)))
+    await log.line('exit 0 (1.0 s)')
+    expect(await all()).not.toContain('exit 0')
+    disk.empty()
+    await eventually('it is all written', async () => (await all()).includes('exit 0'))
+    await log.close()
+
+    expect(await all()).toBe(`${stamped(lines(0, 1_000))}${STAMP}▸ exit 0 (1.0 s)\n`)
+    expect(await reading).toBe(await all())
+  })
+
+  test('what is left when the log is closed is written later', async () => {
+    const disk = mountSmallDisk(join(directory, 'logs'), 1)
+    const log = await open()
+
+    disk.fill()
+    await log.write(Buffer.from(lines(0, 1_000)))
+    await log.line('exit 0 (1.0 s)')
+    await expect(log.close()).rejects.toMatchObject({ code: 'log_unwritable' })
+    disk.empty()
+
+    await eventually('it is all written', async () => (await all()).includes('exit 0'))
+    expect(await all()).toBe(`${stamped(lines(0, 1_000))}${STAMP}▸ exit 0 (1.0 s)\n`)
+  })
+
+  test('the size is kept as well', async () => {
+    const disk = mountSmallDisk(join(directory, 'logs'), 1)
+    const log = await open(100_000)
+    await log.write(Buffer.from(lines(0, 2_000)))
+    await log.line('so far')
+
+    disk.fill()
+    await log.write(Buffer.from(lines(2_000, 8_000)))
+    await log.line('exit 0 (1.0 s)')
+    disk.empty()
+    await eventually('it is all written', async () => (await all()).includes('exit 0'))
+    await log.close()
+
+    expect(await all()).toMatch(/line 7999\n.*▸ exit 0 \(1.0 s\)\n$/)
+    const sizes = await Promise.all(
+      (await segmentFiles()).map(async (name) => (await stat(join(directory, 'logs', '7', name))).size),
+    )
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(100_000)
+  })
 })
 
 test('a directory that cannot be written is a problem', async () => {

@@ -12,6 +12,17 @@ import type { Stop } from '../../src/run/limits.ts'
 import { recipe, SHA } from '../support/samples.ts'
 import { command, eventually, isRunning, runFor, temporaryFolder } from '../support/running.ts'
 
+/** A log that nobody reads. */
+const QUIET = {
+  line: async () => {},
+  announce: async () => {},
+  mark: () => {},
+  lastLines: () => [],
+  flush: () => {},
+  close: async () => {},
+  write: async () => {},
+}
+
 const numberIn = (log: string, word: string): number =>
   Number(new RegExp(`^${word} (\\d+)$`, 'm').exec(log)?.[1])
 
@@ -85,14 +96,7 @@ test('arguments arrive byte for byte, whatever a shell would make of them', asyn
   await fc.assert(
     fc.asyncProperty(fc.array(word, { minLength: 1, maxLength: 5 }), async (words) => {
       const seen: Buffer[] = []
-      const log = {
-        line: async () => {},
-        mark: () => {},
-        lastLines: () => [],
-        flush: () => {},
-        close: async () => {},
-        write: async (chunk: Buffer) => void seen.push(chunk),
-      }
+      const log = { ...QUIET, write: async (chunk: Buffer) => void seen.push(chunk) }
       await runFor({ commands: [[command('prints-arguments.sh'), ...words]], parts: { log } })
       expect(Buffer.concat(seen).toString()).toBe(words.map((one) => `${one}\0`).join(''))
     }),
@@ -452,11 +456,7 @@ describe('a run that has to end', () => {
   test('is none for silence while its output waits for the log', async () => {
     let writes = 0
     const log = {
-      line: async () => {},
-      mark: () => {},
-      lastLines: () => [],
-      flush: () => {},
-      close: async () => {},
+      ...QUIET,
       write: () => ((writes += 1) > 1 ? Promise.resolve() : new Promise<void>((r) => setTimeout(r, 2_000))),
     }
     const { result } = await runFor({
@@ -521,41 +521,31 @@ test('output beyond the limit is cut in the middle, and memory stays bounded', a
   expect(process.memoryUsage().rss - before).toBeLessThan(140 * 1_048_576) // it wrote 200 MB
 })
 
-test('a log that cannot be written ends the command and the run', async () => {
-  const no = () => Promise.reject(problem('log_unwritable', { file: 'logs/7', cause: 'disk full' }))
-  const log = {
-    line: async () => {},
-    mark: () => {},
-    lastLines: () => [],
-    flush: () => {},
-    close: async () => {},
-    write: no,
-  }
+const full = () => Promise.reject(problem('log_unwritable', { file: 'logs/7', cause: 'disk full' }))
+
+test('output that cannot be kept ends the command and the run', async () => {
+  const told: string[] = []
+  const log = { ...QUIET, line: async (text: string) => void told.push(text), write: full }
 
   const { result, recorded } = await runFor({ commands: [[command('forever.sh')]], parts: { log } })
 
   expect(result).toMatchObject({ state: 'failed', reason: 'log_unwritable' })
+  expect(told.at(-1)).toBe(
+    'The log logs/7 cannot be written: disk full. What would follow here is missing, and nothing more was begun.',
+  )
   expect(recorded.filter(({ group }) => isRunning(group))).toEqual([])
 })
 
-test('what ran before the log broke is still told', async () => {
-  let lines = 0
-  const line = () =>
-    (lines += 1) > 4
-      ? Promise.reject(problem('log_unwritable', { file: 'logs/7', cause: 'disk full' }))
-      : Promise.resolve()
-  const log = {
-    line,
-    mark: () => {},
-    lastLines: () => [],
-    flush: () => {},
-    close: async () => {},
-    write: async () => {},
-  }
+test('what cannot be announced is not begun, and what ran before is told', async () => {
+  const log = { ...QUIET, announce: (text: string) => (text === '$ touch three' ? full() : QUIET.announce()) }
 
-  const { result } = await runFor({ commands: [['true'], ['echo', 'two'], ['true']], parts: { log } })
+  const { result, directory } = await runFor({
+    commands: [['true'], ['echo', 'two'], ['touch', 'three']],
+    parts: { log },
+  })
 
   expect(result).toMatchObject({ reason: 'log_unwritable', steps: [{ name: 'true' }, { name: 'echo two' }] })
+  expect(existsSync(join(directory, 'three'))).toBe(false)
 })
 
 test('the process is written down, with its group, boot and start, before the command begins', async () => {
