@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { nameOf, type Deployment } from '../deployment/deployment.ts'
 import { FerrymanError, messageOf } from '../errors.ts'
 import type { Journal } from '../logs/journal.ts'
+import { createSeldom } from '../logs/seldom.ts'
 import type { Change, Gate, ReportsFor, Store } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
 
@@ -73,6 +74,7 @@ export function startWorker(parts: WorkerParts): Worker {
   const graceOver = new AbortController()
   const isStopping = (): boolean => stopping.signal.aborted
   let mayBeStrays = false
+  const isToBeTold = createSeldom()
 
   const begin = (deployment: Deployment): void => {
     journal.info('deployment:claimed', {
@@ -122,7 +124,7 @@ export function startWorker(parts: WorkerParts): Worker {
       }
     } catch (thrown) {
       mayBeStrays = true // the database may have done what it could not tell us of
-      journal.error('queue:broken', { error: thrown })
+      if (isToBeTold()) journal.error('queue:broken', { error: thrown })
     }
   })
   // Events wake the worker; the timer is for the claim that failed while the database was away.
@@ -171,6 +173,7 @@ async function see(deployment: Deployment, signals: RunSignals, parts: WorkerPar
   // How long it took is true, whatever was done to the clock meanwhile.
   const at = startedAt + Math.round(tookMs)
   const about = { deployment: nameOf(deployment), id: deployment.id, state, reason: change.reason }
+  const isToBeTold = createSeldom()
   for (let triesLeft = TRIES_AT_STOP; ; triesLeft -= signals.stopping.aborted ? 1 : 0) {
     try {
       const ended = await moveToEnd(deployment.id, state, { ...change, at }, store)
@@ -179,7 +182,8 @@ async function see(deployment: Deployment, signals: RunSignals, parts: WorkerPar
       parts.moved()
       return
     } catch (thrown) {
-      journal.error('deployment:end-not-recorded', { ...about, error: thrown })
+      if (isToBeTold() || triesLeft <= 0)
+        journal.error('deployment:end-not-recorded', { ...about, error: thrown })
       if (triesLeft <= 0) return // the next start finds it running, and says that it was interrupted
       await pause(RETRY_MS)
     }

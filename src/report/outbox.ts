@@ -1,4 +1,5 @@
 import type { Journal } from '../logs/journal.ts'
+import { createSeldom } from '../logs/seldom.ts'
 import type { Pace } from '../pace.ts'
 import { placeOf } from '../deployment/deployment.ts'
 import type { Outbox, OwedReport, Places, SentOn, Store } from '../store/store.ts'
@@ -103,6 +104,7 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
   let mended: ReadonlySet<string> | undefined = new Set()
   /** How often somebody has said that what was broken may be mended. */
   let mendings = 0
+  const isToBeTold = createSeldom()
   let isFirst = true
   let ended = false
   let aborted = false
@@ -122,7 +124,7 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
         // The store is away; asking again at once would only keep it busy.
         const why = 'The database did not take what became of a report'
         mine.failed(EVERYTHING, { until: clock() + REST_MS, why, isLimit: false })
-        journal.error('outbox:broken', { report: report.id, error: thrown })
+        if (isToBeTold()) journal.error('outbox:broken', { report: report.id, error: thrown })
       })
       .then(() => {
         inFlight.delete(report.id)
@@ -216,7 +218,7 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
 
   const waker = createWaker(() =>
     look().catch((thrown: unknown) => {
-      journal.error('outbox:broken', { error: thrown })
+      if (isToBeTold()) journal.error('outbox:broken', { error: thrown })
       callOff()
       if (!ended) callOff = parts.after(REST_MS, waker.wake)
     }),

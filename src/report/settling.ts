@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 import type { Journal } from '../logs/journal.ts'
+import { createSeldom } from '../logs/seldom.ts'
 import type { Outbox } from '../store/store.ts'
 
 const RETRY_MS = 1_000
@@ -15,11 +16,13 @@ export const settlingSurely = (
 ): Outbox => ({
   ...outbox,
   async settle(id, ...settlement) {
+    const isToBeTold = createSeldom()
     for (;;) {
       try {
         return await outbox.settle(id, ...settlement)
       } catch (thrown) {
-        journal.error('report:not-recorded', { report: id, error: thrown })
+        if (isToBeTold() || signal.aborted)
+          journal.error('report:not-recorded', { report: id, error: thrown })
         if (signal.aborted) throw thrown
         await pause(RETRY_MS, undefined, { signal }).catch(() => {}) // then once more, for the last time
       }
