@@ -51,7 +51,7 @@ import { holdDataDirectory } from './store/sole-server.ts'
 import { isOfOneRow } from './store/database.ts'
 import { assertNotLost } from './store/lost.ts'
 import { startRetention } from './retention.ts'
-import { watchRoom } from './room.ts'
+import { LACKS, watchRoom } from './room.ts'
 import { openStore } from './store/sql-store.ts'
 import { currentUser } from './user.ts'
 import { serveApi } from './web/api/api.ts'
@@ -212,7 +212,7 @@ export async function startApp(
         gates: await store.gateFacts(judged, { ...demanded, at: clock() }),
         subject,
         maxConcurrent: config.maxConcurrent,
-        stopped: room.isFull ? 'the disk is full, and nothing is begun' : undefined,
+        stopped: room.lack && `${LACKS[room.lack]}, and nothing is begun`,
       })
     }
     const standingInLine = async () => {
@@ -282,7 +282,7 @@ export async function startApp(
     await room.look()
     serveHealth(server, {
       probe: store.probe,
-      isFull: () => room.look().then(() => room.isFull),
+      lack: () => room.look().then(() => room.lack),
       isStopping: () => isStopping,
     })
     serveLog(server, {
@@ -418,7 +418,7 @@ export async function startApp(
     }
     const working = startWorker({
       store,
-      limit: () => (removal.isUnderWay || room.isFull ? 0 : config.maxConcurrent),
+      limit: () => (removal.isUnderWay || room.lack !== undefined ? 0 : config.maxConcurrent),
       reports,
       gate,
       held() {

@@ -151,7 +151,7 @@ export const PROBLEMS = {
   cannot_record: {
     status: 503,
     message: 'The delivery could not be recorded, so nothing was started.',
-    hint: 'Look into the log of Ferryman (disk full? database down?), then redeliver it on GitHub.',
+    hint: 'Look into the log of Ferryman (disk full or read-only? database down?), then redeliver it on GitHub.',
   },
   method_not_allowed: {
     status: 405,
@@ -256,7 +256,7 @@ export const PROBLEMS = {
   not_recorded: {
     status: 503,
     message: 'This could not be recorded, so nothing was changed.',
-    hint: 'Look into the log of Ferryman (disk full? database down?), then try again.',
+    hint: 'Look into the log of Ferryman (disk full or read-only? database down?), then try again.',
   },
   delivery_unknown: {
     status: 404,

@@ -1,4 +1,6 @@
-import { statfs } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
 
 import { messageOf } from './errors.ts'
 import type { Journal } from './logs/journal.ts'
@@ -7,13 +9,17 @@ export interface RoomParts {
   /** Where we write; those that are not there yet count for nothing. */
   readonly folders: readonly string[]
   readonly journal: Journal
-  /** There is room again. */
+  /** The disks take what we write again. */
   made(): void
 }
 
+/** What a disk may lack: room for more than the next few writes, or the leave to write at all. */
+export const LACKS = { disk_full: 'the disk is full', disk_unwritable: 'the disk cannot be written' } as const
+type Lack = keyof typeof LACKS
+
 export interface Room {
-  /** Whether the disk had room for no more than the next few writes when it was looked at last. */
-  readonly isFull: boolean
+  /** Why nothing is to be begun, when it was looked last. */
+  readonly lack: Lack | undefined
   /** Looks now. */
   look(): Promise<void>
   stop(): void
@@ -24,22 +30,30 @@ export const LEAST_MEGABYTES = 32
 const MEGABYTE = 1_048_576
 const LOOK_AGAIN_MS = 2_000
 
-/** Watches how full the disks are; what changes is told to the log. */
+/** Watches whether the disks have room and may be written; what changes is told to the log. */
 export function watchRoom({ folders, journal, made }: RoomParts): Room {
-  let isFull = false
+  let lack: Lack | undefined
   const look = async (): Promise<void> => {
-    const left = await Promise.all(folders.map(megabytesIn))
-    const least = Math.min(...left)
-    const wasFull = isFull
-    isFull = least < LEAST_MEGABYTES
-    if (isFull && !wasFull)
+    const before = lack
+    const found = await lookAt(folders)
+    lack = found.lack
+    if (lack === before) return
+    if (found.lack === 'disk_full')
       journal.error('disk:full', {
-        folder: folders[left.indexOf(least)],
-        megabytes: Math.floor(least),
+        folder: found.folder,
+        megabytes: Math.floor(found.megabytes),
         hint: `Nothing is begun until ${LEAST_MEGABYTES} MB are free.`,
       })
-    if (wasFull && !isFull) {
-      journal.info('disk:has-room', { megabytes: Math.floor(least) })
+    else if (found.lack === 'disk_unwritable')
+      journal.error('disk:unwritable', {
+        folder: found.folder,
+        error: found.cause,
+        hint: 'Nothing is begun until it can be written.',
+      })
+    else {
+      journal.info(before === 'disk_full' ? 'disk:has-room' : 'disk:writable', {
+        megabytes: Math.floor(found.megabytes),
+      })
       made()
     }
   }
@@ -47,12 +61,28 @@ export function watchRoom({ folders, journal, made }: RoomParts): Room {
     look().catch((cause: unknown) => journal.warn('disk:unknown', { error: messageOf(cause) }))
   const timer = setInterval(() => void lookOrSay(), LOOK_AGAIN_MS)
   return {
-    get isFull() {
-      return isFull
+    get lack() {
+      return lack
     },
     look: lookOrSay,
     stop: () => clearInterval(timer),
   }
+}
+
+type Found =
+  | { readonly lack: 'disk_unwritable'; readonly folder: string; readonly cause: string }
+  | { readonly lack: 'disk_full' | undefined; readonly folder: string; readonly megabytes: number }
+
+/** The worst that is to be found in one of them. */
+async function lookAt(folders: readonly string[]): Promise<Found> {
+  for (const folder of folders) {
+    const cause = await whyUnwritable(folder, 'make')
+    if (cause !== undefined) return { lack: 'disk_unwritable', folder, cause }
+  }
+  const left = await Promise.all(folders.map(megabytesIn))
+  const megabytes = Math.min(...left)
+  const folder = folders[left.indexOf(megabytes)] ?? ''
+  return { lack: megabytes < LEAST_MEGABYTES ? 'disk_full' : undefined, folder, megabytes }
 }
 
 /** How many megabytes are free for us where the folder lies; without end where nobody can say. */
@@ -62,7 +92,29 @@ export async function megabytesIn(folder: string): Promise<number> {
     // Some network file systems know no sizes. Root may use what is kept for root.
     return blocks === 0 ? Infinity : (bsize * (process.getuid?.() === 0 ? bfree : bavail)) / MEGABYTE
   } catch (cause) {
-    if (cause instanceof Error && Reflect.get(cause, 'code') === 'ENOENT') return Infinity
+    if (codeOf(cause) === 'ENOENT') return Infinity
     throw cause
   }
 }
+
+/** An empty file of ours. */
+const PROBE = '.writable'
+/** The folder is not there yet, the disk is full, which is looked at by itself, or it is not the disk that refuses. */
+const SAYS_NOTHING = ['ENOENT', 'ENOSPC', 'EMFILE', 'ENFILE']
+
+/**
+ * Why nothing can be written where the folder lies, or undefined. Opens a file for writing and writes nothing: a disk
+ * that became read-only after an error says so then, and not to access(2). `look` makes no file where there is none.
+ */
+export async function whyUnwritable(folder: string, as: 'make' | 'look'): Promise<string | undefined> {
+  const flags = constants.O_WRONLY | (as === 'make' ? constants.O_CREAT : 0)
+  try {
+    const file = await open(join(folder, PROBE), flags, 0o600)
+    await file.close()
+    return undefined
+  } catch (cause) {
+    return SAYS_NOTHING.includes(codeOf(cause) ?? '') ? undefined : messageOf(cause)
+  }
+}
+
+const codeOf = (thrown: unknown): string | undefined => (thrown as NodeJS.ErrnoException).code

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { Config, EnvironmentConfig } from '../config/config.ts'
 import { messageOf } from '../errors.ts'
 import { findProgram } from '../run/command.ts'
-import { LEAST_MEGABYTES, megabytesIn } from '../room.ts'
+import { LEAST_MEGABYTES, megabytesIn, whyUnwritable } from '../room.ts'
 import { doubtful, fine, wrong, type Finding } from './findings.ts'
 
 /** What this machine has for the configuration: the data directory, and each environment's folder and programs. */
@@ -37,6 +37,11 @@ function checkDataDirectory(directory: string): Finding {
 
 async function checkRoom(directory: string): Promise<Finding[]> {
   const folders = [firstExisting(directory), join(directory, 'logs')]
+  for (const folder of folders) {
+    const cause = await whyUnwritable(folder, 'look')
+    if (cause !== undefined)
+      return [wrong(`${folder}: the disk cannot be written: ${cause}`, 'Nothing is begun until it can be.')]
+  }
   const left = await Promise.all(folders.map((folder) => megabytesIn(folder).catch(() => Infinity)))
   const least = Math.min(...left)
   if (least >= LEAST_MEGABYTES) return []

@@ -5,22 +5,21 @@ const REMEMBER_MS = 2_000
 export interface HealthParts {
   /** Proves that something can be recorded; rejects when not. */
   probe(): Promise<void>
-  /** Whether the disk is so full that nothing is begun. */
-  isFull(): Promise<boolean>
+  /** What the disks lack, so that nothing is begun, if they lack anything. */
+  lack(): Promise<'disk_full' | 'disk_unwritable' | undefined>
   isStopping(): boolean
 }
 
 /** `/healthz`: the process answers. `/readyz`: it can record deliveries and work, and is not about to stop. */
-export function serveHealth(server: FastifyInstance, { probe, isFull, isStopping }: HealthParts): void {
-  let last: { at: number; status: Promise<'ready' | 'disk_full' | 'cannot_record'> } | undefined
+export function serveHealth(server: FastifyInstance, { probe, lack, isStopping }: HealthParts): void {
+  let last: { at: number; status: ReturnType<typeof look> } | undefined
   // What fits on a full disk today, such as the row of the probe, says little about the next delivery.
   const look = async () =>
-    (await isFull())
-      ? 'disk_full'
-      : probe().then(
-          () => 'ready' as const,
-          () => 'cannot_record' as const,
-        )
+    (await lack()) ??
+    probe().then(
+      () => 'ready' as const,
+      () => 'cannot_record' as const,
+    )
   server.get('/healthz', () => ({ status: 'ok' }))
   server.get('/readyz', async (_request, reply) => {
     // A probe writes, so that many askers cost no more than one.
