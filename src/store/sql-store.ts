@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 
 import { openDatabase } from './database.ts'
 import { markBad, refFor } from './bad-marks.ts'
+import { createInBatch } from './batch.ts'
 import { bind } from './binding.ts'
 import { knowForgotten } from './forgotten.ts'
 import { createHooks } from './hooks.ts'
@@ -37,7 +38,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
         .execute()
     })
   const forgotten = await knowForgotten(kysely)
-  const accept = createAccept(kysely, forgotten)
+  const accept = createAccept(createInBatch(kysely, forgotten))
   return {
     async accept(intakes) {
       database.assertSound()

@@ -1,0 +1,166 @@
+import { sql, type Kysely, type Selectable, type Transaction } from 'kysely'
+
+import type { Deployment } from '../deployment/deployment.ts'
+import { ERRAND_TASKS } from '../deployment/errand.ts'
+import type { EndReason } from '../deployment/reasons.ts'
+import { runErrand } from './errands.ts'
+import type { Forgotten } from './forgotten.ts'
+import { eventRow, reportRows } from './moves.ts'
+import { columnsOf, deploymentOf, holdColumns } from './rows.ts'
+import type { Tables } from './schema.ts'
+import { createSharedRows, type SharedRows } from './shared-rows.ts'
+import { compiledInsert, compiledOnce } from './statements.ts'
+import { supersedeOlder } from './superseding.ts'
+import type { NewDeployment } from './store.ts'
+import { inTransaction } from './transaction.ts'
+
+type Trx = Transaction<Tables>
+type Statements = ReturnType<typeof statementsFor>
+
+/** What all that is written in one transaction has in common. */
+export interface Batch {
+  readonly trx: Trx
+  readonly statements: Statements
+  readonly shared: SharedRows
+  /** Events and reports, written together at the end. */
+  readonly events: ReturnType<typeof eventRow>[]
+  readonly reports: ReturnType<typeof reportRows>[number][]
+  isForgotten(githubId: number): Promise<boolean>
+}
+
+/** Works in one transaction, with what it owes to events and reports written at its end. */
+export type InBatch = <T>(work: (batch: Batch) => Promise<T>) => Promise<T>
+
+/** Makes the transactions in which deployments come in. */
+export function createInBatch(database: Kysely<Tables>, forgotten: Forgotten): InBatch {
+  const statements = statementsFor(database)
+  return (work) =>
+    inTransaction(database, async (trx) => {
+      const batch: Batch = {
+        trx,
+        statements,
+        shared: createSharedRows(trx),
+        events: [],
+        reports: [],
+        isForgotten: (githubId) => forgotten.has(trx, githubId),
+      }
+      const done = await work(batch)
+      await batch.shared.write()
+      await flush(batch)
+      return done
+    })
+}
+
+/** What every delivery needs. Building and compiling these anew would take as long as running them. */
+const statementsFor = (database: Kysely<Tables>) => ({
+  insertBodies: compiledInsert<'bodies', { id: number }>((rows) =>
+    database.insertInto('bodies').values(rows).returning('id'),
+  ),
+  insertDeliveries: compiledInsert<'deliveries', { id: number; key: string }>((rows) =>
+    database
+      .insertInto('deliveries')
+      .values(rows)
+      .onConflict((conflict) => conflict.column('key').doNothing())
+      .returning(['id', 'key']),
+  ),
+  insertDeployments: compiledInsert<'deployments', { id: number }>((rows) =>
+    database.insertInto('deployments').values(rows).returning('id'),
+  ),
+  insertEvents: compiledInsert<'events', unknown>((rows) => database.insertInto('events').values(rows)),
+  insertReports: compiledInsert<'reports', unknown>((rows) => database.insertInto('reports').values(rows)),
+  byGithubId: compiledOnce(() => database.selectFrom('deployments').selectAll().where('github_id', '=', 0)),
+})
+
+/** Writes a deployment with its number; its events and reports follow at the end of the batch. */
+export async function createDeployment(
+  batch: Batch,
+  given: NewDeployment,
+  { deliveryId, at, end: known }: { deliveryId: number | null; at: number; end: End | undefined },
+): Promise<Deployment> {
+  const environment = await batch.shared.numberIn(given)
+  const end = known ?? (await overtakenEnd(batch, given, environment.id)) ?? (await errandEnd(batch, given))
+  const row: Omit<Selectable<Tables['deployments']>, 'id'> = {
+    ...columnsOf(given),
+    environment_id: environment.id,
+    lane_id: await batch.shared.laneId(given.lane),
+    delivery_id: deliveryId,
+    number: environment.number,
+    was_asked: 0,
+    state: end?.state ?? 'queued',
+    ...holdColumns(end === undefined ? given.hold : undefined),
+    approved_by: null,
+    reason: end?.reason ?? null,
+    detail: end?.detail ?? null,
+    deployed_sha: null,
+    created_at: at,
+    started_at: null,
+    finished_at: end === undefined ? null : at,
+    changes: null,
+    marked_bad_at: null,
+    marked_bad_by: null,
+    marked_bad_reason: null,
+    end_order: null, // only what has run is put into order
+  }
+  const [inserted] = await batch.statements.insertDeployments(batch.trx, [row])
+  if (inserted === undefined) throw new Error('The new deployment was given no id.')
+  const deployment = deploymentOf({ ...row, ...inserted })
+  batch.events.push(eventRow(begun(deployment), undefined, at))
+  if (end !== undefined) batch.events.push(eventRow(deployment, 'queued', at))
+  batch.reports.push(...reportRows(deployment, given.reports(deployment), at))
+  if (given.supersedes === true && end === undefined) {
+    await flush(batch) // what gives way may have come with it
+    await supersedeOlder(batch.trx, deployment, { at, reports: given.reports })
+  }
+  return deployment
+}
+
+/** Writes down what has happened so far, in its order. */
+async function flush({ trx, statements, events, reports }: Batch): Promise<void> {
+  await statements.insertEvents(trx, events.splice(0))
+  await statements.insertReports(trx, reports.splice(0))
+}
+
+/** What the first event of a deployment says. */
+const begun = ({ id, hold }: Deployment) => ({
+  id,
+  state: 'queued' as const,
+  reason: hold?.reason,
+  detail: hold?.detail,
+})
+
+/** How a late one ends where a newer one of the same kind has come before it, unless that was taken back. */
+async function overtakenEnd(
+  { trx }: Batch,
+  { late, githubId, task, errand }: NewDeployment,
+  environmentId: number,
+): Promise<End | undefined> {
+  if (late === undefined || githubId === undefined) return undefined
+  const newer = await trx
+    .selectFrom('deployments')
+    .select('number')
+    .where('environment_id', '=', environmentId)
+    .where('task', 'in', errand === undefined ? [task] : Object.keys(ERRAND_TASKS))
+    .where('github_id', '>', githubId) // GitHub counts them up
+    .where('state', '!=', sql.lit('cancelled'))
+    .orderBy('github_id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  const detail =
+    newer === undefined
+      ? late.overtaken
+      : `Not deployed: it came late, and #${newer.number}, which is newer, came before.`
+  return detail === undefined ? undefined : { state: 'cancelled', reason: 'overtaken', detail }
+}
+
+const errandEnd = (
+  { trx }: Batch,
+  { errand, configuredAs, environment, actor: by }: NewDeployment,
+): Promise<End> | undefined =>
+  errand && runErrand(trx, errand, { place: `${configuredAs}/${environment.toLowerCase()}`, by })
+
+/** A deployment that ends at once, without having been in line. */
+export interface End {
+  readonly state: 'succeeded' | 'failed' | 'cancelled'
+  readonly reason?: EndReason
+  readonly detail: string
+}
