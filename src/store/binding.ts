@@ -6,6 +6,7 @@ import { owe } from './moves.ts'
 import { deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Bound, Change } from './store.ts'
+import type { Handle } from './transaction.ts'
 
 type Trx = Transaction<Tables>
 
@@ -43,8 +44,9 @@ export async function bind(
   return deployment
 }
 
-export const byNonce = (trx: Trx, nonce: string): Promise<Deployment | undefined> =>
-  trx
+/** `Store.byNonce`. */
+export const byNonce = (handle: Handle, nonce: string): Promise<Deployment | undefined> =>
+  handle
     .selectFrom('deployments')
     .selectAll()
     .where('nonce', '=', nonce)

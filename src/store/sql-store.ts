@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
 
 import { openDatabase } from './database.ts'
+import { ask } from './asked.ts'
 import { markBad, refFor } from './bad-marks.ts'
 import { createInBatch } from './batch.ts'
-import { bind } from './binding.ts'
+import { bind, byNonce } from './binding.ts'
 import { knowForgotten } from './forgotten.ts'
 import { createHooks } from './hooks.ts'
 import { createInbox } from './inbox.ts'
@@ -38,12 +39,18 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
         .execute()
     })
   const forgotten = await knowForgotten(kysely)
-  const accept = createAccept(createInBatch(kysely, forgotten))
+  const inBatch = createInBatch(kysely, forgotten)
+  const accept = createAccept(inBatch)
   return {
     async accept(intakes) {
       database.assertSound()
       return accept(intakes)
     },
+    async ask(wanted, at) {
+      database.assertSound()
+      return ask(kysely, inBatch, { wanted, at })
+    },
+    byNonce: (nonce) => byNonce(kysely, nonce),
     async claim(options) {
       database.assertSound()
       return claim(kysely, options)

@@ -14,6 +14,13 @@ export interface Store {
    */
   accept(intakes: readonly Intake[]): Promise<readonly Accepted[]>
   /**
+   * Records a deployment that somebody asks Ferryman itself for, in one transaction. Where one with its nonce is there
+   * already it is answered, and nothing is recorded: the same wish came twice.
+   */
+  ask(wanted: NewDeployment & { readonly nonce: string }, at: number): Promise<Asked>
+  /** The deployment of our own that was made with this nonce. */
+  byNonce(nonce: string): Promise<Deployment | undefined>
+  /**
    * Takes the oldest queued deployment without a hold whose lane is free to `running`, unless `limit` are active already.
    * Two claims never get two deployments of one lane, in however many processes they are made. What a gate stops
    * is held, in the same transaction in which the facts were read: nothing passes a lock that was there before it.
@@ -322,6 +329,12 @@ export interface Accepted {
   readonly reason: string | undefined
   readonly detail: string | undefined
   readonly deployments: readonly Deployment[]
+}
+
+/** What a wish came to. */
+export interface Asked {
+  readonly deployment: Deployment
+  readonly isNew: boolean
 }
 
 type Given =

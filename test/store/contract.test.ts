@@ -361,6 +361,42 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       })
     })
 
+    describe('a deployment that somebody asks for', () => {
+      const wish = (given: Parameters<typeof newDeployment>[0] = {}) => ({
+        ...newMerge({ origin: 'person', branch: undefined, ...given }),
+        nonce: given.nonce ?? 'e'.repeat(32),
+      })
+
+      test('is recorded with its number, and held; it has no delivery', async () => {
+        await queue()
+
+        const { deployment, isNew } = await store.ask(wish(), 1_500)
+
+        expect(isNew).toBe(true)
+        expect(deployment).toMatchObject({ number: 2, origin: 'person', createdAt: 1_500, state: 'queued' })
+        expect(await store.deployment(deployment.id)).toEqual(deployment)
+        expect(await store.waiting()).toEqual([deployment])
+        expect((await store.outbox.of(deployment.id)).map(({ body }) => body)).toEqual([{ state: 'queued' }])
+        expect((await store.inbox.list({ limit: 10 })).flatMap((one) => one.deployments)).toHaveLength(1)
+      })
+
+      test('is asked for once, however often that is said, and at the same moment', async () => {
+        const said = await Promise.all([1, 2, 3].map(() => store.ask(wish(), 1_500)))
+        const later = await store.ask(wish({ environment: 'staging' }), 9_000)
+
+        expect(said.filter(({ isNew }) => isNew)).toHaveLength(1)
+        expect(new Set([...said, later].map(({ deployment }) => deployment.id)).size).toBe(1)
+        expect(await store.byNonce('e'.repeat(32))).toEqual(later.deployment)
+        expect(await store.byNonce('f'.repeat(32))).toBeUndefined()
+      })
+
+      test('is another one with another nonce, although the commit is the same', async () => {
+        await store.ask(wish(), 1_500)
+
+        expect((await store.ask(wish({ nonce: 'f'.repeat(32) }), 1_500)).isNew).toBe(true)
+      })
+    })
+
     describe('a deployment that comes late', () => {
       const late = (given: Parameters<typeof newDeployment>[0] = {}) =>
         queue({ githubId: 70, late: { overtaken: undefined }, ...given })
