@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -57,6 +57,7 @@ import { currentUser } from './user.ts'
 import { serveApi } from './web/api/api.ts'
 import { serveHealth } from './web/health.ts'
 import { serveLog } from './web/log.ts'
+import { takeWish } from './wish.ts'
 import { closeServer, createServer, listen } from './web/server.ts'
 import { isServed, listenOnSocket } from './web/socket.ts'
 
@@ -143,7 +144,12 @@ export async function startApp(
     await store.beginAfter(begun.at(-1) ?? 0)
     const linkKey = await store.setting('log_link_key', () => randomBytes(32).toString('base64url'))
     const links = createLogLinks(linkKey, config.server.publicUrl, clock)
-    masker.add([linkKey])
+    const nonceKey = await store.setting('nonce_key', () => randomBytes(32).toString('base64url'))
+    masker.add([linkKey, nonceKey])
+    const newNonce = (words?: readonly string[]): string =>
+      words === undefined
+        ? randomBytes(16).toString('hex')
+        : createHmac('sha256', nonceKey).update(JSON.stringify(words)).digest('hex').slice(0, 32)
     const guard = startGuard()
     started.push(guard.stop)
     const runs = join(config.dataDir, 'runs')
@@ -251,7 +257,7 @@ export async function startApp(
       mask: masker.mask,
       checksMoved: (signal, configuredAs) => holds?.checksMoved(signal, configuredAs) ?? [],
       lockMoved: (place) => holds?.lookAtPlace(place),
-      newNonce: () => randomBytes(16).toString('hex'),
+      newNonce,
       logUrl: links.plain,
       journal,
       wake() {
@@ -312,6 +318,7 @@ export async function startApp(
       replay: (delivery, by) => replayDelivery(delivery, by, pipeline),
       clock,
       store,
+      ask: (wish) => takeWish(wish, { ...pipeline, store, github: () => github, clock }),
       cancel: (id, wish) =>
         cancel(id, wish, {
           store,

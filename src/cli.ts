@@ -53,6 +53,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     summary: 'show what is locked, by whom and why',
     load: async () => (await import('./commands/locks.ts')).locks,
   },
+  deploy: {
+    summary: 'deploy a branch, a tag or a commit, and wait for its end',
+    load: async () => (await import('./commands/deploy.ts')).deploy,
+  },
   cancel: {
     summary: 'take a deployment back, whether it waits or runs',
     load: async () => (await import('./commands/cancel.ts')).cancel,

@@ -223,6 +223,41 @@ export const PROBLEMS = {
     message: 'The token may not read the code of {repository}, so that "{ref}" cannot be looked up.',
     hint: 'Name the commit by its full id, or let the token read the contents of the repository.',
   },
+  commit_foreign: {
+    status: 409,
+    message: '{sha} is on no branch or tag of {repository}, but perhaps on a fork’s.',
+    hint: 'Nothing was recorded. Push it to a branch there, then ask again.',
+  },
+  nothing_deployed: {
+    status: 409,
+    message: 'There is no {ref} of {repository} {environment}.',
+    hint: ':current is what the last success there put in place, :previous the last other commit that is not marked bad. Name a branch, a tag or a commit.',
+  },
+  github_unasked: {
+    status: 503,
+    message: 'GitHub could not be asked which commit that is: {cause}.',
+    hint: 'Nothing was recorded. Try again in a moment; `ferryman check` says whether the token is at fault.',
+  },
+  key_used: {
+    status: 409,
+    message: 'That key was used for another wish, which is {name}.',
+    hint: 'Nothing was recorded. Every new wish needs a key of its own, or none.',
+  },
+  answer_lost: {
+    status: 503,
+    message: 'The server did not answer: {cause}. Whether the deployment was recorded is not known.',
+    hint: 'Ask again with --key {key}: with the same key nothing is asked for twice.',
+  },
+  force_reason_missing: {
+    status: 400,
+    message: 'Force needs a reason.',
+    hint: 'Say it with --reason TEXT; everybody reads it.',
+  },
+  force_forbidden: {
+    status: 403,
+    message: 'Nothing is forced in {repository} {environment}: `force` is false there.',
+    hint: 'Wait for what holds it, or let whoever may change the configuration set `force: true` for the environment.',
+  },
   deployment_not_ended: {
     status: 409,
     message: '{name} has not ended yet: it is {state}.',

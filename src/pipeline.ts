@@ -194,15 +194,10 @@ function deploymentIntake(delivery: NewDelivery, signal: Signal, parts: IntakePa
     ...(signal.kind === 'deployment'
       ? factsOf(signal, delivery.receivedAt, environment)
       : ownFacts(signal, delivery.receivedAt, parts.newNonce())),
+    ...factsOfPlace(environment),
     repository: signal.repository.name,
     repositoryGithubId: signal.repository.githubId,
     isPrivate: signal.repository.isPrivate,
-    configuredAs: environment.repository.toLowerCase(),
-    environment: environment.name,
-    lane: environment.lane,
-    recipe: environment.recipe,
-    publicLogs: environment.publicLogs,
-    environmentUrl: environment.environmentUrl,
     failure,
     supersedes: signal.kind === 'deployment' && environment.order === 'latest',
     errand: errand !== undefined && 'errand' in errand ? errand.errand : undefined,
@@ -222,6 +217,16 @@ function failureOf(decision: Decision, errand: ErrandReading | undefined) {
     ? { reason: 'payload_wrong' as const, detail: errand.wrong }
     : undefined
 }
+
+/** What a deployment takes over from where it goes, as that is configured now. */
+export const factsOfPlace = (environment: EnvironmentConfig) => ({
+  configuredAs: environment.repository.toLowerCase(),
+  environment: environment.name,
+  lane: environment.lane,
+  recipe: environment.recipe,
+  publicLogs: environment.publicLogs,
+  environmentUrl: environment.environmentUrl,
+})
 
 const isLate = (signal: Signal, { receivedAt }: NewDelivery): boolean =>
   signal.kind === 'deployment' && receivedAt - (signal.createdAt ?? receivedAt) > LATE_MS
@@ -250,13 +255,15 @@ const factsOf = (signal: DeploymentSignal, at: number, environment: EnvironmentC
 })
 
 /** What GitHub has to be asked about first waits for that; all else is looked at when its turn comes. */
-function askedFirst({ kind, ref }: DeploymentSignal, at: number, environment: EnvironmentConfig) {
+function askedFirst({ kind, ref, task }: DeploymentSignal, at: number, environment: EnvironmentConfig) {
+  if (errandOf(task) !== undefined) return undefined
   if (mayBeForeign(ref)) return comeJust('commit_unchecked', at)
   const required = requiredOf({ origin: kind, forced: undefined }, environment)
   return required.length > 0 ? comeJust('deciding', at) : undefined
 }
 
-const comeJust = (reason: HoldReason, at: number): Hold => ({
+/** The hold of what has come at this moment. */
+export const comeJust = (reason: HoldReason, at: number): Hold => ({
   reason,
   detail: HELD[reason],
   since: at,

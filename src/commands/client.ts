@@ -26,6 +26,8 @@ export interface Question {
   /** From `/api` on, with its query. */
   readonly path: string
   readonly body?: object
+  /** By which a wish is known again when it is sent once more. */
+  readonly key?: string
 }
 
 const TIMEOUT_MS = 60_000
@@ -51,7 +53,7 @@ export const askForJson = async (choice: ServerChoice, question: Question): Prom
 
 function send(
   path: string,
-  { method, path: url, body }: Question,
+  { method, path: url, body, key }: Question,
 ): Promise<{ status: number; body: Buffer }> {
   return new Promise((resolve, reject) => {
     const text = body === undefined ? undefined : JSON.stringify(body)
@@ -62,6 +64,7 @@ function send(
       headers: {
         host: 'localhost',
         'ferryman-person': encodeURIComponent(currentUser().name),
+        ...(key === undefined ? {} : { 'idempotency-key': key }),
         ...(text === undefined
           ? {}
           : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),

@@ -93,6 +93,8 @@ export interface EnvironmentConfig {
   readonly enforceRequiredContexts: boolean
   /** Checks that nobody can skip, whoever made the deployment. */
   readonly evenWhenForced: readonly string[]
+  /** Whether people may let a deployment pass what stands in its way. */
+  readonly force: boolean
   /** How long a deployment waits for its checks. */
   readonly checksWaitSeconds: number
   /** What deploys by itself, beside the deployments that others make on GitHub. */

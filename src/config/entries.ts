@@ -150,6 +150,7 @@ const assemble = ({
   requiredContexts: entry.required_contexts,
   enforceRequiredContexts: entry.enforce_required_contexts ?? DEFAULTS.enforce_required_contexts,
   evenWhenForced: entry.even_when_forced ?? [],
+  force: entry.force ?? DEFAULTS.force,
   checksWaitSeconds: entry.checks_wait ?? DEFAULTS.checks_wait,
   deployOn: entry.deploy_on ?? DEFAULTS.deploy_on,
   branch: entry.branch,

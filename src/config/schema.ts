@@ -113,6 +113,7 @@ export const DEFAULTS = {
   deploy_on: 'merge',
   order: 'queue',
   checks_wait: 3600,
+  force: true,
   enforce_required_contexts: false,
   accept_actions_deployments: false,
   public_logs: false,
@@ -214,6 +215,9 @@ const ENVIRONMENT = {
     .array(text('the name of a check'), expecting('a list of check names such as [security/audit]'))
     .optional()
     .describe('Checks that no force and no empty list at GitHub can skip.'),
+  force: toggle(
+    'Whether people may force deployments: past checks, locks, windows and earlier environments, with a reason.',
+  ).meta({ default: DEFAULTS.force }),
   checks_wait: measure('a number of seconds or a text like 30m', readSeconds).optional().meta({
     description: 'How long a merge or push waits for its checks: seconds or a text like 30m.',
     default: DEFAULTS.checks_wait,
@@ -231,7 +235,9 @@ const ENVIRONMENT = {
   branch: text(BRANCH)
     .regex(/^(?![-/]|refs\/)(?!.*(?:\.\.|@\{|\/\/))[^ ~^:?*[\\]+$/, expecting(BRANCH))
     .optional()
-    .describe("The branch that deploys by itself; without it the repository's default branch."),
+    .describe(
+      "The branch that deploys by itself, and that `ferryman deploy` takes where no ref is said; without it the repository's default branch.",
+    ),
   env: z
     .record(
       z

@@ -1,7 +1,7 @@
 import { loadConfig } from '../../src/config/load.ts'
 import { createSampleRepository, type SampleRepository } from '../../src/demo/sample-repository.ts'
 import type { Deployment } from '../../src/demo/github/state.ts'
-import { serve, TOKEN, type Given, type Served } from './journey.ts'
+import { serve, TOKEN, type Given, type Served, type World } from './journey.ts'
 import { temporaryFolder } from './running.ts'
 
 /** What GitHub answered a delivery. */
@@ -121,7 +121,7 @@ export async function openShop(given: Given & { readonly isSeen?: false | 'not y
 }
 
 /** Resolves with the deployment that Ferryman made for the commit. */
-export async function made({ github, repository }: Served, sha: string): Promise<Deployment> {
+export async function made({ github, repository }: World, sha: string): Promise<Deployment> {
   const { answer } = await github.waitFor(
     ({ method, path, body, answer }) =>
       method === 'POST' &&

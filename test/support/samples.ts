@@ -41,6 +41,7 @@ export const environmentConfig = (given: Partial<EnvironmentConfig> = {}): Envir
   order: 'queue',
   enforceRequiredContexts: false,
   evenWhenForced: [],
+  force: true,
   deployOn: 'merge',
   branch: undefined,
   windows: undefined,

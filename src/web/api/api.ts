@@ -5,9 +5,9 @@ import { serveDeployments, type DeploymentsParts } from './deployments.ts'
 import { serveLocks, type LocksParts } from './locks.ts'
 import { serveMarks, type MarksParts } from './marks.ts'
 import { serveOutbox, type OutboxParts } from './outbox.ts'
-
 import { serveQueue, type QueueParts } from './queue.ts'
 import { serveWhy, type WhyParts } from './why.ts'
+import { serveWishes, type WishesParts } from './wishes.ts'
 
 /** What the routes need; app.ts supplies it. */
 export type ApiParts = DeliveriesParts &
@@ -16,7 +16,8 @@ export type ApiParts = DeliveriesParts &
   MarksParts &
   OutboxParts &
   QueueParts &
-  WhyParts
+  WhyParts &
+  WishesParts
 
 /** The routes under `/api`. Who may call them is decided by the server that they are given to. */
 export async function serveApi(server: FastifyInstance, parts: ApiParts): Promise<void> {
@@ -29,6 +30,7 @@ export async function serveApi(server: FastifyInstance, parts: ApiParts): Promis
       serveOutbox(routes, parts)
       serveQueue(routes, parts)
       serveWhy(routes, parts)
+      serveWishes(routes, parts)
       done()
     },
     { prefix: '/api' },

@@ -7,7 +7,7 @@ import type { Store } from '../../store/store.ts'
 import { id, personOf, read, reasonText } from './request.ts'
 
 export interface DeploymentsParts {
-  readonly store: Pick<Store, 'named'>
+  readonly store: Pick<Store, 'deployment' | 'named'>
   /** Takes a deployment back; answers what that came to. */
   cancel(id: number, wish: { readonly by: string; readonly why: string | undefined }): Promise<Cancelled>
 }
@@ -35,6 +35,13 @@ export function serveDeployments(routes: FastifyInstance, { store, cancel }: Dep
     return { deployments: deployment === undefined ? [] : [shown(deployment)] }
   })
 
+  routes.get('/deployments/:id', async (request) => {
+    const { id } = read(Which, request.params)
+    const deployment = await store.deployment(id)
+    if (deployment === undefined) throw problem('deployment_unknown', { id: String(id) })
+    return { deployment: shown(deployment) }
+  })
+
   routes.post('/deployments/:id/cancel', async (request) => {
     const by = personOf(request)
     const { id } = read(Which, request.params)
@@ -58,9 +65,12 @@ export const shown = (deployment: Deployment) => ({
   id: deployment.id,
   name: nameOf(deployment),
   state: deployment.state,
+  hold: deployment.hold,
+  forced: deployment.forced,
   reason: deployment.reason,
   detail: deployment.detail,
   sha: deployment.sha,
+  ref: deployment.ref,
   deployedSha: deployment.deployedSha,
   markedBad: deployment.markedBad,
   changes: deployment.changes,

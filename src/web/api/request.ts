@@ -32,6 +32,17 @@ function decoded(text: string): string {
  */
 export const personOf = ({ headers }: FastifyRequest): string => read(Person, headers)['ferryman-person']
 
+const Key = z.object({
+  'idempotency-key': z
+    .string({ error: 'a text of at most 200 characters' })
+    .regex(/^[\x21-\x7e]{1,200}$/, { error: 'at most 200 letters, digits and marks, without white space' })
+    .optional(),
+})
+
+/** By which a wish is known again when it is sent once more; undefined: every request is a new one. */
+export const keyOf = ({ headers }: FastifyRequest): string | undefined =>
+  read(Key, headers)['idempotency-key']
+
 /** Why somebody wants something, in their own words. */
 export const reasonText = z
   .string({ error: 'a text of at most 1000 characters' })

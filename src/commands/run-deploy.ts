@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+
+import { FerrymanError, messageOf, problem } from '../errors.ts'
+import { oneLine, printable } from '../logs/one-line.ts'
+import { askForJson, type ServerChoice } from './client.ts'
+import { follow, type Shown } from './follow.ts'
+
+export interface DeployOptions {
+  readonly server: ServerChoice
+  /** The repository, the environment and the ref; the last two may be left out. */
+  readonly words: readonly string[]
+  readonly reason: string | undefined
+  readonly force: boolean
+  readonly wait: boolean
+  readonly key: string | undefined
+  readonly json: boolean
+}
+
+interface Answer {
+  readonly outcome: 'asked' | 'asked_already'
+  readonly said: string
+  readonly deployment: Shown
+}
+
+export async function runDeploy(options: DeployOptions): Promise<number> {
+  const { server, words, reason, force, wait, json, key = randomUUID() } = options
+  const body = { ...wordsOf(words), ...(reason === undefined ? {} : { reason }), force }
+  const answer = await askOnce(server, { body, key })
+  // With --json the standard output is for programs alone.
+  const say = (line: string): unknown => (json ? process.stderr : process.stdout).write(`${oneLine(line)}\n`)
+  if (!json || wait) say(told(answer))
+  if (!wait) {
+    if (json) print(answer)
+    return 0
+  }
+  const { id, name } = answer.deployment
+  const ended = await follow({ server, id, name }, say)
+  if (json && ended !== undefined) print({ ...answer, deployment: ended })
+  return ended?.state === 'succeeded' ? 0 : 1
+}
+
+const print = (answer: Answer): unknown =>
+  process.stdout.write(`${printable(JSON.stringify(answer, undefined, 2))}\n`)
+
+const WORDS = {
+  asked: 'will deploy',
+  asked_already: 'was asked for before; it deploys',
+} as const satisfies Record<Answer['outcome'], string>
+
+function told({ outcome, said, deployment: { name, sha, forced } }: Answer): string {
+  const force = forced === undefined ? '' : `, forced by ${forced.by}: ${forced.why}`
+  return `${name} ${WORDS[outcome]} ${sha.slice(0, 7)} (${said})${force}`
+}
+
+function wordsOf([repository, second, third]: readonly string[]) {
+  if (repository === undefined)
+    throw problem('request_wrong', { list: 'the repository that is to be deployed, such as acme/shop' })
+  // No environment begins with a colon, and :previous does.
+  const isRef = second?.startsWith(':') === true && third === undefined
+  const [environment, ref] = isRef ? [undefined, second] : [second, third]
+  return {
+    repository,
+    ...(environment === undefined ? {} : { environment }),
+    ...(ref === undefined ? {} : { ref }),
+  }
+}
+
+const TRIES = 5
+const PAUSE_MS = 1_000
+
+/**
+ * Sends the wish again when its answer is lost; with the same key, so that it is granted once. Throws `answer_lost`
+ * when none comes, and at once what `askServer` throws where nobody was there to hear it.
+ */
+async function askOnce(
+  server: ServerChoice,
+  { body, key }: { readonly body: object; readonly key: string },
+): Promise<Answer> {
+  for (let tried = 1; ; tried += 1)
+    try {
+      return (await askForJson(server, { method: 'POST', path: '/api/deployments', body, key })) as Answer
+    } catch (thrown) {
+      const isLost = thrown instanceof FerrymanError && thrown.code === 'server_not_running'
+      if (!isLost || (tried === 1 && isAbsent(thrown.cause))) throw thrown
+      if (tried === TRIES) throw problem('answer_lost', { cause: messageOf(thrown.cause), key }, thrown)
+      await pause(PAUSE_MS)
+    }
+}
+
+/** Nobody listened: nothing was heard. */
+const isAbsent = (cause: unknown): boolean =>
+  ['ENOENT', 'ECONNREFUSED'].includes(String(Reflect.get(Object(cause), 'code')))

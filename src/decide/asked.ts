@@ -1,0 +1,54 @@
+import type { EnvironmentConfig } from '../config/config.ts'
+import { problem, type FerrymanError } from '../errors.ts'
+import type { GitHub, RepositoryFacts } from '../github/github.ts'
+import type { Store } from '../store/store.ts'
+
+/** A commit, pinned. */
+export interface CommitAsked {
+  readonly sha: string
+  /** A branch or a tag where one was named, else the full id: commands may check it out. */
+  readonly ref: string
+  /** What was asked for, to be shown. */
+  readonly said: string
+}
+
+interface CommitPlace {
+  readonly environment: EnvironmentConfig
+  /** Undefined where the token may not see the repository. */
+  readonly facts: RepositoryFacts | undefined
+}
+
+export interface CommitParts {
+  github(): Pick<GitHub, 'resolveRef' | 'isOwnCommit'>
+  readonly store: Pick<Store, 'refFor'>
+}
+
+/**
+ * The commit that is meant at this moment by a branch, a tag, a commit, `:current` or `:previous`; without any of these
+ * it is the head of the environment's branch. Throws `nothing_deployed`, `commit_foreign`, or what `GitHub.resolveRef`
+ * does; rejects with `GitHubError`.
+ */
+export async function commitAsked(
+  ref: string | undefined,
+  { environment, facts }: CommitPlace,
+  { github, store }: CommitParts,
+): Promise<CommitAsked> {
+  const repository = facts?.name ?? environment.repository
+  if (ref === ':current' || ref === ':previous') {
+    const place = { configuredAs: environment.repository.toLowerCase(), environment: environment.name }
+    const deployed = await store.refFor(place, ref)
+    if (deployed === undefined)
+      throw problem('nothing_deployed', { ref, repository, environment: environment.name })
+    return { sha: deployed.sha, ref: deployed.sha, said: ref }
+  }
+  const branch = environment.branch ?? facts?.defaultBranch
+  if (ref === undefined && branch === undefined) throw problem('ref_unreadable', { repository, ref: 'HEAD' })
+  const { kind, sha, name } = await github().resolveRef(repository, ref ?? `refs/heads/${branch}`)
+  const isForeign = kind === 'commit' && (await github().isOwnCommit(repository, sha)) === 'no'
+  if (isForeign) throw foreign(repository, sha)
+  const short = name.replace(/^refs\/(heads|tags)\//, '')
+  return { sha, ref: short, said: ref ?? short }
+}
+
+const foreign = (repository: string, sha: string): FerrymanError =>
+  problem('commit_foreign', { repository, sha: sha.slice(0, 7) })

@@ -1,0 +1,155 @@
+import type { Config, EnvironmentConfig } from './config/config.ts'
+import { environmentIn } from './config/places.ts'
+import { commitAsked } from './decide/asked.ts'
+import { nameOf, type Deployment, type Forced } from './deployment/deployment.ts'
+import { FerrymanError, problem } from './errors.ts'
+import { GitHubError, type GitHub } from './github/github.ts'
+import type { Journal } from './logs/journal.ts'
+import { cut, oneLine } from './logs/one-line.ts'
+import { comeJust, factsOfPlace } from './pipeline.ts'
+import type { NewDeployment, ReportsFor, Store } from './store/store.ts'
+
+/** A deployment that a person asks Ferryman itself for. Words from outside. */
+export interface Wish {
+  readonly by: string
+  /** `owner/name` */
+  readonly repository: string
+  /** Undefined: `production`, or the only one. */
+  readonly environment: string | undefined
+  /** A branch, a tag, a commit, `:current` or `:previous`; undefined: the branch of the environment. */
+  readonly ref: string | undefined
+  readonly reason: string | undefined
+  /** It is to pass what stands in its way. */
+  readonly force: boolean
+  /** The same key of the same person again is the same wish; undefined: a new one. */
+  readonly key: string | undefined
+}
+
+export interface WishParts {
+  config(): Config
+  /** By GitHub's numeric id, the name under which a repository was configured; kept up to date here. */
+  readonly knownAs: Map<number, string>
+  readonly store: Pick<Store, 'ask' | 'byNonce' | 'refFor'>
+  github(): GitHub
+  readonly reports: ReportsFor
+  mask(text: string): string
+  /** Random, or for the same words always the same; nobody else can tell which. */
+  newNonce(words?: readonly string[]): string
+  readonly clock: () => number
+  readonly journal: Journal
+  /** Something new is waiting. */
+  wake(): void
+}
+
+/** What a wish came to. */
+export interface Granted {
+  readonly isNew: boolean
+  /** What was asked for, in the words of whoever asked. */
+  readonly said: string
+  readonly deployment: Deployment
+}
+
+/**
+ * From a person's wish to a deployment with a number: finds the place and the commit, and records it, held. It goes on
+ * as everything does that is held. Throws what is wrong with the wish, `github_unasked` or `not_recorded`, and has
+ * recorded nothing then.
+ */
+export async function takeWish(wish: Wish, parts: WishParts): Promise<Granted> {
+  const { store, clock, journal, reports } = parts
+  const environment = environmentIn(parts.config().repositories, wish.repository, wish.environment)
+  const { by, reason } = wordsOf(wish, parts)
+  const forced = wish.force ? forcedBy({ by, why: reason }, environment) : undefined
+  const nonce = wish.key === undefined ? parts.newNonce() : parts.newNonce([wish.by, wish.key])
+  const before = await recorded(store.byNonce(nonce))
+  if (before !== undefined) return again(before, { wish, environment })
+  const { facts, commit } = await askGitHub(wish, environment, parts)
+  const { sha, ref, said } = commit
+  const configuredAs = environment.repository.toLowerCase()
+  const known = [...parts.knownAs].find(([, name]) => name === configuredAs)
+  const at = clock()
+  const wanted: NewDeployment & { nonce: string } = {
+    ...factsOfPlace(environment),
+    repository: facts?.name ?? environment.repository,
+    repositoryGithubId: facts?.githubId ?? known?.[0] ?? 0,
+    isPrivate: facts?.isPrivate ?? false, // what is not known is not shown to everybody
+    origin: 'person',
+    authors: [],
+    branch: undefined,
+    nonce,
+    githubId: undefined,
+    hold: comeJust('deciding', at),
+    forced,
+    sha,
+    ref,
+    task: 'deploy',
+    actor: by,
+    creator: by,
+    creatorAvatar: '',
+    description: reason ?? `${said}, asked for by ${by}`,
+    payload: JSON.stringify({ deploy_user: by, asked_for: wish.ref, reason, ferryman: nonce }),
+    apiUrl: '',
+    failure: undefined,
+    supersedes: environment.order === 'latest',
+    reports,
+  }
+  const { deployment, isNew } = await recorded(store.ask(wanted, at))
+  if (!isNew) return again(deployment, { wish, environment })
+  if (facts !== undefined) parts.knownAs.set(facts.githubId, configuredAs)
+  const { id } = deployment
+  journal.info('deployment:asked-for', { deployment: nameOf(deployment), id, by, sha, ref: said, forced })
+  parts.wake()
+  return { isNew, said, deployment }
+}
+
+const MOST_NAME = 100
+const MOST_REASON = 200
+
+/** Who it is and why, as it is kept and told. */
+function wordsOf(
+  { by, reason = '' }: Pick<Wish, 'by' | 'reason'>,
+  { mask }: Pick<WishParts, 'mask'>,
+): { readonly by: string; readonly reason: string | undefined } {
+  const said = (text: string, most: number): string => cut(oneLine(mask(text.trim())), most)
+  return { by: said(by, MOST_NAME), reason: reason.trim() === '' ? undefined : said(reason, MOST_REASON) }
+}
+
+/** Who forces it, and why. Throws `force_reason_missing` or `force_forbidden`. */
+function forcedBy(
+  { by, why }: { readonly by: string; readonly why: string | undefined },
+  { repository, name, force }: Pick<EnvironmentConfig, 'repository' | 'name' | 'force'>,
+): Forced {
+  if (!force) throw problem('force_forbidden', { repository, environment: name })
+  if (why === undefined) throw problem('force_reason_missing', {})
+  return { by, why }
+}
+
+async function askGitHub(wish: Wish, environment: EnvironmentConfig, { github, store }: WishParts) {
+  try {
+    const facts = await github().repository(environment.repository)
+    return { facts, commit: await commitAsked(wish.ref, { environment, facts }, { github, store }) }
+  } catch (thrown) {
+    if (!(thrown instanceof GitHubError)) throw thrown
+    throw problem('github_unasked', { cause: thrown.message }, thrown)
+  }
+}
+
+/** The deployment that the same wish has come to before; throws `key_used` where it was another wish. */
+function again(
+  deployment: Deployment,
+  { wish, environment }: { readonly wish: Wish; readonly environment: EnvironmentConfig },
+): Granted {
+  const { configuredAs, environment: name, payload, ref, forced } = deployment
+  const asked: unknown = Reflect.get(Object(JSON.parse(payload)), 'asked_for')
+  const isSame =
+    configuredAs === environment.repository.toLowerCase() &&
+    name.toLowerCase() === environment.name.toLowerCase() &&
+    asked === wish.ref &&
+    (forced !== undefined) === wish.force
+  if (!isSame) throw problem('key_used', { name: nameOf(deployment) })
+  return { isNew: false, said: wish.ref ?? ref, deployment }
+}
+
+const recorded = <T>(work: Promise<T>): Promise<T> =>
+  work.catch((cause: unknown) => {
+    throw cause instanceof FerrymanError ? cause : problem('not_recorded', {}, cause)
+  })
