@@ -27,7 +27,7 @@ export interface LookParts extends Omit<GateParts, 'asking' | 'closed'> {
   /** Why something waits or ends may name checks and branches, and is kept. */
   mask(text: string): string
   readonly journal: Journal
-  /** Something was let through, or ended. */
+  /** Something was let through, is held for another reason, or has ended. */
   moved(): void
 }
 
@@ -300,8 +300,10 @@ async function settle(
       const isSame = hold?.reason === reason && (reason !== 'deciding' || hold.detail === detail)
       const since = isSame ? hold.since : (outcome.since ?? clock())
       heldFor(deployment.id, since, parts.elapsed) // counts from now on, however the clock is set
-      if (await store.hold(deployment.id, { reason, detail, since, until }, { at: clock(), reports }))
+      if (await store.hold(deployment.id, { reason, detail, since, until }, { at: clock(), reports })) {
         journal.info('deployment:held', { ...about, reason, detail })
+        moved() // why it waits may be owed to somebody
+      }
       return false
     }
     case 'end': {
