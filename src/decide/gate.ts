@@ -100,13 +100,13 @@ export async function passGate(deployment: Deployment, wanted: Wanted, parts: Ga
 const sinceOf = ({ hold }: Deployment, otherwise: number): number =>
   hold?.reason === 'checks_pending' ? hold.since : otherwise
 
-/** A gate that is closed, as what a look comes to. */
+/** A gate that is closed, as what a look comes to. Until when is a matter of the clock, which may be set meanwhile. */
 export const atGate = ({ reason, detail, until }: Closed, now: number): Waiting => ({
   kind: 'wait',
   reason,
   detail,
   until,
-  lookAgainMs: until === undefined ? undefined : Math.max(1_000, until - now),
+  lookAgainMs: until === undefined ? undefined : Math.min(Math.max(1_000, until - now), LOOK_AGAIN_MS),
 })
 
 const UNREADABLE: Waiting = {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { passGate, type Outcome } from '../../src/decide/gate.ts'
+import { atGate, passGate, type Outcome } from '../../src/decide/gate.ts'
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import { createGitHub } from '../../src/github/client.ts'
 import { createGitHubPace } from '../../src/github/pace.ts'
@@ -100,6 +100,14 @@ test('the wait says for what and how long, and ends after an hour', async () => 
     reason: 'wait_expired',
     detail: 'Not deployed: still waiting for ci/test after 60 min',
   })
+})
+
+test('a gate is looked at when it opens, and every minute before: a clock may be set, or a machine have slept', () => {
+  const freeze = { reason: 'outside_windows', detail: 'freeze', until: 10 * MINUTE } as const
+
+  expect(atGate(freeze, 0)).toEqual({ kind: 'wait', ...freeze, lookAgainMs: MINUTE })
+  expect(atGate(freeze, 9.5 * MINUTE).lookAgainMs).toBe(30 * SECOND)
+  expect(atGate(freeze, 10 * MINUTE - 1).lookAgainMs).toBe(SECOND)
 })
 
 test('checks that pass after the wait was over let it through all the same', async () => {
