@@ -4,6 +4,7 @@ import { fetchAtMost } from '../answer-limit.ts'
 import { createAppTokens, type GitHubApp } from './app.ts'
 import { GitHubError, type Budget } from './github.ts'
 import { errorOf } from './refusals.ts'
+import { rememberAnswers } from './remembered.ts'
 import { signAs } from './signing.ts'
 
 /** As whom we ask. */
@@ -18,6 +19,8 @@ export type GitHubOptions = Credentials & {
   /** Hears of every token that is made for an App, before it is used; the answer is called when it is worth nothing any more. */
   readonly learn?: (secret: string) => () => void
   readonly clock?: () => number
+  /** Hears of every request, before it is made. */
+  readonly asked?: () => void
   /** Ends every request that is under way. */
   readonly signal?: AbortSignal
 }
@@ -66,7 +69,7 @@ const MOST_PAGES = 30
 /** The API version is pinned: https://docs.github.com/rest/about-the-rest-api/api-versions */
 export function createRequests(options: GitHubOptions): Requests {
   const { apiUrl, version, timeoutMs = TIMEOUT_MS, mask = (text) => text, signal: ended } = options
-  const fetchThere = fetchAtMost(MOST_BYTES, followRenames(new URL(apiUrl).origin))
+  const fetchThere = rememberAnswers(fetchAtMost(MOST_BYTES, followRenames(new URL(apiUrl).origin)))
   const octokit = new Octokit({
     ...('token' in options ? { auth: options.token } : {}),
     baseUrl: apiUrl,
@@ -78,6 +81,7 @@ export function createRequests(options: GitHubOptions): Requests {
   let budget: Budget | undefined
 
   const fetchAndNote: typeof fetch = async (input, init) => {
+    options.asked?.()
     const response = await fetchThere(input, init)
     // An App's tokens end every hour, and are followed by others.
     if ('token' in options) tokenExpiresAt = expiryIn(response.headers) ?? tokenExpiresAt
