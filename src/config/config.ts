@@ -105,10 +105,20 @@ export interface EnvironmentConfig {
   readonly windows: Windows | undefined
   /** What becomes of what was asked for when something newer is: it keeps its place, or gives way. */
   readonly order: 'queue' | 'latest'
+  /** Which environment of the repository has to take a commit first; undefined: none. */
+  readonly after: Predecessor | undefined
   readonly acceptActionsDeployments: boolean
   readonly publicLogs: boolean
   readonly environmentUrl: string | undefined
   /** Undefined: Slack is told nothing. */
   readonly slack: SlackNotices | undefined
   readonly recipe: Recipe
+}
+
+/** The environment that has to take a commit first. */
+export interface Predecessor {
+  /** Its name as its own entry spells it. */
+  readonly environment: string
+  /** So long ago the success there must be. */
+  readonly bakeSeconds: number
 }

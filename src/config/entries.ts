@@ -1,8 +1,9 @@
 import { realpathSync } from 'node:fs'
 
 import type { Value } from '../deployment/recipe.ts'
-import type { EnvironmentConfig, RepositoryConfig, SlackNotices } from './config.ts'
+import type { EnvironmentConfig, Predecessor, RepositoryConfig, SlackNotices } from './config.ts'
 import { readSlackNotices, type General } from './notify.ts'
+import { readPredecessors } from './predecessors.ts'
 import { placeholdersIn } from './placeholders.ts'
 import type { Path, Positions } from './positions.ts'
 import type { Variables } from './references.ts'
@@ -47,6 +48,7 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
     isNewRepository([...path])
     const isNewEnvironment = createTwinCheck('environment', options)
     const environments = new Map<string, EnvironmentConfig>()
+    const predecessors = readPredecessors(given ?? {}, { ...options, path })
     const levels = given === undefined ? [{ name: 'production', own: undefined }] : namedLevels(given, path)
     for (const { name: environment, own } of levels) {
       if (own !== undefined) isNewEnvironment(own.path)
@@ -58,7 +60,8 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
         if ('config' in one.value) literals.push({ path: one.path, text: one.text })
       }
       const windows = shareWindows(rest.entry.windows)
-      const config = assemble({ repository: name, environment, env, windows, ...rest })
+      const after = predecessors.get(environment.toLowerCase())
+      const config = assemble({ repository: name, environment, env, windows, after, ...rest })
       if (rest.placedBy !== undefined) folders(config, rest.placedBy)
       environments.set(environment.toLowerCase(), config)
     }
@@ -133,6 +136,7 @@ interface Parts {
   readonly slack: SlackNotices | undefined
   readonly env: readonly ReadVariable[]
   readonly windows: Windows | undefined
+  readonly after: Predecessor | undefined
 }
 
 const assemble = ({
@@ -143,6 +147,7 @@ const assemble = ({
   slack,
   env,
   windows,
+  after,
 }: Parts): EnvironmentConfig => ({
   repository,
   name: environment,
@@ -156,6 +161,7 @@ const assemble = ({
   branch: entry.branch,
   windows,
   order: entry.order ?? DEFAULTS.order,
+  after,
   acceptActionsDeployments: entry.accept_actions_deployments ?? DEFAULTS.accept_actions_deployments,
   publicLogs: entry.public_logs ?? DEFAULTS.public_logs,
   environmentUrl: entry.environment_url,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 import { expecting, measure, text, textRead } from './expecting.ts'
-import { readAge, readBytes, readInterval, readLookBack, readSeconds } from './units.ts'
+import { readAge, readBytes, readInterval, readLookBack, readSeconds, readWait } from './units.ts'
 import { WINDOW, windows, WINDOWS } from './windows.ts'
 
 /**
@@ -295,7 +295,20 @@ const ENVIRONMENT = {
   }),
 }
 
-const environment = z.strictObject(ENVIRONMENT, expecting('a mapping with keys such as folder and commands'))
+/** The keys that only one environment can have: where it stands among the others. */
+const PLACE = {
+  after: text('the name of another environment of the repository')
+    .optional()
+    .describe('Another environment of the repository, which has to take a commit first, with success.'),
+  bake: measure('a number of seconds or a text like 30m', readWait)
+    .optional()
+    .describe('How long ago that success must be: seconds or a text like 30m; without it, none.'),
+}
+
+const environment = z.strictObject(
+  { ...ENVIRONMENT, ...PLACE },
+  expecting('a mapping with keys such as folder and commands'),
+)
 
 const REPOSITORY = {
   ...ENVIRONMENT,
@@ -419,6 +432,9 @@ export const NOT_YET: ReadonlySet<string> = new Set(
   'approval auto_merge hooks lock runs_on source tasks'.split(' '),
 )
 
+/** Whether a key can stand below `environments` only, and there in one of them. */
+export const isOfOneEnvironment = (key: string): boolean => Object.hasOwn(PLACE, key)
+
 /** The keys that may stand in the mapping at this path; undefined where names are free. */
 export function keysAt(path: readonly (string | number)[]): readonly string[] | undefined {
   const [section] = path
@@ -426,7 +442,7 @@ export function keysAt(path: readonly (string | number)[]): readonly string[] | 
   if (section === 'github' && path[1] === 'app') return Object.keys(APP)
   if (section !== 'repositories') return path.length === 1 ? Object.keys(SECTIONS[section] ?? {}) : ['file']
   if (path.length === 2) return Object.keys(REPOSITORY)
-  if (path.length === 4 && path[2] === 'environments') return Object.keys(ENVIRONMENT)
+  if (path.length === 4 && path[2] === 'environments') return Object.keys({ ...ENVIRONMENT, ...PLACE })
   const [key, ...inner] = path.slice(path[2] === 'environments' ? 4 : 2)
   if (key === 'windows') return Object.keys(inner.length === 0 ? WINDOWS : WINDOW)
   if (key === 'notify') return [Object.keys(NOTIFY), Object.keys(NOTIFY_SLACK), ['file']][inner.length]

@@ -7,6 +7,7 @@ import type { Path } from './positions.ts'
 import { quoted } from './problems.ts'
 import {
   configSchema,
+  isOfOneEnvironment,
   keysAt,
   NOT_YET,
   repositoriesSchema,
@@ -85,6 +86,11 @@ const shown = (path: Path, value: unknown): string =>
 
 function unknownKey(path: Path, key: string): Complaint {
   if (NOT_YET.has(key)) return { path, message: 'not supported by this version' }
+  if (path.length === 3 && path[0] === 'repositories' && isOfOneEnvironment(key))
+    return {
+      path,
+      message: `belongs to one of the environments: write {environments: {production: {${key}: …}}}`,
+    }
   const known = keysAt(path.slice(0, -1)) ?? []
   const meant = closest(key, known)
   if (meant !== undefined) return { path, message: `unknown key; did you mean ${meant}?`, meant }

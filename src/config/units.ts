@@ -7,12 +7,8 @@ const SECONDS_PER_MINUTE = 60
 const SMALLEST_LOG_BYTES = 65_536
 
 /** Reads a length of time in seconds: `90`, `45s`, `30m`, `1h30m`; more than nothing and at most a day. */
-export function readSeconds(given: number | string): Reading {
-  const value = typeof given === 'number' ? given : secondsIn(given.trim())
-  if (value === undefined) return { expected: 'a number of seconds or a text like 30m' }
-  if (!(value > 0)) return { expected: 'more than 0 seconds' }
-  return value <= SECONDS_PER_DAY ? { value } : { expected: 'at most 24h' }
-}
+export const readSeconds = (given: number | string): Reading =>
+  readLength(given, { example: '30m', seconds: SECONDS_PER_DAY, most: '24h' })
 
 /** Reads an age in milliseconds: `36h`, `30d`; at least a day and at most ten years. */
 export function readAge(given: string): Reading {
@@ -25,11 +21,25 @@ export function readAge(given: string): Reading {
 const DAY_MS = 86_400_000
 
 /** Reads how far back to look: at most a week. */
-export function readLookBack(given: number | string): Reading {
+export const readLookBack = (given: number | string): Reading =>
+  readLength(given, { example: '24h', seconds: SECONDS_PER_WEEK, most: '168h' })
+
+/** Reads how long to wait for something outside, in seconds: at most 30 days. */
+export const readWait = (given: number | string): Reading =>
+  readLength(given, { example: '24h', seconds: 30 * SECONDS_PER_DAY, most: '30d' })
+
+interface Longest {
+  readonly example: string
+  readonly seconds: number
+  /** The same in words. */
+  readonly most: string
+}
+
+function readLength(given: number | string, { example, seconds, most }: Longest): Reading {
   const value = typeof given === 'number' ? given : secondsIn(given.trim())
-  if (value === undefined) return { expected: 'a number of seconds or a text like 24h' }
+  if (value === undefined) return { expected: `a number of seconds or a text like ${example}` }
   if (!(value > 0)) return { expected: 'more than 0 seconds' }
-  return value <= SECONDS_PER_WEEK ? { value } : { expected: 'at most 168h' }
+  return value <= seconds ? { value } : { expected: `at most ${most}` }
 }
 
 /** Reads how long something lasts, in seconds: `90m`, `8h`, `2d12h`; at least a minute and at most 366 days. */

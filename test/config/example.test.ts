@@ -36,6 +36,9 @@ describe('config.example.yml', () => {
       (keysAt([section]) ?? []).map((key) => ({ key, indent: 2 })),
     ),
     ...(keysAt(entry) ?? []).map((key) => ({ key, indent: 4 })),
+    ...(keysAt([...entry, 'environments', 'production']) ?? [])
+      .filter((key) => keysAt(entry)?.includes(key) !== true)
+      .map((key) => ({ key, indent: 8 })),
     ...(keysAt([...entry, 'notify']) ?? []).map((key) => ({ key, indent: 6 })),
     ...(keysAt([...entry, 'notify', 'slack']) ?? []).map((key) => ({ key, indent: 8 })),
   ])('explains $key in a comment above it', ({ key, indent }) => {

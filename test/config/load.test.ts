@@ -85,6 +85,7 @@ describe('what a configuration means', () => {
                   order: 'queue',
                   branch: undefined,
                   windows: undefined,
+                  after: undefined,
                   acceptActionsDeployments: false,
                   publicLogs: false,
                   environmentUrl: undefined,

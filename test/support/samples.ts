@@ -45,6 +45,7 @@ export const environmentConfig = (given: Partial<EnvironmentConfig> = {}): Envir
   deployOn: 'merge',
   branch: undefined,
   windows: undefined,
+  after: undefined,
   acceptActionsDeployments: false,
   publicLogs: false,
   environmentUrl: undefined,
