@@ -312,6 +312,7 @@ export async function startApp(
       lockFreed: (place) => holds?.lookAtPlace(place),
       why: whyOf,
       line: standingInLine,
+      marked: ({ configuredAs }) => holds?.lookAtRepository(configuredAs),
       outbox: store.outbox,
       sender: outbox,
       journal,

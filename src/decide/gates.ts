@@ -3,10 +3,11 @@ import type { Deployment } from '../deployment/deployment.ts'
 import { lockSentence, type Closed, type GateFacts } from '../deployment/gates.ts'
 import type { HoldReason } from '../deployment/reasons.ts'
 import type { Gate } from '../store/store.ts'
+import { judgePredecessor } from './predecessor.ts'
 import { windowAt } from './windows.ts'
 
 /** What an environment demands of everything that goes there, beside its checks. */
-export type Demands = Pick<EnvironmentConfig, 'windows'>
+export type Demands = Pick<EnvironmentConfig, 'windows' | 'after'>
 
 /** One rule: why it stands in the way; undefined where it does not. Pure. */
 type Rule = (deployment: Deployment, demands: Demands, facts: GateFacts) => Closed | undefined
@@ -26,6 +27,7 @@ const OF_THE_PLACE = {
 const RULES = {
   locked: (_deployment, demands, facts) => OF_THE_PLACE.locked(demands, facts),
   outside_windows: (_deployment, demands, facts) => OF_THE_PLACE.outside_windows(demands, facts),
+  earlier_environment: ({ sha }, { after }, facts) => after && judgePredecessor(sha, after, facts),
 } as const satisfies Partial<Record<HoldReason, Rule>>
 
 /** What somebody with the right may let a deployment pass; a second person can be replaced by nobody. */
@@ -76,7 +78,7 @@ const judge = (deployment: Deployment, demands: Demands, facts: GateFacts): Clos
 export const createGate = (
   environmentOf: (deployment: Deployment) => EnvironmentConfig | undefined,
 ): Gate => ({
-  wanted: () => ({ after: undefined, approval: false }),
+  wanted: (deployment) => ({ after: environmentOf(deployment)?.after?.environment, approval: false }),
   judge(deployment, facts) {
     const environment = environmentOf(deployment)
     return environment === undefined ? undefined : judge(deployment, environment, facts)

@@ -11,6 +11,7 @@ import { isOfGate } from './gates.ts'
 import type { History } from './history.ts'
 import { bindLoose } from './loose.ts'
 import { judgeOwnership } from './ownership.ts'
+import { short } from './words.ts'
 
 export interface LookParts extends Omit<GateParts, 'asking' | 'closed'> {
   readonly store: Pick<
@@ -367,8 +368,6 @@ function notShown(deployment: Deployment, elapsed: Elapsed): Outcome {
   if (isSame && heldFor(id, hold.since, elapsed) >= BEHIND_MS) return notOnBranch(deployment)
   return { kind: 'wait', reason: 'deciding', detail, lookAgainMs: LOOK_AT_BRANCH_MS }
 }
-
-const short = (sha: string): string => sha.slice(0, 7)
 
 /** The default branch may have another name now, and a delivery may be older than that: in doubt GitHub is asked. */
 async function defaultBranchOf(

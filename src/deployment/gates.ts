@@ -1,5 +1,6 @@
 import type { Deployment } from './deployment.ts'
 import type { HoldReason } from './reasons.ts'
+import type { State } from './state.ts'
 
 /** Somebody wants nothing to begin at a place. What runs there is untouched. */
 export interface Lock {
@@ -29,8 +30,10 @@ export interface Upstream {
   readonly environment: string
   /** The first success of the commit there; undefined where there is none. */
   readonly success: { readonly number: number; readonly at: number } | undefined
+  /** Who has marked the commit bad there last, and perhaps why; undefined where nobody has. */
+  readonly bad: { readonly by: string; readonly reason: string | undefined } | undefined
   /** The newest try that has not succeeded, while nothing has; undefined where it was never tried. */
-  readonly other: Pick<Deployment, 'number' | 'state'> | undefined
+  readonly other: { readonly number: number; readonly state: Exclude<State, 'succeeded'> } | undefined
 }
 
 /** What the gates of one deployment are judged by, all of one moment. */
@@ -71,4 +74,5 @@ export const lockSentence = ({ place, by, reason, until }: Lock): string =>
 export const placeName = (place: string): string => (place === EVERYWHERE ? 'Everything' : place)
 
 /** `2026-11-25 10:24 UTC` */
-const moment = (at: number): string => `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+export const moment = (at: number): string =>
+  `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`

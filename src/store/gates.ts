@@ -60,6 +60,7 @@ async function upstreamOf(
     .innerJoin('environments as there', 'there.repository_id', 'here.repository_id')
     .innerJoin('deployments as other', 'other.environment_id', 'there.id')
     .select(['other.number', 'other.state', 'other.finished_at'])
+    .select(['other.marked_bad_at', 'other.marked_bad_by', 'other.marked_bad_reason'])
     .where('this.id', '=', id)
     .where('there.name_key', '=', environment.toLowerCase())
     .where('other.task', '=', 'deploy')
@@ -67,10 +68,13 @@ async function upstreamOf(
     .orderBy('other.id')
     .execute()
   const first = tries.find(({ state }) => state === 'succeeded')
+  const others = tries.flatMap(({ number, state }) => (state === 'succeeded' ? [] : { number, state }))
+  const bad = tries.findLast((one) => one.marked_bad_at !== null)
   return {
     environment,
     success: first && { number: first.number, at: first.finished_at ?? 0 },
-    other: first === undefined ? tries.at(-1) : undefined,
+    bad: bad && { by: bad.marked_bad_by ?? '', reason: bad.marked_bad_reason ?? undefined },
+    other: first === undefined ? others.at(-1) : undefined,
   }
 }
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 
-import { nameOf } from '../../deployment/deployment.ts'
+import { nameOf, type Deployment } from '../../deployment/deployment.ts'
 import { problem } from '../../errors.ts'
 import type { Journal } from '../../logs/journal.ts'
 import { cut, oneLine } from '../../logs/one-line.ts'
@@ -14,6 +14,8 @@ export interface MarksParts {
   mask(text: string): string
   readonly clock: () => number
   readonly journal: Journal
+  /** What waits for its commit to be proved there may go now. */
+  marked(deployment: Deployment): void
 }
 
 const Which = z.object({ id })
@@ -25,7 +27,8 @@ const MOST_NAME = 100
 const MOST_REASON = 200
 
 /** Marks of what nobody should go back to: made, and taken back. */
-export function serveMarks(routes: FastifyInstance, { store, mask, clock, journal }: MarksParts): void {
+export function serveMarks(routes: FastifyInstance, parts: MarksParts): void {
+  const { store, mask, clock, journal } = parts
   const said = (text: string, most: number): string => cut(oneLine(mask(text.trim())), most)
 
   routes.post('/deployments/:id/mark-bad', async (request) => {
@@ -40,6 +43,7 @@ export function serveMarks(routes: FastifyInstance, { store, mask, clock, journa
     if (marked === undefined) throw await whyNot(id)
     const about = { deployment: nameOf(marked), id, by, reason }
     journal.info(undo ? 'deployment:mark-removed' : 'deployment:marked-bad', about)
+    parts.marked(marked)
     return { outcome: undo ? 'unmarked' : 'marked', deployment: shown(marked) }
   })
 
