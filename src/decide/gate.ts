@@ -42,8 +42,8 @@ export interface GateParts {
   github(): GitHub
   /** Writes down that GitHub is about to be asked for the deployment; answers whether it still waits. */
   asking(deployment: Deployment): Promise<boolean>
-  /** Why one of its other gates is closed; undefined: they are open. */
-  closed(deployment: Deployment): Promise<Closed | undefined>
+  /** What one of its other gates makes of it, being closed; undefined: they are open. */
+  closed(deployment: Deployment): Promise<Outcome | undefined>
   /** How many deployments GitHub takes; statuses use it up, too. */
   pace(): Pace<Creation>
   readonly clock: () => number
@@ -70,10 +70,10 @@ export async function passGate(deployment: Deployment, wanted: Wanted, parts: Ga
   if (earlier !== undefined) return { kind: 'made', made: earlier }
   const wasAtGate = hold !== undefined && isOfGate(hold.reason)
   const closed = wasAtGate ? await parts.closed(deployment) : undefined
-  if (closed !== undefined) return atGate(closed, clock())
+  if (closed !== undefined) return closed
   const ask = async (contexts: readonly string[] | 'all'): Promise<Outcome> => {
     const shut = await parts.closed(deployment)
-    if (shut !== undefined) return atGate(shut, clock())
+    if (shut !== undefined) return shut
     return isMade ? { kind: 'through' } : create(deployment, contexts, parts)
   }
   const required = requiredOf(deployment, wanted)

@@ -3,7 +3,6 @@ import { nameOf, type Deployment } from '../deployment/deployment.ts'
 import { GitHubError } from '../github/github.ts'
 import { limitOf, unlessForbidden } from '../github/limits.ts'
 import type { Journal } from '../logs/journal.ts'
-import type { Closed } from '../deployment/gates.ts'
 import type { Gate, Landmarks, ReportsFor, Store } from '../store/store.ts'
 import type { Elapsed } from './elapsed.ts'
 import { atGate, passGate, type GateParts, type Outcome, type Waiting } from './gate.ts'
@@ -11,12 +10,21 @@ import { isOfGate } from './gates.ts'
 import type { History } from './history.ts'
 import { bindLoose } from './loose.ts'
 import { judgeOwnership } from './ownership.ts'
+import { waitedTooLong } from './too-long.ts'
 import { short } from './words.ts'
 
 export interface LookParts extends Omit<GateParts, 'asking' | 'closed'> {
   readonly store: Pick<
     Store,
-    'asking' | 'bind' | 'gateFacts' | 'hold' | 'landmarks' | 'move' | 'release' | 'supersedeOlder'
+    | 'asking'
+    | 'bind'
+    | 'gateFacts'
+    | 'heldSince'
+    | 'hold'
+    | 'landmarks'
+    | 'move'
+    | 'release'
+    | 'supersedeOlder'
   >
   readonly gate: Gate
   readonly history: History
@@ -80,25 +88,28 @@ export async function look(looking: Looking, parts: LookParts): Promise<Looked> 
 
 /** Where all that waits stands at gates which are still closed, nobody else needs to be asked anything. */
 async function stillClosed(waiting: readonly Deployment[], parts: LookParts): Promise<Looked | undefined> {
-  const outcomes = new Map<Deployment, Waiting>()
+  const outcomes = new Map<Deployment, Outcome>()
   for (const one of waiting) {
-    const closed =
+    const outcome =
       one.hold !== undefined && isOfGate(one.hold.reason) ? await closedFor(one, parts) : undefined
-    if (closed === undefined) return undefined
-    outcomes.set(one, atGate(closed, parts.clock()))
+    if (outcome === undefined) return undefined
+    outcomes.set(one, outcome)
   }
   for (const [one, outcome] of outcomes) await settle(one, outcome, parts)
-  const lookAgainMs = Math.min(...[...outcomes.values()].map((one) => one.lookAgainMs ?? Infinity))
+  const lookAgainMs = Math.min(...[...outcomes.values()].map((one) => lookAgainOf(one) ?? Infinity))
   return { lookAgainMs: lookAgainMs === Infinity ? undefined : lookAgainMs }
 }
 
-async function closedFor(
-  deployment: Deployment,
-  { store, gate, clock }: LookParts,
-): Promise<Closed | undefined> {
+/** What a gate makes of a deployment, being closed for it; undefined: all are open. */
+async function closedFor(deployment: Deployment, parts: LookParts): Promise<Outcome | undefined> {
+  const { store, gate, clock } = parts
   const facts = await store.gateFacts(deployment, { ...gate.wanted(deployment), at: clock() })
-  return gate.judge(deployment, facts)
+  const closed = gate.judge(deployment, facts)
+  return closed && ((await waitedTooLong(deployment, closed, parts)) ?? atGate(closed, clock()))
 }
+
+const lookAgainOf = (outcome: Outcome): number | undefined =>
+  outcome.kind === 'wait' ? outcome.lookAgainMs : undefined
 
 const gatePartsOf = (parts: LookParts): GateParts => ({
   ...parts,
@@ -114,7 +125,7 @@ async function lookAtAsked(one: Deployment, { failures }: Looking, parts: LookPa
     const outcome =
       (await judgeOwnership(one, parts)) ?? (await passGate(one, environment, gatePartsOf(parts)))
     await settle(one, outcome, parts)
-    return { lookAgainMs: outcome.kind === 'wait' ? outcome.lookAgainMs : undefined }
+    return { lookAgainMs: lookAgainOf(outcome) }
   } catch (thrown) {
     return inVainOf(thrown, [one], failures, parts)
   }

@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
 
 import { placesOf, type Approval, type GateFacts, type Lock, type Upstream } from '../deployment/gates.ts'
+import type { HoldReason } from '../deployment/reasons.ts'
 import type { Tables } from './schema.ts'
 import type { Selectable } from 'kysely'
 import type { FactsWanted, Judged, Locks } from './store.ts'
@@ -76,6 +77,24 @@ async function upstreamOf(
     bad: bad && { by: bad.marked_bad_by ?? '', reason: bad.marked_bad_reason ?? undefined },
     other: first === undefined ? others.at(-1) : undefined,
   }
+}
+
+/** `Store.heldSince`. */
+export async function heldSince(
+  database: Kysely<Tables>,
+  id: number,
+  reason: HoldReason,
+): Promise<number | undefined> {
+  const first = await database
+    .selectFrom('events')
+    .select('at')
+    .where('deployment_id', '=', id)
+    .where('to_state', '=', 'queued')
+    .where('reason', '=', reason)
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst()
+  return first?.at
 }
 
 const lockOf = ({ id, place, reason, taken_by: by, since, until }: Selectable<Tables['locks']>): Lock => ({

@@ -11,7 +11,7 @@ import { createInbox } from './inbox.ts'
 import { createAccept } from './intake.ts'
 import { beginAfter } from './ids.ts'
 import { claim, force, hold, release } from './claims.ts'
-import { createLocks, gateFacts } from './gates.ts'
+import { createLocks, gateFacts, heldSince } from './gates.ts'
 import { move, moveAll } from './moves.ts'
 import { createOutbox } from './outbox.ts'
 import { configured, known, landmarks, lastSuccessBeside, see, seen } from './places.ts'
@@ -98,6 +98,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     release: (id, change) => release(kysely, id, change),
     force: (id, forced) => force(kysely, id, forced),
     gateFacts: (deployment, wanted) => gateFacts(kysely, deployment, wanted),
+    heldSince: (id, reason) => heldSince(kysely, id, reason),
     locks: createLocks(kysely),
     async asking(id) {
       const { numUpdatedRows } = await inTransaction(kysely, (trx) =>

@@ -2,7 +2,7 @@ import type { Changes } from '../deployment/changes.ts'
 import type { Deployment, Forced, Hold, ProcessRecord, StepResult } from '../deployment/deployment.ts'
 import type { Errand } from '../deployment/errand.ts'
 import type { Closed, GateFacts, Lock } from '../deployment/gates.ts'
-import type { EndReason } from '../deployment/reasons.ts'
+import type { EndReason, HoldReason } from '../deployment/reasons.ts'
 import type { Next, State } from '../deployment/state.ts'
 
 /** Everything that must outlive the process. Every method that writes has written durably when it answers. */
@@ -50,6 +50,8 @@ export interface Store {
   force(id: number, forced: Forced): Promise<Deployment | undefined>
   /** What the gates of a deployment are judged by now. */
   gateFacts(deployment: Judged, wanted: FactsWanted): Promise<GateFacts>
+  /** Since when a deployment has been held for that reason, with whatever came in between; undefined where it never was. */
+  heldSince(id: number, reason: HoldReason): Promise<number | undefined>
   locks: Locks
   /** Writes down that GitHub is about to be asked for a deployment of our own; answers whether it still waits. */
   asking(id: number): Promise<boolean>

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { createHistory } from '../../src/decide/history.ts'
 import { look, type LookParts } from '../../src/decide/look.ts'
 import type { Hold } from '../../src/deployment/deployment.ts'
+import type { Closed } from '../../src/deployment/gates.ts'
 import { createGitHub } from '../../src/github/client.ts'
 import { createGitHubPace } from '../../src/github/pace.ts'
 import { openStore } from '../../src/store/sql-store.ts'
@@ -90,4 +91,28 @@ test('one answer without the branch ends nothing; two minutes of them do', async
   github.fail({ ...missing, times: 2 })
   expect(await lookAt(HOUR / 2 + 20_000)).toMatchObject({ state: 'queued' })
   expect(await lookAt(HOUR / 2 + 140_000)).toMatchObject({ state: 'cancelled', reason: 'not_on_branch' })
+})
+
+test('what another environment never takes ends after 30 days, whatever it waited for between; what bakes does not', async () => {
+  const since = 1_000
+  const detail = 'staging #12 failed with a84d88e'
+  const hold = { reason: 'earlier_environment', detail, since, until: undefined } as const
+  const { lookAt } = await mergeThat({ hold })
+  const closed = (given: Partial<Closed> = {}) => ({
+    environmentOf: () => ({ ...PRODUCTION, requiredContexts: undefined }),
+    gate: { ...OPEN, judge: () => ({ ...hold, ...given }) },
+  })
+
+  const locked = await lookAt(since + 2 * HOUR, closed({ reason: 'locked' }))
+  const still = await lookAt(since + 719 * HOUR, closed())
+  const baking = await lookAt(since + 721 * HOUR, closed({ until: since + 800 * HOUR }))
+  const ended = await lookAt(since + 801 * HOUR, closed())
+
+  expect([locked?.hold?.reason, still?.hold?.reason]).toEqual(['locked', 'earlier_environment'])
+  expect(baking).toMatchObject({ state: 'queued', hold: { until: since + 800 * HOUR } })
+  expect(ended).toMatchObject({
+    state: 'failed',
+    reason: 'wait_expired',
+    detail: `Not deployed within 30 days: ${detail}`,
+  })
 })

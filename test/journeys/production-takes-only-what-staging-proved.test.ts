@@ -26,8 +26,8 @@ async function openPlaces(production: object = {}) {
   }
   const shop = await openShop({ commands, entry: { environments }, config: { max_concurrent: 2 } })
   for (const folder of [staging, live]) await execute('git', ['clone', '--quiet', shop.sample.origin, folder])
-  const live_ = join(live, 'deployed')
-  return { shop, staging, deployed: () => (existsSync(live_) ? readFileSync(live_, 'utf8').split('\n') : []) }
+  const log = join(live, 'deployed')
+  return { shop, staging, deployed: () => (existsSync(log) ? readFileSync(log, 'utf8').split('\n') : []) }
 }
 
 const held = (shop: Shop, detail: string) =>

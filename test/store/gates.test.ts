@@ -36,6 +36,19 @@ describe.each(ENGINES)('what gates are judged by, on $engine', ({ engine, missin
       return deployment
     }
 
+    test('since when something is held for a reason is told, whatever came in between', async () => {
+      const hold = { reason: 'locked', detail: 'a migration', since: 0, until: undefined } as const
+      const change = (at: number) => ({ at, reports })
+      const { id } = await queue({ hold: { ...hold, reason: 'deciding' } })
+      await store.hold(id, { ...hold, reason: 'earlier_environment' }, change(2_000))
+      await store.hold(id, hold, change(3_000))
+      await store.hold(id, { ...hold, reason: 'earlier_environment' }, change(4_000))
+
+      expect(await store.heldSince(id, 'earlier_environment')).toBe(2_000)
+      expect(await store.heldSince(id, 'locked')).toBe(3_000)
+      expect(await store.heldSince(id, 'outside_windows')).toBeUndefined()
+    })
+
     describe('how a commit fared in the environment before', () => {
       const STAGING = { environment: 'Staging', lane: 'acme/shop/staging' }
       const queueOnStaging = (sha = SHA) => queue({ ...STAGING, sha })
