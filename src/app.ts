@@ -245,9 +245,9 @@ export async function startApp(
     let worker: Worker | undefined
     let holds: Holds | undefined
     let catchUp: CatchUp | undefined
-    const moved = (): void => {
+    const moved = (deployment?: Deployment): void => {
       outbox.wake()
-      holds?.ended()
+      holds?.moved(deployment)
     }
     const pipeline: Parts = {
       config: () => config,

@@ -15,8 +15,8 @@ export interface HoldParts extends Omit<LookParts, 'store' | 'history' | 'elapse
 export interface Holds {
   /** Something new may be held: look at it now. */
   wake(): void
-  /** A deployment has ended: what waits for it is looked at. */
-  ended(): void
+  /** A deployment has begun or ended: what waits for it is looked at. Undefined: several may have. */
+  moved(deployment?: Goal): void
   /** More is known of a repository: look at what waits there. */
   lookAtRepository(configuredAs: string): void
   /** A gate may have opened there, at the place of a lock: look at what waits for it. */
@@ -40,9 +40,15 @@ interface Place {
   failures: number
   /** Looks that events caused, one soon after the other. */
   swarm: number
-  /** What has happened since the last look began: of these commits the checks have moved, or anything. */
-  news: Set<string> | 'anything' | undefined
+  /**
+   * What has happened since the last look began: of these commits the checks have moved, or anything, or something in
+   * another environment of the repository, which only those at a gate wait for.
+   */
+  news: Set<string> | 'anything' | 'elsewhere' | undefined
 }
+
+/** Where a deployment goes. */
+type Goal = Pick<Deployment, 'configuredAs' | 'environment'>
 
 /** Places looked at side by side: one whose repository does not answer delays no other. */
 const AT_ONCE = 8
@@ -59,7 +65,15 @@ export function startHolds(parts: HoldParts): Holds {
   const history = createHistory(parts.github)
   const now = (): number => performance.now()
   const elapsed = createElapsed({ clock: parts.clock, steady: now })
-  const lookParts: LookParts = { ...parts, history, elapsed }
+  const lookParts: LookParts = {
+    ...parts,
+    history,
+    elapsed,
+    moved(deployment) {
+      parts.moved(deployment)
+      hearElsewhere(deployment)
+    },
+  }
   const places = new Map<string, Place>()
   const inFlight = new Map<string, Promise<void>>()
   /** GitHub's patience is for all places together; what happens meanwhile does not shorten it. */
@@ -91,10 +105,13 @@ export function startHolds(parts: HoldParts): Holds {
   }
   const begin = (key: string, place: Place): void => {
     const { waiting, failures, news } = place
+    const isQuiet = news === undefined || news === 'elsewhere'
     place.news = undefined
-    place.swarm = now() - place.endedAt > CALM_MS ? 0 : place.swarm + 1
+    // GitHub is mostly asked nothing in a quiet look.
+    if (now() - place.endedAt > CALM_MS) place.swarm = 0
+    else if (!isQuiet) place.swarm += 1
     const moved = typeof news === 'object' && now() < place.allDueAt ? news : undefined
-    const looking = look({ waiting, failures, moved, isQuiet: news === undefined }, lookParts)
+    const looking = look({ waiting, failures, moved, isQuiet }, lookParts)
       .then(({ lookAgainMs = LOOK_AGAIN_MS, vain }) => {
         place.failures = vain === undefined ? 0 : place.failures + 1
         if (moved === undefined) place.allDueAt = now() + lookAgainMs
@@ -134,19 +151,38 @@ export function startHolds(parts: HoldParts): Holds {
   const hurry = (place: Place, sha?: string): void => {
     place.dueAt = 0
     if (sha === undefined || place.news === 'anything') place.news = 'anything'
-    else place.news = new Set([...(place.news ?? []), sha])
+    else place.news = new Set([...(typeof place.news === 'object' ? place.news : []), sha])
+  }
+  /** What stands at a gate in another environment of the repository may have been waiting for just this. */
+  const hearElsewhere = (deployment: Goal): void => {
+    const here = placeOf(deployment)
+    const isMeant = ([key, { waiting }]: readonly [string, Place]): boolean =>
+      key !== here &&
+      key.startsWith(`${deployment.configuredAs}/`) &&
+      (inFlight.has(key) || waiting.some(({ hold }) => hold !== undefined && isOfGate(hold.reason)))
+    const meant = [...places].filter(isMeant)
+    for (const [, place] of meant) {
+      place.dueAt = 0
+      place.news ??= 'elsewhere'
+    }
+    if (meant.length > 0) waker.wake()
   }
   waker.wake()
   return {
     wake: waker.wake,
-    ended() {
-      // What stands at a gate may be overtaken now, or have been waiting for just this success.
+    moved(deployment) {
+      const here = deployment === undefined ? undefined : placeOf(deployment)
+      // What stands at a gate may be overtaken now.
       const isMeant = ({ hold }: Deployment): boolean =>
         hold !== undefined && (hold.reason === 'newer_first' || isOfGate(hold.reason))
       // What is being looked at now may come to wait for just this one.
-      const meant = [...places].filter(([key, { waiting }]) => inFlight.has(key) || waiting.some(isMeant))
+      const meant = [...places].filter(
+        ([key, { waiting }]) =>
+          (here === undefined || key === here) && (inFlight.has(key) || waiting.some(isMeant)),
+      )
       for (const [, place] of meant) hurry(place)
       if (meant.length > 0) waker.wake()
+      if (deployment !== undefined) hearElsewhere(deployment)
     },
     lookAtRepository(configuredAs) {
       for (const [key, place] of places) if (key.startsWith(`${configuredAs}/`)) hurry(place)

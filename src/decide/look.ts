@@ -36,8 +36,8 @@ export interface LookParts extends Omit<GateParts, 'asking' | 'closed'> {
   /** Why something waits or ends may name checks and branches, and is kept. */
   mask(text: string): string
   readonly journal: Journal
-  /** Something was let through, is held for another reason, or has ended. */
-  moved(): void
+  /** It was let through, is held for another reason, or has ended. */
+  moved(deployment: Deployment): void
 }
 
 export interface Looked {
@@ -290,7 +290,7 @@ async function settle(
         journal.info('deployment:released', { ...about, github_id: outcome.made.githubId })
         await takeOlderBack(bound, parts)
       }
-      moved()
+      moved(deployment)
       // The webhook may have bound it before, and it may run or even have ended by now.
       return bound !== undefined && bound.state !== 'failed' && bound.state !== 'cancelled'
     }
@@ -300,7 +300,7 @@ async function settle(
         journal.info('deployment:released', about)
         await takeOlderBack(released, parts)
       }
-      moved()
+      moved(deployment)
       return released !== undefined
     }
     case 'wait': {
@@ -314,7 +314,7 @@ async function settle(
       heldFor(deployment.id, since, parts.elapsed) // counts from now on, however the clock is set
       if (await store.hold(deployment.id, { reason, detail, since, until }, { at: clock(), reports })) {
         journal.info('deployment:held', { ...about, reason, detail })
-        moved() // why it waits may be owed to somebody
+        moved(deployment) // why it waits may be owed to somebody
       }
       return false
     }
@@ -326,7 +326,7 @@ async function settle(
         journal.info('deployment:ended', { ...about, state, reason, detail })
         await bindLoose(ended, parts)
       }
-      moved()
+      moved(deployment)
       return false
     }
     case 'gone':

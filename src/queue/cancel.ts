@@ -16,7 +16,7 @@ export interface CancelParts {
   readonly clock: () => number
   readonly journal: Journal
   /** Something is owed to the outside world, or a line has moved up. */
-  moved(): void
+  moved(deployment: Deployment): void
 }
 
 /** Who wants it, and why; words from outside. */
@@ -69,7 +69,7 @@ async function takeBack(id: number, detail: string, parts: CancelParts): Promise
   if (deployment === undefined) return undefined
   journal.info('deployment:ended', { ...about(deployment), state: 'cancelled', reason: 'by_person', detail })
   await parts.ended(deployment)
-  parts.moved()
+  parts.moved(deployment)
   return { outcome: 'cancelled', deployment }
 }
 
@@ -80,7 +80,7 @@ async function end(id: number, detail: string, parts: CancelParts): Promise<Canc
   if (deployment === undefined) return undefined
   journal.info('deployment:cancelling', { ...about(deployment), detail })
   parts.interrupt(id, { kind: 'by_person', detail })
-  parts.moved()
+  parts.moved(deployment)
   return { outcome: 'cancelling', deployment }
 }
 

@@ -28,8 +28,8 @@ export interface WorkerParts {
   readonly journal: Journal
   /** Hides secrets in what is written down. */
   mask(text: string): string
-  /** Something happened that may be owed to the outside world. */
-  moved(): void
+  /** It has begun or ended, which may be owed to the outside world. */
+  moved(deployment: Deployment): void
 }
 
 export interface Worker {
@@ -82,7 +82,7 @@ export function startWorker(parts: WorkerParts): Worker {
       id: deployment.id,
       sha: deployment.sha,
     })
-    parts.moved()
+    parts.moved(deployment)
     const abort = new AbortController()
     const why = early.get(deployment.id)
     if (why !== undefined) abort.abort(why)
@@ -179,7 +179,7 @@ async function see(deployment: Deployment, signals: RunSignals, parts: WorkerPar
       const ended = await moveToEnd(deployment.id, state, { ...change, at }, store)
       if (ended === undefined) journal.error('deployment:moved-elsewhere', about)
       else journal.info('deployment:ended', { ...about, detail: change.detail })
-      parts.moved()
+      parts.moved(deployment)
       return
     } catch (thrown) {
       if (isToBeTold() || triesLeft <= 0)
