@@ -16,6 +16,7 @@ import { createLogLinks } from './logs/links.ts'
 import { createLogs } from './logs/logs.ts'
 import type { Masker } from './logs/redact.ts'
 import { decide, repositoryOf } from './decide/decide.ts'
+import { force } from './decide/force.ts'
 import { createGate } from './decide/gates.ts'
 import { startFirstSight } from './decide/first-sight.ts'
 import { startHolds, type Holds } from './decide/holds.ts'
@@ -35,7 +36,7 @@ import { createSignatureCheck } from './receive/signature.ts'
 import { serveWebhooks } from './receive/webhook.ts'
 import { githubChannel } from './report/github-channel.ts'
 import { startOutbox } from './report/outbox.ts'
-import { reportsFor, type ReportContext } from './report/reports.ts'
+import { forcedReportsFor, reportsFor, type ReportContext } from './report/reports.ts'
 import { settlingSurely } from './report/settling.ts'
 import { postToSlack } from './report/slack-channel.ts'
 import { createSlackRecipients, noticesOn } from './report/slack-recipients.ts'
@@ -182,6 +183,7 @@ export async function startApp(
       },
     }
     const reports = (deployment: Deployment) => reportsFor(deployment, context)
+    const forcedReports = (deployment: Deployment) => forcedReportsFor(deployment, context)
 
     const resumedPace = async ({ github: { creationsPerHour } }: Config): Promise<Pace<Creation>> =>
       resumedGitHubPace(creationsPerHour, await store.outbox.givenToGitHub(clock() - HOUR_MS))
@@ -319,7 +321,20 @@ export async function startApp(
       replay: (delivery, by) => replayDelivery(delivery, by, pipeline),
       clock,
       store,
-      ask: (wish) => takeWish(wish, { ...pipeline, store, github: () => github, clock }),
+      ask: (wish) => takeWish(wish, { ...pipeline, store, github: () => github, forcedReports, clock }),
+      force: (id, words) =>
+        force(id, words, {
+          store,
+          environmentOf,
+          mask: (text) => masker.mask(text),
+          reports: forcedReports,
+          clock,
+          journal,
+          forced({ configuredAs, environment: name }) {
+            holds?.lookAtPlace(`${configuredAs}/${name.toLowerCase()}`)
+            pipeline.wake()
+          },
+        }),
       cancel: (id, wish) =>
         cancel(id, wish, {
           store,

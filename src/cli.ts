@@ -57,6 +57,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     summary: 'deploy a branch, a tag or a commit, and wait for its end',
     load: async () => (await import('./commands/deploy.ts')).deploy,
   },
+  force: {
+    summary: 'let a deployment that is held pass what stands in its way',
+    load: async () => (await import('./commands/force.ts')).force,
+  },
   cancel: {
     summary: 'take a deployment back, whether it waits or runs',
     load: async () => (await import('./commands/cancel.ts')).cancel,

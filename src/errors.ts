@@ -258,6 +258,11 @@ export const PROBLEMS = {
     message: 'Nothing is forced in {repository} {environment}: `force` is false there.',
     hint: 'Wait for what holds it, or let whoever may change the configuration set `force: true` for the environment.',
   },
+  deployment_begun: {
+    status: 409,
+    message: '{name} has begun already: it is {state}.',
+    hint: 'Nothing was changed: nothing stands in its way any more.',
+  },
   deployment_not_ended: {
     status: 409,
     message: '{name} has not ended yet: it is {state}.',

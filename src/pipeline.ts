@@ -199,7 +199,7 @@ function deploymentIntake(delivery: NewDelivery, signal: Signal, parts: IntakePa
     repositoryGithubId: signal.repository.githubId,
     isPrivate: signal.repository.isPrivate,
     failure,
-    supersedes: signal.kind === 'deployment' && environment.order === 'latest',
+    supersedes: signal.kind === 'deployment' && !mayBeForeign(signal.ref) && environment.order === 'latest',
     errand: errand !== undefined && 'errand' in errand ? errand.errand : undefined,
     late: parts.missed ?? (isLate(signal, delivery) ? { overtaken: undefined } : undefined),
     reports: parts.reports,

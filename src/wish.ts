@@ -1,11 +1,11 @@
 import type { Config, EnvironmentConfig } from './config/config.ts'
 import { environmentIn } from './config/places.ts'
 import { commitAsked } from './decide/asked.ts'
-import { nameOf, type Deployment, type Forced } from './deployment/deployment.ts'
+import { forcedBy, wordsOf } from './decide/force.ts'
+import { nameOf, type Deployment } from './deployment/deployment.ts'
 import { FerrymanError, problem } from './errors.ts'
 import { GitHubError, type GitHub } from './github/github.ts'
 import type { Journal } from './logs/journal.ts'
-import { cut, oneLine } from './logs/one-line.ts'
 import { comeJust, factsOfPlace } from './pipeline.ts'
 import type { NewDeployment, ReportsFor, Store } from './store/store.ts'
 
@@ -32,6 +32,8 @@ export interface WishParts {
   readonly store: Pick<Store, 'ask' | 'byNonce' | 'refFor'>
   github(): GitHub
   readonly reports: ReportsFor
+  /** The same, and that it was forced. */
+  readonly forcedReports: ReportsFor
   mask(text: string): string
   /** Random, or for the same words always the same; nobody else can tell which. */
   newNonce(words?: readonly string[]): string
@@ -55,10 +57,10 @@ export interface Granted {
  * recorded nothing then.
  */
 export async function takeWish(wish: Wish, parts: WishParts): Promise<Granted> {
-  const { store, clock, journal, reports } = parts
+  const { store, clock, journal } = parts
   const environment = environmentIn(parts.config().repositories, wish.repository, wish.environment)
-  const { by, reason } = wordsOf(wish, parts)
-  const forced = wish.force ? forcedBy({ by, why: reason }, environment) : undefined
+  const { by, reason } = wordsOf(wish, parts.mask)
+  const forced = wish.force ? forcedBy({ by, reason }, environment) : undefined
   const nonce = wish.key === undefined ? parts.newNonce() : parts.newNonce([wish.by, wish.key])
   const before = await recorded(store.byNonce(nonce))
   if (before !== undefined) return again(before, { wish, environment })
@@ -90,7 +92,7 @@ export async function takeWish(wish: Wish, parts: WishParts): Promise<Granted> {
     apiUrl: '',
     failure: undefined,
     supersedes: environment.order === 'latest',
-    reports,
+    reports: forced === undefined ? parts.reports : parts.forcedReports,
   }
   const { deployment, isNew } = await recorded(store.ask(wanted, at))
   if (!isNew) return again(deployment, { wish, environment })
@@ -99,28 +101,6 @@ export async function takeWish(wish: Wish, parts: WishParts): Promise<Granted> {
   journal.info('deployment:asked-for', { deployment: nameOf(deployment), id, by, sha, ref: said, forced })
   parts.wake()
   return { isNew, said, deployment }
-}
-
-const MOST_NAME = 100
-const MOST_REASON = 200
-
-/** Who it is and why, as it is kept and told. */
-function wordsOf(
-  { by, reason = '' }: Pick<Wish, 'by' | 'reason'>,
-  { mask }: Pick<WishParts, 'mask'>,
-): { readonly by: string; readonly reason: string | undefined } {
-  const said = (text: string, most: number): string => cut(oneLine(mask(text.trim())), most)
-  return { by: said(by, MOST_NAME), reason: reason.trim() === '' ? undefined : said(reason, MOST_REASON) }
-}
-
-/** Who forces it, and why. Throws `force_reason_missing` or `force_forbidden`. */
-function forcedBy(
-  { by, why }: { readonly by: string; readonly why: string | undefined },
-  { repository, name, force }: Pick<EnvironmentConfig, 'repository' | 'name' | 'force'>,
-): Forced {
-  if (!force) throw problem('force_forbidden', { repository, environment: name })
-  if (why === undefined) throw problem('force_reason_missing', {})
-  return { by, why }
 }
 
 async function askGitHub(wish: Wish, environment: EnvironmentConfig, { github, store }: WishParts) {

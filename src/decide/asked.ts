@@ -2,6 +2,7 @@ import type { EnvironmentConfig } from '../config/config.ts'
 import { problem, type FerrymanError } from '../errors.ts'
 import type { GitHub, RepositoryFacts } from '../github/github.ts'
 import type { Store } from '../store/store.ts'
+import { short } from './words.ts'
 
 /** A commit, pinned. */
 export interface CommitAsked {
@@ -46,9 +47,9 @@ export async function commitAsked(
   const { kind, sha, name } = await github().resolveRef(repository, ref ?? `refs/heads/${branch}`)
   const isForeign = kind === 'commit' && (await github().isOwnCommit(repository, sha)) === 'no'
   if (isForeign) throw foreign(repository, sha)
-  const short = name.replace(/^refs\/(heads|tags)\//, '')
-  return { sha, ref: short, said: ref ?? short }
+  const called = name.replace(/^refs\/(heads|tags)\//, '')
+  return { sha, ref: called, said: ref ?? called }
 }
 
 const foreign = (repository: string, sha: string): FerrymanError =>
-  problem('commit_foreign', { repository, sha: sha.slice(0, 7) })
+  problem('commit_foreign', { repository, sha: short(sha) })

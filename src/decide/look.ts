@@ -9,7 +9,7 @@ import { atGate, passGate, type GateParts, type Outcome, type Waiting } from './
 import { isOfGate } from './gates.ts'
 import type { History } from './history.ts'
 import { bindLoose } from './loose.ts'
-import { judgeOwnership } from './ownership.ts'
+import { judgeOwnership, mayBeForeign } from './ownership.ts'
 import { waitedTooLong } from './too-long.ts'
 import { short } from './words.ts'
 
@@ -336,13 +336,17 @@ async function settle(
   }
 }
 
-/** Where the latest counts alone, what goes there by itself takes back what was asked for before, once it is let through. */
+/**
+ * Where the latest counts alone, what goes there by itself takes back what was asked for before, once it is let through.
+ * So does what may have been a fork's; all else that is asked for has done so when it came.
+ */
 async function takeOlderBack(
   newer: Deployment,
   { environmentOf, store, clock, reports, journal }: LookParts,
 ): Promise<void> {
-  const isAsked = newer.origin === 'deployment' || newer.origin === 'person'
-  if (isAsked || environmentOf(newer)?.order !== 'latest') return
+  const { origin, ref } = newer
+  const hasDone = origin === 'person' || (origin === 'deployment' && !mayBeForeign(ref))
+  if (hasDone || environmentOf(newer)?.order !== 'latest') return
   for (const one of await store.supersedeOlder(newer, { at: clock(), reports }))
     journal.info('deployment:ended', {
       deployment: nameOf(one),

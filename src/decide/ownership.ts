@@ -3,6 +3,7 @@ import type { GitHub } from '../github/github.ts'
 import { isRefName } from '../github/refs.ts'
 import type { Elapsed } from './elapsed.ts'
 import type { Outcome } from './gate.ts'
+import { short } from './words.ts'
 
 /**
  * Whether GitHub may have found the commit of a ref elsewhere than on the repository's own branches and tags: it shows
@@ -32,7 +33,7 @@ export async function judgeOwnership(
   const refusal = await refuseForeign(deployment, github())
   const age = elapsed(`deployment ${id}`, createdAt)
   if (refusal === undefined || age >= BEHIND_MS) return refusal
-  const detail = `GitHub does not show ${sha.slice(0, 7)} on a branch or tag of ${repository}`
+  const detail = `GitHub does not show ${short(sha)} on a branch or tag of ${repository}`
   return { kind: 'wait', reason: 'commit_unchecked', detail, lookAgainMs: BEHIND_MS - age }
 }
 
@@ -49,6 +50,6 @@ export async function refuseForeign(
     kind: 'end',
     state: 'failed',
     reason: 'foreign_commit',
-    detail: `Not deployed: ${sha.slice(0, 7)} is on no branch or tag of ${repository}, but perhaps on a fork’s. Push it to a branch there.`,
+    detail: `Not deployed: ${short(sha)} is on no branch or tag of ${repository}, but perhaps on a fork’s. Push it to a branch there.`,
   }
 }

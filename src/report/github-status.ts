@@ -3,7 +3,7 @@ import { errandOf } from '../deployment/errand.ts'
 import { CANCELLED, FAILED, type CancelledReason, type FailedReason } from '../deployment/reasons.ts'
 import type { DeploymentStatus } from '../deployment/status.ts'
 import { brief } from './changes.ts'
-import { countOf, duration, oneLine, short, truncate } from './text.ts'
+import { countOf, duration, forceOf, oneLine, short, truncate } from './text.ts'
 
 /** GitHub's limit. It does not say in which unit it counts; code points are what its error text calls characters. */
 const MOST_CHARACTERS = 140
@@ -13,10 +13,19 @@ export function githubStatus(deployment: Deployment, logUrl: string | undefined)
   const { environmentUrl } = deployment
   return {
     state: stateOf(deployment),
-    description: truncate(oneLine(sentence(deployment)), MOST_CHARACTERS),
+    description: description(deployment),
     ...(logUrl === undefined ? {} : { logUrl }),
     ...(environmentUrl === undefined ? {} : { environmentUrl }),
   }
+}
+
+/** So much of it says who forced the deployment, and why; the rest says what is. */
+const MOST_FORCE = 60
+
+function description(deployment: Deployment): string {
+  const force = forceOf(deployment)
+  const said = force === undefined ? '' : `; ${truncate(force, MOST_FORCE)}`
+  return `${truncate(oneLine(sentence(deployment)), MOST_CHARACTERS - said.length)}${said}`
 }
 
 function stateOf({ state, reason }: Deployment): DeploymentStatus['state'] {

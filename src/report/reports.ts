@@ -1,6 +1,7 @@
 import type { SlackNotices } from '../config/config.ts'
 import type { SlackEvent } from '../config/schema.ts'
 import type { Deployment } from '../deployment/deployment.ts'
+import type { HoldReason } from '../deployment/reasons.ts'
 import type { NewReport } from '../store/store.ts'
 import { githubStatus } from './github-status.ts'
 import { slackMessage } from './slack-message.ts'
@@ -14,12 +15,15 @@ export interface ReportContext {
   readonly githubUrl: string
 }
 
+/** Whether it waits for anything is not known yet. */
+const UNDECIDED: ReadonlySet<string> = new Set<HoldReason>(['deciding', 'commit_unchecked'])
+
 /** What has happened, in the words in which Slack is told of it; undefined: nothing that anybody should hear. */
 function eventOf({ state, hold, reason }: Deployment): SlackEvent | undefined {
   switch (state) {
     case 'queued':
       if (hold === undefined) return 'queued'
-      return hold.reason === 'deciding' ? undefined : 'held' // whether it waits for anything is not known yet
+      return UNDECIDED.has(hold.reason) ? undefined : 'held'
     case 'running':
       return 'started'
     case 'cancelling':
@@ -40,10 +44,31 @@ function hears(deployment: Deployment, { slack }: ReportContext): boolean {
 }
 
 /** What is owed after a move, with the text as it will be sent. Pure; nothing secret is in it. */
-export function reportsFor(
+export const reportsFor = (
   written: Deployment,
   context: ReportContext,
   lastLines: readonly string[] = [],
+): readonly NewReport[] =>
+  reportsOf(written, context, { lastLines, isForceNews: false, isHeard: hears(written, context) })
+
+/** The same when somebody has just forced it: no place with a Slack is left out, whatever else it wants to hear. */
+export function forcedReportsFor(written: Deployment, context: ReportContext): readonly NewReport[] {
+  const isForceNews = written.state === 'queued' && written.forced !== undefined
+  const isHeard = isForceNews ? context.slack(written) !== undefined : hears(written, context)
+  return reportsOf(written, context, { lastLines: [], isForceNews, isHeard })
+}
+
+interface Telling {
+  readonly lastLines: readonly string[]
+  readonly isForceNews: boolean
+  /** By Slack. */
+  readonly isHeard: boolean
+}
+
+function reportsOf(
+  written: Deployment,
+  context: ReportContext,
+  { lastLines, isForceNews, isHeard }: Telling,
 ): readonly NewReport[] {
   const deployment = withoutSecrets(written, context)
   const logUrl = context.logUrl(deployment)
@@ -52,14 +77,14 @@ export function reportsFor(
     deployment.githubId === undefined
       ? []
       : [{ channel: 'github', body: masked(githubStatus(deployment, logUrl), context) }]
-  if (!hears(written, context)) return status
-  const surroundings = { logUrl, lastLines, githubUrl: context.githubUrl }
+  if (!isHeard) return status
+  const surroundings = { logUrl, lastLines, githubUrl: context.githubUrl, isForceNews }
   return [...status, { channel: 'slack', body: masked(slackMessage(deployment, surroundings), context) }]
 }
 
 /** A text may be cut within a secret, whose beginning nobody would know any more: masked before. */
 function withoutSecrets(deployment: Deployment, { mask }: ReportContext): Deployment {
-  const { environment, ref, actor, creator, detail, hold } = deployment
+  const { environment, ref, actor, creator, detail, hold, forced } = deployment
   return {
     ...deployment,
     environment: mask(environment),
@@ -68,6 +93,7 @@ function withoutSecrets(deployment: Deployment, { mask }: ReportContext): Deploy
     creator: mask(creator),
     detail: detail === undefined ? undefined : mask(detail),
     hold: hold && { ...hold, detail: mask(hold.detail) },
+    forced: forced && { by: mask(forced.by), why: mask(forced.why) },
   }
 }
 

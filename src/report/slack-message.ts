@@ -3,7 +3,7 @@ import { errandOf } from '../deployment/errand.ts'
 import type { State } from '../deployment/state.ts'
 import { changesBlocks } from './changes.ts'
 import { code, codeBlock, escape, link, mrkdwn, section } from './mrkdwn.ts'
-import { countOf, duration, oneLine, short, truncate } from './text.ts'
+import { countOf, duration, forceOf, oneLine, short, truncate } from './text.ts'
 
 /** A message as a Slack incoming webhook takes it; `text` is what notifications show. */
 export interface SlackMessage {
@@ -32,15 +32,18 @@ export interface Surroundings {
   readonly lastLines: readonly string[]
   /** Where people read repositories: `https://github.com`. */
   readonly githubUrl: string
+  /** That somebody has just forced it is what is told. */
+  readonly isForceNews?: boolean
 }
 
 /** Says in Slack where a deployment is. Pure; every word from outside is escaped. */
 export function slackMessage(
   deployment: Deployment,
-  { logUrl, lastLines, githubUrl }: Surroundings,
+  { logUrl, lastLines, githubUrl, isForceNews = false }: Surroundings,
 ): SlackMessage {
   const { repository, environment, sha, ref, detail, hold } = deployment
-  const verb = verbOf(deployment)
+  const verb = isForceNews ? 'Forced' : verbOf(deployment)
+  const force = escape(forceOf(deployment) ?? '', MOST_FORCE)
   const commit = link(`${githubUrl}/${repository}/commit/${sha}`, short(sha))
   const where = `*${escape(repository, 200)}* to *${escape(environment, 100)}*`
   const doubt = doubtOf(deployment)
@@ -48,6 +51,7 @@ export function slackMessage(
   const facts = [
     `${commit} (${code(ref, 200)})`,
     whoOf(deployment),
+    force,
     tookOf(deployment),
     environmentOf(deployment),
     logOf(logUrl),
@@ -56,7 +60,7 @@ export function slackMessage(
   const [why, because] =
     reason === undefined ? ['', ''] : [`\n${escape(reason, MOST_DETAIL)}`, `: ${escape(reason, MOST_DETAIL)}`]
   return {
-    text: `${verb} ${escape(nameOf(deployment), 300)} at ${short(sha)}${doubt}, by ${escape(deployment.actor, 100)}${because}`,
+    text: `${verb} ${escape(nameOf(deployment), 300)} at ${short(sha)}${doubt}, by ${escape(deployment.actor, 100)}${because}${force === '' ? '' : ` (${force})`}`,
     blocks: [
       section(`${headline}${why}`),
       {
@@ -139,6 +143,7 @@ const rowOf = ({ name, ok, changed, unreachable, failed }: HostResult) => ({
 
 // A section holds 3,000 characters, and escaping makes a character up to five times as long.
 const MOST_DETAIL = 350
+const MOST_FORCE = 320
 const MOST_QUOTED = 560
 
 function quoted(lines: readonly string[]): string {

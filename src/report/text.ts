@@ -1,3 +1,5 @@
+import type { Deployment } from '../deployment/deployment.ts'
+
 /** Cuts to a length in UTF-16 units, which is never less than in characters, with an ellipsis where something was cut. */
 export function truncate(text: string, most: number): string {
   const whole = text.toWellFormed()
@@ -32,3 +34,7 @@ export const oneLine = (text: string): string =>
 /** `1 host`, `3 hosts`. */
 export const countOf = (number: number, thing: string): string =>
   `${number} ${thing}${number === 1 ? '' : 's'}`
+
+/** `forced by ann: the sale begins`; undefined where nobody did. */
+export const forceOf = ({ forced }: Pick<Deployment, 'forced'>): string | undefined =>
+  forced && oneLine(`forced by ${forced.by}: ${forced.why}`)

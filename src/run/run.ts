@@ -83,8 +83,10 @@ function tellStopping({ stopping, log }: RunParts): () => void {
 }
 
 const introduction = (deployment: Deployment): string => {
-  const { sha, ref, actor, creator, task } = deployment
-  return `${nameOf(deployment)}: ${task} ${sha} (${ref}), asked for by ${actor}${actor === creator ? '' : ` through ${creator}`}`
+  const { sha, ref, actor, creator, task, forced } = deployment
+  const through = actor === creator ? '' : ` through ${creator}`
+  const force = forced === undefined ? '' : `, forced by ${forced.by}: ${forced.why}`
+  return `${nameOf(deployment)}: ${task} ${sha} (${ref}), asked for by ${actor}${through}${force}`
 }
 
 async function refuse(reason: FailedReason, detail: string, { log, masker }: RunParts): Promise<RunResult> {

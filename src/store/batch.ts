@@ -5,7 +5,7 @@ import { ERRAND_TASKS } from '../deployment/errand.ts'
 import type { EndReason } from '../deployment/reasons.ts'
 import { runErrand } from './errands.ts'
 import type { Forgotten } from './forgotten.ts'
-import { eventRow, reportRows } from './moves.ts'
+import { eventRow, forcing, reportRows } from './moves.ts'
 import { columnsOf, deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
 import { createSharedRows, type SharedRows } from './shared-rows.ts'
@@ -105,6 +105,8 @@ export async function createDeployment(
   if (inserted === undefined) throw new Error('The new deployment was given no id.')
   const deployment = deploymentOf({ ...row, ...inserted })
   batch.events.push(eventRow(begun(deployment), undefined, at))
+  if (deployment.forced !== undefined)
+    batch.events.push(eventRow(forcing(deployment.id, deployment.forced), 'queued', at))
   if (end !== undefined) batch.events.push(eventRow(deployment, 'queued', at))
   batch.reports.push(...reportRows(deployment, given.reports(deployment), at))
   if (given.supersedes === true && end === undefined) {

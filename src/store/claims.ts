@@ -3,7 +3,7 @@ import { sql, type Kysely, type Transaction } from 'kysely'
 import type { Deployment, Forced, Hold } from '../deployment/deployment.ts'
 import { isUniqueViolation } from './database.ts'
 import { gateFacts } from './gates.ts'
-import { change, enter, owe } from './moves.ts'
+import { change, enter, forcing, owe } from './moves.ts'
 import { deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Change, Claimed, Gate, ReportsFor } from './store.ts'
@@ -78,6 +78,7 @@ export const force = (
   database: Kysely<Tables>,
   id: number,
   { by, why }: Forced,
+  { at, reports }: Told,
 ): Promise<Deployment | undefined> =>
   inTransaction(database, async (trx) => {
     const row = await trx
@@ -85,9 +86,14 @@ export const force = (
       .set({ forced_by: by, forced_why: why })
       .where('id', '=', id)
       .where('state', '=', sql.lit('queued'))
+      .where('forced_by', 'is', null)
       .returningAll()
       .executeTakeFirst()
-    return row && deploymentOf(row)
+    if (row === undefined) return undefined
+    const deployment = deploymentOf(row)
+    await enter(trx, forcing(id, { by, why }), 'queued', at)
+    await owe(trx, deployment, reports(deployment), at)
+    return deployment
   })
 
 async function queuedWith(trx: Trx, id: number): Promise<Deployment | undefined> {

@@ -1,6 +1,6 @@
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely'
 
-import type { Deployment } from '../deployment/deployment.ts'
+import type { Deployment, Forced } from '../deployment/deployment.ts'
 import type { EndReason, HoldReason } from '../deployment/reasons.ts'
 import { canMove, isFinal, type State } from '../deployment/state.ts'
 import { deploymentOf, holdColumns } from './rows.ts'
@@ -116,8 +116,16 @@ export async function owe(
 
 /** What an event says: where a deployment is, and why; for one that is queued, why it waits. */
 type Entered = Pick<Deployment, 'id' | 'state' | 'detail'> & {
-  readonly reason: EndReason | HoldReason | undefined
+  readonly reason: EndReason | HoldReason | 'forced' | undefined
 }
+
+/** What the event says that tells of force. */
+export const forcing = (id: number, { by, why }: Forced): Entered => ({
+  id,
+  state: 'queued',
+  reason: 'forced',
+  detail: `Forced by ${by}: ${why}`,
+})
 
 /** The event of a move, as a row of `events`. */
 export const eventRow = ({ id, state, reason, detail }: Entered, from: State | undefined, at: number) => ({

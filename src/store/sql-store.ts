@@ -96,7 +96,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     previousSha: async (id) => (await lastSuccessBeside(kysely, id))?.sha,
     hold: (id, wanted, change) => hold(kysely, id, wanted, change),
     release: (id, change) => release(kysely, id, change),
-    force: (id, forced) => force(kysely, id, forced),
+    force: (id, forced, change) => force(kysely, id, forced, change),
     gateFacts: (deployment, wanted) => gateFacts(kysely, deployment, wanted),
     heldSince: (id, reason) => heldSince(kysely, id, reason),
     locks: createLocks(kysely),

@@ -46,8 +46,11 @@ export interface Store {
   hold(id: number, hold: Hold, change: Pick<Change, 'at' | 'reports'>): Promise<boolean>
   /** Takes the hold of a queued deployment away; undefined when it carries none any more. */
   release(id: number, change: Pick<Change, 'at' | 'reports'>): Promise<Deployment | undefined>
-  /** Lets a queued deployment pass its gates; undefined when it is not queued any more. */
-  force(id: number, forced: Forced): Promise<Deployment | undefined>
+  /**
+   * Lets a queued deployment pass its gates, which is an event, with the reports owed; undefined when it is not queued
+   * any more, or was forced before.
+   */
+  force(id: number, forced: Forced, change: Pick<Change, 'at' | 'reports'>): Promise<Deployment | undefined>
   /** What the gates of a deployment are judged by now. */
   gateFacts(deployment: Judged, wanted: FactsWanted): Promise<GateFacts>
   /** Since when a deployment has been held for that reason, with whatever came in between; undefined where it never was. */

@@ -30,6 +30,11 @@ describe('the status on GitHub', () => {
     [{ state: 'failed', reason: 'interrupted' }, 'error', 'Failed: interrupted'],
     [{ state: 'cancelled', reason: 'by_person', detail: 'Cancelled by mona' }, 'error', 'Cancelled by mona'],
     [{ state: 'cancelled', reason: 'superseded' }, 'inactive', 'A newer deployment took its place.'],
+    [
+      { forced: { by: 'ann', why: 'the sale begins' } },
+      'queued',
+      'Waiting in line as acme/shop/production#12; forced by ann: the sale begins',
+    ],
   ])('of %j is %s', (given, state, description) => {
     expect(githubStatus(deployment(given), undefined)).toEqual({ state, description })
   })
@@ -46,6 +51,23 @@ describe('the status on GitHub', () => {
     })
   })
 
+  test('says who forced it, and why, also where there is much to say', () => {
+    const { description } = githubStatus(
+      deployment({
+        state: 'failed',
+        reason: 'command_failed',
+        detail: `./deploy.sh exited with 1: ${'no '.repeat(60)}`,
+        forced: { by: 'ann', why: `the sale begins ${'now '.repeat(60)}` },
+      }),
+      undefined,
+    )
+
+    expect(description).toMatch(
+      /^\.\/deploy\.sh exited with 1: (no )+no…; forced by ann: the sale begins (now )+now…$/,
+    )
+    expect(description.length).toBeLessThanOrEqual(140)
+  })
+
   test('fits GitHub whatever is in it', () => {
     const reasons = [...Object.keys(FAILED), ...Object.keys(CANCELLED)] as EndReason[]
     fc.assert(
@@ -53,8 +75,11 @@ describe('the status on GitHub', () => {
         fc.constantFrom(...(Object.keys(MOVES) as State[])),
         fc.constantFrom(...reasons),
         fc.string({ unit: 'binary', maxLength: 400 }),
-        (state, reason, detail) => {
-          const { description } = githubStatus(deployment({ state, reason, detail, ...ended }), undefined)
+        fc.option(fc.string({ unit: 'binary', maxLength: 400 }), { nil: undefined }),
+        (state, reason, detail, why) => {
+          const forced = why === undefined ? undefined : { by: why, why }
+          const given = deployment({ state, reason, detail, forced, ...ended })
+          const { description } = githubStatus(given, undefined)
           expect(Array.from(description).length).toBeLessThanOrEqual(140)
           expect(description).not.toMatch(/[\n\r\0]/)
           expect(description.isWellFormed()).toBe(true)
@@ -150,6 +175,7 @@ describe('the Slack message', () => {
           ref,
           actor,
           detail,
+          forced: { by: actor, why: detail },
           ...ended,
         })
         const message = slackMessage(failed, { ...around, lastLines })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import { SLACK_EVENTS, type SlackEvent } from '../../src/config/schema.ts'
 import type { Deployment } from '../../src/deployment/deployment.ts'
-import { reportsFor, type ReportContext } from '../../src/report/reports.ts'
+import { forcedReportsFor, reportsFor, type ReportContext } from '../../src/report/reports.ts'
 import { deployment } from '../support/samples.ts'
 
 const context = (events: readonly SlackEvent[] | undefined): ReportContext => ({
@@ -21,6 +21,7 @@ const hold = { reason: 'checks_pending', detail: 'Waiting for ci/test', since: 0
 
 test.each<[Partial<Deployment>, SlackEvent | undefined, string | undefined]>([
   [{ state: 'queued', hold: { ...hold, reason: 'deciding' } }, undefined, undefined],
+  [{ state: 'queued', hold: { ...hold, reason: 'commit_unchecked' } }, undefined, undefined],
   [{ state: 'queued', hold }, 'held', 'Held'],
   [{ state: 'queued' }, 'queued', 'Queued'],
   [{ state: 'running' }, 'started', 'Deploying'],
@@ -35,6 +36,22 @@ test.each<[Partial<Deployment>, SlackEvent | undefined, string | undefined]>([
   expect(said(given, event === undefined ? SLACK_EVENTS : [event])).toBe(word)
   expect(said(given, others)).toBeUndefined()
   expect(said(given, undefined)).toBeUndefined()
+})
+
+test('that somebody has forced something is told wherever there is a Slack, without secrets', () => {
+  const forced = { by: 'ann', why: 'the password is hunter2' }
+  const held = deployment({ state: 'queued', hold, forced })
+
+  const [status, message] = forcedReportsFor(held, context([]))
+
+  expect(status?.body).toMatchObject({
+    description: 'Held as acme/shop/production#12: Waiting for ci/test; forced by ann: the password is ***',
+  })
+  expect(message?.body).toMatchObject({
+    text: 'Forced acme/shop/production#12 at a84d88e, by mona: Waiting for ci/test (forced by ann: the password is ***)',
+  })
+  expect(forcedReportsFor(held, context(undefined))).toHaveLength(1)
+  expect(forcedReportsFor({ ...held, state: 'cancelled', reason: 'superseded' }, context([]))).toHaveLength(1)
 })
 
 test('what is held says why, without secrets', () => {

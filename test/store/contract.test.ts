@@ -397,6 +397,50 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       })
     })
 
+    describe('force', () => {
+      const BY_ANN = { by: 'ann', why: 'the sale begins' }
+      const told = { at: 3_000, reports }
+      const turnsOf = async ({ configuredAs, environment, lane }: Deployment) =>
+        (await store.situation({ configuredAs, environment, lane })).turns.map(
+          ({ state, reason, detail }) => [state, reason, detail],
+        )
+
+      test('is written down with who and why, as an event, and reported; the hold stays until it is looked at', async () => {
+        const hold = { reason: 'locked', detail: 'Locked.', since: 1_000, until: undefined } as const
+        const held = await queue({ hold })
+
+        const forced = await store.force(held.id, BY_ANN, told)
+
+        expect(forced).toEqual({ ...held, forced: BY_ANN })
+        expect(await store.deployment(held.id)).toEqual(forced)
+        expect(await turnsOf(held)).toContainEqual(['queued', 'forced', 'Forced by ann: the sale begins'])
+        expect(await store.outbox.of(held.id)).toHaveLength(2)
+      })
+
+      test('is there from the beginning where it was asked for at once', async () => {
+        const deployment = await queue({ forced: BY_ANN })
+
+        expect(deployment.forced).toEqual(BY_ANN)
+        expect(await turnsOf(deployment)).toEqual([
+          ['queued', 'forced', 'Forced by ann: the sale begins'],
+          ['queued', undefined, undefined],
+        ])
+      })
+
+      test('is of the first who did it, and of nothing that has begun', async () => {
+        const held = await queue()
+        await store.force(held.id, BY_ANN, told)
+        const running = await claim()
+
+        expect(await store.force(held.id, { by: 'bob', why: 'me too' }, told)).toBeUndefined()
+        expect(running?.forced).toEqual(BY_ANN)
+        const other = await queue({ environment: 'staging', lane: 'acme/shop/staging' })
+        await claim()
+        expect(await store.force(other.id, BY_ANN, told)).toBeUndefined()
+        expect((await store.deployment(other.id))?.forced).toBeUndefined()
+      })
+    })
+
     describe('a deployment that comes late', () => {
       const late = (given: Parameters<typeof newDeployment>[0] = {}) =>
         queue({ githubId: 70, late: { overtaken: undefined }, ...given })

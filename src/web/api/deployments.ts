@@ -57,7 +57,8 @@ export function serveDeployments(routes: FastifyInstance, { store, cancel }: Dep
   })
 }
 
-const endOf = ({ state, detail }: Deployment): string =>
+/** How one has ended, in words. */
+export const endOf = ({ state, detail }: Deployment): string =>
   detail === undefined ? state : `${state}, ${detail}`
 
 /** A deployment, as the answers show it. */

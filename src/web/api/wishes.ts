@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 
-import type { Deployment } from '../../deployment/deployment.ts'
-import { shown } from './deployments.ts'
-import { keyOf, personOf, read, reasonText } from './request.ts'
+import { nameOf, type Deployment } from '../../deployment/deployment.ts'
+import { FerrymanError, problem } from '../../errors.ts'
+import { endOf, shown } from './deployments.ts'
+import { id, keyOf, personOf, read, reasonText } from './request.ts'
 
 export interface WishesParts {
   /** Records a deployment that a person asks for; answers it, or the one that the same wish has come to before. */
@@ -12,7 +13,17 @@ export interface WishesParts {
     readonly said: string
     readonly deployment: Deployment
   }>
+  /** Lets a deployment pass what stands in its way; answers what that came to. */
+  force(id: number, words: { readonly by: string; readonly reason: string | undefined }): Promise<Forcing>
 }
+
+/** What a wish to force came to, and the deployment as it was then. */
+type Forcing =
+  | {
+      readonly outcome: 'forced' | 'forced_already' | 'begun_already' | 'ended_already'
+      readonly deployment: Deployment
+    }
+  | { readonly outcome: 'unknown' }
 
 interface Wish {
   readonly by: string
@@ -40,8 +51,11 @@ const Wanted = z.object({
   reason: reasonText.optional(),
 })
 
-/** What people want: a deployment. */
-export function serveWishes(routes: FastifyInstance, { ask }: WishesParts): void {
+const Which = z.object({ id })
+const Why = z.object({ reason: reasonText.optional() })
+
+/** What people want: a deployment, and that it passes what stands in its way. */
+export function serveWishes(routes: FastifyInstance, { ask, force }: WishesParts): void {
   routes.post('/deployments', async (request, reply) => {
     const by = personOf(request)
     const key = keyOf(request)
@@ -49,5 +63,19 @@ export function serveWishes(routes: FastifyInstance, { ask }: WishesParts): void
     const { isNew, said, deployment } = await ask({ ...wanted, by, key, environment, ref, reason })
     void reply.code(isNew ? 202 : 200)
     return { outcome: isNew ? 'asked' : 'asked_already', said, deployment: shown(deployment) }
+  })
+  routes.post('/deployments/:id/force', async (request) => {
+    const by = personOf(request)
+    const { id } = read(Which, request.params)
+    const { reason } = read(Why, request.body)
+    const done = await force(id, { by, reason }).catch((cause: unknown) => {
+      throw cause instanceof FerrymanError ? cause : problem('not_recorded', {}, cause)
+    })
+    if (done.outcome === 'unknown') throw problem('deployment_unknown', { id: String(id) })
+    const { outcome, deployment } = done
+    const name = nameOf(deployment)
+    if (outcome === 'ended_already') throw problem('deployment_ended', { name, state: endOf(deployment) })
+    if (outcome === 'begun_already') throw problem('deployment_begun', { name, state: deployment.state })
+    return { outcome, deployment: shown(deployment) }
   })
 }
