@@ -35,10 +35,12 @@ import { createRefusalCount } from './receive/refusals.ts'
 import { createSignatureCheck } from './receive/signature.ts'
 import { serveWebhooks } from './receive/webhook.ts'
 import { githubChannel } from './report/github-channel.ts'
+import { startLockWatch } from './report/lock-watch.ts'
 import { startOutbox } from './report/outbox.ts'
 import { forcedReportsFor, reportsFor, type ReportContext } from './report/reports.ts'
 import { settlingSurely } from './report/settling.ts'
 import { postToSlack } from './report/slack-channel.ts'
+import type { SlackMessage } from './report/slack-message.ts'
 import { createSlackRecipients, noticesOn } from './report/slack-recipients.ts'
 import { startTokenWatch } from './report/token-watch.ts'
 import { askForChanges } from './run/changes.ts'
@@ -501,6 +503,12 @@ export async function startApp(
       journal,
     })
     started.push(catchUp.stop)
+    const inSlack = () => {
+      const url = config.slack?.webhookUrl
+      return url === undefined
+        ? undefined
+        : (message: SlackMessage) => postToSlack({ ...posting, url }, message)
+    }
     const tokenWatch = startTokenWatch({
       async expiresAt() {
         if (github.app !== undefined) return undefined
@@ -509,12 +517,18 @@ export async function startApp(
         await (any && github.repository(any.name).catch(() => {}))
         return github.tokenExpiresAt
       },
-      post() {
-        const url = config.slack?.webhookUrl
-        return url === undefined ? undefined : (message) => postToSlack({ ...posting, url }, message)
-      },
+      post: inSlack,
       store,
       clock: () => github.clock ?? clock(), // ours may have been set wrongly, and nobody should be woken for that
+      journal,
+    })
+    const lockWatch = startLockWatch({
+      locks: store.locks,
+      store,
+      everyMs: () => config.lockReminderSeconds && config.lockReminderSeconds * 1000,
+      post: inSlack,
+      mask: masker.mask,
+      clock,
       journal,
     })
     const retention = startRetention({
@@ -527,13 +541,16 @@ export async function startApp(
       journal,
     })
     started.push(retention.stop)
-    started.push(() => void tokenWatch.stop()) // GitHub may take its time; what was not told is told next time
+    // GitHub and Slack may take their time; what was not told is told next time.
+    started.push(() => void tokenWatch.stop())
+    started.push(() => void lockWatch.stop())
 
     const askAgain = (renewed: readonly string[]): void => {
       holds?.lookAtAll()
       firstSight.wake()
       catchUp?.startOver()
       tokenWatch.wake()
+      lockWatch.wake()
       outbox.again(renewed)
     }
 

@@ -32,7 +32,7 @@ const NOTE = 'retention_clock'
 
 /**
  * Removes what nobody waits for any more, every hour: deliveries, ended deployments and logs that are too old or
- * too many. A little at a time, so that everything else goes on meanwhile.
+ * too many, and locks that have ended. A little at a time, so that everything else goes on meanwhile.
  */
 export function startRetention(parts: RetentionParts): RetentionWatch {
   const { journal, store, clock, steady } = parts
@@ -55,9 +55,10 @@ export function startRetention(parts: RetentionParts): RetentionWatch {
       const logs = await removeLogs(parts, { time, sizes }, goOn) // first: on a full disk the others need the room
       const deliveries = await removeDeliveries(parts, time, goOn)
       const deployments = await removeDeployments(parts, time, goOn)
+      const locks = await parts.retaining.endedLocks(time.aged)
       await store.note(NOTE, String(patient.furthest()))
-      if (deliveries + deployments + logs > 0)
-        journal.info('retention:removed', { deliveries, deployments, logs })
+      if (deliveries + deployments + logs + locks > 0)
+        journal.info('retention:removed', { deliveries, deployments, logs, locks })
     } catch (thrown) {
       journal.error('retention:broken', { error: thrown })
     }

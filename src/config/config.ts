@@ -26,6 +26,8 @@ export interface Config {
   readonly catchUpSeconds: number | undefined
   /** What was asked for longer ago than that is not taken up any more. */
   readonly catchUpMaxAgeSeconds: number
+  /** After how long Slack is reminded of a lock, and again each time; undefined: never. */
+  readonly lockReminderSeconds: number | undefined
   readonly github: {
     /** The first signs what we send ourselves; every one is accepted. Never empty. */
     readonly webhookSecrets: readonly string[]

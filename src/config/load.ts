@@ -160,6 +160,8 @@ function assemble(
     maxConcurrent: settings.max_concurrent,
     catchUpSeconds: settings.catch_up === 'off' ? undefined : (settings.catch_up ?? DEFAULTS.catch_up),
     catchUpMaxAgeSeconds: settings.catch_up_max_age ?? DEFAULTS.catch_up_max_age,
+    lockReminderSeconds:
+      settings.lock_reminder === 'off' ? undefined : (settings.lock_reminder ?? DEFAULTS.lock_reminder),
     github: {
       webhookSecrets: [github.webhook_secret].flat().map(textOf),
       credentials,

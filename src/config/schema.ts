@@ -1,7 +1,15 @@
 import { z } from 'zod'
 
 import { expecting, measure, text, textRead } from './expecting.ts'
-import { readAge, readBytes, readInterval, readLookBack, readSeconds, readWait } from './units.ts'
+import {
+  readAge,
+  readBytes,
+  readInterval,
+  readLookBack,
+  readReminder,
+  readSeconds,
+  readWait,
+} from './units.ts'
 import { WINDOW, windows, WINDOWS } from './windows.ts'
 
 /**
@@ -120,6 +128,7 @@ export const DEFAULTS = {
   slack_events: ['started', 'succeeded', 'failed', 'cancelled'],
   catch_up: 300,
   catch_up_max_age: 86_400,
+  lock_reminder: 86_400,
 } as const
 
 const slackAddress = secret('an https address', /^https?:\/\/[^\s/]+\/?\S*$/)
@@ -401,6 +410,11 @@ const ROOT = {
   catch_up_max_age: measure('a number of seconds or a text like 24h', readLookBack).optional().meta({
     description: 'What was asked for longer ago than that is not taken up any more.',
     default: DEFAULTS.catch_up_max_age,
+  }),
+  lock_reminder: textRead('a length of time like 24h or 7d, or off', readReminder).optional().meta({
+    description:
+      'How long a lock may be there before Slack is reminded of it, and again each time: like 24h, or off.',
+    default: '24h',
   }),
   github: z.strictObject(GITHUB, expecting('a mapping with webhook_secret and token')).meta({
     description: 'The connection to GitHub.',

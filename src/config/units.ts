@@ -59,6 +59,13 @@ export function readInterval(given: number | string): Reading<number | 'off'> {
   return value <= SECONDS_PER_DAY ? { value } : { expected: 'at most 24h' }
 }
 
+/** Reads after how long to remind, in seconds: as `readDuration`, or never. */
+export function readReminder(given: string): Reading<number | 'off'> {
+  if (given === 'off') return { value: given }
+  const isLength = secondsIn(given.trim()) !== undefined
+  return isLength ? readDuration(given) : { expected: 'a length of time like 24h or 7d, or off' }
+}
+
 /** Reads a size in bytes: `1000000`, `50MB`, `10MiB`; at least 64 KiB. */
 export function readBytes(given: number | string): Reading {
   const value = typeof given === 'number' ? given : bytesIn(given.trim())

@@ -117,7 +117,10 @@ export const createLocks = (database: Kysely<Tables>): Locks => ({
       .where((where) => where.or([where('until', 'is', null), where('until', '>', at)]))
       .orderBy('id')
       .execute()
-    return rows.map(lockOf)
+    return rows.map((row) => ({ ...lockOf(row), remindedAt: row.reminded_at ?? undefined }))
+  },
+  async reminded(id, at) {
+    await database.updateTable('locks').set({ reminded_at: at }).where('id', '=', id).execute()
   },
 })
 

@@ -66,6 +66,10 @@ export const createRetaining = (
     const { rows } = await sql<{ all: number }>`select count(*) as "all" from deployments`.execute(database)
     return rows[0]?.all ?? 0
   },
+  async endedLocks(before) {
+    const rows = await database.deleteFrom('locks').where('until', '<', before).returning('id').execute()
+    return rows.length
+  },
   async endedBefore(ids, age) {
     const rows = await database
       .selectFrom('deployments')

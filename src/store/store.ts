@@ -203,7 +203,15 @@ export interface Locks {
   /** Frees this very lock and no other; undefined when it is not there any more. */
   free(id: number): Promise<Lock | undefined>
   /** Those that have not ended, oldest first. */
-  all(at: number): Promise<readonly Lock[]>
+  all(at: number): Promise<readonly StandingLock[]>
+  /** People were reminded of it at that moment. */
+  reminded(id: number, at: number): Promise<void>
+}
+
+/** A lock that is there. */
+export interface StandingLock extends Lock {
+  /** When people were last reminded of it; undefined: never. */
+  readonly remindedAt: number | undefined
 }
 
 /** One webhook as it arrived, and what we answered. */
@@ -255,6 +263,8 @@ export interface Retaining {
   ): Promise<Removing & { readonly ids: readonly number[] }>
   /** How many deployments there are. */
   count(): Promise<number>
+  /** Removes the locks that have ended by themselves before the moment; answers how many. */
+  endedLocks(before: number): Promise<number>
   /** Of these deployments those that ended before the moment, or are not kept any more. */
   endedBefore(ids: readonly number[], age: Age): Promise<readonly number[]>
 }

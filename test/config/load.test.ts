@@ -50,6 +50,7 @@ describe('what a configuration means', () => {
       maxConcurrent: 1,
       catchUpSeconds: 300,
       catchUpMaxAgeSeconds: 86_400,
+      lockReminderSeconds: 86_400,
       github: {
         webhookSecrets: ['0123456789abcdef'],
         credentials: { token: 'ghp_xyz' },

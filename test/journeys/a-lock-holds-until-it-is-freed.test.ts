@@ -69,6 +69,26 @@ test('a lock ends by itself when its time is over, and survives a restart until 
   expect((await run(world, 'locks')).out).toBe('Nothing is locked.\n')
 })
 
+test('Slack is reminded of a lock that was forgotten, once a day, whatever is restarted meanwhile', async () => {
+  const world = await serve()
+  const { by } = await lock(world, 'acme/shop', 'production', '--reason', 'moving the database')
+  await world.deploy()
+  await held(world, 'moving the database')
+  const reminder = `acme/shop/production has been locked for 1 day by ${by}: moving the database. 1 deployment waits. \`ferryman unlock acme/shop production\` frees it.`
+
+  await world.restart({ laterMs: 24 * 60 * 60_000 - 60_000 })
+  await world.restart({ laterMs: 60_000 })
+  const { to } = await world.slack.waitFor(({ text }) => text === reminder)
+  await world.restart({ laterMs: 60_000 })
+  await run(world, 'unlock', 'acme/shop', 'production')
+  await world.slack.waitFor(({ text }) => text?.startsWith('Deployed') === true)
+  await world.restart({ laterMs: 24 * 60 * 60_000 })
+  await world.stop()
+
+  expect(to).toBe(world.slack.url)
+  expect(world.slack.messages.filter(({ text }) => text?.includes('has been locked'))).toHaveLength(1)
+})
+
 test('a merge waits for a lock with its row and number, and one deployment goes: of the newest commit', async () => {
   const shop = await openShop()
   await lock(shop, 'acme/shop', '--reason', 'a release')

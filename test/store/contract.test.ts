@@ -1100,6 +1100,30 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         expect((await store.locks.take({ ...lock, since: 1_500 })).isTaken).toBe(true)
       })
 
+      test('keeps when people were reminded of it, and a newer one begins anew', async () => {
+        const { lock: first } = await store.locks.take(lock)
+
+        await store.locks.reminded(first.id, 5_000)
+        const reminded = await store.locks.all(6_000)
+        await store.locks.free(first.id)
+        await store.locks.take(lock)
+
+        expect(reminded).toEqual([{ ...first, remindedAt: 5_000 }])
+        expect((await store.locks.all(6_000)).map(({ remindedAt }) => remindedAt)).toEqual([undefined])
+      })
+
+      test('is removed when it has ended before a moment, and no other', async () => {
+        for (const [place, until] of [
+          ['acme/a', 1_999],
+          ['acme/b', 2_000],
+          ['acme/c', undefined],
+        ] as const)
+          await store.locks.take({ ...lock, place, until })
+
+        expect(await store.retaining.endedLocks(2_000)).toBe(1)
+        expect((await store.locks.all(0)).map(({ place }) => place)).toEqual(['acme/b', 'acme/c'])
+      })
+
       test.each(['*', 'acme/shop', 'acme/shop/production'])(
         'of %s holds what is next there',
         async (place) => {
