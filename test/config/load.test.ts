@@ -81,6 +81,7 @@ describe('what a configuration means', () => {
                   requiredContexts: undefined,
                   enforceRequiredContexts: false,
                   evenWhenForced: [],
+                  force: true,
                   checksWaitSeconds: 3600,
                   deployOn: 'merge',
                   order: 'queue',
