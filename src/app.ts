@@ -56,6 +56,7 @@ import { assertNotLost } from './store/lost.ts'
 import { startRetention } from './retention.ts'
 import { LACKS, watchRoom } from './room.ts'
 import { openStore } from './store/sql-store.ts'
+import type { ReportsFor } from './store/store.ts'
 import { currentUser } from './user.ts'
 import { serveApi } from './web/api/api.ts'
 import { serveHealth } from './web/health.ts'
@@ -184,8 +185,8 @@ export async function startApp(
         return webUrlOf(config.github.apiUrl)
       },
     }
-    const reports = (deployment: Deployment) => reportsFor(deployment, context)
-    const forcedReports = (deployment: Deployment) => forcedReportsFor(deployment, context)
+    const reports: ReportsFor = (deployment, streak) => reportsFor(deployment, streak, context)
+    const forcedReports: ReportsFor = (deployment, streak) => forcedReportsFor(deployment, streak, context)
 
     const resumedPace = async ({ github: { creationsPerHour } }: Config): Promise<Pace<Creation>> =>
       resumedGitHubPace(creationsPerHour, await store.outbox.givenToGitHub(clock() - HOUR_MS))
@@ -427,7 +428,7 @@ export async function startApp(
           tookMs,
           ...result,
           changes: await changes.of(deployedSha ?? deployment.sha, stopping),
-          reports: (ended) => reportsFor(ended, context, lastLines),
+          reports: (ended, streak) => reportsFor(ended, streak, { ...context, lastLines }),
         }
       } catch (thrown) {
         if (thrown instanceof StillThere) return 'still_there'

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import type { Retention } from '../src/config/config.ts'
 import type { Deployment } from '../src/deployment/deployment.ts'
@@ -14,13 +14,9 @@ import type { Intake, NewDeployment, Store } from '../src/store/store.ts'
 import { serve } from './support/journey.ts'
 import { temporaryFolder } from './support/running.ts'
 import { newDelivery, newDeployment, queuedIntake } from './support/samples.ts'
-import { emptyDatabase, type TestDatabase } from './support/stores.ts'
+import { emptyDatabase, ENGINES, type TestDatabase } from './support/stores.ts'
 import { claimFrom } from './support/claiming.ts'
 
-const ENGINES = [
-  { engine: 'sqlite', missing: false },
-  { engine: 'postgres', missing: inject('postgres') === undefined },
-] as const
 const DAY = 86_400_000
 const NOTHING_OWED = () => []
 const FOR_EVER: Retention = {

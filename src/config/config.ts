@@ -62,6 +62,8 @@ export interface SlackNotices {
   readonly webhookUrl: string
   /** Never empty. */
   readonly events: readonly SlackEvent[]
+  /** Or else of several in a row only the first, and then the success that ends them. */
+  readonly everyFailure: boolean
 }
 
 /** How long is kept what nobody waits for any more. Ages in milliseconds, sizes in bytes. */

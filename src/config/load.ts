@@ -168,7 +168,11 @@ function assemble(
       apiUrl: github.api_url,
       creationsPerHour: github.creations_per_hour,
     },
-    slack: slack && { webhookUrl: textOf(slack.webhook_url), events: DEFAULTS.slack_events },
+    slack: slack && {
+      webhookUrl: textOf(slack.webhook_url),
+      events: DEFAULTS.slack_events,
+      everyFailure: DEFAULTS.every_failure,
+    },
     retention: retentionOf(settings.retention),
     repositories: entries.repositories,
     lookup: (path) => literals.get(path.join('\0')),

@@ -28,12 +28,14 @@ export function readSlackNotices(
   const isHidden = (index: number): boolean => said.slice(0, index + 1).includes('off')
   const heard = said.flatMap((one, index) => (one === 'off' || isHidden(index) ? [] : one))
   const chosen = heard.find((one) => one.events !== undefined)?.events
+  const everyFailure = heard.find((one) => one.every_failure !== undefined)?.every_failure
   const events = chosen ?? DEFAULTS.slack_events
   if (events.length === 0) return undefined
   const own = heard.find((one) => one.webhook_url !== undefined)?.webhook_url
   // A file has been read by now, or there was a complaint about it.
   const webhookUrl = typeof own === 'string' ? own : general?.slackUrl
-  if (webhookUrl !== undefined) return { webhookUrl, events }
+  if (webhookUrl !== undefined)
+    return { webhookUrl, events, everyFailure: everyFailure ?? DEFAULTS.every_failure }
   if (chosen !== undefined && own === undefined && general !== undefined)
     complain(
       [...originIn(levels, 'notify'), 'slack'],

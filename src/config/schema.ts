@@ -125,6 +125,7 @@ export const DEFAULTS = {
   enforce_required_contexts: false,
   accept_actions_deployments: false,
   public_logs: false,
+  every_failure: false,
   slack_events: ['started', 'succeeded', 'failed', 'cancelled'],
   catch_up: 300,
   catch_up_max_age: 86_400,
@@ -155,6 +156,10 @@ const NOTIFY_SLACK = {
         'way to something newer is not told. An empty list: nothing.',
       default: DEFAULTS.slack_events,
     }),
+  every_failure: toggle(
+    'Tell every failure. Without it, of an environment that fails again and again, only the first, and then the ' +
+      'success that ends them, with how many they were; in between nothing but what is held or was cancelled.',
+  ).meta({ default: DEFAULTS.every_failure }),
 }
 const NOTIFY = {
   slack: z

@@ -2,9 +2,9 @@ import type { SlackNotices } from '../config/config.ts'
 import type { SlackEvent } from '../config/schema.ts'
 import type { Deployment } from '../deployment/deployment.ts'
 import type { HoldReason } from '../deployment/reasons.ts'
-import type { NewReport } from '../store/store.ts'
+import type { FailureStreak, NewReport } from '../store/store.ts'
 import { githubStatus } from './github-status.ts'
-import { slackMessage } from './slack-message.ts'
+import { slackMessage, type Surroundings } from './slack-message.ts'
 
 export interface ReportContext {
   /** The link to the log that may be shown to whoever sees the report. */
@@ -13,6 +13,8 @@ export interface ReportContext {
   /** What Slack is told of the place that a deployment goes to; undefined: nothing. */
   slack(deployment: Deployment): SlackNotices | undefined
   readonly githubUrl: string
+  /** The last lines of the step that failed, secrets masked. */
+  readonly lastLines?: readonly string[]
 }
 
 /** Whether it waits for anything is not known yet. */
@@ -38,37 +40,59 @@ function eventOf({ state, hold, reason }: Deployment): SlackEvent | undefined {
   }
 }
 
-function hears(deployment: Deployment, { slack }: ReportContext): boolean {
+/** Whether Slack is told: of what was chosen, but of an environment that fails again and again only when that is over. */
+function isTelling(
+  deployment: Deployment,
+  streak: FailureStreak | undefined,
+  notices: SlackNotices,
+): boolean {
   const event = eventOf(deployment)
-  return event !== undefined && slack(deployment)?.events.includes(event) === true
+  if (event === undefined) return false
+  const { events, everyFailure } = notices
+  const isChosen = events.includes(event)
+  if (streak === undefined || everyFailure || !events.includes('failed')) return isChosen
+  if (event === 'succeeded') return isChosen || hasRun(deployment)
+  return isChosen && !(event === 'failed' ? hasRun(deployment) : MAY_END_IN_SILENCE.has(event))
 }
 
-/** What is owed after a move, with the text as it will be sent. Pure; nothing secret is in it. */
-export const reportsFor = (
+/** Whoever hears of a beginning waits for its end. */
+const MAY_END_IN_SILENCE: ReadonlySet<SlackEvent> = new Set(['queued', 'started'])
+
+/** What never ran says nothing about its environment, however it ended. */
+const hasRun = ({ startedAt }: Deployment): boolean => startedAt !== undefined
+
+/**
+ * What is owed after a move, with the text as it will be sent; `streak`: what failed there before. Pure; nothing
+ * secret is in it.
+ */
+export function reportsFor(
   written: Deployment,
+  streak: FailureStreak | undefined,
   context: ReportContext,
-  lastLines: readonly string[] = [],
-): readonly NewReport[] =>
-  reportsOf(written, context, { lastLines, isForceNews: false, isHeard: hears(written, context) })
+): readonly NewReport[] {
+  const notices = context.slack(written)
+  const isTold = notices !== undefined && isTelling(written, streak, notices)
+  const isEnd = written.state === 'succeeded' && hasRun(written)
+  const silenceFollows = written.state === 'failed' && hasRun(written) && notices?.everyFailure === false
+  return reportsOf(written, context, isTold && { streak: isEnd ? streak : undefined, silenceFollows })
+}
 
 /** The same when somebody has just forced it: no place with a Slack is left out, whatever else it wants to hear. */
-export function forcedReportsFor(written: Deployment, context: ReportContext): readonly NewReport[] {
+export function forcedReportsFor(
+  written: Deployment,
+  streak: FailureStreak | undefined,
+  context: ReportContext,
+): readonly NewReport[] {
   const isForceNews = written.state === 'queued' && written.forced !== undefined
-  const isHeard = isForceNews ? context.slack(written) !== undefined : hears(written, context)
-  return reportsOf(written, context, { lastLines: [], isForceNews, isHeard })
+  if (!isForceNews) return reportsFor(written, streak, context)
+  return reportsOf(written, context, context.slack(written) !== undefined && { isForceNews })
 }
 
-interface Telling {
-  readonly lastLines: readonly string[]
-  readonly isForceNews: boolean
-  /** By Slack. */
-  readonly isHeard: boolean
-}
-
+/** `told`: what Slack is told beside what the deployment says of itself; false: nothing at all. */
 function reportsOf(
   written: Deployment,
   context: ReportContext,
-  { lastLines, isForceNews, isHeard }: Telling,
+  told: false | Pick<Surroundings, 'isForceNews' | 'streak' | 'silenceFollows'>,
 ): readonly NewReport[] {
   const deployment = withoutSecrets(written, context)
   const logUrl = context.logUrl(deployment)
@@ -77,9 +101,11 @@ function reportsOf(
     deployment.githubId === undefined
       ? []
       : [{ channel: 'github', body: masked(githubStatus(deployment, logUrl), context) }]
-  if (!isHeard) return status
-  const surroundings = { logUrl, lastLines, githubUrl: context.githubUrl, isForceNews }
-  return [...status, { channel: 'slack', body: masked(slackMessage(deployment, surroundings), context) }]
+  if (told === false) return status
+  const { lastLines = [], githubUrl } = context
+  const message = slackMessage(deployment, { logUrl, lastLines, githubUrl, ...told })
+  const endsStreak = told.streak !== undefined
+  return [...status, { channel: 'slack', body: masked(message, context), endsStreak }]
 }
 
 /** A text may be cut within a secret, whose beginning nobody would know any more: masked before. */

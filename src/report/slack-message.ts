@@ -2,6 +2,7 @@ import { nameOf, recapOf, type Deployment, type HostResult } from '../deployment
 import { errandOf } from '../deployment/errand.ts'
 import type { State } from '../deployment/state.ts'
 import { changesBlocks } from './changes.ts'
+import type { FailureStreak } from '../store/store.ts'
 import { code, codeBlock, escape, link, mrkdwn, section } from './mrkdwn.ts'
 import { countOf, duration, forceOf, oneLine, short, truncate } from './text.ts'
 
@@ -34,15 +35,20 @@ export interface Surroundings {
   readonly githubUrl: string
   /** That somebody has just forced it is what is told. */
   readonly isForceNews?: boolean
+  /** The failures that it has put an end to. */
+  readonly streak?: FailureStreak | undefined
+  /** It failed, and nothing more is said of the environment until it works again. */
+  readonly silenceFollows?: boolean
 }
 
 /** Says in Slack where a deployment is. Pure; every word from outside is escaped. */
 export function slackMessage(
   deployment: Deployment,
-  { logUrl, lastLines, githubUrl, isForceNews = false }: Surroundings,
+  { logUrl, lastLines, githubUrl, isForceNews = false, streak, silenceFollows = false }: Surroundings,
 ): SlackMessage {
   const { repository, environment, sha, ref, detail, hold } = deployment
-  const verb = isForceNews ? 'Forced' : verbOf(deployment)
+  const verb = isForceNews ? 'Forced' : recoveredOr(verbOf(deployment), streak)
+  const after = afterOf(streak)
   const force = escape(forceOf(deployment) ?? '', MOST_FORCE)
   const commit = link(`${githubUrl}/${repository}/commit/${sha}`, short(sha))
   const where = `*${escape(repository, 200)}* to *${escape(environment, 100)}*`
@@ -53,6 +59,8 @@ export function slackMessage(
     whoOf(deployment),
     force,
     tookOf(deployment),
+    after,
+    silenceFollows ? 'further failures are told when it works again' : '',
     environmentOf(deployment),
     logOf(logUrl),
   ]
@@ -60,7 +68,7 @@ export function slackMessage(
   const [why, because] =
     reason === undefined ? ['', ''] : [`\n${escape(reason, MOST_DETAIL)}`, `: ${escape(reason, MOST_DETAIL)}`]
   return {
-    text: `${verb} ${escape(nameOf(deployment), 300)} at ${short(sha)}${doubt}, by ${escape(deployment.actor, 100)}${because}${force === '' ? '' : ` (${force})`}`,
+    text: `${verb} ${escape(nameOf(deployment), 300)} at ${short(sha)}${doubt}, by ${escape(deployment.actor, 100)}${after === '' ? '' : `, ${after}`}${because}${force === '' ? '' : ` (${force})`}`,
     blocks: [
       section(`${headline}${why}`),
       {
@@ -108,6 +116,15 @@ const doubtOf = (deployment: Deployment): string =>
   deployment.state === 'succeeded' && recapOf(deployment)?.hasReportedCommit === false
     ? ', version not verified'
     : ''
+
+/** What a success has put an end to. */
+const afterOf = (streak: FailureStreak | undefined): string =>
+  streak === undefined
+    ? ''
+    : `after ${countOf(streak.failures, 'failure')} since ${new Date(streak.since).toISOString().slice(0, 16).replace('T', ' ')} UTC`
+
+const recoveredOr = (verb: string, streak: FailureStreak | undefined): string =>
+  streak === undefined ? verb : `Recovered: ${verb.slice(0, 1).toLowerCase()}${verb.slice(1)}`
 
 const whoOf = ({ actor, creator, number }: Deployment): string =>
   `#${number} by ${escape(actor, 100)}${actor === creator ? '' : ` (through ${escape(creator, 100)})`}`

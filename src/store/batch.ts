@@ -108,7 +108,7 @@ export async function createDeployment(
   if (deployment.forced !== undefined)
     batch.events.push(eventRow(forcing(deployment.id, deployment.forced), 'queued', at))
   if (end !== undefined) batch.events.push(eventRow(deployment, 'queued', at))
-  batch.reports.push(...reportRows(deployment, given.reports(deployment), at))
+  batch.reports.push(...reportRows(deployment, given.reports(deployment, environment.streak), at))
   if (given.supersedes === true && end === undefined) {
     await flush(batch) // what gives way may have come with it
     await supersedeOlder(batch.trx, deployment, { at, reports: given.reports })

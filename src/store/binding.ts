@@ -7,6 +7,7 @@ import { deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Bound, Change } from './store.ts'
 import type { Handle } from './transaction.ts'
+import { streakAround } from './streaks.ts'
 
 type Trx = Transaction<Tables>
 
@@ -39,7 +40,9 @@ export async function bind(
   }
   const deployment = deploymentOf(bound)
   // Of an end all others have heard when it came.
-  const owed = reports(deployment).filter(({ channel }) => channel === 'github' || !isFinal(deployment.state))
+  const owed = reports(deployment, await streakAround(trx, id)).filter(
+    ({ channel }) => channel === 'github' || !isFinal(deployment.state),
+  )
   await owe(trx, deployment, owed, at)
   return deployment
 }

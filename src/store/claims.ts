@@ -7,6 +7,7 @@ import { change, enter, forcing, owe } from './moves.ts'
 import { deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Change, Claimed, Gate, ReportsFor } from './store.ts'
+import { streakAround } from './streaks.ts'
 import { inTransaction } from './transaction.ts'
 
 type Trx = Transaction<Tables>
@@ -92,7 +93,7 @@ export const force = (
     if (row === undefined) return undefined
     const deployment = deploymentOf(row)
     await enter(trx, forcing(id, { by, why }), 'queued', at)
-    await owe(trx, deployment, reports(deployment), at)
+    await owe(trx, deployment, reports(deployment, await streakAround(trx, id)), at)
     return deployment
   })
 
@@ -118,7 +119,7 @@ async function writeHold(
   const held = { ...waiting, hold: wanted }
   if (wanted?.reason === waiting.hold?.reason) return held
   await enter(trx, { id, state: 'queued', reason: wanted?.reason, detail: wanted?.detail }, 'queued', at)
-  await owe(trx, held, reports(held), at)
+  await owe(trx, held, reports(held, await streakAround(trx, id)), at)
   return held
 }
 

@@ -20,6 +20,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0011-changes': changes,
       '0012-authors': authors,
       '0014-situations': situations,
+      '0015-streaks': streaks,
     }),
 })
 
@@ -301,6 +302,29 @@ const authors: Migration = {
 const situations: Migration = {
   async up(database: Kysely<unknown>) {
     await database.schema.alterTable('deliveries').addColumn('repository', 'text').execute()
+  },
+}
+
+/** How often each environment has failed in a row: counted on, so that it does not depend on what is kept. */
+const streaks: Migration = {
+  async up(database: Kysely<unknown>) {
+    const environments = database.schema.alterTable('environments')
+    await environments.addColumn('failures', 'integer', (column) => column.notNull().defaultTo(0)).execute()
+    await environments.addColumn('failing_since', 'bigint').execute()
+    await sql`
+      with successes as (
+        select environment_id, max(end_order) as end_order from deployments where state = 'succeeded'
+        group by environment_id),
+      streaks as (
+        select failed.environment_id, count(*) as failures, min(failed.finished_at) as since
+        from deployments failed left join successes on successes.environment_id = failed.environment_id
+        where failed.state = 'failed' and failed.started_at is not null
+          and failed.end_order > coalesce(successes.end_order, -1)
+        group by failed.environment_id)
+      update environments set
+        failures = (select failures from streaks where environment_id = environments.id),
+        failing_since = (select since from streaks where environment_id = environments.id)
+      where id in (select environment_id from streaks)`.execute(database)
   },
 }
 

@@ -6,6 +6,7 @@ import { canMove, isFinal, type State } from '../deployment/state.ts'
 import { deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Change, NewReport } from './store.ts'
+import { passThrough } from './streaks.ts'
 import { inTransaction } from './transaction.ts'
 
 type Trx = Transaction<Tables>
@@ -74,9 +75,11 @@ export async function change(
     .executeTakeFirst()
   if (row === undefined) return undefined
   const deployment = deploymentOf(row)
+  const at = deployment.finishedAt ?? given.at
+  const streak = await passThrough(trx, row.environment_id, { from, to, at })
   if (isFinal(to)) await trx.deleteFrom('processes').where('deployment_id', '=', id).execute()
   await enter(trx, deployment, from, given.at)
-  await owe(trx, deployment, given.reports(deployment), given.at)
+  await owe(trx, deployment, given.reports(deployment, streak), given.at)
   return deployment
 }
 
@@ -108,11 +111,22 @@ export async function owe(
   at: number,
 ): Promise<void> {
   if (reports.length === 0) return
+  for (const { channel, endsStreak } of reports)
+    if (endsStreak === true) await dropFailuresBeside(trx, deployment.id, channel)
   await trx
     .insertInto('reports')
     .values(reportRows(deployment, reports, at))
     .execute()
 }
+
+/** A failure that is told after it is over would be taken for a new one. */
+const dropFailuresBeside = (trx: Trx, deploymentId: number, channel: string): Promise<unknown> =>
+  sql`update reports set state = 'dropped'
+    where state = 'owed' and channel = ${channel} and exists (
+      select 1 from deployments failed join deployments this on this.environment_id = failed.environment_id
+      where failed.id = reports.deployment_id and failed.state = 'failed' and this.id = ${deploymentId})`.execute(
+    trx,
+  )
 
 /** What an event says: where a deployment is, and why; for one that is queued, why it waits. */
 type Entered = Pick<Deployment, 'id' | 'state' | 'detail'> & {

@@ -28,6 +28,9 @@ export interface Tables {
     /** That head: what lies before it was there before us. Null where GitHub did not tell. */
     first_seen_sha: string | null
     first_seen_at: number | null
+    /** How many deployments ran and failed there in a row, up to the last end; and when the first of them ended. */
+    failures: Generated<number>
+    failing_since: number | null
   }
   /** The raw bodies of deliveries that came together, one after the other, compressed with zstd. */
   bodies: { id: Generated<number>; content: Uint8Array }

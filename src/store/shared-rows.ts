@@ -1,21 +1,29 @@
-import type { Transaction } from 'kysely'
+import type { Selectable, Transaction } from 'kysely'
 
 import type { Tables } from './schema.ts'
-import type { NewDeployment } from './store.ts'
+import type { FailureStreak, NewDeployment } from './store.ts'
+import { streakIn } from './streaks.ts'
 
 type Trx = Transaction<Tables>
 
 /** The rows that many deployments share. Within one transaction each is looked up once. */
 export interface SharedRows {
   /** The next number of the environment, which is made where it is new. */
-  numberIn(given: NewDeployment): Promise<{ readonly id: number; readonly number: number }>
+  numberIn(given: NewDeployment): Promise<Numbered>
   laneId(name: string): Promise<number>
   /** Writes down which numbers were given out; must be called before the transaction ends. */
   write(): Promise<void>
 }
 
+interface Numbered {
+  readonly id: number
+  readonly number: number
+  readonly streak: FailureStreak | undefined
+}
+
 interface Environment {
   readonly id: number
+  readonly streak: FailureStreak | undefined
   name: string
   nextNumber: number
   isWritten: boolean
@@ -34,19 +42,20 @@ export function createSharedRows(trx: Trx): SharedRows {
       const key = given.environment.toLowerCase()
       const known = environments.get(`${repositoryId} ${key}`)
       if (known === undefined) {
-        const { id, nextNumber } = await firstNumberIn(trx, repositoryId, given.environment)
+        const { id, nextNumber, streak } = await firstNumberIn(trx, repositoryId, given.environment)
         environments.set(`${repositoryId} ${key}`, {
           id,
+          streak,
           name: given.environment,
           nextNumber,
           isWritten: true,
         })
-        return { id, number: nextNumber - 1 }
+        return { id, number: nextNumber - 1, streak }
       }
       known.name = given.environment
       known.nextNumber += 1
       known.isWritten = false
-      return { id: known.id, number: known.nextNumber - 1 }
+      return { id: known.id, number: known.nextNumber - 1, streak: known.streak }
     },
     async laneId(name) {
       const id = lanes.get(name) ?? (await lane(trx, name))
@@ -70,23 +79,31 @@ async function firstNumberIn(
   trx: Trx,
   repositoryId: number,
   name: string,
-): Promise<{ id: number; nextNumber: number }> {
+): Promise<Pick<Environment, 'id' | 'nextNumber' | 'streak'>> {
   const key = name.toLowerCase()
   const taken = trx
     .updateTable('environments')
     .set((row) => ({ next_number: row('next_number', '+', 1), name }))
     .where('repository_id', '=', repositoryId)
     .where('name_key', '=', key)
-    .returning(['id', 'next_number as nextNumber'])
+    .returning(['id', 'next_number', 'failures', 'failing_since'])
   const known = await taken.executeTakeFirst()
-  if (known !== undefined) return known
+  if (known !== undefined) return numbered(known)
   await trx
     .insertInto('environments')
     .values({ repository_id: repositoryId, name, name_key: key })
     .onConflict((conflict) => conflict.columns(['repository_id', 'name_key']).doNothing())
     .execute()
-  return taken.executeTakeFirstOrThrow()
+  return numbered(await taken.executeTakeFirstOrThrow())
 }
+
+type TakenRow = Pick<Selectable<Tables['environments']>, 'id' | 'next_number' | 'failures' | 'failing_since'>
+
+const numbered = (row: TakenRow): Pick<Environment, 'id' | 'nextNumber' | 'streak'> => ({
+  id: row.id,
+  nextNumber: row.next_number,
+  streak: streakIn(row),
+})
 
 type RepositoryNames = Pick<NewDeployment, 'repository' | 'repositoryGithubId' | 'configuredAs'>
 

@@ -395,13 +395,26 @@ export interface NewDeployment extends Pick<Deployment, Given> {
   readonly reports: ReportsFor
 }
 
-/** What a transition owes to the outside world, made from the deployment as it is after the move. Pure. */
-export type ReportsFor = (deployment: Deployment) => readonly NewReport[]
+/**
+ * What a transition owes to the outside world, made from the deployment as it is after the move, and from how its
+ * environment fared before it. Pure.
+ */
+export type ReportsFor = (deployment: Deployment, streak: FailureStreak | undefined) => readonly NewReport[]
+
+/** Deployments of an environment that ran and failed, one after the other, with no success since. */
+export interface FailureStreak {
+  /** At least 1. */
+  readonly failures: number
+  /** When the first of them ended. */
+  readonly since: number
+}
 
 export interface NewReport {
   readonly channel: string
   /** JSON; secrets already masked. */
   readonly body: unknown
+  /** What is still owed in the channel of the failures before it in its environment needs no telling any more. */
+  readonly endsStreak?: boolean
 }
 
 export interface Change {

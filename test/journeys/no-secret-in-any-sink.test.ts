@@ -185,6 +185,7 @@ test('no form of a secret reaches any sink', { timeout: 90_000 }, async () => {
     commands: [['sh', '-c', CARELESS]],
     entry: {
       env: { SENTINEL: '${SENTINEL}', LINES: '${LINES}', ACCOUNT: '${ACCOUNT}', IN_PAYLOAD: '${IN_PAYLOAD}' },
+      notify: { slack: { every_failure: true } },
     },
     config: {
       github: {

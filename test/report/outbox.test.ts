@@ -4,7 +4,7 @@ import { SLACK_EVENTS } from '../../src/config/schema.ts'
 import { claimFrom } from '../support/claiming.ts'
 import { mostWithin } from '../support/moments.ts'
 import { eventually } from '../support/running.ts'
-import { newDeployment, queuedIntake } from '../support/samples.ts'
+import { newDeployment, queuedIntake, slackNotices } from '../support/samples.ts'
 import { sending, simulate } from '../support/sending.ts'
 
 const SECOND = 1_000
@@ -292,7 +292,7 @@ test('what is being sent when the server ends is ended, and sent by the next one
 test('an address of Slack that is broken, or asks for patience, holds up no other', async () => {
   const { slack, queue, finish, start, tellOf, store, journal } = await sending({ slack: true })
   const [broken, limited, sound] = [slack.addWebhook(), slack.addWebhook(), slack.addWebhook()]
-  const told = (webhookUrl: string) => ({ webhookUrl, events: ['succeeded'] as const })
+  const told = (webhookUrl: string) => slackNotices({ webhookUrl, events: ['succeeded'] })
   tellOf({ 'acme/broken': told(broken), 'acme/limited': told(limited), 'acme/sound': told(sound) })
   const path = (url: string): RegExp => new RegExp(`^${new URL(url).pathname}$`)
   slack.fail({ path: path(broken), times: 1_000, with: 'reset' })
@@ -327,7 +327,7 @@ const postponedFor = (journal: readonly string[]): string[] =>
 
 test('a later state takes the place of an earlier one that waits to be told', async () => {
   const { slack, store, start, tellOf, reports, journal } = await sending({ slack: true })
-  tellOf({ 'acme/shop': { webhookUrl: slack.url, events: SLACK_EVENTS } })
+  tellOf({ 'acme/shop': slackNotices({ webhookUrl: slack.url, events: SLACK_EVENTS }) })
   const hold = {
     reason: 'checks_pending',
     detail: 'Waiting for ci/test',
@@ -361,7 +361,7 @@ test('a later state takes the place of an earlier one that waits to be told', as
 
 test('what is owed goes where the configuration says when it is sent, or is refused', async () => {
   const { slack, queue, finish, start, tellOf, store } = await sending({ slack: true })
-  const own = { webhookUrl: slack.addWebhook(), events: ['succeeded'] as const }
+  const own = slackNotices({ webhookUrl: slack.addWebhook(), events: ['succeeded'] })
   tellOf({ 'acme/moved': own, 'acme/removed': own, 'acme/silenced': own })
   for (const name of ['acme/moved', 'acme/removed', 'acme/silenced'])
     for (const one of await queue(name)) await finish(one)

@@ -1,19 +1,27 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
+import type { SlackNotices } from '../../src/config/config.ts'
 import { SLACK_EVENTS, type SlackEvent } from '../../src/config/schema.ts'
 import type { Deployment } from '../../src/deployment/deployment.ts'
+import type { FailureStreak } from '../../src/store/store.ts'
 import { forcedReportsFor, reportsFor, type ReportContext } from '../../src/report/reports.ts'
-import { deployment } from '../support/samples.ts'
+import { deployment, slackNotices } from '../support/samples.ts'
 
-const context = (events: readonly SlackEvent[] | undefined): ReportContext => ({
+const context = (notices: Partial<SlackNotices> | undefined): ReportContext => ({
   logUrl: () => undefined,
   mask: (text) => text.replaceAll('hunter2', '***'),
-  slack: () => events && { webhookUrl: 'https://hooks.example.org/shop', events },
+  slack: () => notices && slackNotices(notices),
   githubUrl: 'https://github.com',
 })
 
-const said = (given: Partial<Deployment>, events: readonly SlackEvent[] | undefined): string | undefined => {
-  const report = reportsFor(deployment(given), context(events)).find(({ channel }) => channel === 'slack')
+/** The first word of what Slack is told; undefined: nothing. */
+const said = (
+  given: Partial<Deployment>,
+  notices: Partial<SlackNotices> | undefined,
+  streak?: FailureStreak,
+): string | undefined => {
+  const reports = reportsFor(deployment(given), streak, context(notices))
+  const report = reports.find(({ channel }) => channel === 'slack')
   return report && (report.body as { readonly text: string }).text.split(' ')[0]
 }
 
@@ -33,8 +41,8 @@ test.each<[Partial<Deployment>, SlackEvent | undefined, string | undefined]>([
 ])('of %j Slack hears where it is told of %s', (given, event, word) => {
   const others = SLACK_EVENTS.filter((one) => one !== event)
 
-  expect(said(given, event === undefined ? SLACK_EVENTS : [event])).toBe(word)
-  expect(said(given, others)).toBeUndefined()
+  expect(said(given, { events: event === undefined ? SLACK_EVENTS : [event] })).toBe(word)
+  expect(said(given, { events: others })).toBeUndefined()
   expect(said(given, undefined)).toBeUndefined()
 })
 
@@ -42,7 +50,7 @@ test('that somebody has forced something is told wherever there is a Slack, with
   const forced = { by: 'ann', why: 'the password is hunter2' }
   const held = deployment({ state: 'queued', hold, forced })
 
-  const [status, message] = forcedReportsFor(held, context([]))
+  const [status, message] = forcedReportsFor(held, undefined, context({ events: [] }))
 
   expect(status?.body).toMatchObject({
     description: 'Held as acme/shop/production#12: Waiting for ci/test; forced by ann: the password is ***',
@@ -50,17 +58,84 @@ test('that somebody has forced something is told wherever there is a Slack, with
   expect(message?.body).toMatchObject({
     text: 'Forced acme/shop/production#12 at a84d88e, by mona: Waiting for ci/test (forced by ann: the password is ***)',
   })
-  expect(forcedReportsFor(held, context(undefined))).toHaveLength(1)
-  expect(forcedReportsFor({ ...held, state: 'cancelled', reason: 'superseded' }, context([]))).toHaveLength(1)
+  expect(forcedReportsFor(held, undefined, context(undefined))).toHaveLength(1)
+  expect(
+    forcedReportsFor(
+      { ...held, state: 'cancelled', reason: 'superseded' },
+      undefined,
+      context({ events: [] }),
+    ),
+  ).toHaveLength(1)
 })
 
 test('what is held says why, without secrets', () => {
   const held = deployment({ state: 'queued', hold: { ...hold, detail: 'Locked by mona: hunter2' } })
 
-  const [, message] = reportsFor(held, context(['held']))
+  const [, message] = reportsFor(held, undefined, context({ events: ['held'] }))
 
   expect(message?.body).toMatchObject({
     text: 'Held acme/shop/production#12 at a84d88e, by mona: Locked by mona: ***',
     blocks: [{ text: { text: ':hourglass: Held *acme/shop* to *production*\nLocked by mona: ***' } }, {}],
+  })
+})
+
+describe('while an environment fails again and again', () => {
+  const streak = { failures: 3, since: Date.UTC(2026, 10, 21, 14, 5) }
+  const everything = { events: SLACK_EVENTS }
+  const failed = { state: 'failed', reason: 'command_failed', startedAt: 1, finishedAt: 2 } as const
+
+  test.each<[string, Partial<Deployment>, string | undefined]>([
+    ['what is held', { state: 'queued', hold }, 'Held'],
+    ['no waiting in line', { state: 'queued' }, undefined],
+    ['no beginning', { state: 'running' }, undefined],
+    ['no further failure', failed, undefined],
+    ['what a person took back', { state: 'cancelled', reason: 'by_person' }, 'Cancelled'],
+    ['what failed and never ran', { state: 'failed', reason: 'checks_failed' }, 'Could'],
+    ['the success that ends it', { state: 'succeeded', startedAt: 1 }, 'Recovered:'],
+    ['what was done without running', { state: 'succeeded', task: 'deploy:lock' }, 'Locked'],
+  ])('Slack hears %s', (_what, given, word) => {
+    expect(said(given, everything, streak)).toBe(word)
+  })
+
+  test('every failure is told where that is wanted, with its beginning', () => {
+    expect(said(failed, { ...everything, everyFailure: true }, streak)).toBe('Could')
+    expect(said({ state: 'running' }, { ...everything, everyFailure: true }, streak)).toBe('Deploying')
+  })
+
+  test('who hears of failures hears of the success that ends them, and of no other', () => {
+    expect(said({ state: 'succeeded', startedAt: 1 }, { events: ['failed'] }, streak)).toBe('Recovered:')
+    expect(said({ state: 'succeeded' }, { events: ['failed'] })).toBeUndefined()
+  })
+
+  test('who hears of no failures hears of every beginning', () => {
+    expect(said({ state: 'running' }, { events: ['started'] }, streak)).toBe('Deploying')
+  })
+
+  test('its end says how many failed, and since when', () => {
+    const success = deployment({ state: 'succeeded', startedAt: 1_000, finishedAt: 13_400 })
+
+    const [, message] = reportsFor(success, streak, context({}))
+
+    const after = 'after 3 failures since 2026-11-21 14:05 UTC'
+    expect(message).toMatchObject({
+      endsStreak: true,
+      body: {
+        text: `Recovered: deployed acme/shop/production#12 at a84d88e, by mona, ${after}`,
+        blocks: [
+          { text: { text: ':white_check_mark: Recovered: deployed *acme/shop* to *production*' } },
+          { elements: [{}, {}, { text: 'took 12 s' }, { text: after }] },
+        ],
+      },
+    })
+  })
+
+  test('its first failure says that silence follows', () => {
+    const first = JSON.stringify(reportsFor(deployment(failed), undefined, context({})))
+    const each = JSON.stringify(reportsFor(deployment(failed), undefined, context({ everyFailure: true })))
+    const neverRan = deployment({ state: 'failed', reason: 'checks_failed' })
+
+    expect(first).toContain('further failures are told when it works again')
+    expect(each).not.toContain('further failures')
+    expect(JSON.stringify(reportsFor(neverRan, undefined, context({})))).not.toContain('further failures')
   })
 })

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import fc from 'fast-check'
 
 import type { Changes } from '../../src/deployment/changes.ts'
@@ -15,13 +15,8 @@ import type {
   Store,
 } from '../../src/store/store.ts'
 import { newDelivery, newDeployment, newMerge, queuedIntake, SHA } from '../support/samples.ts'
-import { emptyDatabase, type TestDatabase } from '../support/stores.ts'
+import { emptyDatabase, ENGINES, type TestDatabase } from '../support/stores.ts'
 import { claimFrom, OPEN } from '../support/claiming.ts'
-
-const ENGINES = [
-  { engine: 'sqlite', missing: false },
-  { engine: 'postgres', missing: inject('postgres') === undefined },
-] as const
 
 let batches = 0
 const reports = ({ state }: Deployment) => [{ channel: 'github', body: { state } }]

@@ -40,9 +40,11 @@ test('a database of a newer version is refused by name', async () => {
 
 /** What each migration has to be undone by, the newest first, to have a database of an earlier version. */
 const UNDO = {
+  '0015': 'alter table environments drop column failures; alter table environments drop column failing_since',
   '0014': 'alter table deliveries drop column repository',
   '0012': `drop index deployments_of_commit; alter table deployments drop column authors;
     alter table deployments drop column approved_by`,
+  '0011': 'alter table deployments drop column changes',
   '0010': `drop index deployments_bad; alter table deployments drop column marked_bad_at;
     alter table deployments drop column marked_bad_by; alter table deployments drop column marked_bad_reason`,
   '0009': `drop table locks; drop table approvals; drop index deployments_held;
@@ -82,6 +84,40 @@ test('what an earlier version has deployed keeps its order', async () => {
   const store = await openStore(address)
 
   expect(await store.previousSha(3)).toBe('a'.repeat(40))
+  await store.close()
+  await drop()
+})
+
+test('environments of an earlier version have failed as often as their history says', async () => {
+  const { address, drop } = await emptyDatabase.sqlite()
+  const earlier = await openStore(address)
+  const reports = () => []
+  const ends = ['failed', 'succeeded', 'failed', 'cancelled', 'failed'] as const
+  for (const [index, end] of ends.entries()) {
+    await earlier.accept([queuedIntake(newDeployment())])
+    await claimFrom(earlier, { limit: 9, at: 2_000, reports })
+    if (end === 'cancelled') await earlier.move(index + 1, 'running', 'cancelling', { at: 3_000, reports })
+    const at = 4_000 + index
+    if (end === 'cancelled') await earlier.move(index + 1, 'cancelling', end, { at, reports })
+    else await earlier.move(index + 1, 'running', end, { at, reports })
+  }
+  const failure = { reason: 'task_unknown', detail: 'Unknown task: x' } as const
+  await earlier.accept([queuedIntake(newDeployment({ failure }))])
+  await earlier.accept([queuedIntake(newDeployment({ environment: 'staging', lane: 'staging' }))])
+  await earlier.close()
+  const file = new DatabaseSync(address)
+  undoFrom('0015', file)
+  file.close()
+
+  const store = await openStore(address)
+
+  const streaks: unknown[] = []
+  const asked = (_: unknown, streak: unknown) => (streaks.push(streak), [])
+  await store.accept([queuedIntake(newDeployment({ reports: asked }))])
+  await store.accept([
+    queuedIntake(newDeployment({ environment: 'staging', lane: 'staging', reports: asked })),
+  ])
+  expect(streaks).toEqual([{ failures: 2, since: 4_002 }, undefined])
   await store.close()
   await drop()
 })

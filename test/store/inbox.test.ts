@@ -1,15 +1,11 @@
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { openStore } from '../../src/store/sql-store.ts'
 import type { Accepted, Intake, Store } from '../../src/store/store.ts'
 import { newDelivery, newDeployment, newMerge, queuedIntake } from '../support/samples.ts'
-import { emptyDatabase, type TestDatabase } from '../support/stores.ts'
+import { emptyDatabase, ENGINES, type TestDatabase } from '../support/stores.ts'
 import { claimFrom } from '../support/claiming.ts'
 
-const ENGINES = [
-  { engine: 'sqlite', missing: false },
-  { engine: 'postgres', missing: inject('postgres') === undefined },
-] as const
 const reports = () => []
 
 describe.each(ENGINES)('the inbox on $engine', ({ engine, missing }) => {

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 
-import type { EnvironmentConfig } from '../../src/config/config.ts'
+import type { EnvironmentConfig, SlackNotices } from '../../src/config/config.ts'
+import { DEFAULTS } from '../../src/config/schema.ts'
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import type { CommandsRecipe, PlaybookRecipe } from '../../src/deployment/recipe.ts'
 import type { Intake, NewDelivery, NewDeployment } from '../../src/store/store.ts'
@@ -29,6 +30,14 @@ export const playbookRecipe = (given: Partial<PlaybookRecipe> = {}): PlaybookRec
   silenceSeconds: 600,
   leaveProcesses: false,
   maxLogBytes: 52_428_800,
+  ...given,
+})
+
+/** What is told where nothing else is said. */
+export const slackNotices = (given: Partial<SlackNotices> = {}): SlackNotices => ({
+  webhookUrl: 'https://hooks.example.org/shop',
+  events: DEFAULTS.slack_events,
+  everyFailure: DEFAULTS.every_failure,
   ...given,
 })
 

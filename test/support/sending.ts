@@ -3,7 +3,6 @@ import { setImmediate } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 
 import type { Config, SlackNotices } from '../../src/config/config.ts'
-import { DEFAULTS } from '../../src/config/schema.ts'
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import type { GitHubDouble } from '../../src/demo/github-double.ts'
 import { createGitHub } from '../../src/github/client.ts'
@@ -17,7 +16,7 @@ import type { SlackDouble } from '../../src/demo/slack-double.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import type { ReportsFor, Store } from '../../src/store/store.ts'
 import { githubForTest, slackForTest } from './doubles.ts'
-import { environmentConfig, newDeployment, queuedIntake } from './samples.ts'
+import { environmentConfig, newDeployment, queuedIntake, slackNotices } from './samples.ts'
 import { emptyDatabase } from './stores.ts'
 import { claimFrom } from './claiming.ts'
 
@@ -72,7 +71,7 @@ export async function sending({
   const write = (event: string, fields: object = {}): void =>
     void journal.push(`${event} ${JSON.stringify(fields)}`)
   const masker = createMasker([])
-  const slackEverywhere = withSlack ? { webhookUrl: slack.url, events: DEFAULTS.slack_events } : undefined
+  const slackEverywhere = withSlack ? slackNotices({ webhookUrl: slack.url }) : undefined
   let config: Pick<Config, 'slack' | 'repositories'> = { slack: slackEverywhere, repositories: new Map() }
   const context = {
     logUrl: () => undefined,
@@ -80,7 +79,7 @@ export async function sending({
     slack: (deployment: Deployment) => noticesOn(deployment, config),
     githubUrl: 'https://github.com',
   }
-  const reports: ReportsFor = (deployment) => reportsFor(deployment, context)
+  const reports: ReportsFor = (deployment, streak) => reportsFor(deployment, streak, context)
   let pace = createGitHubPace(480)
   const known = new Map<string, number>()
 

@@ -12,6 +12,12 @@ export interface TestDatabase {
   drop(): Promise<void>
 }
 
+/** Every kind of database, and whether there is none of it here. */
+export const ENGINES = [
+  { engine: 'sqlite', missing: false },
+  { engine: 'postgres', missing: inject('postgres') === undefined },
+] as const
+
 /** An empty database of the kind, for one test. */
 export const emptyDatabase = {
   sqlite(): Promise<TestDatabase> {
