@@ -1,9 +1,9 @@
 import { constants } from 'node:fs'
 import { open, statfs } from 'node:fs/promises'
-import { join } from 'node:path'
 
 import { messageOf } from './errors.ts'
 import type { Journal } from './logs/journal.ts'
+import { OPEN_PROBE, probeIn } from './store/directory.ts'
 
 export interface RoomParts {
   /** Where we write; those that are not there yet count for nothing. */
@@ -97,19 +97,14 @@ export async function megabytesIn(folder: string): Promise<number> {
   }
 }
 
-/** An empty file of ours. */
-const PROBE = '.writable'
 /** The folder is not there yet, the disk is full, which is looked at by itself, or it is not the disk that refuses. */
 const SAYS_NOTHING = ['ENOENT', 'ENOSPC', 'EMFILE', 'ENFILE']
 
-/**
- * Why nothing can be written where the folder lies, or undefined. Opens a file for writing and writes nothing: a disk
- * that became read-only after an error says so then, and not to access(2). `look` makes no file where there is none.
- */
+/** Why nothing can be written where the folder lies, or undefined. `look` makes no file to see that. */
 export async function whyUnwritable(folder: string, as: 'make' | 'look'): Promise<string | undefined> {
-  const flags = constants.O_WRONLY | (as === 'make' ? constants.O_CREAT : 0)
+  const flags = as === 'make' ? OPEN_PROBE : constants.O_WRONLY
   try {
-    const file = await open(join(folder, PROBE), flags, 0o600)
+    const file = await open(probeIn(folder), flags, 0o600)
     await file.close()
     return undefined
   } catch (cause) {

@@ -1,5 +1,14 @@
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  statSync,
+} from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 
 /**
  * Makes a directory (0700) and what is missing above it, so that it is still there after a power loss: what is
@@ -14,6 +23,20 @@ export function makeDirectory(path: string): void {
     made = dirname(made)
   )
     sync(dirname(made)) // also where it was there: who made it may have been killed before this
+}
+
+/**
+ * An empty file in a directory of ours. To open it for writing shows whether the disk may be written: one that became
+ * read-only after an error says so then, and not to access(2).
+ */
+export const probeIn = (directory: string): string => join(directory, '.writable')
+export const OPEN_PROBE = constants.O_WRONLY | constants.O_CREAT
+
+/** Throws what the system says where nothing can be written in the directory. */
+export function assertWritable(directory: string): void {
+  accessSync(directory, constants.W_OK) // says it of the directory itself, where it can be said
+  makePrivate(probeIn(directory))
+  closeSync(openSync(probeIn(directory), OPEN_PROBE))
 }
 
 /** What SQLite keeps beside a database; what it makes anew has the rights of the database. */

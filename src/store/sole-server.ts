@@ -1,10 +1,10 @@
-import { accessSync, constants, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 import { FerrymanError, messageOf, problem } from '../errors.ts'
 import { isBusy } from './database.ts'
-import { makeDirectory, makePrivate } from './directory.ts'
+import { assertWritable, makeDirectory, makePrivate } from './directory.ts'
 
 const LOOK_EVERY_MS = 2_000
 
@@ -60,7 +60,7 @@ const isThere = (directory: string, held: Lock | undefined): boolean =>
 function openLockFile(directory: string): DatabaseSync {
   try {
     makeDirectory(directory)
-    accessSync(directory, constants.W_OK) // SQLite would only say that it cannot open something
+    assertWritable(directory) // SQLite would only say that it cannot open something
     makePrivate(pathIn(directory)) // whoever can open it can lock it
     return new DatabaseSync(pathIn(directory), { timeout: 0 })
   } catch (cause) {

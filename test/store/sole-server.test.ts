@@ -69,6 +69,7 @@ test('what is kept is for this user alone, also in a folder that others may look
     return rights
   }
   const rights = [
+    '.writable 600',
     'ferryman.sqlite 600',
     'ferryman.sqlite-shm 600',
     'ferryman.sqlite-wal 600',
