@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 
 import type { Deployment } from '../../src/demo/github/state.ts'
+import { mountBreakingDisk } from '../support/broken-disk.ts'
 import { ferryman } from '../support/cli.ts'
 import {
   API_TOKEN,
@@ -246,3 +247,42 @@ describe.skipIf(!inject('gcc'))('when the disk becomes read-only', { timeout: 90
     },
   )
 })
+
+test.skipIf(!inject('images'))(
+  'on a real disk that breaks, nothing more is begun; when it is mended, a start goes on, and runs nothing again',
+  { timeout: 90_000 },
+  async () => {
+    const world = await createWorld({ commands: [worker('one')] })
+    const folder = join(world.directory, 'data')
+    const disk = mountBreakingDisk(folder)
+    const server = await startProcess(world)
+    const running = await world.deploy()
+    await world.status(running, 'in_progress')
+    const waiting = await world.deploy()
+    await world.status(waiting, 'queued')
+    await eventually('it has begun', () => ran(world).length === 1)
+
+    disk.breaks()
+    const missed = await world.deploy()
+    expect(world.github.deliveries.at(-1)?.answer.status).toBe(503)
+    await isReady(server, 'disk_unwritable')
+    go(world)
+    await server.waitForLine((line) => line.includes('end-not-recorded') && line.includes('succeeded'))
+    expect(ran(world)).toEqual(['one'])
+    expect(await server.end('SIGTERM')).toBe(0)
+    expect(await ferryman(['serve', '-c', world.configFile], { env: { HOME: world.directory } })).toEqual({
+      code: 1,
+      out: '',
+      err: `ferryman: The data directory ${folder} cannot be used: EROFS: read-only file system, open '${folder}/.writable'.
+  Let the user that runs Ferryman own it, on a disk that has room and may be written.\n`,
+    })
+
+    disk.mend()
+    const next = await startProcess(world)
+    for (const deployment of [waiting, missed]) await world.status(deployment, 'success')
+    expect(world.statuses(running).at(-1)).toMatch(/^error: Interrupted: /)
+    expect(statesOf(world, running)).toEqual(['queued', 'in_progress', 'error'])
+    expect(ran(world)).toEqual(['one', 'one', 'one'])
+    expect(await next.end('SIGTERM')).toBe(0)
+  },
+)

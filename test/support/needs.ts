@@ -1,6 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,6 +21,8 @@ declare module 'vitest' {
     gcc: boolean
     /** Whether a test may mount a disk that is full. */
     mounts: boolean
+    /** Whether a test may mount a disk that breaks: an image with ext4, on a loop device. */
+    images: boolean
   }
 }
 
@@ -55,6 +57,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const mounts = canMount()
   if (!mounts) missing.push('the right to mount: tests on a full disk are left out (run them as root)')
   project.provide('mounts', mounts)
+  const images = mounts && canMountImage()
+  project.provide('images', images)
+  // What they show is shown without them as well, and containers seldom have loop devices: CI does not fail for these.
+  if (!images)
+    process.stderr.write(
+      'not on this machine: loop devices and mkfs.ext4: tests on a real disk that breaks are left out\n',
+    )
   if (process.getuid?.() !== 0)
     missing.push('root: tests of what belongs to another user are left out (run them as root)')
 
@@ -66,12 +75,26 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 /** Whether this user may mount a file system in memory. */
-function canMount(): boolean {
-  if (process.getuid?.() !== 0) return false
+const canMount = (): boolean =>
+  process.getuid?.() === 0 && mountsOn(() => ['-t', 'tmpfs', '-o', 'size=1m', 'ferryman-test'])
+
+/** Whether there are loop devices, and ext4. */
+const canMountImage = (): boolean =>
+  mountsOn((folder) => {
+    const image = join(folder, 'image')
+    writeFileSync(image, Buffer.alloc(2 * 1_048_576))
+    execFileSync('mkfs.ext4', ['-q', image], { stdio: 'ignore' })
+    return ['-o', 'loop', image]
+  })
+
+/** Whether that can be mounted; `prepare` may use the folder for what it takes. */
+function mountsOn(prepare: (folder: string) => readonly string[]): boolean {
   const folder = mkdtempSync(join(tmpdir(), 'ferryman-mount-'))
+  const place = join(folder, 'place')
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'ferryman-test', folder], { stdio: 'ignore' })
-    execFileSync('umount', [folder], { stdio: 'ignore' })
+    mkdirSync(place)
+    execFileSync('mount', [...prepare(folder), place], { stdio: 'ignore' })
+    execFileSync('umount', [place], { stdio: 'ignore' })
     return true
   } catch {
     return false
