@@ -17,15 +17,17 @@ export interface ReportContext {
   readonly lastLines?: readonly string[]
 }
 
-/** Whether it waits for anything is not known yet. */
-const UNDECIDED: ReadonlySet<string> = new Set<HoldReason>(['deciding', 'commit_unchecked'])
+/** Whether it waits for anything is not known yet: nobody has to hear that, and it costs GitHub a status. */
+const UNDECIDED: ReadonlySet<HoldReason> = new Set<HoldReason>(['deciding', 'commit_unchecked'])
+const isUndecided = ({ hold }: Deployment): boolean => hold !== undefined && UNDECIDED.has(hold.reason)
 
 /** What has happened, in the words in which Slack is told of it; undefined: nothing that anybody should hear. */
-function eventOf({ state, hold, reason }: Deployment): SlackEvent | undefined {
+function eventOf(deployment: Deployment): SlackEvent | undefined {
+  const { state, hold, reason } = deployment
   switch (state) {
     case 'queued':
       if (hold === undefined) return 'queued'
-      return UNDECIDED.has(hold.reason) ? undefined : 'held'
+      return isUndecided(deployment) ? undefined : 'held'
     case 'running':
       return 'started'
     case 'cancelling':
@@ -98,7 +100,7 @@ function reportsOf(
   const logUrl = context.logUrl(deployment)
   // What GitHub has not made yet has no statuses there.
   const status =
-    deployment.githubId === undefined
+    deployment.githubId === undefined || isUndecided(deployment)
       ? []
       : [{ channel: 'github', body: masked(githubStatus(deployment, logUrl), context) }]
   if (told === false) return status

@@ -36,7 +36,7 @@ test('one that is named by its id runs nothing, and everybody hears why', async 
   await world.status(deployment, 'error')
 
   const why = `Not deployed: ${sha.slice(0, 7)} is on no branch or tag of acme/shop, but perhaps on a fork’s. Push it to a branch there.`
-  expect(world.statuses(deployment).at(-1)).toBe(`error: ${why}`)
+  expect(world.statuses(deployment)).toEqual([`error: ${why}`])
   expect(deployedIn(world)).toBe('')
   await world.slack.waitFor(({ text }) => text?.endsWith(why) ?? false)
   const [delivery] = world.github.deliveries
