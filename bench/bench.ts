@@ -10,6 +10,7 @@ import { createPlace, isInstalled } from './place.ts'
 import { measureRecovery } from './recovery.ts'
 import { describe, type Findings } from './report.ts'
 import { measureStart } from './start.ts'
+import { measureWaiting } from './waiting.ts'
 
 const MEASUREMENTS = {
   webhooks: measureAcknowledgement,
@@ -18,6 +19,7 @@ const MEASUREMENTS = {
   log: measureLogThroughput,
   start: measureStart,
   recovery: measureRecovery,
+  waiting: measureWaiting,
 }
 
 const USAGE = `Usage: npm run bench -- [--quick] [--only NAME] [--folder FOLDER]

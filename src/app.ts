@@ -10,7 +10,8 @@ import { nameOf, type Deployment } from './deployment/deployment.ts'
 import { createGitHub } from './github/client.ts'
 import { problem } from './errors.ts'
 import type { GitHub } from './github/github.ts'
-import { resumedGitHubPace, type Creation } from './github/pace.ts'
+import { reserveUntil } from './github/limits.ts'
+import { createRequestPace, resumedGitHubPace, type Creation } from './github/pace.ts'
 import type { Journal } from './logs/journal.ts'
 import { createLogLinks } from './logs/links.ts'
 import { createLogs } from './logs/logs.ts'
@@ -96,6 +97,8 @@ export interface App {
 
 const FLUSH_MS = 5_000
 const HOUR_MS = 60 * 60_000
+/** What is left of GitHub's hourly budget for reports, and for what something has called for. */
+const LOOK_RESERVE = 0.1
 const WEEK_MS = 7 * 24 * HOUR_MS
 
 /** Builds every part once, hands each what it needs, and starts them: the whole server. */
@@ -161,12 +164,14 @@ export async function startApp(
     /** Ends every request to GitHub and Slack that is under way. */
     const calls = new AbortController()
 
+    let requestPace = createRequestPace(config.github.requestsPerMinute)
     const makeGitHub = (): GitHub =>
       createGitHub({
         ...config.github.credentials,
         mask: masker.mask,
         learn: masker.lend,
         clock,
+        asked: () => requestPace.begin('timer', clock()).end(clock()),
         apiUrl: config.github.apiUrl,
         version,
         signal: calls.signal,
@@ -472,6 +477,10 @@ export async function startApp(
     })
     started.push(firstSight.stop)
     holds = startHolds({
+      asking(kind) {
+        const reserved = kind === 'timer' ? reserveUntil(github, clock(), LOOK_RESERVE) - clock() : 0
+        return Math.max(0, reserved, requestPace.waitMs(kind, clock()))
+      },
       store,
       gate,
       github: () => github,
@@ -559,6 +568,8 @@ export async function startApp(
       address,
       async reload(next) {
         const renewed = isDeepStrictEqual(next.github, config.github) ? [] : [toGitHub.name]
+        if (next.github.requestsPerMinute !== config.github.requestsPerMinute)
+          requestPace = createRequestPace(next.github.requestsPerMinute)
         if (next.github.creationsPerHour !== config.github.creationsPerHour) pace = await resumedPace(next)
         config = next
         masker.add(config.secrets)

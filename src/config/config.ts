@@ -36,6 +36,8 @@ export interface Config {
     readonly apiUrl: string
     /** Statuses and deployments that GitHub is given. */
     readonly creationsPerHour: number
+    /** Requests that looks at what waits make where nothing has happened; twice as many where something has. */
+    readonly requestsPerMinute: number
   }
   /** What Slack is told of, where nothing else is said. */
   readonly slack: SlackNotices | undefined

@@ -167,6 +167,7 @@ function assemble(
       credentials,
       apiUrl: github.api_url,
       creationsPerHour: github.creations_per_hour,
+      requestsPerMinute: github.requests_per_minute,
     },
     slack: slack && {
       webhookUrl: textOf(slack.webhook_url),

@@ -76,6 +76,7 @@ const APP = {
   private_key_file: text('a path').describe('The .pem file that GitHub has made for the App.'),
 }
 
+const REQUESTS = 'a number from 10 to 100000'
 const CREATIONS = 'a number from 60 to 1000000'
 const GITHUB = {
   webhook_secret: z
@@ -109,6 +110,14 @@ const GITHUB = {
     .default(480)
     .describe(
       'How many statuses and deployments GitHub is given in an hour; it refuses more than about 500.',
+    ),
+  requests_per_minute: z
+    .int(expecting(REQUESTS))
+    .min(10, expecting(REQUESTS))
+    .max(100_000, expecting(REQUESTS))
+    .default(300)
+    .describe(
+      'How many requests a minute GitHub is asked about what waits, from time to time; where something has happened, twice as many.',
     ),
 }
 

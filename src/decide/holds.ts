@@ -1,16 +1,23 @@
+import { setImmediate as turn } from 'node:timers/promises'
+
 import { placeOf, type Deployment } from '../deployment/deployment.ts'
 import type { ChecksSignal } from '../deployment/signal.ts'
 import { createWaker } from '../waker.ts'
 import type { Store } from '../store/store.ts'
-import { EVERYWHERE } from '../deployment/gates.ts'
+import { EVERYWHERE, placesOf, type GateFacts } from '../deployment/gates.ts'
 import { createElapsed } from './elapsed.ts'
 import { isOfGate } from './gates.ts'
 import { createHistory } from './history.ts'
-import { look, type LookParts } from './look.ts'
+import { look, stillClosed, type LookParts } from './look.ts'
 
 export interface HoldParts extends Omit<LookParts, 'store' | 'history' | 'elapsed'> {
-  readonly store: LookParts['store'] & Pick<Store, 'waiting'>
+  /** After how many milliseconds GitHub may be asked again; 0: now. */
+  asking(kind: LookKind): number
+  readonly store: LookParts['store'] & Pick<Store, 'locks' | 'waiting'>
 }
+
+/** How often GitHub may be asked by looks: those that something has called for, and those that only their time has. */
+export type LookKind = 'event' | 'timer'
 
 export interface Holds {
   /** Something new may be held: look at it now. */
@@ -31,7 +38,7 @@ export interface Holds {
 
 /** What waits to go to one environment: it is looked at together. */
 interface Place {
-  readonly waiting: readonly Deployment[]
+  waiting: readonly Deployment[]
   /** On the monotonic clock. */
   dueAt: number
   /** When all of it is looked at, whatever was looked at between. */
@@ -45,6 +52,8 @@ interface Place {
    * another environment of the repository, which only those at a gate wait for.
    */
   news: Set<string> | 'anything' | 'elsewhere' | undefined
+  /** Until when it is held back, since GitHub has been asked enough. */
+  backUntil: number
 }
 
 /** Where a deployment goes. */
@@ -58,6 +67,9 @@ const LONGEST_REST_MS = 15_000
 const CALM_MS = 60_000
 const BROKEN_MS = 5_000
 const LOOK_AGAIN_MS = 60_000
+/** So many places are judged in one turn. */
+const JUDGED_AT_ONCE = 250
+const TELL_AGAIN_MS = 60_000
 
 /** Looks at what is held, when something happens and when its time has come. */
 export function startHolds(parts: HoldParts): Holds {
@@ -80,9 +92,13 @@ export function startHolds(parts: HoldParts): Holds {
   let restUntil = 0
   let alarm: NodeJS.Timeout | undefined
   let ended = false
+  /** The store may hold what the places do not know. */
+  let isStale = true
+  let toldAt = -TELL_AGAIN_MS
 
   /** Brings the places up to date with what the store holds. */
   const gather = async (): Promise<void> => {
+    isStale = false
     const grouped = Map.groupBy(await store.waiting(), placeOf)
     for (const key of places.keys()) if (!grouped.has(key) && !inFlight.has(key)) places.delete(key)
     for (const [key, waiting] of grouped) {
@@ -92,15 +108,56 @@ export function startHolds(parts: HoldParts): Holds {
         endedAt: -CALM_MS,
         failures: 0,
         swarm: 0,
-        news: 'anything' as const,
+        news: undefined,
+        backUntil: 0,
       }
       const place = places.get(key) ?? fresh
-      const isNew = waiting.some(({ id, hold }) => hold !== undefined && !known(place, id))
+      const unknown = waiting.filter(({ id, hold }) => hold !== undefined && !known(place, id))
+      // What stands at a gate, as after a start, is judged without asking GitHub.
+      const isNew = unknown.some(({ hold }) => hold !== undefined && !isOfGate(hold.reason))
       const isHeld = waiting.some(({ hold }) => hold !== undefined)
       if (isNew) place.news = 'anything'
       // What was let through may have been stopped again, when its turn came.
-      const dueAt = isNew || place.dueAt === Infinity ? 0 : place.dueAt
+      const dueAt = unknown.length > 0 || place.dueAt === Infinity ? 0 : place.dueAt
       places.set(key, Object.assign(place, { waiting, dueAt: isHeld ? dueAt : Infinity }))
+    }
+  }
+  /** Reads again what a look may have changed. */
+  const refresh = async (place: Place): Promise<void> => {
+    try {
+      const waiting = await store.waiting(place.waiting.map(({ id }) => id))
+      // What has come meanwhile is gathered; what is let through, or has ended, is waited for no longer.
+      place.waiting = waiting
+      if (waiting.every(({ hold }) => hold === undefined)) place.dueAt = Infinity
+    } catch {
+      isStale = true
+    }
+  }
+  /** Judges the places where all that waits stands at gates, without asking GitHub or the store for each of them. */
+  const judgeQuietly = async (quiet: readonly Place[]): Promise<void> => {
+    const at = parts.clock()
+    const locks = quiet.length === 0 ? [] : await store.locks.all(at)
+    const factsOf = async (one: Deployment): Promise<GateFacts> => {
+      const wanted = parts.gate.wanted(one)
+      if (wanted.after !== undefined || wanted.approval) return store.gateFacts(one, { ...wanted, at })
+      const over = placesOf(one)
+      return {
+        now: at,
+        locks: over.flatMap((place) => locks.filter((lock) => lock.place === place)),
+        approvals: [],
+        upstream: undefined,
+      }
+    }
+    for (const [index, place] of quiet.entries()) {
+      if (index % JUDGED_AT_ONCE === JUDGED_AT_ONCE - 1) await turn()
+      if (ended) return
+      const still = await stillClosed(place.waiting, lookParts, factsOf)
+      if (still === undefined) place.news = 'anything'
+      else {
+        place.news = undefined
+        place.dueAt = now() + (still.lookAgainMs ?? LOOK_AGAIN_MS)
+        if (!still.isSame) isStale = true
+      }
     }
   }
   const begin = (key: string, place: Place): void => {
@@ -122,7 +179,9 @@ export function startHolds(parts: HoldParts): Holds {
         // The store is away; asking again at once would only keep it busy.
         if (!ended) journal.error('holds:broken', { place: key, error: thrown })
         place.dueAt = now() + BROKEN_MS
+        isStale = true
       })
+      .then(() => refresh(place))
       .then(() => {
         place.endedAt = now()
         if (place.news !== undefined) place.dueAt = 0
@@ -133,11 +192,24 @@ export function startHolds(parts: HoldParts): Holds {
   }
   const waker = createWaker(async () => {
     try {
-      await gather()
-      for (const [key, place] of places) {
-        if (inFlight.size >= AT_ONCE) break
-        if (!ended && !inFlight.has(key) && momentOf(place, restUntil) <= now()) begin(key, place)
+      if (isStale) await gather()
+      const due = [...places].filter(
+        ([key, place]) => !inFlight.has(key) && momentOf(place, restUntil) <= now(),
+      )
+      await judgeQuietly(due.map(([, place]) => place).filter(isAtGatesQuietly))
+      let heldBack = 0
+      for (const [key, place] of due) {
+        if (ended || inFlight.size >= AT_ONCE) break
+        if (momentOf(place, restUntil) > now()) continue // judged just now, and still closed
+        const waitMs = parts.asking(place.news === undefined ? 'timer' : 'event')
+        if (waitMs === 0) begin(key, place)
+        else {
+          place.backUntil = now() + waitMs
+          heldBack += 1
+        }
       }
+      if (heldBack > 0) tellHeldBack(heldBack)
+      if (isStale) waker.wake()
     } catch (thrown) {
       journal.error('holds:broken', { error: thrown })
     }
@@ -148,6 +220,11 @@ export function startHolds(parts: HoldParts): Holds {
     const waitMs = Math.max(0, Math.min(LOOK_AGAIN_MS, ...moments.map((at) => at - now())))
     if (!ended && inFlight.size < AT_ONCE) alarm = setTimeout(waker.wake, waitMs)
   })
+  const tellHeldBack = (places: number): void => {
+    if (now() - toldAt < TELL_AGAIN_MS) return
+    toldAt = now()
+    journal.info('holds:held-back', { places, why: 'GitHub has been asked as often as it may be' })
+  }
   const hurry = (place: Place, sha?: string): void => {
     place.dueAt = 0
     if (sha === undefined || place.news === 'anything') place.news = 'anything'
@@ -169,8 +246,12 @@ export function startHolds(parts: HoldParts): Holds {
   }
   waker.wake()
   return {
-    wake: waker.wake,
+    wake() {
+      isStale = true
+      waker.wake()
+    },
     moved(deployment) {
+      isStale = true
       const here = deployment === undefined ? undefined : placeOf(deployment)
       // What stands at a gate may be overtaken now.
       const isMeant = ({ hold }: Deployment): boolean =>
@@ -185,16 +266,19 @@ export function startHolds(parts: HoldParts): Holds {
       if (deployment !== undefined) hearElsewhere(deployment)
     },
     lookAtRepository(configuredAs) {
+      isStale = true
       for (const [key, place] of places) if (key.startsWith(`${configuredAs}/`)) hurry(place)
       waker.wake()
     },
     lookAtPlace(place) {
+      isStale = true
       const isMeant = (key: string): boolean =>
         place === EVERYWHERE || key === place || key.startsWith(`${place}/`)
       for (const [key, one] of places) if (isMeant(key)) hurry(one)
       waker.wake()
     },
     lookAtAll() {
+      isStale = true
       restUntil = 0 // the token may be another one
       for (const place of places.values()) hurry(place)
       waker.wake()
@@ -222,5 +306,15 @@ const known = ({ waiting }: Partial<Place>, id: number): boolean =>
   waiting?.some((one) => one.id === id) ?? false
 
 /** When it may be looked at: when it is due, but not at once after the last look, nor before GitHub will listen. */
-const momentOf = ({ dueAt, endedAt, swarm }: Place, restUntil: number): number =>
-  Math.max(dueAt, endedAt + Math.min(REST_MS * 2 ** Math.min(swarm, 10), LONGEST_REST_MS), restUntil)
+const momentOf = ({ dueAt, endedAt, swarm, backUntil }: Place, restUntil: number): number =>
+  Math.max(
+    dueAt,
+    endedAt + Math.min(REST_MS * 2 ** Math.min(swarm, 10), LONGEST_REST_MS),
+    restUntil,
+    backUntil,
+  )
+
+/** Whether nothing has happened but that time has passed, or that something was deployed elsewhere. */
+const isAtGatesQuietly = ({ waiting, news }: Place): boolean =>
+  (news === undefined || news === 'elsewhere') &&
+  waiting.every(({ hold }) => hold !== undefined && isOfGate(hold.reason))

@@ -1,5 +1,6 @@
 import type { EnvironmentConfig } from '../config/config.ts'
 import { nameOf, type Deployment } from '../deployment/deployment.ts'
+import type { GateFacts } from '../deployment/gates.ts'
 import { GitHubError } from '../github/github.ts'
 import { limitOf, unlessForbidden } from '../github/limits.ts'
 import type { Journal } from '../logs/journal.ts'
@@ -70,7 +71,8 @@ const LOOK_AT_BRANCH_MS = 10_000
  * to it; of what was asked for each is let through that may go.
  */
 export async function look(looking: Looking, parts: LookParts): Promise<Looked> {
-  const still = looking.isQuiet ? await stillClosed(looking.waiting, parts) : undefined
+  const factsOf = (one: Deployment): Promise<GateFacts> => factsFrom(one, parts)
+  const still = looking.isQuiet ? await stillClosed(looking.waiting, parts, factsOf) : undefined
   if (still !== undefined) return still
   const isAsked = ({ origin }: Deployment): boolean => origin === 'deployment' || origin === 'person'
   const asked = looking.waiting.filter(isAsked)
@@ -87,23 +89,46 @@ export async function look(looking: Looking, parts: LookParts): Promise<Looked> 
 }
 
 /** Where all that waits stands at gates which are still closed, nobody else needs to be asked anything. */
-async function stillClosed(waiting: readonly Deployment[], parts: LookParts): Promise<Looked | undefined> {
+export async function stillClosed(
+  waiting: readonly Deployment[],
+  parts: LookParts,
+  factsOf: (deployment: Deployment) => Promise<GateFacts>,
+): Promise<(Looked & { readonly isSame: boolean }) | undefined> {
   const outcomes = new Map<Deployment, Outcome>()
   for (const one of waiting) {
     const outcome =
-      one.hold !== undefined && isOfGate(one.hold.reason) ? await closedFor(one, parts) : undefined
+      one.hold !== undefined && isOfGate(one.hold.reason)
+        ? await closedFor(one, await factsOf(one), parts)
+        : undefined
     if (outcome === undefined) return undefined
     outcomes.set(one, outcome)
   }
-  for (const [one, outcome] of outcomes) await settle(one, outcome, parts)
+  let isSame = true
+  for (const [one, outcome] of outcomes) {
+    isSame &&= isHeldSo(one, outcome, parts)
+    await settle(one, outcome, parts)
+  }
   const lookAgainMs = Math.min(...[...outcomes.values()].map((one) => lookAgainOf(one) ?? Infinity))
-  return { lookAgainMs: lookAgainMs === Infinity ? undefined : lookAgainMs }
+  return { lookAgainMs: lookAgainMs === Infinity ? undefined : lookAgainMs, isSame }
 }
 
+/** Whether just this is written down already. */
+const isHeldSo = ({ hold }: Deployment, outcome: Outcome, { mask }: LookParts): boolean =>
+  outcome.kind === 'wait' &&
+  hold?.reason === outcome.reason &&
+  hold.until === outcome.until &&
+  hold.detail === mask(outcome.detail)
+
+const factsFrom = (one: Deployment, { store, gate, clock }: LookParts): Promise<GateFacts> =>
+  store.gateFacts(one, { ...gate.wanted(one), at: clock() })
+
 /** What a gate makes of a deployment, being closed for it; undefined: all are open. */
-async function closedFor(deployment: Deployment, parts: LookParts): Promise<Outcome | undefined> {
-  const { store, gate, clock } = parts
-  const facts = await store.gateFacts(deployment, { ...gate.wanted(deployment), at: clock() })
+async function closedFor(
+  deployment: Deployment,
+  facts: GateFacts,
+  parts: LookParts,
+): Promise<Outcome | undefined> {
+  const { gate, clock } = parts
   const closed = gate.judge(deployment, facts)
   return closed && ((await waitedTooLong(deployment, closed, parts)) ?? atGate(closed, clock()))
 }
@@ -114,7 +139,7 @@ const lookAgainOf = (outcome: Outcome): number | undefined =>
 const gatePartsOf = (parts: LookParts): GateParts => ({
   ...parts,
   asking: ({ id }) => parts.store.asking(id),
-  closed: (deployment) => closedFor(deployment, parts),
+  closed: async (deployment) => closedFor(deployment, await factsFrom(deployment, parts), parts),
 })
 
 /** What somebody has asked for: it waits for nothing but its own gates. */

@@ -1,5 +1,5 @@
 import { retryAfter } from '../retry-after.ts'
-import { GitHubError } from './github.ts'
+import { GitHubError, type GitHub } from './github.ts'
 
 /** Whether an answer of GitHub's speaks of a limit on requests, and when it says that it will listen again. */
 export interface Limit {
@@ -23,6 +23,12 @@ export function limitOf({ status, headers, message }: GitHubError, now: number):
     status === 429 ||
     (status === 403 && (isExhausted || retryAt !== undefined || /rate limit/i.test(message)))
   return { limited, retryAt }
+}
+
+/** Until when to leave the rest of the hourly budget to what matters more; 0 while more than this share is left. */
+export function reserveUntil({ budget }: Pick<GitHub, 'budget'>, now: number, share: number): number {
+  if (budget === undefined || budget.resetAt <= now) return 0
+  return budget.remaining < budget.limit * share ? budget.resetAt : 0
 }
 
 /** The token has no right to ask this, whenever it asks; a limit on requests is also a 403 and is no such answer. */

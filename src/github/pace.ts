@@ -27,6 +27,17 @@ export function createGitHubPace(perHour: number): Pace<Creation> {
   })
 }
 
+/**
+ * How many requests a minute looks may make: those that only their time has called for, and twice as many where
+ * something has happened. GitHub takes about 900 a minute
+ * (https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits).
+ */
+export const createRequestPace = (perMinute: number): Pace<'timer' | 'event'> =>
+  createPace<'timer' | 'event'>({
+    timer: [{ most: perMinute, ms: MINUTE }],
+    event: [{ most: 2 * perMinute, ms: MINUTE }],
+  })
+
 /** The same, after what GitHub was given before: its limits do not begin anew with us. */
 export function resumedGitHubPace(
   perHour: number,

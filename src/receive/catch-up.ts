@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-import { GitHubError, type GitHub } from '../github/github.ts'
-import { limitOf } from '../github/limits.ts'
+import { GitHubError } from '../github/github.ts'
+import { limitOf, reserveUntil } from '../github/limits.ts'
 import { createWaker } from '../waker.ts'
 import type { Hook, NewDelivery, Store } from '../store/store.ts'
 import { createMissedDeliveries, type MissedDeliveriesParts } from './missed-deliveries.ts'
@@ -90,7 +90,7 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
     let [asked, failures, againAt] = [0, 0, Infinity]
     for (const place of await places()) {
       if ((asked += 1) > AT_ONCE) await waited()
-      restUntil = reserveUntil(parts.github(), clock())
+      restUntil = reserveUntil(parts.github(), clock(), RESERVE)
       if (ended.signal.aborted || isResting() || failures >= AWAY_AFTER) break
       try {
         againAt = Math.min(againAt, (await place.look()) ?? Infinity)
@@ -152,9 +152,3 @@ const keyOf = ({ fields }: Place): string => JSON.stringify(fields)
 
 /** GitHub itself has answered, if with a no. */
 const isAnswer = ({ status }: GitHubError): boolean => status !== undefined && status < 500
-
-/** Until when to leave the rest of the budget to others; 0 while there is enough for everybody. */
-function reserveUntil({ budget }: GitHub, now: number): number {
-  if (budget === undefined || budget.resetAt <= now) return 0
-  return budget.remaining < budget.limit * RESERVE ? budget.resetAt : 0
-}

@@ -17,7 +17,7 @@ import { createOutbox } from './outbox.ts'
 import { configured, known, landmarks, lastSuccessBeside, see, seen } from './places.ts'
 import { createRetaining } from './retention.ts'
 import { BY_THEMSELVES, deploymentOf } from './rows.ts'
-import { line } from './line.ts'
+import { line, waiting } from './line.ts'
 import { supersedeOlder } from './superseding.ts'
 import { situation } from './situations.ts'
 import type { Store } from './store.ts'
@@ -112,18 +112,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
       return numUpdatedRows > 0n
     },
     bind: (id, made, change) => inTransaction(kysely, (trx) => bind(trx, id, made, change)),
-    async waiting() {
-      const rows = await kysely
-        .selectFrom('deployments')
-        .selectAll()
-        .where('state', '=', sql.lit('queued'))
-        .where((where) =>
-          where.or([where('hold_reason', 'is not', null), where('origin', 'in', BY_THEMSELVES)]),
-        )
-        .orderBy('id')
-        .execute()
-      return rows.map(deploymentOf)
-    },
+    waiting: (among) => waiting(kysely, among),
     landmarks: (id) => landmarks(kysely, id),
     see: (place) => see(kysely, place),
     seen: () => seen(kysely),

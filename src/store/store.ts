@@ -64,8 +64,8 @@ export interface Store {
    * deployment as it is then; undefined when it is bound to another.
    */
   bind(id: number, made: Bound, change: Pick<Change, 'at' | 'reports'>): Promise<Deployment | undefined>
-  /** What is queued and held, and merges and pushes that are not, oldest first. */
-  waiting(): Promise<readonly Deployment[]>
+  /** What is queued and held, and merges and pushes that are not, oldest first; undefined `among`: all of it. */
+  waiting(among?: readonly number[]): Promise<readonly Deployment[]>
   /** What is known of the place that a deployment goes to. */
   landmarks(id: number): Promise<Landmarks>
   /** Notes where the branch of an environment stood when it was first seen; makes the environment where it is new. */

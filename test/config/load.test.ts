@@ -56,6 +56,7 @@ describe('what a configuration means', () => {
         credentials: { token: 'ghp_xyz' },
         apiUrl: 'https://api.github.com',
         creationsPerHour: 480,
+        requestsPerMinute: 300,
       },
       slack: undefined,
       retention: {
