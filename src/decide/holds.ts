@@ -17,7 +17,7 @@ export interface HoldParts extends Omit<LookParts, 'store' | 'history' | 'elapse
 }
 
 /** How often GitHub may be asked by looks: those that something has called for, and those that only their time has. */
-export type LookKind = 'event' | 'timer'
+type LookKind = 'event' | 'timer'
 
 export interface Holds {
   /** Something new may be held: look at it now. */

@@ -1,0 +1,82 @@
+import { expect, onTestFinished, test } from 'vitest'
+
+import { createGate } from '../../src/decide/gates.ts'
+import { startHolds, type HoldParts } from '../../src/decide/holds.ts'
+import { createGitHubPace } from '../../src/github/pace.ts'
+import { openStore } from '../../src/store/sql-store.ts'
+import { clientOf, shopAtGitHub } from '../support/doubles.ts'
+import { eventually } from '../support/running.ts'
+import { environmentConfig, newMerge, queuedIntake } from '../support/samples.ts'
+import { emptyDatabase } from '../support/stores.ts'
+
+const LOCK = { place: 'acme/shop', reason: 'a release', by: 'ann', since: 1_000, until: undefined }
+const LOCKED = { reason: 'locked', detail: 'acme/shop is locked by ann: a release', since: 1_000 } as const
+
+async function waiting(given: Partial<HoldParts> & { readonly isLocked?: boolean } = {}) {
+  const { github, sha } = await shopAtGitHub()
+  const database = await emptyDatabase.sqlite()
+  const store = await openStore(database.address)
+  const production = environmentConfig({ branch: 'main', requiredContexts: ['ci/test'] })
+  const hold = given.isLocked === true ? { hold: { ...LOCKED, until: undefined } } : {}
+  await store.accept([{ ...queuedIntake(newMerge({ sha, ...hold })), verdict: 'deciding' }])
+  if (given.isLocked === true) await store.locks.take(LOCK)
+  let judged = 0
+  const all: typeof store.locks.all = (at) => {
+    judged += 1
+    return store.locks.all(at)
+  }
+  const said: string[] = []
+  const client = clientOf(github)
+  const holds = startHolds({
+    store: { ...store, locks: { ...store.locks, all } },
+    gate: createGate(() => production),
+    github: () => client,
+    environmentOf: () => production,
+    isSightOwed: () => false,
+    asking: () => 0,
+    pace: () => createGitHubPace(480),
+    reports: () => [],
+    mask: (text) => text,
+    clock: () => 2_000,
+    journal: { info: (event) => said.push(event), warn() {}, error() {} },
+    moved() {},
+    ...given,
+  })
+  onTestFinished(async () => {
+    await holds.stop(1_000)
+    await store.close()
+    await database.drop()
+  })
+  return { github, store, holds, said, judged: () => judged }
+}
+
+test('what stands at a closed gate after a start is judged without a question to GitHub', async () => {
+  const { github, store, holds, judged } = await waiting({ isLocked: true })
+
+  await eventually('it is judged', () => judged() > 0)
+  holds.wake()
+  expect(github.requests).toEqual([])
+  await store.locks.free(1)
+  holds.lookAtPlace('acme/shop')
+
+  await eventually('its checks are asked for', () => github.requests.length > 0)
+})
+
+test('where GitHub has been asked enough a look waits, and the log says so once', async () => {
+  let waitMs = 60_000
+  const kinds: string[] = []
+  const { github, store, holds, said } = await waiting({
+    asking(kind) {
+      kinds.push(kind)
+      return waitMs
+    },
+  })
+
+  await eventually('it is held back', () => said.includes('holds:held-back'))
+  holds.wake()
+  expect(github.requests).toEqual([])
+  expect((await store.deployment(1))?.hold?.reason).toBe('deciding')
+  expect(said.filter((one) => one === 'holds:held-back')).toHaveLength(1)
+  expect(new Set(kinds)).toEqual(new Set(['event']))
+  waitMs = 0
+})
