@@ -22,6 +22,7 @@ import {
   type Open,
 } from './github/exchange.ts'
 import { hookRoutes } from './github/hooks.ts'
+import { pullRequestRoutes } from './github/pull-requests.ts'
 import { refRoutes } from './github/refs.ts'
 import { createRateLimits } from './github/rate-limits.ts'
 import { respond } from './github/respond.ts'
@@ -106,6 +107,7 @@ export async function startGitHubDouble(options: GitHubDoubleOptions = {}): Prom
     ...deploymentStatusRoutes,
     ...hookRoutes(deliverer),
     ...refRoutes,
+    ...pullRequestRoutes,
     ...commitRoutes,
     ...compareRoutes,
   ]

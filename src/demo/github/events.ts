@@ -1,8 +1,8 @@
 import { checkRunEvent, checkSuiteEvent, statusEvent } from './check-events.ts'
 import { deploymentEvent, deploymentStatusEvent, pingEvent } from './payloads.ts'
-import { pullRequestEvent, type PullRequest } from './pull-request-event.ts'
+import { pullRequestEvent } from './pull-request-event.ts'
 import { branchEvent, pushEvent, type Push } from './push-event.ts'
-import type { CheckRun, CommitStatus, Deployment, GitHubState, Hook } from './state.ts'
+import type { CheckRun, CommitStatus, Deployment, GitHubState, PullRequest, Hook } from './state.ts'
 import { known } from './world.ts'
 
 /** Payloads of webhooks, as GitHub would send them about what the double knows. */

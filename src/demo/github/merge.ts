@@ -2,7 +2,7 @@ import { forkOf, showThrough } from './forks.ts'
 import { addCommit, between, stack, type NewCommit } from './history.ts'
 import { pullRequestEvent } from './pull-request-event.ts'
 import { fullName } from './shapes.ts'
-import type { Commit, GitHubState, Repository } from './state.ts'
+import type { Commit, GitHubState, PullRequest, Repository } from './state.ts'
 
 /** A pull request that is merged now. */
 export interface MergedPullRequest {
@@ -43,7 +43,7 @@ export function merge(state: GitHubState, repository: Repository, request: Omit<
   const commits = resultOf(state, repository, { request, before, head, ahead })
   const after = commits.at(-1)?.sha ?? before.sha
   repository.branches.set(base, { sha: after, behind: 'no' })
-  const closed = pullRequestEvent(state, repository, {
+  const pullRequest: PullRequest = {
     action: 'closed',
     number,
     title,
@@ -52,7 +52,9 @@ export function merge(state: GitHubState, repository: Repository, request: Omit<
     head: { branch: head.branch, sha: head.commit.sha, repository: fullName(head.repository) },
     merged: { sha: after, by },
     commits: ahead.length,
-  })
+  }
+  repository.pullRequests.push({ ...pullRequest, shas: [...ahead, ...commits].map(({ sha }) => sha) })
+  const closed = pullRequestEvent(state, repository, pullRequest)
   const pushed = { ref: `refs/heads/${base}`, before: before.sha, after, pusher: by }
   return { commits, pushed, closed, head }
 }

@@ -68,6 +68,7 @@ export interface Repository {
   readonly deployments: Deployment[]
   readonly commitStatuses: CommitStatus[]
   readonly checkRuns: CheckRun[]
+  readonly pullRequests: KeptPullRequest[]
   readonly hooks: Hook[]
 }
 
@@ -138,6 +139,33 @@ export interface DeploymentStatus {
   readonly creator: User
   readonly byApp: boolean
   readonly createdAt: number
+}
+
+/** One side of a pull request. */
+export interface BranchEnd {
+  readonly branch: string
+  readonly sha: string
+  /** `owner/name`, where it is another one: a fork. */
+  readonly repository?: string
+}
+
+export interface PullRequest {
+  readonly action: 'opened' | 'closed'
+  readonly number: number
+  readonly title: string
+  /** Where it goes, and where it comes from. */
+  readonly base: BranchEnd
+  readonly head: BranchEnd
+  readonly author: string
+  /** Who merged it and the commit that came of it; left out when it was closed unmerged, or is open. */
+  readonly merged?: { readonly sha: string; readonly by: string }
+  /** How many the head has and the base has not; one when left out. */
+  readonly commits?: number
+}
+
+/** A pull request that can be asked for, with the ids of its commits and of what came of them. */
+export interface KeptPullRequest extends PullRequest {
+  readonly shas: readonly string[]
 }
 
 export interface CommitStatus {

@@ -120,6 +120,7 @@ export function addRepository(state: GitHubState, fullName: string, given: NewRe
     deployments: [],
     commitStatuses: [],
     checkRuns: [],
+    pullRequests: [],
     hooks: [],
   }
   state.repositories.set(fullName.toLowerCase(), repository)
