@@ -4,7 +4,7 @@ import type { Deployment } from '../deployment/deployment.ts'
 import { createDeployment, type Batch, type End, type InBatch } from './batch.ts'
 import { bind, byNonce } from './binding.ts'
 import { bundled, deleteBodies, insertBodies, type BodyPlace } from './bodies.ts'
-import { BY_THEMSELVES, deploymentOf } from './rows.ts'
+import { BY_THEMSELVES, deploymentOf, TAKEN_BACK } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Accepted, Intake, NewDeployment } from './store.ts'
 
@@ -217,11 +217,6 @@ async function byCommit({ trx }: Batch, given: NewDeployment): Promise<Deploymen
     .executeTakeFirst()
   return row && deploymentOf(row)
 }
-
-/** Taken back, and no fault of the commit: it may come again. */
-const TAKEN_BACK = sql.raw(
-  `(deployments.state = 'cancelled' and coalesce(deployments.reason, '') <> 'by_person') or coalesce(deployments.reason, '') = 'config_removed'`,
-)
 
 async function byGithubId({ trx, statements }: Batch, githubId: number): Promise<Deployment | undefined> {
   const [row] = await statements.byGithubId(trx, githubId)

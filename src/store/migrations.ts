@@ -21,6 +21,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0012-authors': authors,
       '0014-situations': situations,
       '0015-streaks': streaks,
+      '0016-heads': heads,
     }),
 })
 
@@ -325,6 +326,15 @@ const streaks: Migration = {
         failures = (select failures from streaks where environment_id = environments.id),
         failing_since = (select since from streaks where environment_id = environments.id)
       where id in (select environment_id from streaks)`.execute(database)
+  },
+}
+
+/** Where the branch of an environment stood when it was looked at last: so far, when it was first seen. */
+const heads: Migration = {
+  async up(database: Kysely<unknown>) {
+    for (const column of ['head_branch', 'head_sha'])
+      await database.schema.alterTable('environments').addColumn(column, 'text').execute()
+    await sql`update environments set head_branch = branch, head_sha = first_seen_sha`.execute(database)
   },
 }
 

@@ -13,6 +13,8 @@ export const see = (database: Kysely<Tables>, place: FirstSight): Promise<void> 
       branch: place.branch,
       first_seen_sha: place.sha ?? null,
       first_seen_at: place.at,
+      head_branch: place.branch,
+      head_sha: place.sha ?? null,
     }
     await trx
       .insertInto('environments')

@@ -12,6 +12,11 @@ type DeploymentRow = Selectable<Tables['deployments']>
 /** What is not asked for on GitHub. Literals, so that SQLite's planner sees the partial index. */
 export const BY_THEMSELVES = [sql.lit<Origin>('merge'), sql.lit<Origin>('push')]
 
+/** Taken back, and no fault of the commit: it may come again. */
+export const TAKEN_BACK = sql.raw(
+  `(deployments.state = 'cancelled' and coalesce(deployments.reason, '') <> 'by_person') or coalesce(deployments.reason, '') = 'config_removed'`,
+)
+
 /** A row as the rest of the program knows it. */
 export const deploymentOf = (row: DeploymentRow): Deployment => ({
   id: row.id,

@@ -31,6 +31,9 @@ export interface Tables {
     /** How many deployments ran and failed there in a row, up to the last end; and when the first of them ended. */
     failures: Generated<number>
     failing_since: number | null
+    /** The branch that was looked at last, and where it stood then. Null where that is not known. */
+    head_branch: string | null
+    head_sha: string | null
   }
   /** The raw bodies of deliveries that came together, one after the other, compressed with zstd. */
   bodies: { id: Generated<number>; content: Uint8Array }

@@ -6,6 +6,7 @@ import { markBad, refFor } from './bad-marks.ts'
 import { createInBatch } from './batch.ts'
 import { bind, byNonce } from './binding.ts'
 import { knowForgotten } from './forgotten.ts'
+import { createHeads } from './heads.ts'
 import { createHooks } from './hooks.ts'
 import { createInbox } from './inbox.ts'
 import { createAccept } from './intake.ts'
@@ -155,6 +156,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
       return new Map(rows.map((row) => [row.github_id, row.configured_as]))
     },
     hooks: createHooks(kysely),
+    heads: createHeads(kysely),
     outbox: createOutbox(kysely),
     inbox: createInbox(database),
     retaining: createRetaining(kysely, forgotten.add),

@@ -109,6 +109,7 @@ export interface Store {
   recordProcess(deploymentId: number, process: ProcessRecord): Promise<void>
   processesOf(deploymentId: number): Promise<readonly ProcessRecord[]>
   hooks: Hooks
+  heads: Heads
   outbox: Outbox
   /** By GitHub's numeric id: the key under which the configuration knew a repository last. */
   repositoriesKnown(): Promise<ReadonlyMap<number, string>>
@@ -446,6 +447,25 @@ export interface Hooks {
   asking(hookId: number, guid: string, at: number): Promise<void>
   /** It was not asked for after all. */
   notAsked(hookId: number, guid: string): Promise<void>
+}
+
+/** Where a branch stands. */
+export interface Head {
+  readonly branch: string
+  readonly sha: string
+}
+
+/** Where the branches that deploy by themselves stood when they were looked at last; `see` is the first look. */
+export interface Heads {
+  /** By the environments of a repository that are there, in lower case; undefined where nothing is noted. */
+  of(configuredAs: string): Promise<ReadonlyMap<string, Head | undefined>>
+  /** Notes it for some environments of a repository, in lower case. */
+  note(configuredAs: string, environments: readonly string[], head: Head): Promise<void>
+  /**
+   * Whether an environment has had a deployment of a commit, or will have one, whoever asked for it and however it
+   * ended. One that was taken back for no fault of the commit is none.
+   */
+  knows(place: Pick<Deployment, 'configuredAs' | 'environment'>, sha: string): Promise<boolean>
 }
 
 /** What is owed to GitHub and Slack, kept until it is delivered or refused for good. */

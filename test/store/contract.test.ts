@@ -354,6 +354,49 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         await store.see({ ...place, branch: 'release' })
         expect(await store.landmarks(id)).toMatchObject({ isSeen: true, firstSeenSha: undefined })
       })
+
+      test('knows where the branch of its environment stood last, at first where it was first seen', async () => {
+        const place = { repository: 'acme/shop', repositoryGithubId: 17, configuredAs: 'acme/shop' }
+        const seen = { ...place, environment: 'Production', branch: 'main', at: 500 }
+        await merge({ environment: 'staging' })
+        await store.see({ ...seen, sha: other })
+        await store.see({ ...seen, repositoryGithubId: 18, configuredAs: 'acme/blog', sha: other })
+        const heads = () => store.heads.of('acme/shop')
+
+        expect(await heads()).toEqual(
+          new Map([
+            ['staging', undefined],
+            ['production', { branch: 'main', sha: other }],
+          ]),
+        )
+        await store.heads.note('acme/shop', ['production', 'staging'], { branch: 'release', sha: SHA })
+        const noted = { branch: 'release', sha: SHA }
+        expect([...(await heads()).values()]).toEqual([noted, noted])
+        expect((await store.heads.of('acme/blog')).get('production')).toEqual({ branch: 'main', sha: other })
+
+        await store.see({ ...seen, branch: 'next', sha: undefined })
+        expect((await heads()).get('production')).toBeUndefined()
+      })
+
+      test('makes its commit known in its environment, unless it is taken back', async () => {
+        const knows = (sha: string, environment = 'Production') =>
+          store.heads.knows({ configuredAs: 'acme/shop', environment }, sha)
+        const { id } = await merge()
+        await queue({ sha: other, task: 'deploy:lock' })
+
+        expect(await knows(SHA)).toBe(true)
+        expect(await knows(SHA, 'staging')).toBe(false)
+        expect(await knows(other)).toBe(false)
+
+        await store.move(id, 'queued', 'cancelled', { at: 2_000, reason: 'superseded', reports })
+        expect(await knows(SHA)).toBe(false)
+
+        await queue()
+        const running = await claim()
+        await store.move(running?.id ?? 0, 'running', 'failed', { at: 3_000, deployedSha: other, reports })
+        expect(await knows(SHA)).toBe(true)
+        expect(await knows(other)).toBe(true)
+      })
     })
 
     describe('a deployment that somebody asks for', () => {

@@ -40,6 +40,7 @@ test('a database of a newer version is refused by name', async () => {
 
 /** What each migration has to be undone by, the newest first, to have a database of an earlier version. */
 const UNDO = {
+  '0016': 'alter table environments drop column head_branch; alter table environments drop column head_sha',
   '0015': 'alter table environments drop column failures; alter table environments drop column failing_since',
   '0014': 'alter table deliveries drop column repository',
   '0012': `drop index deployments_of_commit; alter table deployments drop column authors;

@@ -164,7 +164,7 @@ export interface PullRequest {
 }
 
 /** A pull request that can be asked for, with the ids of its commits and of what came of them. */
-export interface KeptPullRequest extends PullRequest {
+interface KeptPullRequest extends PullRequest {
   readonly shas: readonly string[]
 }
 
