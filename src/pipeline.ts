@@ -10,7 +10,7 @@ import type { BranchSignal, ChecksSignal, DeploymentSignal, Signal } from './dep
 import { FerrymanError, problem } from './errors.ts'
 import type { Journal } from './logs/journal.ts'
 import { contentOf, mediaType } from './receive/content.ts'
-import { isFetched } from './receive/missed-deployments.ts'
+import { isFetched } from './receive/fetched.ts'
 import { readSignal } from './receive/signals.ts'
 import type { WebhookAnswer } from './receive/webhook.ts'
 import type { Accepted, Intake, NewDelivery, NewDeployment, ReportsFor } from './store/store.ts'

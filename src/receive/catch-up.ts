@@ -27,7 +27,7 @@ export interface CatchUp {
 /** One thing to look at, and what it is called in the log. */
 interface Place {
   readonly fields: Readonly<Record<string, unknown>>
-  /** What the token lacks where it may not look. */
+  /** What the token lacks where it may not look; it is then left alone for an hour. */
   readonly needs?: string
   look(): Promise<number | undefined>
 }
@@ -39,6 +39,8 @@ const PATIENCE_MS = 60_000
 const LONGEST_MS = 60 * 60_000
 /** What is left of the budget for reports, checks and deployments of our own. */
 const RESERVE = 0.2
+/** What the token may not see, or is no more, may be seen later. */
+const BARRED_MS = 60 * 60_000
 /** So many failures one after the other mean that GitHub is away. */
 const AWAY_AFTER = 3
 const LONGEST_REST_MS = 2 * 60 * 60_000
@@ -52,6 +54,8 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
   const deliveries = createMissedDeliveries({ ...parts, pause: waited })
   /** What went wrong with a place last; it is said once. */
   const said = new Map<string, string>()
+  /** Until when a place that the token may not see is left alone. */
+  const barredUntil = new Map<string, number>()
   let restUntil = 0
   /** One that is longer than GitHub's hour was begun before the clock was set back. */
   const isResting = (): boolean => restUntil > clock() && restUntil - clock() <= LONGEST_REST_MS
@@ -89,6 +93,7 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
   async function round(): Promise<number> {
     let [asked, failures, againAt] = [0, 0, Infinity]
     for (const place of await places()) {
+      if (isBarred(place)) continue
       if ((asked += 1) > AT_ONCE) await waited()
       restUntil = reserveUntil(parts.github(), clock(), RESERVE)
       if (ended.signal.aborted || isResting() || failures >= AWAY_AFTER) break
@@ -107,16 +112,22 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
     return againAt
   }
 
+  const isBarred = (place: Place): boolean => {
+    const leftMs = (barredUntil.get(keyOf(place)) ?? 0) - clock()
+    return leftMs > 0 && leftMs <= BARRED_MS // else the clock was set back
+  }
+
   function postpone(place: Place, thrown: GitHubError): void {
     const { limited, retryAt } = limitOf(thrown, clock())
-    const isBarred = !limited && [403, 404].includes(thrown.status ?? 0)
+    const needs = !limited && [403, 404].includes(thrown.status ?? 0) ? place.needs : undefined
     if (said.get(keyOf(place)) !== thrown.message)
       journal.warn('catch-up:postponed', {
         ...place.fields,
         error: thrown.message,
-        needs: isBarred ? place.needs : undefined,
+        needs,
       })
     said.set(keyOf(place), thrown.message)
+    if (needs !== undefined) barredUntil.set(keyOf(place), clock() + BARRED_MS)
     if (limited) restUntil = retryAt ?? clock() + PATIENCE_MS
   }
   waker.wake()
@@ -126,6 +137,7 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
       deployments.forget()
       deliveries.forget()
       said.clear()
+      barredUntil.clear()
       restUntil = 0
       waker.wake()
     },

@@ -58,8 +58,6 @@ const WINDOW_MS = 3 * 24 * 60 * 60_000
 const ASK_AGAIN_MS = 6 * 60 * 60_000
 const MOST_AT_ONCE = 20
 const SOON_MS = 60_000
-/** A hook that we may not see, or that is no more, may be seen later. */
-const BARRED_MS = 60 * 60_000
 
 /**
  * Asks GitHub to send again the merges and pushes that it could not deliver. They come as any delivery does.
@@ -69,21 +67,8 @@ export function createMissedDeliveries(parts: MissedDeliveriesParts): MissedDeli
   const { store, clock, journal } = parts
   const known = new Map<number, string>()
   let memories = new Map<number, Memory>()
-  let barredUntil = new Map<number, number>()
 
   async function lookAt(hook: Hook): Promise<number | undefined> {
-    const barredMs = (barredUntil.get(hook.id) ?? 0) - clock()
-    if (barredMs > 0 && barredMs <= BARRED_MS) return undefined // else the clock was set back
-    try {
-      return await askForMissed(hook)
-    } catch (thrown) {
-      if (thrown instanceof GitHubError && [403, 404].includes(thrown.status ?? 0))
-        barredUntil.set(hook.id, clock() + BARRED_MS)
-      throw thrown
-    }
-  }
-
-  async function askForMissed(hook: Hook): Promise<number | undefined> {
     const kept = memories // and not those of a start over meanwhile
     const memory = await read(hook, kept.get(hook.id) ?? { tag: undefined, upTo: undefined, sent: new Map() })
     kept.set(hook.id, memory)
@@ -162,7 +147,6 @@ export function createMissedDeliveries(parts: MissedDeliveriesParts): MissedDeli
     lookAt,
     forget() {
       memories = new Map()
-      barredUntil = new Map()
     },
   }
 }

@@ -1,5 +1,3 @@
-import { hash } from 'node:crypto'
-
 import type { RepositoryConfig } from '../config/config.ts'
 import type { DeploymentSignal } from '../deployment/signal.ts'
 import { messageOf } from '../errors.ts'
@@ -7,6 +5,7 @@ import type { GitHub, ListedDeployment, RepositoryFacts } from '../github/github
 import { wholeSeconds } from '../github/times.ts'
 import type { Journal } from '../logs/journal.ts'
 import type { NewDelivery, Store } from '../store/store.ts'
+import { fetchedDelivery, type Fetched } from './fetched.ts'
 import { readSignal } from './signals.ts'
 
 export interface MissedDeploymentsParts {
@@ -145,19 +144,10 @@ export function createMissedDeployments(parts: MissedDeploymentsParts): MissedDe
   }
 }
 
-/** No header of a webhook is called so: see `keptOf`. */
-const FETCHED = { 'content-type': 'application/json', 'x-ferryman-origin': 'catch-up' } as const
-
-/** Whether a delivery was not sent to us, but fetched here. */
-export const isFetched = ({ headers }: Pick<NewDelivery, 'headers'>): boolean =>
-  headers['x-ferryman-origin'] === FETCHED['x-ferryman-origin']
-
 type Facts = Pick<RepositoryFacts, 'name' | 'githubId' | 'isPrivate'>
 
-interface Missed {
+interface Missed extends Fetched {
   readonly signal: DeploymentSignal
-  readonly delivery: NewDelivery
-  readonly body: unknown
   readonly facts: Facts
 }
 
@@ -177,27 +167,8 @@ function readMissed(
     sender: given['creator'] ?? null,
     workflow_run: byActions ? {} : null,
   }
-  const text = JSON.stringify(event, plainNumber)
-  const body: unknown = JSON.parse(text)
-  const reading = readSignal('deployment', body, { isFetched: true })
+  const fetched = fetchedDelivery(event, { id: String(githubId), event: 'deployment', at })
+  const reading = readSignal('deployment', fetched.body, { isFetched: true })
   if (!('signal' in reading) || reading.signal.kind !== 'deployment') throw new Error('it is no deployment')
-  const guid = `catch-up-${githubId}`
-  return {
-    signal: reading.signal,
-    body,
-    facts,
-    delivery: {
-      key: `${guid}:${hash('sha256', text, 'base64url')}`,
-      guid,
-      event: 'deployment',
-      action: 'created',
-      receivedAt: at,
-      headers: FETCHED,
-      body: Buffer.from(text),
-    },
-  }
+  return { ...fetched, signal: reading.signal, facts }
 }
-
-/** Octokit reads numbers that are too large for a number as BigInt; a webhook's are read as numbers. */
-const plainNumber = (_: string, value: unknown): unknown =>
-  typeof value === 'bigint' ? Number(value) : value

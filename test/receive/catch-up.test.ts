@@ -210,6 +210,32 @@ test('a webhook that may not be seen is told of once, with what is needed for it
   ])
 })
 
+test('a webhook that may not be seen is left alone for an hour', async () => {
+  const world = await catchUpOf('acme/one')
+  world.github.addToken('mona-token', { login: 'mona', type: 'classic', scopes: ['repo_deployment'] })
+  await world.store.hooks.heard({ id: 42, kind: 'repository', place: 'acme/one' })
+  const asked = () => world.asked().filter((path) => path.includes('/hooks/'))
+  const listed = () => world.asked().filter((path) => path === 'acme/one').length
+  const catchUp = world.start()
+  await eventually('it is told', () => world.said.length === 1)
+  const aRound = async () => {
+    const before = listed()
+    catchUp.wake()
+    await eventually('a round has begun', () => listed() > before)
+  }
+
+  for (const [minutes, times] of [
+    [59, 1],
+    [60, 2],
+    [61, 2],
+  ] as const) {
+    world.now = NOW + minutes * MINUTE
+    await aRound() // when the next one has begun this one is over
+    await aRound()
+    expect(asked()).toHaveLength(times)
+  }
+})
+
 test('a GitHub that is away is not asked about every repository', async () => {
   const names = ['acme/one', 'acme/two', 'acme/three', 'acme/four']
   const world = await catchUpOf(...names)

@@ -214,16 +214,6 @@ test('what GitHub refuses counts as not asked, and what may have reached it as a
   expect(world.there.deliveries.filter(({ guid }) => guid === merge)).toHaveLength(2)
 })
 
-test('a hook that may not be seen is not asked about for an hour', async () => {
-  const world = await shop({ scopes: ['repo_deployment'] })
-
-  expect((await refusalOf(world.look())).status).toBe(404)
-  const before = world.github.requests.length
-  expect(await world.look(START + 59 * MINUTE)).toEqual({ asked: [], again: undefined })
-  expect(world.github.requests).toHaveLength(before)
-  expect((await refusalOf(world.look(START + HOUR))).status).toBe(404)
-})
-
 test('the hook of an organization is asked for what concerns our repositories', async () => {
   const world = await shop({ kind: 'organization' })
   const merge = await world.lose('pull_request', START - HOUR)
