@@ -4,6 +4,7 @@ import type { DeploymentStatus } from '../deployment/status.ts'
 import {
   GitHubError,
   type CheckRun,
+  type CommitFacts,
   type Comparison,
   type ListedDeployment,
   type MadeDeployment,
@@ -155,6 +156,31 @@ export const GitRef = z.object({ ref: text, object: target })
 export const GitTag = z.object({ object: target })
 
 export const Commit = z.object({ sha })
+
+/** What a commit says of itself, and the account of its author where the address belongs to one. */
+export const CommitDetails = z
+  .object({
+    commit: z.object({ message: z.string() }),
+    author: z.object({ login: text.optional(), avatar_url: text.nullish() }).nullish(),
+  })
+  .transform(({ commit, author }): CommitFacts => ({
+    message: commit.message,
+    author: author?.login === undefined ? undefined : { login: author.login, avatar_url: author.avatar_url },
+  }))
+
+/** Pull requests as they are listed; one of a shape that we do not know is none that we could take up. */
+export const PullRequests = z
+  .array(z.unknown())
+  .transform((all) => all.flatMap((one) => PullRequestSummary.safeParse(one).data ?? []))
+
+const PullRequestSummary = z.object({
+  number: z.int().positive(),
+  merged_at: text.nullish(),
+  merge_commit_sha: text.nullish(),
+  base: z.object({ ref: text }),
+})
+
+export const GivenPullRequest = z.looseObject({ number: z.int().positive() })
 
 export const Compared = z
   .object({

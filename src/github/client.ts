@@ -23,6 +23,7 @@ import { changes } from './changes.ts'
 import { recentDeliveries, redeliver } from './hook-deliveries.ts'
 import { createOwnCommits } from './own-commits.ts'
 import { branchHead, compare, repositoryFacts, seenRepository } from './places.ts'
+import { commitFacts, mergeOf } from './pull-requests.ts'
 import { resolveRef } from './refs.ts'
 import {
   createRequests,
@@ -98,6 +99,8 @@ export function createGitHub(options: GitHubOptions): GitHub {
     branchHead: (repository, branch) => branchHead(requests, repository, branch),
     compare: (repository, base, head) => compare(requests, repository, base, head),
     changes: (repository, from, to) => changes(requests, repository, from, to),
+    commit: (repository, sha) => commitFacts(requests, repository, sha),
+    mergeOf: (repository, sha, branch) => mergeOf(requests, repository, sha, branch),
     resolveRef: (repository, ref) => resolveRef(requests, repository, ref),
     isOwnCommit: createOwnCommits(requests),
     repository: (repository) => repositoryFacts(requests, repository),

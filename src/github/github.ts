@@ -46,6 +46,13 @@ export interface GitHub {
    * they were given, and not masked.
    */
   changes(repository: string, from: string, to: string): Promise<Changes | undefined>
+  /** What a commit says of itself, by its full id; undefined as with `compare`. */
+  commit(repository: string, sha: string): Promise<CommitFacts | undefined>
+  /**
+   * The pull request whose merge into the branch made the commit, as GitHub wrote it, to be read as its webhook would
+   * be; undefined where none did.
+   */
+  mergeOf(repository: string, sha: string, branch: string): Promise<GivenPullRequest | undefined>
   /**
    * The commit that a name means: a branch, a tag, `refs/heads/main`, `tags/v1`, or an id of which at least 7
    * digits are given. Rejects with a `FerrymanError` where it means none (`ref_unknown`, `ref_wrong`), two
@@ -199,6 +206,14 @@ export interface Comparison {
   readonly aheadBy: number
   readonly behindBy: number
 }
+
+export interface CommitFacts {
+  readonly message: string
+  /** The account of whose it is; undefined where the address in it belongs to none. */
+  readonly author: { readonly login: string; readonly avatar_url?: string | null | undefined } | undefined
+}
+
+export type GivenPullRequest = Readonly<Record<string, unknown>> & { readonly number: number }
 
 export interface ResolvedRef {
   readonly kind: 'branch' | 'tag' | 'commit'

@@ -4,12 +4,19 @@ import { GitHubError } from '../github/github.ts'
 import { limitOf, reserveUntil } from '../github/limits.ts'
 import { createWaker } from '../waker.ts'
 import type { Hook, NewDelivery, Store } from '../store/store.ts'
+import { createMissedCommits, deploysByItself } from './missed-commits.ts'
 import { createMissedDeliveries, type MissedDeliveriesParts } from './missed-deliveries.ts'
 import { createMissedDeployments, type MissedDeploymentsParts } from './missed-deployments.ts'
 
 export interface CatchUpParts
-  extends Omit<MissedDeploymentsParts, 'store'>, Omit<MissedDeliveriesParts, 'store' | 'pause'> {
-  readonly store: Pick<Store, 'known' | 'hooks'>
+  extends Omit<MissedDeploymentsParts, 'store' | 'take'>, Omit<MissedDeliveriesParts, 'store' | 'pause'> {
+  readonly store: Pick<Store, 'known' | 'hooks' | 'heads'>
+  /** Records it as its webhook would have been; `missed` where GitHub was asked whether it should still run. */
+  take(
+    delivery: NewDelivery,
+    body: unknown,
+    missed: { readonly overtaken: string | undefined } | undefined,
+  ): Promise<unknown>
   /** How long between two rounds; undefined: it is switched off. */
   intervalMs(): number | undefined
 }
@@ -45,12 +52,16 @@ const BARRED_MS = 60 * 60_000
 const AWAY_AFTER = 3
 const LONGEST_REST_MS = 2 * 60 * 60_000
 
-/** Fetches what GitHub holds and could not deliver: at the start, and from time to time. */
+/** Fetches what GitHub holds and could not deliver, or told nobody of: at the start, and from time to time. */
 export function startCatchUp(parts: CatchUpParts): CatchUp {
   const { journal, clock } = parts
   const ended = new AbortController()
   const waited = (): Promise<unknown> => pause(PACE_MS, undefined, { signal: ended.signal })
   const deployments = createMissedDeployments(parts)
+  const commits = createMissedCommits({
+    ...parts,
+    take: (delivery, body) => parts.take(delivery, body, undefined),
+  })
   const deliveries = createMissedDeliveries({ ...parts, pause: waited })
   /** What went wrong with a place last; it is said once. */
   const said = new Map<string, string>()
@@ -86,6 +97,11 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
       fields: { hook: hook.id, [hook.kind]: hook.place },
       needs: NEEDS[hook.kind],
       look: () => deliveries.lookAt(hook),
+    })),
+    ...[...parts.repositories()].filter(deploysByItself).map((repository) => ({
+      fields: { repository: repository.name, of: 'branches' },
+      needs: 'Contents: read, Pull requests: read (classic: repo)',
+      look: () => commits.lookAt(repository),
     })),
   ]
 

@@ -23,6 +23,7 @@ async function catchUpOf(...names: readonly string[]) {
     store,
     now: NOW,
     intervalMs: (5 * MINUTE) as number | undefined,
+    deployOn: 'none' as 'none' | 'merge',
     said: [] as { event: string; fields: unknown }[],
     /** How often it has looked through a list of deployments. */
     looks: 0,
@@ -49,7 +50,7 @@ async function catchUpOf(...names: readonly string[]) {
       repositories: () =>
         names.map((name): RepositoryConfig => ({
           name,
-          environments: new Map([['production', environmentConfig()]]),
+          environments: new Map([['production', environmentConfig({ deployOn: world.deployOn })]]),
         })),
       intervalMs: () => world.intervalMs,
       configuredSince: () => NOW - MINUTE,
@@ -205,6 +206,28 @@ test('a webhook that may not be seen is told of once, with what is needed for it
         repository: 'acme/one',
         error: 'GitHub answered 404: Not Found',
         needs: 'Webhooks: read and write (classic: admin:repo_hook)',
+      },
+    },
+  ])
+})
+
+test('branches that may not be seen are told of once, with what is needed for them', async () => {
+  const world = await catchUpOf('acme/one')
+  world.deployOn = 'merge'
+  world.github.addToken('mona-token', { login: 'mona', type: 'classic', scopes: ['repo_deployment'] })
+  const catchUp = world.start()
+  await eventually('it is told', () => world.said.length === 1)
+  catchUp.wake()
+  await world.github.waitFor(({ answer }) => answer?.status === 304)
+
+  expect(world.said).toEqual([
+    {
+      event: 'catch-up:postponed',
+      fields: {
+        repository: 'acme/one',
+        of: 'branches',
+        error: 'GitHub shows no repository acme/one',
+        needs: 'Contents: read, Pull requests: read (classic: repo)',
       },
     },
   ])
