@@ -49,7 +49,6 @@ describe.skipIf(!inject('mounts'))('when the disk is full', () => {
       expect.stringContaining(`✘ ${disk.folder}: the disk is full, 0 MB are free`),
     ])
 
-    disk.empty()
     disk.fill(4_000_000)
     const again = await world.github.redeliver(refused?.guid ?? '')
     expect(again.status).toBe(202)

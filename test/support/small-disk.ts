@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 import { onTestFinished } from 'vitest'
@@ -7,7 +16,7 @@ import { onTestFinished } from 'vitest'
 /** A file system of its own in memory, which can be full or read-only. */
 export interface SmallDisk {
   readonly folder: string
-  /** Leaves room for about so many bytes; none at all by default. */
+  /** Leaves room for about so many bytes; none at all by default. There is never more on the way there. */
   fill(leaving?: number): void
   /** Makes all the room again. */
   empty(): void
@@ -27,6 +36,8 @@ export function mountSmallDisk(folder: string, megabytes = 64): SmallDisk {
     folder,
     fill(leaving = 0) {
       const { bavail, bsize } = statfsSync(folder)
+      const missing = leaving - bavail * bsize
+      if (missing > 0) return truncateSync(ballast, statSync(ballast).size - missing)
       const file = openSync(ballast, 'a')
       try {
         for (let left = bavail * bsize - leaving; left >= PAGE || leaving === 0;)
