@@ -1,0 +1,92 @@
+import type { Deployment } from '../../src/deployment/deployment.ts'
+
+export const SHOP = 'acme/shop'
+export const HOUR = 60 * 60_000
+
+/** A run that has begun, and what stood in its way at that moment. */
+interface Begun {
+  readonly id: number
+  readonly environment: string
+  readonly sha: string
+  readonly byItself: boolean
+  readonly closed: string | undefined
+}
+
+interface LockTaken {
+  readonly id: number
+  readonly place: string
+  readonly until: number | undefined
+}
+
+/** What has happened to the lanes, known from outside alone. */
+export interface Model {
+  now: number
+  /** Of `main`, oldest first. */
+  readonly commits: string[]
+  /** `environment sha` of every merge and push that was sent, and of those that were answered. */
+  readonly sent: Set<string>
+  readonly told: Set<string>
+  locks: readonly LockTaken[]
+  /** Commits whose checks have been red at some time, and how checks stand now where anything was reported. */
+  readonly red: Set<string>
+  readonly checks: Map<string, string>
+  /** Which commit was asked for, of the deployments of which we were told. */
+  readonly pinned: Map<number, string>
+  readonly forced: Set<number>
+  /** `environment sha` of what people have asked for with force: of a wish that died they were told nothing. */
+  readonly forcedWishes: Set<string>
+  readonly cancelled: Set<number>
+  readonly interrupted: Set<number>
+  /** Runs that were to end well, or badly. */
+  readonly ends: Map<number, 'well' | 'badly'>
+  /** GitHub's deployments that were delivered late. */
+  readonly late: Set<number>
+  readonly begun: Begun[]
+  /** What was there at the last look: to choose from. */
+  seen: readonly Deployment[]
+  /** Deliveries that were sent, to be sent again. */
+  readonly deliveries: { readonly event: string; readonly payload: object; readonly guid: string }[]
+  begin(deployment: Deployment): void
+}
+
+export function createModel(): Model {
+  const model: Model = {
+    now: Date.UTC(2026, 10, 2, 9),
+    commits: [],
+    sent: new Set(),
+    told: new Set(),
+    locks: [],
+    red: new Set(),
+    checks: new Map(),
+    pinned: new Map(),
+    forced: new Set(),
+    forcedWishes: new Set(),
+    cancelled: new Set(),
+    interrupted: new Set(),
+    ends: new Map(),
+    late: new Set(),
+    begun: [],
+    seen: [],
+    deliveries: [],
+    begin({ id, environment, sha, origin }) {
+      const isForced =
+        model.forced.has(id) || (origin === 'person' && model.forcedWishes.has(`${environment} ${sha}`))
+      const closed = isForced ? undefined : closedFor(environment, model)
+      model.begun.push({ id, environment, sha, byItself: origin === 'merge' || origin === 'push', closed })
+    },
+  }
+  return model
+}
+
+/** What stands in the way of an environment now. */
+function closedFor(environment: string, { now, locks }: Model): string | undefined {
+  const places = ['*', SHOP, `${SHOP}/${environment}`]
+  const lock = locks.find(({ place, until = Infinity }) => places.includes(place) && until > now)
+  if (lock !== undefined) return `the lock of ${lock.place}`
+  return environment === 'production' && isMidday(now) ? 'the window' : undefined
+}
+
+export const isMidday = (now: number): boolean => {
+  const hour = new Date(now).getUTCHours()
+  return hour >= 12 && hour < 18
+}
