@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 
 import type { Config, EnvironmentConfig } from './config/config.ts'
 import { resolveValue } from './config/values.ts'
-import { nameOf, type Deployment } from './deployment/deployment.ts'
+import { nameOf, placeOf, type Deployment } from './deployment/deployment.ts'
 import { createGitHub } from './github/client.ts'
 import { problem } from './errors.ts'
 import type { GitHub } from './github/github.ts'
@@ -17,6 +17,7 @@ import { createLogLinks } from './logs/links.ts'
 import { createLogs } from './logs/logs.ts'
 import type { Masker } from './logs/redact.ts'
 import { decide, repositoryOf } from './decide/decide.ts'
+import { approve, takeApprovalBack, type ApproveParts } from './decide/approve.ts'
 import { force } from './decide/force.ts'
 import { createGate } from './decide/gates.ts'
 import { startFirstSight } from './decide/first-sight.ts'
@@ -246,6 +247,14 @@ export async function startApp(
         return { deployment, position, startsAt }
       })
     }
+    const approving: ApproveParts = {
+      store,
+      gate,
+      environmentOf,
+      clock,
+      journal,
+      decided: (deployment) => holds?.lookAtPlace(placeOf(deployment)),
+    }
     const refusals = createRefusalCount(journal, clock)
     const server = createServer({ journal, refused: refusals.count })
     const knownAs = new Map(await store.repositoriesKnown())
@@ -322,6 +331,8 @@ export async function startApp(
       lockFreed: (place) => holds?.lookAtPlace(place),
       why: whyOf,
       line: standingInLine,
+      approve: (id, by) => approve(id, by, approving),
+      takeApprovalBack: (id, by) => takeApprovalBack(id, by, approving),
       marked: ({ configuredAs }) => holds?.lookAtRepository(configuredAs),
       outbox: store.outbox,
       sender: outbox,

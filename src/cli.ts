@@ -69,6 +69,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     summary: 'say that what a deployment put in place is nothing to go back to',
     load: async () => (await import('./commands/mark-bad.ts')).markBad,
   },
+  approve: {
+    summary: 'agree to a deployment that waits for a second person',
+    load: async () => (await import('./commands/approve.ts')).approve,
+  },
   outbox: {
     summary: 'show what GitHub and Slack are still to be told and what they refused, and send it again',
     load: async () => (await import('./commands/outbox.ts')).outbox,

@@ -203,6 +203,26 @@ export const PROBLEMS = {
     message: '{name} has ended already: {state}.',
     hint: 'Nothing was changed. What has been deployed is taken back by deploying an earlier commit.',
   },
+  approval_not_needed: {
+    status: 409,
+    message: 'Nobody has to approve what goes to {place}.',
+    hint: 'Nothing was changed. `approval: true` in its configuration asks for a second person.',
+  },
+  approval_by_author: {
+    status: 403,
+    message: '{by} has made or asked for {name}, and another person has to approve it.',
+    hint: 'Nothing was changed. Let somebody else run `ferryman approve {name}`; `allow_author: true` would let you.',
+  },
+  approver_unknown: {
+    status: 403,
+    message: '{by} is not among those who may approve what goes to {place}: {list}.',
+    hint: 'Nothing was changed. Let one of them run `ferryman approve {name}`; `approval.by` in the configuration names them.',
+  },
+  approval_unknown: {
+    status: 404,
+    message: '{by} has not approved {name}.',
+    hint: 'Nothing was changed. Everybody takes back their own approval, and no other.',
+  },
   ref_wrong: {
     status: 400,
     message: '"{ref}" cannot be the name of a branch, a tag or a commit.',

@@ -27,6 +27,8 @@ export interface RetentionWatch {
 
 const LOOK_AGAIN_MS = 60 * 60_000
 const AT_ONCE = 500
+/** An approval that has ended explains for so long why something waits again. */
+const APPROVALS_MS = 30 * 24 * 60 * 60_000
 /** How far time has come, as far as it counts here. */
 const NOTE = 'retention_clock'
 
@@ -56,9 +58,10 @@ export function startRetention(parts: RetentionParts): RetentionWatch {
       const deliveries = await removeDeliveries(parts, time, goOn)
       const deployments = await removeDeployments(parts, time, goOn)
       const locks = await parts.retaining.endedLocks(time.aged)
+      const approvals = await parts.retaining.approvals(before(APPROVALS_MS, time))
       await store.note(NOTE, String(patient.furthest()))
-      if (deliveries + deployments + logs + locks > 0)
-        journal.info('retention:removed', { deliveries, deployments, logs, locks })
+      if (deliveries + deployments + logs + locks + approvals > 0)
+        journal.info('retention:removed', { deliveries, deployments, logs, locks, approvals })
     } catch (thrown) {
       journal.error('retention:broken', { error: thrown })
     }

@@ -9,3 +9,7 @@ export function currentUser(): { readonly name: string; readonly home: string; r
     return { name: String(process.getuid?.() ?? 'unknown'), home: '/', shell: '/bin/sh' }
   }
 }
+
+/** The login name of whoever calls a command: under sudo that of the person who called sudo. */
+export const callingUser = (environment: Readonly<Record<string, string | undefined>>): string =>
+  environment['SUDO_USER'] || currentUser().name

@@ -217,6 +217,15 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       await shop.status(asked, 'success')
     },
   },
+  Approvals: {
+    async play(shop, shown) {
+      const asked = await shop.deploy()
+      await shown.text(asked)
+      await shown.console()
+      await shown.text(asked)
+      await shop.status(asked, 'success')
+    },
+  },
   Locks: {
     async play(shop, shown) {
       await shown.console()

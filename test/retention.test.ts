@@ -103,6 +103,21 @@ describe.each(ENGINES)('what nobody waits for any more, on $engine', ({ engine, 
     const isThere = async ({ id }: Deployment) => (await store.deployment(id)) !== undefined
     const hasLog = ({ id }: Deployment): boolean => existsSync(join(directory(), String(id)))
 
+    test('approvals go a month after they have ended: until then they say why something waits again', async () => {
+      const [accepted] = await store.accept([queuedIntake(newDeployment({ reports: NOTHING_OWED }))])
+      const waiting = accepted?.deployments[0]
+      if (waiting === undefined) throw new Error('nothing waits')
+      const given = (by: string, until: number) => store.approvals.give(waiting.id, { by, at: DAY, until })
+      await given('ann', 70 * DAY - 1)
+      await given('bob', 70 * DAY)
+
+      await remove({}, 100 * DAY)
+
+      const wanted = { at: 100 * DAY, after: undefined, approval: true }
+      const { approvals } = await store.gateFacts(waiting, wanted)
+      expect(approvals.map(({ by }) => by)).toEqual(['bob'])
+    })
+
     test('deliveries go when they are too old, with their bodies', async () => {
       for (const day of [1, 50, 69, 71, 99]) await store.accept([ignored(day)])
 

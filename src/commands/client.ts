@@ -2,7 +2,7 @@ import { request, type IncomingMessage } from 'node:http'
 
 import { findDataDir } from '../config/data-dir.ts'
 import { FerrymanError, messageOf, problem, PROBLEMS, type ProblemCode } from '../errors.ts'
-import { currentUser } from '../user.ts'
+import { callingUser } from '../user.ts'
 import { withShortPath } from '../web/socket.ts'
 
 /** Options of every command that talks to a running server. */
@@ -63,7 +63,7 @@ function send(
       path: url,
       headers: {
         host: 'localhost',
-        'ferryman-person': encodeURIComponent(currentUser().name),
+        'ferryman-person': encodeURIComponent(callingUser(process.env)),
         ...(key === undefined ? {} : { 'idempotency-key': key }),
         ...(text === undefined
           ? {}

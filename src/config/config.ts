@@ -111,6 +111,8 @@ export interface EnvironmentConfig {
   readonly windows: Windows | undefined
   /** What becomes of what was asked for when something newer is: it keeps its place, or gives way. */
   readonly order: 'queue' | 'latest'
+  /** A second person has to agree to a commit; undefined: nobody has. */
+  readonly approval: ApprovalDemand | undefined
   /** Which environment of the repository has to take a commit first; undefined: none. */
   readonly after: Predecessor | undefined
   readonly acceptActionsDeployments: boolean
@@ -119,6 +121,16 @@ export interface EnvironmentConfig {
   /** Undefined: Slack is told nothing. */
   readonly slack: SlackNotices | undefined
   readonly recipe: Recipe
+}
+
+/** Who has to agree to a commit before it is deployed. */
+export interface ApprovalDemand {
+  /** Login names; undefined: whoever may talk to the server. */
+  readonly by: readonly string[] | undefined
+  /** For how long they agree. */
+  readonly expiresSeconds: number
+  /** Whether whoever has made the change, or asked for it, may be the one. */
+  readonly allowsAuthor: boolean
 }
 
 /** The environment that has to take a commit first. */

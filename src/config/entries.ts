@@ -1,13 +1,19 @@
 import { realpathSync } from 'node:fs'
 
 import type { Value } from '../deployment/recipe.ts'
-import type { EnvironmentConfig, Predecessor, RepositoryConfig, SlackNotices } from './config.ts'
+import type {
+  ApprovalDemand,
+  EnvironmentConfig,
+  Predecessor,
+  RepositoryConfig,
+  SlackNotices,
+} from './config.ts'
 import { readSlackNotices, type General } from './notify.ts'
 import { readPredecessors } from './predecessors.ts'
 import { placeholdersIn } from './placeholders.ts'
 import type { Path, Positions } from './positions.ts'
 import type { Variables } from './references.ts'
-import { DEFAULTS, type EnvironmentEntry, type Repositories } from './schema.ts'
+import { APPROVAL_EXPIRES, DEFAULTS, type EnvironmentEntry, type Repositories } from './schema.ts'
 import type { Windows } from '../schedule/windows.ts'
 import { isTooShort, readValue } from './values.ts'
 import { originIn, readWork, type Level, type Work } from './work.ts'
@@ -160,6 +166,7 @@ const assemble = ({
   deployOn: entry.deploy_on ?? DEFAULTS.deploy_on,
   branch: entry.branch,
   windows,
+  approval: approvalIn(entry),
   order: entry.order ?? DEFAULTS.order,
   after,
   acceptActionsDeployments: entry.accept_actions_deployments ?? DEFAULTS.accept_actions_deployments,
@@ -175,6 +182,16 @@ const assemble = ({
     maxLogBytes: entry.max_log_bytes ?? DEFAULTS.max_log_bytes,
   },
 })
+
+function approvalIn({ approval = false }: EnvironmentEntry): ApprovalDemand | undefined {
+  if (approval === false) return undefined
+  const {
+    by,
+    expires = APPROVAL_EXPIRES,
+    allow_author: allowsAuthor = false,
+  } = approval === true ? {} : approval
+  return { by, expiresSeconds: expires, allowsAuthor }
+}
 
 /** Windows that say the same are one object, so that what is found out about them is found out once. */
 function createWindowsPool() {

@@ -195,6 +195,25 @@ const command = z
   .min(1, expecting('a list of words such as [git, fetch]'))
   .refine(([program]) => program !== '', expecting('a program as the first word'))
 
+/** How long an approval counts where nothing else is said, in seconds. */
+export const APPROVAL_EXPIRES = 86_400
+
+/** The keys of `approval`. */
+const APPROVAL = {
+  by: z
+    .array(text('a login name'), expecting('a list of login names such as [ann, bob]'))
+    .min(1, expecting('at least one login name'))
+    .optional()
+    .describe('Who may approve, by their login names; without it everybody who may run `ferryman approve`.'),
+  expires: measure('a number of seconds or a text like 24h', readWait).optional().meta({
+    description: 'For how long an approval counts: seconds or a text like 24h.',
+    default: APPROVAL_EXPIRES,
+  }),
+  allow_author: toggle('Let people approve what they have made or asked for themselves.').meta({
+    default: false,
+  }),
+}
+
 /** The keys of an environment; in the repository's entry they hold for all of its environments. */
 const ENVIRONMENT = {
   folder: text('a path')
@@ -296,6 +315,16 @@ const ENVIRONMENT = {
     .describe(
       'When deployments may begin: inside of one of `allow`, if there is any, and never inside of one of `deny`.',
     ),
+  approval: z
+    .union(
+      [z.boolean(), z.strictObject(APPROVAL)],
+      expecting('true, false, or a mapping with keys such as by and expires'),
+    )
+    .optional()
+    .meta({
+      description: 'A second person has to agree to a commit before it is deployed: `ferryman approve`.',
+      default: false,
+    }),
   environment_url: address('an address such as https://shop.example.org')
     .optional()
     .describe('Where the result can be seen; GitHub and Slack link to it.'),
@@ -456,9 +485,7 @@ export type EnvironmentEntry = z.output<typeof environment>
 export type SecretSetting = z.output<ReturnType<typeof secret>>
 
 /** Keys that the design names and this version does not know yet: refused, never ignored. */
-export const NOT_YET: ReadonlySet<string> = new Set(
-  'approval auto_merge hooks lock runs_on source tasks'.split(' '),
-)
+export const NOT_YET: ReadonlySet<string> = new Set('auto_merge hooks lock runs_on source tasks'.split(' '))
 
 /** Whether a key can stand below `environments` only, and there in one of them. */
 export const isOfOneEnvironment = (key: string): boolean => Object.hasOwn(PLACE, key)
@@ -473,6 +500,7 @@ export function keysAt(path: readonly (string | number)[]): readonly string[] | 
   if (path.length === 4 && path[2] === 'environments') return Object.keys({ ...ENVIRONMENT, ...PLACE })
   const [key, ...inner] = path.slice(path[2] === 'environments' ? 4 : 2)
   if (key === 'windows') return Object.keys(inner.length === 0 ? WINDOWS : WINDOW)
+  if (key === 'approval') return Object.keys(APPROVAL)
   if (key === 'notify') return [Object.keys(NOTIFY), Object.keys(NOTIFY_SLACK), ['file']][inner.length]
   return key === 'env' ? ['file'] : undefined
 }

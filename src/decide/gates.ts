@@ -3,11 +3,12 @@ import type { Deployment } from '../deployment/deployment.ts'
 import { lockSentence, type Closed, type GateFacts } from '../deployment/gates.ts'
 import type { HoldReason } from '../deployment/reasons.ts'
 import type { Gate } from '../store/store.ts'
+import { approverOf, judgeApproval } from './approval.ts'
 import { judgePredecessor } from './predecessor.ts'
 import { windowAt } from './windows.ts'
 
 /** What an environment demands of everything that goes there, beside its checks. */
-export type Demands = Pick<EnvironmentConfig, 'windows' | 'after'>
+export type Demands = Pick<EnvironmentConfig, 'windows' | 'after' | 'approval'>
 
 /** One rule: why it stands in the way; undefined where it does not. Pure. */
 type Rule = (deployment: Deployment, demands: Demands, facts: GateFacts) => Closed | undefined
@@ -28,6 +29,9 @@ const RULES = {
   locked: (_deployment, demands, facts) => OF_THE_PLACE.locked(demands, facts),
   outside_windows: (_deployment, demands, facts) => OF_THE_PLACE.outside_windows(demands, facts),
   earlier_environment: ({ sha }, { after }, facts) => after && judgePredecessor(sha, after, facts),
+  // The last: people are asked when everything else is open.
+  approval_pending: (deployment, { approval }, facts) =>
+    approval && judgeApproval(deployment, approval, facts),
 } as const satisfies Partial<Record<HoldReason, Rule>>
 
 /** What somebody with the right may let a deployment pass; a second person can be replaced by nobody. */
@@ -78,9 +82,16 @@ const judge = (deployment: Deployment, demands: Demands, facts: GateFacts): Clos
 export const createGate = (
   environmentOf: (deployment: Deployment) => EnvironmentConfig | undefined,
 ): Gate => ({
-  wanted: (deployment) => ({ after: environmentOf(deployment)?.after?.environment, approval: false }),
+  wanted(deployment) {
+    const { after, approval } = environmentOf(deployment) ?? {}
+    return { after: after?.environment, approval: approval !== undefined }
+  },
   judge(deployment, facts) {
     const environment = environmentOf(deployment)
     return environment === undefined ? undefined : judge(deployment, environment, facts)
+  },
+  approver(deployment, facts) {
+    const demand = environmentOf(deployment)?.approval
+    return demand && approverOf(deployment, demand, facts)
   },
 })

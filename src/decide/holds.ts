@@ -145,6 +145,7 @@ export function startHolds(parts: HoldParts): Holds {
         now: at,
         locks: over.flatMap((place) => locks.filter((lock) => lock.place === place)),
         approvals: [],
+        authors: [],
         upstream: undefined,
       }
     }

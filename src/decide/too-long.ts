@@ -7,7 +7,7 @@ import type { Outcome } from './gate.ts'
 
 /** Who or what is waited for may never come. */
 const PATIENCE_DAYS = 30
-const ENDS: ReadonlySet<HoldReason> = new Set<HoldReason>(['earlier_environment'])
+const ENDS: ReadonlySet<HoldReason> = new Set<HoldReason>(['earlier_environment', 'approval_pending'])
 
 /**
  * How a deployment ends that has been held for this for too long, counted from the first time that it was; undefined

@@ -41,8 +41,10 @@ export interface GateFacts {
   readonly now: number
   /** Those that cover its environment and have not ended, the widest first. */
   readonly locks: readonly Lock[]
-  /** Of its commit in its environment, oldest first; those that have ended are left out. */
+  /** Of its commit in its environment, oldest first; also those that have ended, as long as they are kept. */
   readonly approvals: readonly Approval[]
+  /** Whose change the commit is, as far as it was told with any deployment of it in the repository; logins of GitHub. */
+  readonly authors: readonly string[]
   /** Undefined where no other environment comes first. */
   readonly upstream: Upstream | undefined
 }

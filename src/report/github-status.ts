@@ -54,7 +54,7 @@ function sentence(deployment: Deployment): string {
         ? `Waiting in line as ${nameOf(deployment)}`
         : `Held as ${nameOf(deployment)}: ${deployment.hold.detail}`
     case 'running':
-      return `Deploying ${short(sha)} as ${nameOf(deployment)}`
+      return `Deploying ${short(sha)} as ${nameOf(deployment)}${approvalOf(deployment)}`
     case 'cancelling':
       return `Cancelling ${nameOf(deployment)}`
     case 'succeeded': {
@@ -76,6 +76,9 @@ function broughtBy({ changes }: Deployment): string {
   const words = changes && brief(changes)
   return words === undefined ? '' : ` (${words})`
 }
+
+const approvalOf = ({ approvedBy }: Deployment): string =>
+  approvedBy === undefined ? '' : `, approved by ${approvedBy}`
 
 /** Of a playbook: on how many hosts, and whether anybody knows what is there now. */
 function whereOf(deployment: Deployment): string {

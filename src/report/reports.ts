@@ -112,12 +112,13 @@ function reportsOf(
 
 /** A text may be cut within a secret, whose beginning nobody would know any more: masked before. */
 function withoutSecrets(deployment: Deployment, { mask }: ReportContext): Deployment {
-  const { environment, ref, actor, creator, detail, hold, forced } = deployment
+  const { environment, ref, actor, creator, approvedBy, detail, hold, forced } = deployment
   return {
     ...deployment,
     environment: mask(environment),
     ref: mask(ref),
     actor: mask(actor),
+    approvedBy: approvedBy === undefined ? undefined : mask(approvedBy),
     creator: mask(creator),
     detail: detail === undefined ? undefined : mask(detail),
     hold: hold && { ...hold, detail: mask(hold.detail) },

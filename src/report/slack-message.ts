@@ -126,8 +126,10 @@ const afterOf = (streak: FailureStreak | undefined): string =>
 const recoveredOr = (verb: string, streak: FailureStreak | undefined): string =>
   streak === undefined ? verb : `Recovered: ${verb.slice(0, 1).toLowerCase()}${verb.slice(1)}`
 
-const whoOf = ({ actor, creator, number }: Deployment): string =>
-  `#${number} by ${escape(actor, 100)}${actor === creator ? '' : ` (through ${escape(creator, 100)})`}`
+const whoOf = ({ actor, creator, approvedBy, number }: Deployment): string =>
+  `#${number} by ${escape(actor, 100)}${actor === creator ? '' : ` (through ${escape(creator, 100)})`}${
+    approvedBy === undefined ? '' : `, approved by ${escape(approvedBy, 100)}`
+  }`
 
 const tookOf = ({ startedAt, finishedAt }: Deployment): string =>
   startedAt === undefined || finishedAt === undefined ? '' : `took ${duration(finishedAt - startedAt)}`

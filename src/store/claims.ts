@@ -45,9 +45,12 @@ async function claimOrHold(trx: Trx, { limit, at, reports, gate }: Claiming): Pr
     const id = await next(trx, limit)
     if (id === undefined) return { deployment: undefined, held }
     const waiting = await existing(trx, id)
-    const closed = gate.judge(waiting, await gateFacts(trx, waiting, { ...gate.wanted(waiting), at }))
-    if (closed === undefined)
-      return { deployment: await change(trx, id, 'queued', 'running', { at, reports }), held }
+    const facts = await gateFacts(trx, waiting, { ...gate.wanted(waiting), at })
+    const closed = gate.judge(waiting, facts)
+    if (closed === undefined) {
+      const begun = { at, reports, approvedBy: gate.approver(waiting, facts) }
+      return { deployment: await change(trx, id, 'queued', 'running', begun), held }
+    }
     held.push(await writeHold(trx, waiting, { ...closed, since: at }, { at, reports }))
   }
   return { deployment: undefined, held }

@@ -18,7 +18,8 @@ export async function gateFacts(
   return {
     now: at,
     locks: await locksOver(handle, deployment, at),
-    approvals: approval ? await approvalsOf(handle, deployment, at) : [],
+    approvals: approval ? await approvalsOf(handle, deployment) : [],
+    authors: approval ? await authorsOf(handle, deployment) : [],
     upstream: after === undefined ? undefined : await upstreamOf(handle, deployment, after),
   }
 }
@@ -34,7 +35,7 @@ async function locksOver(handle: Handle, deployment: Judged, at: number): Promis
   return rows.map(lockOf).toSorted((one, other) => places.indexOf(one.place) - places.indexOf(other.place))
 }
 
-async function approvalsOf(handle: Handle, { id }: Judged, at: number): Promise<readonly Approval[]> {
+async function approvalsOf(handle: Handle, { id }: Judged): Promise<readonly Approval[]> {
   const rows = await handle
     .selectFrom('deployments')
     .innerJoin('approvals', (join) =>
@@ -44,10 +45,24 @@ async function approvalsOf(handle: Handle, { id }: Judged, at: number): Promise<
     )
     .select(['approvals.given_by as by', 'approvals.at', 'approvals.until'])
     .where('deployments.id', '=', id)
-    .where('approvals.until', '>', at)
     .orderBy('approvals.id')
     .execute()
   return rows
+}
+
+/** Whoever deploys a commit again, those who made it stay the same. */
+async function authorsOf(handle: Handle, { id, sha }: Judged): Promise<readonly string[]> {
+  const rows = await handle
+    .selectFrom('deployments as this')
+    .innerJoin('environments as here', 'here.id', 'this.environment_id')
+    .innerJoin('environments as there', 'there.repository_id', 'here.repository_id')
+    .innerJoin('deployments as other', 'other.environment_id', 'there.id')
+    .select('other.authors')
+    .where('this.id', '=', id)
+    .where(sql`coalesce(other.deployed_sha, other.sha)`, '=', sha)
+    .where('other.authors', 'is not', null)
+    .execute()
+  return [...new Set(rows.flatMap(({ authors }) => JSON.parse(authors ?? '[]') as string[]))]
 }
 
 async function upstreamOf(

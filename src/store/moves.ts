@@ -62,6 +62,7 @@ export async function change(
       detail: given.detail ?? null,
       ...(given.deployedSha === undefined ? {} : { deployed_sha: given.deployedSha }),
       ...(given.changes === undefined ? {} : { changes: JSON.stringify(given.changes) }),
+      ...(given.approvedBy === undefined ? {} : { approved_by: given.approvedBy }),
       ...(given.steps === undefined ? {} : { steps: JSON.stringify(given.steps) }),
       ...holdColumns(undefined),
       ...(to === 'running' ? { started_at: notBefore(sql`created_at`, given.at) } : {}),
@@ -128,9 +129,9 @@ const dropFailuresBeside = (trx: Trx, deploymentId: number, channel: string): Pr
     trx,
   )
 
-/** What an event says: where a deployment is, and why; for one that is queued, why it waits. */
+/** What an event says: where a deployment is, and why; for one that is queued, why it waits, or what was said of it. */
 type Entered = Pick<Deployment, 'id' | 'state' | 'detail'> & {
-  readonly reason: EndReason | HoldReason | 'forced' | undefined
+  readonly reason: EndReason | HoldReason | 'forced' | 'approved' | 'approval_taken_back' | undefined
 }
 
 /** What the event says that tells of force. */

@@ -62,6 +62,10 @@ export const createRetaining = (
     forgot(gone.flatMap(({ github_id }) => github_id ?? []))
     return { removed: gone.length, next: over.at(-1)?.id, ids: gone.map(({ id }) => id) }
   },
+  async approvals({ before }) {
+    const gone = await database.deleteFrom('approvals').where('until', '<', before).executeTakeFirst()
+    return Number(gone.numDeletedRows)
+  },
   async count() {
     const { rows } = await sql<{ all: number }>`select count(*) as "all" from deployments`.execute(database)
     return rows[0]?.all ?? 0

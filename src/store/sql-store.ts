@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 
+import { createApprovals } from './approvals.ts'
 import { openDatabase } from './database.ts'
 import { ask } from './asked.ts'
 import { markBad, refFor } from './bad-marks.ts'
@@ -101,6 +102,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     gateFacts: (deployment, wanted) => gateFacts(kysely, deployment, wanted),
     heldSince: (id, reason) => heldSince(kysely, id, reason),
     locks: createLocks(kysely),
+    approvals: createApprovals(kysely),
     async asking(id) {
       const { numUpdatedRows } = await inTransaction(kysely, (trx) =>
         trx

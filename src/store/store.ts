@@ -1,7 +1,7 @@
 import type { Changes } from '../deployment/changes.ts'
 import type { Deployment, Forced, Hold, ProcessRecord, StepResult } from '../deployment/deployment.ts'
 import type { Errand } from '../deployment/errand.ts'
-import type { Closed, GateFacts, Lock } from '../deployment/gates.ts'
+import type { Approval, Closed, GateFacts, Lock } from '../deployment/gates.ts'
 import type { EndReason, HoldReason } from '../deployment/reasons.ts'
 import type { Next, State } from '../deployment/state.ts'
 
@@ -56,6 +56,7 @@ export interface Store {
   /** Since when a deployment has been held for that reason, with whatever came in between; undefined where it never was. */
   heldSince(id: number, reason: HoldReason): Promise<number | undefined>
   locks: Locks
+  approvals: Approvals
   /** Writes down that GitHub is about to be asked for a deployment of our own; answers whether it still waits. */
   asking(id: number): Promise<boolean>
   /**
@@ -128,12 +129,15 @@ export interface Store {
 
 /** What a person may say in place of a ref. */
 type DeployedRef = ':current' | ':previous'
+
 /** Says whether a deployment may begin now; asked within the transaction that lets it begin. */
 export interface Gate {
   /** What has to be known of it. */
   wanted(deployment: Deployment): Omit<FactsWanted, 'at'>
   /** Why it may not begin; undefined: it may. Pure. */
   judge(deployment: Deployment, facts: GateFacts): Closed | undefined
+  /** Who has agreed to it, where somebody has to; for one that may begin. Pure. */
+  approver(deployment: Deployment, facts: GateFacts): string | undefined
 }
 
 /** What gates are asked about: a deployment, or with the id 0 the place alone. */
@@ -195,6 +199,20 @@ export interface Turn {
   readonly state: State
   readonly reason: string | undefined
   readonly detail: string | undefined
+}
+
+/** Who has agreed to which commit going where. */
+export interface Approvals {
+  /**
+   * Writes down that somebody agrees to the commit of a deployment going where that goes, in place of what they have
+   * said of it before, with an event. Undefined, and nothing is written, where it does not wait any more.
+   */
+  give(id: number, approval: Approval): Promise<Deployment | undefined>
+  /** Takes that back, so that it does not begin on it. Undefined where it does not wait any more. */
+  takeBack(
+    id: number,
+    whose: Pick<Approval, 'by' | 'at'>,
+  ): Promise<{ readonly deployment: Deployment; readonly wasGiven: boolean } | undefined>
 }
 
 /** Where nothing may begin. Every place has at most one lock. */
@@ -262,6 +280,8 @@ export interface Retaining {
     after: number,
     over: Age & { readonly excess: number },
   ): Promise<Removing & { readonly ids: readonly number[] }>
+  /** Approvals that have ended before that moment; answers how many there were. */
+  approvals(over: Pick<Age, 'before'>): Promise<number>
   /** How many deployments there are. */
   count(): Promise<number>
   /** Removes the locks that have ended by themselves before the moment; answers how many. */
@@ -425,6 +445,8 @@ export interface Change {
   readonly deployedSha?: string | undefined
   readonly changes?: Changes | undefined
   readonly steps?: readonly StepResult[] | undefined
+  /** Who had agreed to it when it began. */
+  readonly approvedBy?: string | undefined
   readonly reports: ReportsFor
 }
 

@@ -89,6 +89,7 @@ describe('what a configuration means', () => {
                   branch: undefined,
                   windows: undefined,
                   after: undefined,
+                  approval: undefined,
                   acceptActionsDeployments: false,
                   publicLogs: false,
                   environmentUrl: undefined,

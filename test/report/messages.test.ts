@@ -15,6 +15,11 @@ describe('the status on GitHub', () => {
   test.each<[Partial<Deployment>, string, string]>([
     [{}, 'queued', 'Waiting in line as acme/shop/production#12'],
     [{ state: 'running' }, 'in_progress', 'Deploying a84d88e as acme/shop/production#12'],
+    [
+      { state: 'running', approvedBy: 'ann' },
+      'in_progress',
+      'Deploying a84d88e as acme/shop/production#12, approved by ann',
+    ],
     [{ state: 'succeeded', ...ended }, 'success', 'Deployed a84d88e, in 12 s (acme/shop/production#12)'],
     [
       { state: 'succeeded', ...ended, deployedSha: 'f'.repeat(40) },

@@ -1116,6 +1116,7 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         wanted: () => ({ after: undefined, approval: false }),
         judge: (_: Deployment, { locks: [first] }: GateFacts) =>
           first && { reason: 'locked' as const, detail: first.reason, until: first.until },
+        approver: () => undefined,
       }
 
       test('is taken once, and freed only by its own id', async () => {

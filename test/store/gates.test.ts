@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 
+import { createGate } from '../../src/decide/gates.ts'
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import type { NewDeployment, Store } from '../../src/store/store.ts'
 import { claimFrom } from '../support/claiming.ts'
-import { newDeployment, queuedIntake, SHA } from '../support/samples.ts'
+import { environmentConfig, newDeployment, queuedIntake, SHA } from '../support/samples.ts'
 import { emptyDatabase, type TestDatabase } from '../support/stores.ts'
 
 const ENGINES = [
@@ -14,6 +15,7 @@ const ENGINES = [
 
 const OTHER = 'b'.repeat(40)
 const reports = () => []
+const DEMAND = { by: undefined, expiresSeconds: 60, allowsAuthor: false }
 
 describe.each(ENGINES)('what gates are judged by, on $engine', ({ engine, missing }) => {
   describe.skipIf(missing)('', () => {
@@ -47,6 +49,108 @@ describe.each(ENGINES)('what gates are judged by, on $engine', ({ engine, missin
       expect(await store.heldSince(id, 'earlier_environment')).toBe(2_000)
       expect(await store.heldSince(id, 'locked')).toBe(3_000)
       expect(await store.heldSince(id, 'outside_windows')).toBeUndefined()
+    })
+
+    describe('an approval', () => {
+      const ANN = { by: 'ann', at: 2_000, until: 5_000 }
+      const gate = createGate(() => environmentConfig({ approval: DEMAND }))
+      const claim = (at: number) => store.claim({ limit: 9, at, reports, gate })
+      const factsOf = (deployment: Deployment) =>
+        store.gateFacts(deployment, { at: 3_000, after: undefined, approval: true })
+      const waiting = { reason: 'approval_pending', detail: '', since: 1_000, until: undefined } as const
+
+      test('lets its commit begin, and is written down with it', async () => {
+        const { id } = await queue()
+        expect((await claim(2_000)).held).toMatchObject([{ id, hold: { reason: 'approval_pending' } }])
+        expect(await store.approvals.give(id, ANN)).toMatchObject({ id, state: 'queued' })
+        await store.release(id, { at: 3_000, reports })
+
+        const { turns } = await store.situation({
+          configuredAs: 'acme/shop',
+          environment: 'production',
+          lane: 'acme/shop/production',
+        })
+        expect(turns).toContainEqual({
+          at: 2_000,
+          state: 'queued',
+          reason: 'approved',
+          detail: 'Approved by ann',
+        })
+        expect((await claim(4_999)).deployment).toMatchObject({ id, state: 'running', approvedBy: 'ann' })
+      })
+
+      test('that has ended when its turn comes is refused by the claim, which says so', async () => {
+        const { id } = await queue()
+        await store.approvals.give(id, ANN)
+
+        const { deployment, held } = await claim(5_000)
+
+        const detail =
+          'The approval by ann ended 1970-01-01 00:00 UTC; waiting for another by somebody other than mona'
+        expect([deployment, held.map(({ hold }) => hold?.detail)]).toEqual([undefined, [detail]])
+      })
+
+      test('is of one commit in one environment, and of all deployments of that', async () => {
+        const first = await queue({ hold: waiting })
+        const same = await queue({ hold: waiting })
+        const others = [
+          await queue({ hold: waiting, sha: OTHER }),
+          await queue({ hold: waiting, environment: 'staging', lane: 'acme/shop/staging' }),
+        ]
+        await store.approvals.give(first.id, ANN)
+
+        expect((await factsOf(same)).approvals).toEqual([ANN])
+        for (const other of others) expect((await factsOf(other)).approvals).toEqual([])
+      })
+
+      test('of the same person again takes the place of the earlier one', async () => {
+        const one = await queue({ hold: waiting })
+        await store.approvals.give(one.id, ANN)
+        await store.approvals.give(one.id, { by: 'bob', at: 2_500, until: 6_000 })
+        await store.approvals.give(one.id, { by: 'Ann', at: 3_000, until: 9_000 })
+
+        expect((await factsOf(one)).approvals.map(({ by, until }) => [by, until])).toEqual([
+          ['bob', 6_000],
+          ['Ann', 9_000],
+        ])
+      })
+
+      test('is taken back by whoever gave it, as long as it has not begun', async () => {
+        const one = await queue()
+        await store.approvals.give(one.id, ANN)
+        expect(await store.approvals.takeBack(one.id, { by: 'bob', at: 2_500 })).toMatchObject({
+          wasGiven: false,
+        })
+        expect(await store.approvals.takeBack(one.id, { by: 'ANN', at: 2_500 })).toMatchObject({
+          wasGiven: true,
+        })
+        expect((await claim(3_000)).deployment).toBeUndefined()
+        await store.release(one.id, { at: 3_000, reports })
+        await store.approvals.give(one.id, ANN)
+        await claim(4_000)
+
+        expect(await store.approvals.takeBack(one.id, { by: 'ann', at: 4_500 })).toBeUndefined()
+        expect(await store.approvals.give(one.id, ANN)).toBeUndefined()
+        expect(await store.approvals.give(99, ANN)).toBeUndefined()
+      })
+
+      test('is judged by the authors of the commit, whoever deploys it again', async () => {
+        await queue({ environment: 'staging', lane: 'acme/shop/staging', authors: ['octo', 'ann'] })
+        await queue({ sha: OTHER, authors: ['carol'] })
+        const again = await queue({ hold: waiting, authors: ['octo'] })
+
+        expect((await factsOf(again)).authors.toSorted()).toEqual(['ann', 'octo'])
+      })
+
+      test('is removed some time after it has ended', async () => {
+        const one = await queue({ hold: waiting })
+        await store.approvals.give(one.id, ANN)
+        await store.approvals.give(one.id, { by: 'bob', at: 2_500, until: 6_000 })
+
+        expect(await store.retaining.approvals({ before: 5_000 })).toBe(0)
+        expect(await store.retaining.approvals({ before: 5_001 })).toBe(1)
+        expect((await factsOf(one)).approvals.map(({ by }) => by)).toEqual(['bob'])
+      })
     })
 
     describe('how a commit fared in the environment before', () => {

@@ -55,6 +55,7 @@ export const environmentConfig = (given: Partial<EnvironmentConfig> = {}): Envir
   branch: undefined,
   windows: undefined,
   after: undefined,
+  approval: undefined,
   acceptActionsDeployments: false,
   publicLogs: false,
   environmentUrl: undefined,

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 
+import { serveApprovals, type ApprovalsParts } from './approvals.ts'
 import { serveDeliveries, type DeliveriesParts } from './deliveries.ts'
 import { serveDeployments, type DeploymentsParts } from './deployments.ts'
 import { serveLocks, type LocksParts } from './locks.ts'
@@ -10,7 +11,8 @@ import { serveWhy, type WhyParts } from './why.ts'
 import { serveWishes, type WishesParts } from './wishes.ts'
 
 /** What the routes need; app.ts supplies it. */
-export type ApiParts = DeliveriesParts &
+export type ApiParts = ApprovalsParts &
+  DeliveriesParts &
   DeploymentsParts &
   LocksParts &
   MarksParts &
@@ -23,6 +25,7 @@ export type ApiParts = DeliveriesParts &
 export async function serveApi(server: FastifyInstance, parts: ApiParts): Promise<void> {
   await server.register(
     (routes, _options, done) => {
+      serveApprovals(routes, parts)
       serveDeliveries(routes, parts)
       serveDeployments(routes, parts)
       serveMarks(routes, parts)

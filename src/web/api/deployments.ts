@@ -68,6 +68,7 @@ export const shown = (deployment: Deployment) => ({
   state: deployment.state,
   hold: deployment.hold,
   forced: deployment.forced,
+  approvedBy: deployment.approvedBy,
   reason: deployment.reason,
   detail: deployment.detail,
   sha: deployment.sha,

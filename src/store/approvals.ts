@@ -1,0 +1,68 @@
+import { sql, type Kysely, type Transaction } from 'kysely'
+
+import type { Deployment } from '../deployment/deployment.ts'
+import { enter } from './moves.ts'
+import { deploymentOf } from './rows.ts'
+import type { Tables } from './schema.ts'
+import type { Approvals } from './store.ts'
+import { inTransaction } from './transaction.ts'
+
+type Trx = Transaction<Tables>
+
+/** The approvals on the store's tables. */
+export const createApprovals = (database: Kysely<Tables>): Approvals => ({
+  give: (id, { by, at, until }) =>
+    inTransaction(database, async (trx) => {
+      const waiting = await waitingWith(trx, id)
+      if (waiting === undefined) return undefined
+      const { environmentId: environment_id, deployment } = waiting
+      await remove(trx, waiting, by)
+      await trx
+        .insertInto('approvals')
+        .values({ environment_id, sha: deployment.sha, given_by: by, at, until })
+        .execute()
+      await enter(trx, { ...said(deployment), reason: 'approved', detail: `Approved by ${by}` }, 'queued', at)
+      return deployment
+    }),
+  takeBack: (id, { by, at }) =>
+    inTransaction(database, async (trx) => {
+      const waiting = await waitingWith(trx, id)
+      if (waiting === undefined) return undefined
+      const { deployment } = waiting
+      const wasGiven = await remove(trx, waiting, by)
+      const detail = `${by} has taken the approval back`
+      if (wasGiven)
+        await enter(trx, { ...said(deployment), reason: 'approval_taken_back', detail }, 'queued', at)
+      return { deployment, wasGiven }
+    }),
+})
+
+interface Waiting {
+  readonly environmentId: number
+  readonly deployment: Deployment
+}
+
+const said = ({ id }: Deployment) => ({ id, state: 'queued' as const })
+
+/** A deployment that has not begun; it cannot begin before the transaction has ended. */
+async function waitingWith(trx: Trx, id: number): Promise<Waiting | undefined> {
+  const row = await trx
+    .updateTable('deployments')
+    .set({ state: 'queued' })
+    .where('id', '=', id)
+    .where('state', '=', sql.lit('queued'))
+    .returningAll()
+    .executeTakeFirst()
+  return row && { environmentId: row.environment_id, deployment: deploymentOf(row) }
+}
+
+/** Takes away what one person has said of its commit; answers whether that was something. */
+async function remove(trx: Trx, { environmentId, deployment }: Waiting, by: string): Promise<boolean> {
+  const removed = await trx
+    .deleteFrom('approvals')
+    .where('environment_id', '=', environmentId)
+    .where('sha', '=', deployment.sha)
+    .where(sql`lower(given_by)`, '=', by.toLowerCase())
+    .executeTakeFirst()
+  return removed.numDeletedRows > 0n
+}
