@@ -175,7 +175,8 @@ async function logOf(url: string): Promise<string> {
 function whatNext({ configFile, github, address }: Stage, say: Narrator): void {
   const send = `bin/ferryman send deployment --config ${configFile}`
   say.part('It stays up. Try, in another terminal:')
-  say.fact('deploy again', send)
+  say.fact('deploy again', `bin/ferryman deploy acme/shop --config ${configFile} --wait`)
+  say.fact('send a sample', send)
   say.fact('an unknown task', `${send} --task dance`)
   say.fact("another tool's", `${send} --environment github-pages`)
   say.fact('is it ready?', `curl ${address}/readyz`)

@@ -105,7 +105,8 @@ function reportsOf(
       : [{ channel: 'github', body: masked(githubStatus(deployment, logUrl), context) }]
   if (told === false) return status
   const { lastLines = [], githubUrl } = context
-  const message = slackMessage(deployment, { logUrl, lastLines, githubUrl, ...told })
+  const decided = isUndecided(deployment) ? { ...deployment, hold: undefined } : deployment
+  const message = slackMessage(decided, { logUrl, lastLines, githubUrl, ...told })
   const endsStreak = told.streak !== undefined
   return [...status, { channel: 'slack', body: masked(message, context), endsStreak }]
 }

@@ -59,6 +59,14 @@ test('that somebody has forced something is told wherever there is a Slack, with
     text: 'Forced acme/shop/production#12 at a84d88e, by mona: Waiting for ci/test (forced by ann: the password is ***)',
   })
   expect(forcedReportsFor(held, undefined, context(undefined))).toHaveLength(1)
+  const fresh = { ...held, hold: { ...hold, reason: 'deciding' } } as const
+  expect(forcedReportsFor(fresh, undefined, context({ events: [] }))).toMatchObject([
+    {
+      body: {
+        text: 'Forced acme/shop/production#12 at a84d88e, by mona (forced by ann: the password is ***)',
+      },
+    },
+  ])
   expect(
     forcedReportsFor(
       { ...held, state: 'cancelled', reason: 'superseded' },
