@@ -382,7 +382,6 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         const knows = (sha: string, environment = 'Production') =>
           store.heads.knows({ configuredAs: 'acme/shop', environment }, sha)
         const { id } = await merge()
-        await queue({ sha: other, task: 'deploy:lock' })
 
         expect(await knows(SHA)).toBe(true)
         expect(await knows(SHA, 'staging')).toBe(false)
@@ -396,6 +395,9 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         await store.move(running?.id ?? 0, 'running', 'failed', { at: 3_000, deployedSha: other, reports })
         expect(await knows(SHA)).toBe(true)
         expect(await knows(other)).toBe(true)
+
+        await queue({ sha: 'e'.repeat(40), task: 'deploy:lock' })
+        expect(await knows('e'.repeat(40))).toBe(false)
       })
     })
 
