@@ -73,7 +73,7 @@ test('what comes in a freeze is held, says until when everywhere, and goes by it
   expect(shop.repository.deployments.map(({ sha }) => sha)).toEqual([asked.sha, newer])
   await shop.waitForJournal((line) => line.includes('superseded') && line.includes('production#2'))
   expect(await answerOf(shop)).toMatch(/^Nothing waits\. #3 .* has been deployed/)
-})
+}, 60_000)
 
 test('what runs when a freeze begins is untouched, and what waits behind it is held', async () => {
   const shop = await openShopAt('2026-11-27T20:59:00Z', {
