@@ -36,6 +36,7 @@ import { createGroupCommit } from './receive/group-commit.ts'
 import { createRefusalCount } from './receive/refusals.ts'
 import { createSignatureCheck } from './receive/signature.ts'
 import { serveWebhooks } from './receive/webhook.ts'
+import { commitChannel } from './report/commit-channel.ts'
 import { githubChannel } from './report/github-channel.ts'
 import { startLockWatch } from './report/lock-watch.ts'
 import { startOutbox } from './report/outbox.ts'
@@ -187,6 +188,7 @@ export async function startApp(
       logUrl: (deployment) => links.forReport(deployment),
       mask: (text) => masker.mask(text),
       slack: (deployment) => noticesOn(deployment, config),
+      hasCommitStatus: (deployment) => environmentOf(deployment)?.commitStatus === true,
       get githubUrl() {
         return webUrlOf(config.github.apiUrl)
       },
@@ -198,11 +200,12 @@ export async function startApp(
       resumedGitHubPace(creationsPerHour, await store.outbox.givenToGitHub(clock() - HOUR_MS))
     let pace = await resumedPace(config)
     const toGitHub = githubChannel(() => github, { pace: () => pace, clock })
+    const toCommits = commitChannel(() => github, toGitHub)
     const toSlack = createSlackRecipients({ config: () => config, means: posting, clock })
     const outbox = startOutbox({
       outbox: settlingSurely(store.outbox, { signal: calls.signal, journal }),
       store,
-      recipients: () => [toGitHub, ...toSlack()],
+      recipients: () => [toGitHub, toCommits, ...toSlack()],
       clock,
       random: Math.random,
       after(ms, call) {
@@ -578,7 +581,7 @@ export async function startApp(
     return {
       address,
       async reload(next) {
-        const renewed = isDeepStrictEqual(next.github, config.github) ? [] : [toGitHub.name]
+        const renewed = isDeepStrictEqual(next.github, config.github) ? [] : [toGitHub.name, toCommits.name]
         if (next.github.requestsPerMinute !== config.github.requestsPerMinute)
           requestPace = createRequestPace(next.github.requestsPerMinute)
         if (next.github.creationsPerHour !== config.github.creationsPerHour) pace = await resumedPace(next)

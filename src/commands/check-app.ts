@@ -62,6 +62,7 @@ function needsOf({ environments }: RepositoryConfig): Need[] {
     { permission: 'deployments', level: 'write', says: '"Deployments: read and write"' },
     ...(own.length > 0 ? [CONTENTS] : []),
     ...(isGated ? CHECKS : []),
+    ...([...environments.values()].some(({ commitStatus }) => commitStatus) ? [STATUSES] : []),
   ]
 }
 const CONTENTS: Need = { permission: 'contents', level: 'read', says: '"Contents: read"' }
@@ -69,6 +70,8 @@ const CHECKS: readonly Need[] = [
   { permission: 'statuses', level: 'read', says: '"Commit statuses: read"' },
   { permission: 'checks', level: 'read', says: '"Checks: read"' },
 ]
+
+const STATUSES: Need = { permission: 'statuses', level: 'write', says: '"Commit statuses: read and write"' }
 
 const allows = (granted: string | undefined, level: Need['level']): boolean =>
   granted === 'admin' || granted === 'write' || granted === level

@@ -38,6 +38,7 @@ async function* checkToken(github: GitHub, config: Config, now: number): AsyncGe
     yield finding
     if (access !== undefined)
       try {
+        yield* checkCommitStatuses(repository, access)
         yield* checkMerges(github, repository)
         if (config.catchUpSeconds !== undefined) yield* checkHooks(github, repository)
       } catch (cause) {
@@ -75,6 +76,19 @@ async function checkRepository(
   } catch (cause) {
     return { finding: refusal(name, cause), access: undefined }
   }
+}
+
+/** GitHub says of classic tokens alone whether they may write statuses of commits. */
+function* checkCommitStatuses(
+  { name, environments }: RepositoryConfig,
+  { scopes }: Access,
+): Generator<Finding> {
+  if (![...environments.values()].some(({ commitStatus }) => commitStatus) || scopes === undefined) return
+  if (scopes.some((scope) => ['repo', 'repo:status', 'public_repo'].includes(scope))) return
+  yield wrong(
+    `GitHub: the token may not write commit statuses for ${name} (scopes: ${scopes.join(', ') || 'none'})`,
+    'Give it the scope repo:status; or leave out `commit_status`.',
+  )
 }
 
 /** What merges and pushes need beyond a deployment: to see the branch, and the checks of its commits. */

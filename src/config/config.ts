@@ -118,6 +118,8 @@ export interface EnvironmentConfig {
   readonly acceptActionsDeployments: boolean
   readonly publicLogs: boolean
   readonly environmentUrl: string | undefined
+  /** Whether the commit gets a status, too. */
+  readonly commitStatus: boolean
   /** Undefined: Slack is told nothing. */
   readonly slack: SlackNotices | undefined
   readonly recipe: Recipe

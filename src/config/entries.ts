@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs'
 
 import type { Value } from '../deployment/recipe.ts'
+import { contextOf } from '../deployment/status.ts'
 import type {
   ApprovalDemand,
   EnvironmentConfig,
@@ -60,6 +61,13 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
       if (own !== undefined) isNewEnvironment(own.path)
       const inherited = { entry: shared, path }
       const { env, ...rest } = readEnvironment(own === undefined ? [inherited] : [own, inherited], options)
+      const { commit_status: hasStatus, required_contexts: required } = rest.entry
+      const isOwn = (name: string): boolean => name.toLowerCase() === contextOf(environment).toLowerCase()
+      if (hasStatus === true && Array.isArray(required) && required.some(isOwn))
+        options.complain(
+          originIn(own === undefined ? [inherited] : [own, inherited], 'required_contexts'),
+          `${contextOf(environment)} is what commit_status writes: it would wait for itself`,
+        )
       for (const one of env) {
         secrets.push(...one.secrets)
         if (one.secrets.some(isTooShort)) tooShort.push(one.path)
@@ -172,6 +180,7 @@ const assemble = ({
   acceptActionsDeployments: entry.accept_actions_deployments ?? DEFAULTS.accept_actions_deployments,
   publicLogs: entry.public_logs ?? DEFAULTS.public_logs,
   environmentUrl: entry.environment_url,
+  commitStatus: entry.commit_status ?? DEFAULTS.commit_status,
   slack,
   recipe: {
     ...work,

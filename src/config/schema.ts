@@ -134,6 +134,7 @@ export const DEFAULTS = {
   enforce_required_contexts: false,
   accept_actions_deployments: false,
   public_logs: false,
+  commit_status: false,
   every_failure: false,
   slack_events: ['started', 'succeeded', 'failed', 'cancelled'],
   catch_up: 300,
@@ -336,6 +337,9 @@ const ENVIRONMENT = {
   accept_actions_deployments: toggle(
     'Also deploy what a GitHub Actions job creates for the environment it names.',
   ).meta({ default: DEFAULTS.accept_actions_deployments }),
+  commit_status: toggle(
+    'Write a status to the commit as well, `ferryman/<environment>`: pending, then success, failure or error.',
+  ).meta({ default: DEFAULTS.commit_status }),
   notify: z
     .strictObject(NOTIFY, expecting('a mapping such as {slack: {events: [failed]}}'))
     .optional()

@@ -1,3 +1,4 @@
+import { isOurContext } from '../deployment/status.ts'
 import type { CheckRun, ReportedChecks } from '../github/github.ts'
 
 /** One check of a commit as people know it, with the word that GitHub has for how it stands. */
@@ -27,15 +28,18 @@ const standingOf = (word: string): Standing => {
   return OPEN.has(word) ? 'pending' : 'failed'
 }
 
+/** Without what deployments say at a commit themselves: a deployment that waited for these would wait for itself. */
+export const notOurs = (checks: readonly Check[]): readonly Check[] =>
+  checks.filter(({ name }) => !isOurContext(name))
+
 /**
- * Judges what was reported about a commit. Pure. Where a status and a check share a name both must pass; of a
+ * Judges what was reported about a commit. Pure. `all` are all but those that deployments report. Where a status and a check share a name both must pass; of a
  * check that ran again in the same app the newest run counts; what was not reported is pending, never passed.
  */
 export function judge(required: readonly string[] | 'all', reported: ReportedChecks): Judgement {
-  const all: Check[] = [
-    ...reported.statuses.map(({ context, state }) => ({ name: context, word: state })),
-    ...newestRuns(reported.checkRuns).map((run) => ({ name: run.name, word: wordOf(run) })),
-  ]
+  const statuses = reported.statuses.map(({ context, state }) => ({ name: context, word: state }))
+  const runs = newestRuns(reported.checkRuns).map((run) => ({ name: run.name, word: wordOf(run) }))
+  const all: readonly Check[] = [...(required === 'all' ? notOurs(statuses) : statuses), ...runs]
   if (required === 'all') return all.length === 0 ? { verdict: 'nothing' } : judgeAll(all)
   const key = (name: string): string => name.toLowerCase() // GitHub compares the names of contexts so
   return judgeAll(

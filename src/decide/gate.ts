@@ -7,7 +7,7 @@ import { isForbidden } from '../github/limits.ts'
 import type { Creation } from '../github/pace.ts'
 import type { Pace } from '../pace.ts'
 import type { Elapsed } from './elapsed.ts'
-import { judge, judgeAll, namesOf, type Judgement } from './checks.ts'
+import { judge, judgeAll, namesOf, notOurs, type Judgement } from './checks.ts'
 import { isOfGate } from './gates.ts'
 
 /** What a look at a held deployment came to. */
@@ -153,7 +153,7 @@ async function askGitHubToCheck(
       return age < limitMs
         ? waiting('the required checks', { since, age }, Math.min(LOOK_AGAIN_MS, limitMs - age))
         : failed('wait_expired', `Not deployed: ${thrown.message}`)
-    const outcome = answer(judgeAll(checks))
+    const outcome = answer(judgeAll(required === 'all' ? notOurs(checks) : checks))
     if (outcome !== undefined) return outcome
     // GitHub takes a skipped check for a failed one; branch protection does not, and neither do we. The others
     // it has to find green all the same.

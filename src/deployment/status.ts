@@ -6,3 +6,21 @@ export interface DeploymentStatus {
   readonly logUrl?: string | undefined
   readonly environmentUrl?: string | undefined
 }
+
+/** A status of a commit as GitHub takes it: https://docs.github.com/rest/commits/statuses */
+export interface CommitStatus {
+  /** By what it is told from the others of the commit. */
+  readonly context: string
+  readonly state: 'pending' | 'success' | 'failure' | 'error'
+  /** At most 140 characters; GitHub refuses more. */
+  readonly description: string
+  readonly targetUrl?: string | undefined
+}
+
+const OURS = 'ferryman/'
+
+/** The context under which the deployments to an environment are shown at a commit. */
+export const contextOf = (environment: string): string => `${OURS}${environment}`
+
+/** Whether a context is one of these, of this server or another. GitHub compares them without regard to case. */
+export const isOurContext = (context: string): boolean => context.toLowerCase().startsWith(OURS)

@@ -124,6 +124,17 @@ export const CombinedStatus = z.object({
   statuses: z.array(z.object({ id: z.int(), context: text, state: text })),
 })
 
+const CommitState = z.enum(['pending', 'success', 'failure', 'error'])
+
+/** The same, with what each says. */
+export const CommitStatuses = z.object({
+  statuses: z.array(
+    z
+      .object({ id: z.int(), context: text, state: CommitState, description: text.nullish() })
+      .transform((given) => ({ ...given, description: given.description ?? '' })),
+  ),
+})
+
 export const CheckRuns = z.object({
   check_runs: z.array(
     z

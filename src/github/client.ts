@@ -3,6 +3,7 @@ import {
   AutoMerged,
   CheckRuns,
   CombinedStatus,
+  CommitStatuses,
   Deployment,
   HookAddresses,
   ListedDeployments,
@@ -54,6 +55,28 @@ export function createGitHub(options: GitHubOptions): GitHub {
       )
       // Whatever else says 2xx, a proxy or a sign-in page, has not written it.
       read(answer, writtenStatus(state), { what: 'the status that was written', wanted: 201 })
+    },
+    async createCommitStatus(repository, sha, { context, state, description, targetUrl }) {
+      const answer = await ask((common) =>
+        repos.createCommitStatus({
+          ...placeOf(repository),
+          sha,
+          context,
+          state,
+          description,
+          ...(targetUrl === undefined ? {} : { target_url: targetUrl }),
+          ...common,
+        }),
+      )
+      read(answer, writtenStatus(state), { what: 'the status that was written', wanted: 201 })
+    },
+    async commitStatus(repository, sha, context) {
+      const commit = { ...placeOf(repository), ref: sha }
+      const answers = await requests.askAll((page) => repos.getCombinedStatusForRef({ ...commit, ...page }))
+      return answers
+        .flatMap((answer) => read(answer, CommitStatuses, { what: 'statuses of a commit' }).statuses)
+        .toSorted((one, other) => other.id - one.id)
+        .find((one) => one.context.toLowerCase() === context.toLowerCase())
     },
     async statuses(repository, githubId) {
       const place = { ...placeOf(repository), deployment_id: githubId, per_page: 100 }

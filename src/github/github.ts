@@ -1,5 +1,5 @@
 import type { Changes } from '../deployment/changes.ts'
-import type { DeploymentStatus } from '../deployment/status.ts'
+import type { CommitStatus, DeploymentStatus } from '../deployment/status.ts'
 
 /**
  * What Ferryman asks of GitHub's API. Every call has a time limit; none is repeated here: when to ask again is
@@ -9,6 +9,10 @@ export interface GitHub {
   createStatus(repository: string, githubId: number, status: DeploymentStatus): Promise<void>
   /** The newest statuses of a deployment, newest first. */
   statuses(repository: string, githubId: number): Promise<readonly DeploymentStatus[]>
+  /** Writes a status of a commit; of each context the newest counts. */
+  createCommitStatus(repository: string, sha: string, status: CommitStatus): Promise<void>
+  /** The newest of a context; undefined where there is none. */
+  commitStatus(repository: string, sha: string, context: string): Promise<CommitStatus | undefined>
   /** Makes a deployment. `auto_merged`: GitHub merged branches instead (202), and made none. */
   createDeployment(repository: string, wanted: WantedDeployment): Promise<MadeDeployment | 'auto_merged'>
   /** Deployments of one commit, environment and task, newest first; at most 100. */

@@ -31,6 +31,10 @@ export interface Recipient extends Channel {
    * was tried in vain gives way, too, and so does any while nothing is taken. Undefined: as long as there is room.
    */
   readonly freshMs?: number
+  /** The name of another one behind which the same stands: what that asks for in patience is asked of this, too. */
+  readonly limitsOf?: string
+  /** What it takes leaves room to the rest, ends as well as beginnings. */
+  readonly isMinor?: boolean
 }
 
 /** The end of a deployment, or something on its way there. */
@@ -111,13 +115,17 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
 
   const begin = (report: OwedReport, recipient: Recipient): void => {
     const mine = rests.of(recipient.name)
-    const turn = recipient.pace.begin(urgencyOf(report), clock())
+    const turn = recipient.pace.begin(urgencyOf(report, recipient), clock())
     const mendingsBefore = mendings
     const mayBeMended = (): boolean => mendings > mendingsBefore
     const means = { channel: recipient, rests: mine, turn, mayBeMended }
     const sending = attempt(report, means, { ...parts, isAborted: () => aborted })
       .then(async (rest) => {
-        if (rest?.isLimit === true) await keepLimits(rests, store, clock())
+        if (rest?.isLimit !== true) return
+        const limit = mine.resting(EVERYTHING, clock())
+        for (const { name } of recipients().filter((one) => sharesLimits(one, recipient)))
+          if (limit !== undefined) rests.of(name).failed(EVERYTHING, limit)
+        await keepLimits(rests, store, clock())
       })
       .catch((thrown: unknown) => {
         turn.end(clock())
@@ -165,7 +173,7 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
     for (const report of inTurn(due, served)) {
       if (ended || freeSlots(mine, flying) <= 0) break
       if (closedRepositories(mine, flying, now).includes(report.deployment.repository)) continue
-      const waitMs = pace.waitMs(urgencyOf(report), now)
+      const waitMs = pace.waitMs(urgencyOf(report, recipient), now)
       if (waitMs > 0) moments.push(now + waitMs)
       else {
         flying.push(report)
@@ -242,7 +250,7 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
       const mine = rests.of(recipient.name)
       const resting = mine.resting(EVERYTHING, now) ?? mine.resting(report.deployment.repository, now)
       if (resting !== undefined) return resting
-      const waitMs = recipient.pace.waitMs(urgencyOf(report), now)
+      const waitMs = recipient.pace.waitMs(urgencyOf(report, recipient), now)
       return waitMs > 0 ? { until: now + waitMs, why: OUT_OF_TURN } : undefined
     },
     async stop(withinMs) {
@@ -265,7 +273,11 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
   }
 }
 
-const urgencyOf = ({ isFinal }: OwedReport): Urgency => (isFinal ? 'final' : 'progress')
+const urgencyOf = ({ isFinal }: OwedReport, { isMinor = false }: Recipient): Urgency =>
+  isFinal && !isMinor ? 'final' : 'progress'
+
+const sharesLimits = (one: Recipient, other: Recipient): boolean =>
+  one.name !== other.name && (one.limitsOf === other.name || other.limitsOf === one.name)
 
 const isAmong = (place: string, places: Places | undefined): boolean => {
   if (places === undefined) return true

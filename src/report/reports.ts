@@ -3,6 +3,7 @@ import type { SlackEvent } from '../config/schema.ts'
 import type { Deployment } from '../deployment/deployment.ts'
 import type { HoldReason } from '../deployment/reasons.ts'
 import type { FailureStreak, NewReport } from '../store/store.ts'
+import { commitStatus } from './commit-status.ts'
 import { githubStatus } from './github-status.ts'
 import { slackMessage, type Surroundings } from './slack-message.ts'
 
@@ -12,6 +13,8 @@ export interface ReportContext {
   mask(text: string): string
   /** What Slack is told of the place that a deployment goes to; undefined: nothing. */
   slack(deployment: Deployment): SlackNotices | undefined
+  /** Whether the commit gets a status, too. */
+  hasCommitStatus(deployment: Deployment): boolean
   readonly githubUrl: string
   /** The last lines of the step that failed, secrets masked. */
   readonly lastLines?: readonly string[]
@@ -98,17 +101,22 @@ function reportsOf(
 ): readonly NewReport[] {
   const deployment = withoutSecrets(written, context)
   const logUrl = context.logUrl(deployment)
-  // What GitHub has not made yet has no statuses there.
-  const status =
-    deployment.githubId === undefined || isUndecided(deployment)
+  const status = githubStatus(deployment, logUrl)
+  const isOfCommit = context.hasCommitStatus(written) && !isUndecided(deployment)
+  const ofCommit = isOfCommit ? commitStatus(deployment, status) : undefined
+  const reports: readonly NewReport[] = [
+    // What GitHub has not made yet has no statuses there.
+    ...(deployment.githubId === undefined || isUndecided(deployment)
       ? []
-      : [{ channel: 'github', body: masked(githubStatus(deployment, logUrl), context) }]
-  if (told === false) return status
+      : [{ channel: 'github', body: masked(status, context) }]),
+    ...(ofCommit === undefined ? [] : [{ channel: 'github-commit', body: masked(ofCommit, context) }]),
+  ]
+  if (told === false) return reports
   const { lastLines = [], githubUrl } = context
   const decided = isUndecided(deployment) ? { ...deployment, hold: undefined } : deployment
   const message = slackMessage(decided, { logUrl, lastLines, githubUrl, ...told })
   const endsStreak = told.streak !== undefined
-  return [...status, { channel: 'slack', body: masked(message, context), endsStreak }]
+  return [...reports, { channel: 'slack', body: masked(message, context), endsStreak }]
 }
 
 /** A text may be cut within a secret, whose beginning nobody would know any more: masked before. */

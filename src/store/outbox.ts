@@ -61,9 +61,8 @@ export const createOutbox = (database: Kysely<Tables>): Outbox => ({
   async givenToGitHub(since) {
     const { rows: statuses } = await sql<{ at: number }>`
       select settled_at as at from reports report
-      where ${RECENT} and channel = 'github' and state = 'delivered' and settled_at > ${since}`.execute(
-      database,
-    )
+      where ${RECENT} and channel in ('github', 'github-commit') and state = 'delivered'
+        and settled_at > ${since}`.execute(database)
     // What GitHub makes for us owes its first status from that moment on.
     const { rows: deployments } = await sql<{ at: number }>`
       select min(report.created_at) as at

@@ -93,6 +93,7 @@ describe('what a configuration means', () => {
                   acceptActionsDeployments: false,
                   publicLogs: false,
                   environmentUrl: undefined,
+                  commitStatus: false,
                   slack: undefined,
                   recipe: {
                     kind: 'commands',
@@ -507,6 +508,10 @@ repositories:
     [
       'ansible_hosts: h\nansible_playbook: "{environment}.yml"',
       'config.yml:6:5 repositories.acme/shop.ansible_playbook: {environment} is not filled here; write the path as it is',
+    ],
+    [
+      'commands: [[id]]\ncommit_status: true\nrequired_contexts: [ci/test, Ferryman/production]',
+      'config.yml:7:5 repositories.acme/shop.required_contexts: ferryman/production is what commit_status writes: it would wait for itself',
     ],
     [
       'commands: [[id]]\nnotify: {slack: {events: [failed]}}',

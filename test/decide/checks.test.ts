@@ -116,3 +116,14 @@ test('of many names the first are shown', () => {
   expect(namesOf(checks)).toBe('a, b, c and 2 more')
   expect(namesOf(checks.slice(0, 2))).toBe('a, b')
 })
+
+test('what deployments report of themselves is waited for only where it is named', () => {
+  const statuses = [
+    { context: 'Ferryman/staging', state: 'pending' },
+    { context: 'ci/test', state: 'success' },
+  ]
+
+  expect(judge('all', { statuses, checkRuns: [] })).toEqual({ verdict: 'passed' })
+  expect(judge('all', { statuses: statuses.slice(0, 1), checkRuns: [] })).toEqual({ verdict: 'nothing' })
+  expect(judge(['ferryman/staging'], { statuses, checkRuns: [] })).toMatchObject({ verdict: 'pending' })
+})

@@ -59,6 +59,7 @@ const CONTEXT: ReportContext = {
   logUrl: () => undefined,
   mask: (text) => text,
   slack: () => undefined,
+  hasCommitStatus: () => false,
   githubUrl: 'https://github.com',
 }
 const reports: ReportsFor = (deployment, streak) => reportsFor(deployment, streak, CONTEXT)

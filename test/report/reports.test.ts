@@ -5,12 +5,13 @@ import { SLACK_EVENTS, type SlackEvent } from '../../src/config/schema.ts'
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import type { FailureStreak } from '../../src/store/store.ts'
 import { forcedReportsFor, reportsFor, type ReportContext } from '../../src/report/reports.ts'
-import { deployment, slackNotices } from '../support/samples.ts'
+import { deployment, SHA, slackNotices } from '../support/samples.ts'
 
 const context = (notices: Partial<SlackNotices> | undefined): ReportContext => ({
   logUrl: () => undefined,
   mask: (text) => text.replaceAll('hunter2', '***'),
   slack: () => notices && slackNotices(notices),
+  hasCommitStatus: () => false,
   githubUrl: 'https://github.com',
 })
 
@@ -145,5 +146,39 @@ describe('while an environment fails again and again', () => {
     expect(first).toContain('further failures are told when it works again')
     expect(each).not.toContain('further failures')
     expect(JSON.stringify(reportsFor(neverRan, undefined, context({})))).not.toContain('further failures')
+  })
+})
+
+describe('the status of the commit', () => {
+  const of = (given: Partial<Deployment>): unknown =>
+    reportsFor(deployment(given), undefined, { ...context(undefined), hasCommitStatus: () => true }).find(
+      ({ channel }) => channel === 'github-commit',
+    )?.body
+
+  test.each<[Partial<Deployment>, object | undefined]>([
+    [{ state: 'queued' }, { state: 'pending', description: 'Waiting in line as acme/shop/production#12' }],
+    [{ state: 'running' }, { state: 'pending', context: 'ferryman/production', sha: SHA }],
+    [
+      { state: 'succeeded', startedAt: 1, finishedAt: 2 },
+      { state: 'success', onlyOverPending: false },
+    ],
+    [{ state: 'failed', reason: 'command_failed' }, { state: 'failure' }],
+    [{ state: 'failed', reason: 'interrupted' }, { state: 'error' }],
+    [
+      { state: 'cancelled', reason: 'by_person' },
+      { state: 'error', onlyOverPending: false },
+    ],
+    [
+      { state: 'cancelled', reason: 'superseded' },
+      { state: 'error', onlyOverPending: true },
+    ],
+    [{ state: 'failed', reason: 'task_unknown' }, undefined],
+    [{ state: 'succeeded', task: 'deploy:lock' }, undefined],
+    [{ state: 'queued', hold, githubId: undefined }, undefined],
+    [{ state: 'cancelled', reason: 'superseded', githubId: undefined }, undefined],
+    [{ state: 'failed', reason: 'checks_failed', githubId: undefined }, { state: 'failure' }],
+  ])('of %j is %j', (given, status) => {
+    if (status === undefined) expect(of(given)).toBeUndefined()
+    else expect(of(given)).toMatchObject(status)
   })
 })

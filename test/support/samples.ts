@@ -59,6 +59,7 @@ export const environmentConfig = (given: Partial<EnvironmentConfig> = {}): Envir
   acceptActionsDeployments: false,
   publicLogs: false,
   environmentUrl: undefined,
+  commitStatus: false,
   slack: undefined,
   recipe: recipe(),
   ...given,

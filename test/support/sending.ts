@@ -77,6 +77,7 @@ export async function sending({
     logUrl: () => undefined,
     mask: (text: string) => masker.mask(text),
     slack: (deployment: Deployment) => noticesOn(deployment, config),
+    hasCommitStatus: () => false,
     githubUrl: 'https://github.com',
   }
   const reports: ReportsFor = (deployment, streak) => reportsFor(deployment, streak, context)
