@@ -7,8 +7,10 @@ import { HOUR, SHOP, type Model } from './model.ts'
 import { assertPromises } from './promises.ts'
 import type { World } from './world.ts'
 
-export type Command = fc.AsyncCommand<Model, World>
 type Act = (world: World) => Promise<void>
+interface Command extends fc.AsyncCommand<Model, World> {
+  readonly act: Act
+}
 
 const ENVIRONMENTS = ['production', 'preview', 'staging'] as const
 const PLACES = ['*', SHOP, ...ENVIRONMENTS.map((name) => `${SHOP}/${name}`)]
@@ -16,6 +18,7 @@ const MINUTE = 60_000
 
 /** One thing that happens. After it every promise is looked at. */
 const command = (said: string, act: Act, check: (model: Model) => boolean = () => true): Command => ({
+  act,
   check,
   async run(_, world) {
     await world.act(() => act(world))
@@ -262,20 +265,16 @@ const dooms = fc
     ),
   )
 
-/** Something happens while the holds are looked at. */
+/** Something happens while the holds are looked at. What came of it is looked at when both are done. */
 const together = fc
   .oneof(branches, lateBranches, checks, publications, publicationsTold, locks, ends, cancels, forces, claims)
-  .map((other): Command => {
-    const said = `look while: ${other.toString()}`
-    return {
-      check: other.check,
-      run: (model, world) =>
-        command(said, async ({ life }) => {
-          await Promise.all([life.look(), other.run(model, { ...world, life, act: (work) => work() })])
-        }).run(model, world),
-      toString: () => said,
-    }
-  })
+  .map((other) =>
+    command(
+      `look while: ${other.toString()}`,
+      async (world) => void (await Promise.all([world.life.look(), other.act(world)])),
+      (model) => other.check(model),
+    ),
+  )
 
 const often = <One>(weight: number, arbitrary: fc.Arbitrary<One>) => ({ weight, arbitrary })
 
