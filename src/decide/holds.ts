@@ -8,7 +8,7 @@ import { EVERYWHERE, placesOf, type GateFacts } from '../deployment/gates.ts'
 import { createElapsed } from './elapsed.ts'
 import { isOfGate } from './gates.ts'
 import { createHistory } from './history.ts'
-import { look, stillClosed, type LookParts } from './look.ts'
+import { isAsked, look, stillClosed, type LookParts } from './look.ts'
 
 export interface HoldParts extends Omit<LookParts, 'store' | 'history' | 'elapsed'> {
   /** After how many milliseconds GitHub may be asked again; 0: now. */
@@ -52,6 +52,8 @@ interface Place {
    * another environment of the repository, which only those at a gate wait for.
    */
   news: Set<string> | 'anything' | 'elsewhere' | undefined
+  /** Somebody waits for the next look: it does not rest before that. */
+  isUrgent: boolean
   /** Until when it is held back, since GitHub has been asked enough. */
   backUntil: number
 }
@@ -109,6 +111,7 @@ export function startHolds(parts: HoldParts): Holds {
         failures: 0,
         swarm: 0,
         news: undefined,
+        isUrgent: false,
         backUntil: 0,
       }
       const place = places.get(key) ?? fresh
@@ -117,6 +120,7 @@ export function startHolds(parts: HoldParts): Holds {
       const isNew = unknown.some(({ hold }) => hold !== undefined && !isOfGate(hold.reason))
       const isHeld = waiting.some(({ hold }) => hold !== undefined)
       if (isNew) place.news = 'anything'
+      if (isNew && unknown.some(isAsked)) place.isUrgent = true
       // What was let through may have been stopped again, when its turn came.
       const dueAt = unknown.length > 0 || place.dueAt === Infinity ? 0 : place.dueAt
       places.set(key, Object.assign(place, { waiting, dueAt: isHeld ? dueAt : Infinity }))
@@ -165,6 +169,7 @@ export function startHolds(parts: HoldParts): Holds {
     const { waiting, failures, news } = place
     const isQuiet = news === undefined || news === 'elsewhere'
     place.news = undefined
+    place.isUrgent = false
     // GitHub is mostly asked nothing in a quiet look.
     if (now() - place.endedAt > CALM_MS) place.swarm = 0
     else if (!isQuiet) place.swarm += 1
@@ -275,7 +280,11 @@ export function startHolds(parts: HoldParts): Holds {
       isStale = true
       const isMeant = (key: string): boolean =>
         place === EVERYWHERE || key === place || key.startsWith(`${place}/`)
-      for (const [key, one] of places) if (isMeant(key)) hurry(one)
+      for (const [key, one] of places)
+        if (isMeant(key)) {
+          hurry(one)
+          one.isUrgent = true
+        }
       waker.wake()
     },
     lookAtAll() {
@@ -306,14 +315,14 @@ export function startHolds(parts: HoldParts): Holds {
 const known = ({ waiting }: Partial<Place>, id: number): boolean =>
   waiting?.some((one) => one.id === id) ?? false
 
-/** When it may be looked at: when it is due, but not at once after the last look, nor before GitHub will listen. */
-const momentOf = ({ dueAt, endedAt, swarm, backUntil }: Place, restUntil: number): number =>
-  Math.max(
-    dueAt,
-    endedAt + Math.min(REST_MS * 2 ** Math.min(swarm, 10), LONGEST_REST_MS),
-    restUntil,
-    backUntil,
-  )
+/**
+ * When it may be looked at: when it is due, but not at once after the last look unless that is urgent, nor before GitHub
+ * will listen.
+ */
+function momentOf({ dueAt, endedAt, swarm, isUrgent, backUntil }: Place, restUntil: number): number {
+  const restMs = isUrgent ? 0 : Math.min(REST_MS * 2 ** Math.min(swarm, 10), LONGEST_REST_MS)
+  return Math.max(dueAt, endedAt + restMs, restUntil, backUntil)
+}
 
 /** Whether nothing has happened but that time has passed, or that something was deployed elsewhere. */
 const isAtGatesQuietly = ({ waiting, news }: Place): boolean =>

@@ -74,7 +74,6 @@ export async function look(looking: Looking, parts: LookParts): Promise<Looked> 
   const factsOf = (one: Deployment): Promise<GateFacts> => factsFrom(one, parts)
   const still = looking.isQuiet ? await stillClosed(looking.waiting, parts, factsOf) : undefined
   if (still !== undefined) return still
-  const isAsked = ({ origin }: Deployment): boolean => origin === 'deployment' || origin === 'person'
   const asked = looking.waiting.filter(isAsked)
   const byThemselves = looking.waiting.filter((one) => !isAsked(one))
   const looks: Looked[] = []
@@ -87,6 +86,9 @@ export async function look(looking: Looking, parts: LookParts): Promise<Looked> 
     ...(vain?.vain === undefined ? {} : { vain: vain.vain }),
   }
 }
+
+/** Whether somebody has asked for it; all else goes there by itself. */
+export const isAsked = ({ origin }: Deployment): boolean => origin === 'deployment' || origin === 'person'
 
 /** Where all that waits stands at gates which are still closed, nobody else needs to be asked anything. */
 export async function stillClosed(

@@ -6,7 +6,7 @@ import { createGitHubPace } from '../../src/github/pace.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import { clientOf, shopAtGitHub } from '../support/doubles.ts'
 import { eventually } from '../support/running.ts'
-import { environmentConfig, newMerge, queuedIntake } from '../support/samples.ts'
+import { environmentConfig, newDeployment, newMerge, queuedIntake } from '../support/samples.ts'
 import { emptyDatabase } from '../support/stores.ts'
 
 const LOCK = { place: 'acme/shop', reason: 'a release', by: 'ann', since: 1_000, until: undefined }
@@ -47,7 +47,7 @@ async function waiting(given: Partial<HoldParts> & { readonly isLocked?: boolean
     await store.close()
     await database.drop()
   })
-  return { github, store, holds, said, judged: () => judged }
+  return { github, sha, store, holds, said, judged: () => judged }
 }
 
 test('what stands at a closed gate after a start is judged without a question to GitHub', async () => {
@@ -79,4 +79,26 @@ test('where GitHub has been asked enough a look waits, and the log says so once'
   expect(said.filter((one) => one === 'holds:held-back')).toHaveLength(1)
   expect(new Set(kinds)).toEqual(new Set(['event']))
   waitMs = 0
+})
+
+test('what somebody asks for is looked at at once, however often its place was looked at just before', async () => {
+  let looks = 0
+  const asking = (): number => {
+    looks += 1
+    return 0
+  }
+  const { sha, store, holds, said } = await waiting({ asking })
+  for (let look = 1; look <= 3; look += 1) {
+    await eventually(`look ${look}`, () => looks >= look)
+    holds.lookAtRepository('acme/shop')
+  }
+  const askedAt = performance.now()
+
+  const hold = { reason: 'commit_unchecked', detail: '', since: 2_000, until: undefined } as const
+  await store.accept([queuedIntake(newDeployment({ sha, ref: sha, hold }))])
+  holds.wake()
+  await eventually('it is let through', () => said.includes('deployment:released'))
+
+  expect(looks).toBe(4)
+  expect(performance.now() - askedAt).toBeLessThan(3_000) // it would have rested for four seconds
 })

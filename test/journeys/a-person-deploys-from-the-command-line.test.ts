@@ -219,7 +219,7 @@ test('nothing is recorded of what cannot be: the wish is answered with what is w
 
 test('while GitHub does not answer nothing is recorded, and that is said', async () => {
   const shop = await openShop()
-  shop.github.fail({ path: /\/acme\/shop$/, with: { status: 503, body: { message: 'no' } } })
+  shop.github.fail({ path: /\/acme\/shop$/, times: 100, with: { status: 503, body: { message: 'no' } } })
 
   const ran = await deploy(shop, 'acme/shop')
 
