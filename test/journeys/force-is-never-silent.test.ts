@@ -92,6 +92,20 @@ test('force is of the first who used it; what has ended is forced by nobody', as
 })
 
 describe('nothing is forced', () => {
+  test('past a second person, who is waited for all the same', async () => {
+    const world = await serve({ entry: { approval: true } })
+    await run(world, 'lock', 'acme/shop', '--reason', 'moving the database')
+    const deployment = await world.deploy()
+    await held(world, 'locked')
+
+    expect(await run(world, 'force', NAME, ...WHY)).toMatchObject({ code: 0 })
+    await held(world, 'approval_pending')
+    await run(world, 'approve', NAME)
+    await world.status(deployment, 'success')
+
+    expect(world.statuses(deployment).at(-1)).toContain(SAID)
+  })
+
   test('without a reason, or where the configuration forbids it, and both are said', async () => {
     const world = await serve({ entry: { force: false } })
     await run(world, 'lock', 'acme/shop', '--reason', 'moving the database')
