@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 
 import { placeOf, type Deployment } from '../deployment/deployment.ts'
 import type { ChecksSignal } from '../deployment/signal.ts'
+import { createSeldom } from '../logs/seldom.ts'
 import { createWaker } from '../waker.ts'
 import type { Store } from '../store/store.ts'
 import { EVERYWHERE, placesOf, type GateFacts } from '../deployment/gates.ts'
@@ -96,11 +97,13 @@ export function startHolds(parts: HoldParts): Holds {
   let ended = false
   /** The store may hold what the places do not know. */
   let isStale = true
+  let gatheredAt = 0
   let toldAt = -TELL_AGAIN_MS
 
   /** Brings the places up to date with what the store holds. */
   const gather = async (): Promise<void> => {
     isStale = false
+    gatheredAt = now()
     const grouped = Map.groupBy(await store.waiting(), placeOf)
     for (const key of places.keys()) if (!grouped.has(key) && !inFlight.has(key)) places.delete(key)
     for (const [key, waiting] of grouped) {
@@ -121,6 +124,8 @@ export function startHolds(parts: HoldParts): Holds {
       const isHeld = waiting.some(({ hold }) => hold !== undefined)
       if (isNew) place.news = 'anything'
       if (isNew && unknown.some(isAsked)) place.isUrgent = true
+      // A look that is under way knows nothing of these.
+      if (unknown.length > 0) place.news ??= 'elsewhere'
       // What was let through may have been stopped again, when its turn came.
       const dueAt = unknown.length > 0 || place.dueAt === Infinity ? 0 : place.dueAt
       places.set(key, Object.assign(place, { waiting, dueAt: isHeld ? dueAt : Infinity }))
@@ -129,8 +134,11 @@ export function startHolds(parts: HoldParts): Holds {
   /** Reads again what a look may have changed. */
   const refresh = async (place: Place): Promise<void> => {
     try {
-      const waiting = await store.waiting(place.waiting.map(({ id }) => id))
-      // What has come meanwhile is gathered; what is let through, or has ended, is waited for no longer.
+      const before = place.waiting
+      const waiting = await store.waiting(before.map(({ id }) => id))
+      if (place.waiting !== before) isStale = true // more was gathered meanwhile
+      if (isStale) return
+      // What is let through, or has ended, is waited for no longer.
       place.waiting = waiting
       if (waiting.every(({ hold }) => hold === undefined)) place.dueAt = Infinity
     } catch {
@@ -156,14 +164,23 @@ export function startHolds(parts: HoldParts): Holds {
     for (const [index, place] of quiet.entries()) {
       if (index % JUDGED_AT_ONCE === JUDGED_AT_ONCE - 1) await turn()
       if (ended) return
-      const still = await stillClosed(place.waiting, lookParts, factsOf)
-      if (still === undefined) place.news = 'anything'
-      else {
-        place.news = undefined
-        place.dueAt = now() + (still.lookAgainMs ?? LOOK_AGAIN_MS)
-        if (!still.isSame) isStale = true
+      try {
+        const still = await stillClosed(place.waiting, lookParts, factsOf)
+        if (still === undefined) place.news = 'anything'
+        else {
+          place.news = undefined
+          place.dueAt = now() + (still.lookAgainMs ?? LOOK_AGAIN_MS)
+          if (!still.isSame) isStale = true
+        }
+      } catch (thrown) {
+        place.dueAt = now() + BROKEN_MS // and the others are judged all the same
+        tellBroken(thrown)
       }
     }
+  }
+  const isToTell = createSeldom()
+  const tellBroken = (thrown: unknown): void => {
+    if (!ended && isToTell()) journal.error('holds:broken', { error: thrown })
   }
   const begin = (key: string, place: Place): void => {
     const { waiting, failures, news } = place
@@ -197,8 +214,10 @@ export function startHolds(parts: HoldParts): Holds {
     inFlight.set(key, looking)
   }
   const waker = createWaker(async () => {
+    let restMs = 0
     try {
-      if (isStale) await gather()
+      // Nothing that waits is forgotten, whoever should have told of it.
+      if (isStale || now() - gatheredAt >= LOOK_AGAIN_MS) await gather()
       const due = [...places].filter(
         ([key, place]) => !inFlight.has(key) && momentOf(place, restUntil) <= now(),
       )
@@ -217,13 +236,16 @@ export function startHolds(parts: HoldParts): Holds {
       if (heldBack > 0) tellHeldBack(heldBack)
       if (isStale) waker.wake()
     } catch (thrown) {
-      journal.error('holds:broken', { error: thrown })
+      tellBroken(thrown)
+      isStale = true
+      restMs = BROKEN_MS
     }
     clearTimeout(alarm)
     const moments = [...places]
       .filter(([key]) => !inFlight.has(key))
       .map(([, place]) => momentOf(place, restUntil))
-    const waitMs = Math.max(0, Math.min(LOOK_AGAIN_MS, ...moments.map((at) => at - now())))
+    const soonest = moments.reduce((first, at) => Math.min(first, at - now()), LOOK_AGAIN_MS)
+    const waitMs = restMs > 0 ? restMs : Math.max(0, soonest)
     if (!ended && inFlight.size < AT_ONCE) alarm = setTimeout(waker.wake, waitMs)
   })
   const tellHeldBack = (places: number): void => {

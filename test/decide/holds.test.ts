@@ -12,7 +12,9 @@ import { emptyDatabase } from '../support/stores.ts'
 const LOCK = { place: 'acme/shop', reason: 'a release', by: 'ann', since: 1_000, until: undefined }
 const LOCKED = { reason: 'locked', detail: 'acme/shop is locked by ann: a release', since: 1_000 } as const
 
-async function waiting(given: Partial<HoldParts> & { readonly isLocked?: boolean } = {}) {
+async function waiting(
+  given: Partial<HoldParts> & { readonly isLocked?: boolean; readonly isAway?: boolean } = {},
+) {
   const { github, sha } = await shopAtGitHub()
   const database = await emptyDatabase.sqlite()
   const store = await openStore(database.address)
@@ -25,10 +27,16 @@ async function waiting(given: Partial<HoldParts> & { readonly isLocked?: boolean
     judged += 1
     return store.locks.all(at)
   }
+  let reads = 0
+  const read: typeof store.waiting = (among) => {
+    reads += 1
+    if (given.isAway === true && reads === 1) return Promise.reject(new Error('the connection was reset'))
+    return store.waiting(among)
+  }
   const said: string[] = []
   const client = clientOf(github)
   const holds = startHolds({
-    store: { ...store, locks: { ...store.locks, all } },
+    store: { ...store, waiting: read, locks: { ...store.locks, all } },
     gate: createGate(() => production),
     github: () => client,
     environmentOf: () => production,
@@ -47,7 +55,7 @@ async function waiting(given: Partial<HoldParts> & { readonly isLocked?: boolean
     await store.close()
     await database.drop()
   })
-  return { github, sha, store, holds, said, judged: () => judged }
+  return { github, sha, store, holds, said, judged: () => judged, reads: () => reads }
 }
 
 test('what stands at a closed gate after a start is judged without a question to GitHub', async () => {
@@ -101,4 +109,12 @@ test('what somebody asks for is looked at at once, however often its place was l
 
   expect(looks).toBe(4)
   expect(performance.now() - askedAt).toBeLessThan(3_000) // it would have rested for four seconds
+})
+
+test('a database that was away for a moment is asked again soon, and not at once', async () => {
+  const { github, reads } = await waiting({ isAway: true })
+
+  await eventually('it is looked at although nothing else has happened', () => github.requests.length > 0)
+
+  expect(reads()).toBeLessThan(6)
 })
