@@ -51,7 +51,8 @@ async function claimOrHold(trx: Trx, { limit, at, reports, gate }: Claiming): Pr
       const begun = { at, reports, approvedBy: gate.approver(waiting, facts) }
       return { deployment: await change(trx, id, 'queued', 'running', begun), held }
     }
-    held.push(await writeHold(trx, waiting, { ...closed, since: at }, { at, reports }))
+    const stopped = await writeHold(trx, waiting, { ...closed, since: at }, { at, reports })
+    if (stopped !== undefined) held.push(stopped)
   }
   return { deployment: undefined, held }
 }
@@ -66,8 +67,7 @@ export const hold = (database: Kysely<Tables>, id: number, wanted: Hold, told: T
   inTransaction(database, async (trx) => {
     const waiting = await queuedWith(trx, id)
     if (waiting?.hold === undefined) return false
-    await writeHold(trx, waiting, wanted, told)
-    return true
+    return (await writeHold(trx, waiting, wanted, told)) !== undefined
   })
 
 /** `Store.release`. */
@@ -110,16 +110,26 @@ async function queuedWith(trx: Trx, id: number): Promise<Deployment | undefined>
   return row && deploymentOf(row)
 }
 
-/** Another reason to wait is an event and is told; other words for the same one are only written down. */
+/**
+ * Another reason to wait is an event and is told; other words for the same one are only written down. Undefined when it
+ * has moved on since it was read.
+ */
 async function writeHold(
   trx: Trx,
   waiting: Deployment,
   wanted: Hold | undefined,
   { at, reports }: Told,
-): Promise<Deployment> {
+): Promise<Deployment | undefined> {
   const { id } = waiting
-  await trx.updateTable('deployments').set(holdColumns(wanted)).where('id', '=', id).execute()
-  const held = { ...waiting, hold: wanted }
+  const row = await trx
+    .updateTable('deployments')
+    .set(holdColumns(wanted))
+    .where('id', '=', id)
+    .where('state', '=', sql.lit('queued'))
+    .returningAll()
+    .executeTakeFirst()
+  if (row === undefined) return undefined
+  const held = deploymentOf(row)
   if (wanted?.reason === waiting.hold?.reason) return held
   await enter(trx, { id, state: 'queued', reason: wanted?.reason, detail: wanted?.detail }, 'queued', at)
   await owe(trx, held, reports(held, await streakAround(trx, id)), at)
