@@ -77,7 +77,7 @@ export async function runLocks({ server, json }: Pick<PlaceOptions, 'server' | '
 /** What is meant; undefined when nothing was named. */
 function placeIn({ repository, environment, isEverything }: PlaceOptions) {
   if (isEverything && repository !== undefined) throw wrong('either a repository or --everything')
-  if (isEverything) return {}
+  if (isEverything) return { everything: true }
   return repository === undefined
     ? undefined
     : { repository, ...(environment === undefined ? {} : { environment }) }

@@ -24,7 +24,7 @@ interface Approved {
 }
 
 const Which = z.object({ id })
-const Wish = z.object({ undo: z.boolean({ error: 'true or false' }).optional() })
+const Wish = z.strictObject({ undo: z.boolean({ error: 'true or false' }).optional() })
 const MOST_NAME = 100
 
 /** Approvals: given, and taken back. Nothing but a POST does either. */

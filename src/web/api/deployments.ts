@@ -23,7 +23,7 @@ type Cancelled =
 const NAME = 'a name such as acme/shop/production#12'
 const Named = z.object({ name: z.string({ error: NAME }).max(500, { error: NAME }) })
 const Which = z.object({ id })
-const Wish = z.object({ reason: reasonText.optional() })
+const Wish = z.strictObject({ reason: reasonText.optional() })
 
 /** Deployments: find one, and take it back. */
 export function serveDeployments(routes: FastifyInstance, { store, cancel }: DeploymentsParts): void {

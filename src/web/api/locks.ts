@@ -24,10 +24,16 @@ export interface LocksParts {
 const REASON = 'why, in at most 500 characters'
 const FOR = 'a number of seconds, at most a year'
 const A_YEAR = 366 * 86_400
-const Place = z.object({
+const Place = z.strictObject({
   repository: z.string({ error: 'owner/name' }).max(200, { error: 'owner/name' }).optional(),
   environment: z.string({ error: 'a name' }).max(255, { error: 'a name' }).optional(),
+  everything: z.literal(true, { error: 'true, or nothing' }).optional(),
 })
+/** Nothing named is no way to say everything. */
+const isNamed = ({ repository, environment, everything }: z.output<typeof Place>): boolean =>
+  everything === true ? repository === undefined && environment === undefined : repository !== undefined
+const NAMED = { error: 'either a repository, or "everything": true', path: ['repository'] }
+
 const Wish = Place.extend({
   reason: z.string({ error: REASON }).trim().min(1, { error: REASON }).max(500, { error: REASON }),
   for_seconds: z
@@ -36,14 +42,14 @@ const Wish = Place.extend({
     .min(1, { error: FOR })
     .max(A_YEAR, { error: FOR })
     .optional(),
-}).refine((given) => given.environment === undefined || given.repository !== undefined, {
-  error: 'the repository of the environment',
-  path: ['repository'],
-})
+}).refine(isNamed, NAMED)
 const LOCK = 'the number of a lock'
 const Which = Place.extend({
   lock: z.number({ error: LOCK }).int({ error: LOCK }).min(1, { error: LOCK }).optional(),
-})
+}).refine(
+  ({ lock, ...place }) => isNamed(place) || (lock !== undefined && Object.keys(place).length === 0),
+  NAMED,
+)
 
 /** Locks: who lets nothing begin where, and the way to take and to free one. */
 export function serveLocks(routes: FastifyInstance, parts: LocksParts): void {
@@ -54,10 +60,10 @@ export function serveLocks(routes: FastifyInstance, parts: LocksParts): void {
 
   routes.post('/locks', async (request, reply) => {
     const by = said(personOf(request), 100)
-    const { reason, for_seconds: seconds, ...wanted } = read(Wish, request.body)
+    const { reason, for_seconds: seconds, repository, environment } = read(Wish, request.body)
     const since = clock()
     const until = seconds === undefined ? undefined : since + seconds * 1000
-    const place = placeIn(parts.repositories(), wanted)
+    const place = placeIn(parts.repositories(), { repository, environment })
     const { isTaken, lock } = await recorded(
       locks.take({ place, reason: said(reason, 500), by, since, until }),
     )
@@ -78,14 +84,15 @@ export function serveLocks(routes: FastifyInstance, parts: LocksParts): void {
   })
 
   /** The lock that is meant, by its number, by where it is, or by both: then it must still be that one. */
-  async function find({ lock: number, ...wanted }: z.output<typeof Which>): Promise<Lock> {
+  async function find(which: z.output<typeof Which>): Promise<Lock> {
+    const { lock: number, repository, environment, everything } = which
     const all = await locks.all(clock())
-    if (number !== undefined && wanted.repository === undefined) {
+    if (number !== undefined && repository === undefined && everything === undefined) {
       const found = all.find((one) => one.id === number)
       if (found === undefined) throw problem('lock_unknown', { id: String(number) })
       return found
     }
-    const place = placeIn(parts.repositories(), wanted)
+    const place = placeIn(parts.repositories(), { repository, environment })
     const there = all.find((one) => one.place === place)
     if (there === undefined) throw problem('not_locked', { place: placeName(place) })
     if (number !== undefined && there.id !== number)

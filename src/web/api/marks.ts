@@ -19,7 +19,7 @@ export interface MarksParts {
 }
 
 const Which = z.object({ id })
-const Wish = z.object({
+const Wish = z.strictObject({
   reason: reasonText.optional(),
   undo: z.boolean({ error: 'true or false' }).optional(),
 })
