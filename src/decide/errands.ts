@@ -21,8 +21,8 @@ export function readErrand(
   if (kind === 'unlock') {
     const { lock } = given
     if (lock === undefined) return { errand: { kind, lock: undefined, at } }
-    const number = Number(lock)
-    return Number.isSafeInteger(number) && number > 0
+    const number = typeof lock === 'string' && /^\d{1,15}$/.test(lock) ? Number(lock) : lock
+    return typeof number === 'number' && Number.isSafeInteger(number) && number > 0
       ? { errand: { kind, lock: number, at } }
       : { wrong: 'Not unlocked: "lock" in the payload is not the number of a lock' }
   }

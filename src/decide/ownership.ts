@@ -12,8 +12,8 @@ import { short } from './words.ts'
 export const mayBeForeign = (ref: string): boolean =>
   !isRefName(ref) || BY_ID.test(ref) || PULL.test(ref) || OTHER_REF.test(ref)
 
-/** An id, or part of one; also as `git describe` writes it: `v1-3-ga84d88e`. */
-const BY_ID = /(?:^|-g)[0-9a-f]{7,64}$/i
+/** An id, or part of one, of which git takes four digits; also as `git describe` writes it: `v1-3-ga84d88e`. */
+const BY_ID = /(?:^|-g)[0-9a-f]{4,64}$/i
 const PULL = /^(?:refs\/)?pull\//
 const OTHER_REF = /^refs\/(?!heads\/|tags\/)/
 
