@@ -2,8 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 
 import type { RepositoryConfig } from '../../config/config.ts'
-import { environmentIn } from '../../config/places.ts'
+import { placeIn } from '../../config/places.ts'
 import { nameOf, type Deployment } from '../../deployment/deployment.ts'
+import { placesOf } from '../../deployment/gates.ts'
 import { read } from './request.ts'
 
 export interface QueueParts {
@@ -30,16 +31,9 @@ const Wanted = z.object({
 export function serveQueue(routes: FastifyInstance, { repositories, line }: QueueParts): void {
   routes.get('/queue', async (request) => {
     const { repository, environment } = read(Wanted, request.query)
-    const place =
-      repository === undefined || environment === undefined
-        ? undefined
-        : environmentIn(repositories(), repository, environment)
+    const place = placeIn(repositories(), { repository, environment })
     const all = await line()
-    const meant = all.filter(
-      ({ deployment: one }) =>
-        (repository === undefined || one.configuredAs === repository.toLowerCase()) &&
-        (place === undefined || one.environment.toLowerCase() === place.name.toLowerCase()),
-    )
+    const meant = all.filter(({ deployment }) => placesOf(deployment).includes(place))
     return { queue: meant.map(shown) }
   })
 }
