@@ -116,7 +116,7 @@ test.each<[string, ScriptedAnswer]>([
 })
 
 test('a secondary limit without Retry-After rests a minute, whatever happens meanwhile', async () => {
-  const shop = await openShop({ entry: { required_contexts: ['ci/test'] } })
+  const shop = await openShop({ config: { catch_up: 'off' }, entry: { required_contexts: ['ci/test'] } })
   shop.github.fail({
     path: /\/branches\/main$/,
     with: { status: 403, body: { message: 'You have exceeded a secondary rate limit.' } },

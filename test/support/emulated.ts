@@ -53,7 +53,7 @@ export async function openEmulatedShop({
       addresses.double = world.github.url
       front = await startFront({ addresses, beforeDouble: () => copyCommits(ask, world) })
       const github = { webhook_secret: SECRET, token: TOKEN, api_url: front.url }
-      world.writeConfig({ ...given, config: { github } })
+      world.writeConfig({ ...given, config: { catch_up: 'off', ...given.config, github } })
     },
   })
   if (front === undefined) throw new Error('The server was started without its GitHub.')
