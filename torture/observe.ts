@@ -61,4 +61,6 @@ function leftoversIn(dataDirectory: string): string[] {
   )
 }
 
-const EXPECTED = /^(?:ferryman\.sqlite|server\.lock|runs|logs(?:\/\d+(?:\/\d{16}\.log)?)?)$/
+// The two empty files by which a disk is known that may be written: see store/directory.ts.
+const EXPECTED =
+  /^(?:ferryman\.sqlite|server\.lock|runs|(?:logs\/)?\.writable|logs(?:\/\d+(?:\/\d{16}\.log)?)?)$/
