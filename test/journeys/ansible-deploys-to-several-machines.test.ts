@@ -47,7 +47,7 @@ const connections = ({ directory }: Served): number[] =>
     })
 
 describe.skipIf(!inject('ansible') || inject('sshd') === undefined)('Ansible over ssh', () => {
-  test('deploys to two machines, and everybody hears how each fared', async () => {
+  test('deploys to two machines, and everybody hears how each fared', { timeout: 90_000 }, async () => {
     const there = await startMachines('web1', 'web2')
     const world = await serveTo(there, INSTALL)
 

@@ -124,7 +124,7 @@ export async function createWorld(given: Given = {}): Promise<World> {
           path.endsWith(`/deployments/${id}/statuses`) &&
           answer?.status === 201 &&
           Reflect.get(Object(body), 'state') === state,
-        15_000,
+        45_000, // a playbook over ssh takes its time on a busy machine
       ),
     statuses: ({ id }) => github.statusesOf(id).map(({ state, description }) => `${state}: ${description}`),
   }
