@@ -252,6 +252,7 @@ export async function startApp(
     }
     const approving: ApproveParts = {
       store,
+      github: () => github,
       gate,
       environmentOf,
       clock,

@@ -213,6 +213,11 @@ export const PROBLEMS = {
     message: '{by} has made or asked for {name}, and another person has to approve it.',
     hint: 'Nothing was changed. Let somebody else run `ferryman approve {name}`; `allow_author: true` would let you.',
   },
+  authors_unasked: {
+    status: 503,
+    message: 'GitHub could not be asked whose change {name} is: {cause}.',
+    hint: 'Nothing was approved: nobody approves their own change. Try again in a moment. The token needs "Contents: read" and "Pull requests: read" (classic: repo); `allow_author: true` does without.',
+  },
   approver_unknown: {
     status: 403,
     message: '{by} is not among those who may approve what goes to {place}: {list}.',

@@ -1,8 +1,9 @@
 import type { ApprovalDemand } from '../config/config.ts'
 import type { Deployment } from '../deployment/deployment.ts'
 import { moment, type Approval, type Closed, type GateFacts } from '../deployment/gates.ts'
+import { short } from './words.ts'
 
-type Facts = Pick<GateFacts, 'approvals' | 'authors' | 'now'>
+type Facts = Pick<GateFacts, 'approvals' | 'areAuthorsKnown' | 'authors' | 'now'>
 
 /** Why a deployment may not begin before somebody has agreed to it; undefined: somebody has. Pure. */
 export function judgeApproval(
@@ -10,10 +11,18 @@ export function judgeApproval(
   demand: ApprovalDemand,
   facts: Facts,
 ): Closed | undefined {
+  if (needsAuthors(demand, facts)) {
+    const detail = `Whose change ${short(deployment.sha)} is has yet to be asked of GitHub`
+    return { reason: 'author_unknown', detail, until: undefined }
+  }
   if (approverOf(deployment, demand, facts) !== undefined) return undefined
   const detail = `${whatIsThere(deployment, demand, facts)}${whoMay(deployment, demand, facts)}`
   return { reason: 'approval_pending', detail, until: undefined }
 }
+
+/** Whether nobody can tell yet who may not approve, since GitHub has not said whose change the commit is. Pure. */
+export const needsAuthors = (demand: ApprovalDemand, facts: Pick<GateFacts, 'areAuthorsKnown'>): boolean =>
+  !demand.allowsAuthor && !facts.areAuthorsKnown
 
 /** The first whose approval counts now. Pure. */
 export const approverOf = (

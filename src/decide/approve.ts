@@ -3,12 +3,14 @@ import { nameOf, placeOf, type Deployment } from '../deployment/deployment.ts'
 import type { Approval } from '../deployment/gates.ts'
 import { isFinal } from '../deployment/state.ts'
 import { problem, type FerrymanError } from '../errors.ts'
+import { GitHubError } from '../github/github.ts'
 import type { Journal } from '../logs/journal.ts'
 import type { Gate, Store } from '../store/store.ts'
-import { refusalOf } from './approval.ts'
+import { needsAuthors, refusalOf } from './approval.ts'
+import { learnAuthors, type AuthorParts } from './authors.ts'
 
-export interface ApproveParts {
-  readonly store: Pick<Store, 'approvals' | 'deployment' | 'gateFacts'>
+export interface ApproveParts extends AuthorParts {
+  readonly store: Pick<Store, 'approvals' | 'deployment' | 'gateFacts' | 'noteAuthors'>
   readonly gate: Gate
   environmentOf(deployment: Deployment): EnvironmentConfig | undefined
   readonly clock: () => number
@@ -27,8 +29,8 @@ export interface Approved {
 
 /**
  * Lets a person agree to the commit of a deployment going where that goes. Throws `deployment_unknown`,
- * `deployment_ended`, `deployment_begun`, `approval_not_needed`, `approver_unknown` or `approval_by_author`, and has
- * done nothing then.
+ * `deployment_ended`, `deployment_begun`, `approval_not_needed`, `approver_unknown`, `approval_by_author` or
+ * `authors_unasked`, and has approved nothing then.
  */
 export async function approve(id: number, by: string, parts: ApproveParts): Promise<Approved> {
   const { store, gate, clock, journal } = parts
@@ -37,7 +39,10 @@ export async function approve(id: number, by: string, parts: ApproveParts): Prom
   if (demand === undefined) throw problem('approval_not_needed', { place: placeOf(waiting) })
   const at = clock()
   const wanted = { ...gate.wanted(waiting), at }
-  const facts = await store.gateFacts(waiting, wanted)
+  const known = await store.gateFacts(waiting, wanted)
+  const isToAsk = refusalOf(by, waiting, demand, known) === undefined && needsAuthors(demand, known)
+  if (isToAsk) await askWhose(waiting, parts)
+  const facts = isToAsk ? await store.gateFacts(waiting, wanted) : known
   const refusal = refusalOf(by, waiting, demand, facts)
   const about = { name: nameOf(waiting), by }
   if (refusal === 'author') throw problem('approval_by_author', about)
@@ -54,6 +59,17 @@ export async function approve(id: number, by: string, parts: ApproveParts): Prom
   parts.decided(approved)
   const closed = gate.judge(approved, await store.gateFacts(approved, wanted))
   return { deployment: approved, approval, waitsFor: closed?.detail }
+}
+
+/** Nobody approves what may be their own change. */
+async function askWhose(waiting: Deployment, parts: ApproveParts): Promise<void> {
+  try {
+    await learnAuthors(waiting, parts)
+    parts.decided(waiting) // it may have been waiting for just that
+  } catch (thrown) {
+    if (!(thrown instanceof GitHubError)) throw thrown
+    throw problem('authors_unasked', { name: nameOf(waiting), cause: thrown.message }, thrown)
+  }
 }
 
 /**

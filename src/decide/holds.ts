@@ -158,6 +158,7 @@ export function startHolds(parts: HoldParts): Holds {
         locks: over.flatMap((place) => locks.filter((lock) => lock.place === place)),
         approvals: [],
         authors: [],
+        areAuthorsKnown: false,
         upstream: undefined,
       }
     }

@@ -6,6 +6,7 @@ import { limitOf, unlessForbidden } from '../github/limits.ts'
 import type { Journal } from '../logs/journal.ts'
 import type { Gate, Landmarks, ReportsFor, Store } from '../store/store.ts'
 import type { Elapsed } from './elapsed.ts'
+import { learnAuthors } from './authors.ts'
 import { atGate, passGate, type GateParts, type Outcome, type Waiting } from './gate.ts'
 import { isOfGate } from './gates.ts'
 import type { History } from './history.ts'
@@ -24,6 +25,7 @@ export interface LookParts extends Omit<GateParts, 'asking' | 'closed'> {
     | 'hold'
     | 'landmarks'
     | 'move'
+    | 'noteAuthors'
     | 'release'
     | 'supersedeOlder'
   >
@@ -102,7 +104,7 @@ export async function stillClosed(
       one.hold !== undefined && isOfGate(one.hold.reason)
         ? await closedFor(one, await factsOf(one), parts)
         : undefined
-    if (outcome === undefined) return undefined
+    if (outcome === undefined || isToAsk(outcome)) return undefined
     outcomes.set(one, outcome)
   }
   let isSame = true
@@ -113,6 +115,9 @@ export async function stillClosed(
   const lookAgainMs = Math.min(...[...outcomes.values()].map((one) => lookAgainOf(one) ?? Infinity))
   return { lookAgainMs: lookAgainMs === Infinity ? undefined : lookAgainMs, isSame }
 }
+
+/** Whether it is closed for want of something that GitHub has to be asked. */
+const isToAsk = (outcome: Outcome): boolean => outcome.kind === 'wait' && !isOfGate(outcome.reason)
 
 /** Whether just this is written down already. */
 const isHeldSo = ({ hold }: Deployment, outcome: Outcome, { mask }: LookParts): boolean =>
@@ -141,8 +146,16 @@ const lookAgainOf = (outcome: Outcome): number | undefined =>
 const gatePartsOf = (parts: LookParts): GateParts => ({
   ...parts,
   asking: ({ id }) => parts.store.asking(id),
-  closed: async (deployment) => closedFor(deployment, await factsFrom(deployment, parts), parts),
+  closed: (deployment) => closedNow(deployment, parts),
 })
+
+/** What a gate makes of it now. Whose change the commit is, where that counts, GitHub is asked the first time. */
+async function closedNow(deployment: Deployment, parts: LookParts): Promise<Outcome | undefined> {
+  const outcome = await closedFor(deployment, await factsFrom(deployment, parts), parts)
+  if (outcome?.kind !== 'wait' || outcome.reason !== 'author_unknown') return outcome
+  await learnAuthors(deployment, parts)
+  return closedFor(deployment, await factsFrom(deployment, parts), parts)
+}
 
 /** What somebody has asked for: it waits for nothing but its own gates. */
 async function lookAtAsked(one: Deployment, { failures }: Looking, parts: LookParts): Promise<Looked> {

@@ -45,6 +45,8 @@ export interface GateFacts {
   readonly approvals: readonly Approval[]
   /** Whose change the commit is, as far as it was told with any deployment of it in the repository; logins of GitHub. */
   readonly authors: readonly string[]
+  /** Whether GitHub has said whose change the commit is: before that, `authors` may lack some. */
+  readonly areAuthorsKnown: boolean
   /** Undefined where no other environment comes first. */
   readonly upstream: Upstream | undefined
 }

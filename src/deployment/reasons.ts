@@ -68,6 +68,8 @@ export const HELD = {
   outside_windows: 'Nothing is deployed here at this time.',
   earlier_environment: 'Another environment has to take the commit first.',
   approval_pending: 'A second person has to agree.',
+  author_unknown:
+    'Somebody other than the author has to agree, and whose change it is has yet to be asked of GitHub.',
   newer_first:
     'A newer commit is on its way to the environment; whether this one is still wanted is seen then.',
   github_unavailable: 'GitHub does not answer, or asks for patience; it is asked again.',

@@ -173,10 +173,12 @@ export const CommitDetails = z
   .object({
     commit: z.object({ message: z.string() }),
     author: z.object({ login: text.optional(), avatar_url: text.nullish() }).nullish(),
+    committer: z.object({ login: text.optional() }).nullish(),
   })
-  .transform(({ commit, author }): CommitFacts => ({
+  .transform(({ commit, author, committer }): CommitFacts => ({
     message: commit.message,
     author: author?.login === undefined ? undefined : { login: author.login, avatar_url: author.avatar_url },
+    committer: committer?.login,
   }))
 
 /** Pull requests as they are listed; one of a shape that we do not know is none that we could take up. */
@@ -190,6 +192,11 @@ const PullRequestSummary = z.object({
   merge_commit_sha: text.nullish(),
   base: z.object({ ref: text }),
 })
+
+/** Who opened pull requests; nobody where the account is gone. */
+export const PullRequestAuthors = z
+  .array(z.object({ user: z.object({ login: text }).nullish() }))
+  .transform((all) => all.flatMap(({ user }) => user?.login ?? []))
 
 export const GivenPullRequest = z.looseObject({ number: z.int().positive() })
 

@@ -24,7 +24,7 @@ import { changes } from './changes.ts'
 import { recentDeliveries, redeliver } from './hook-deliveries.ts'
 import { createOwnCommits } from './own-commits.ts'
 import { branchHead, compare, repositoryFacts, seenRepository } from './places.ts'
-import { commitFacts, mergeOf } from './pull-requests.ts'
+import { authorsOf, commitFacts, mergeOf } from './pull-requests.ts'
 import { resolveRef } from './refs.ts'
 import {
   createRequests,
@@ -123,6 +123,7 @@ export function createGitHub(options: GitHubOptions): GitHub {
     compare: (repository, base, head) => compare(requests, repository, base, head),
     changes: (repository, from, to) => changes(requests, repository, from, to),
     commit: (repository, sha) => commitFacts(requests, repository, sha),
+    authorsOf: (repository, sha) => authorsOf(requests, repository, sha),
     mergeOf: (repository, sha, branch) => mergeOf(requests, repository, sha, branch),
     resolveRef: (repository, ref) => resolveRef(requests, repository, ref),
     isOwnCommit: createOwnCommits(requests),

@@ -53,6 +53,11 @@ export interface GitHub {
   /** What a commit says of itself, by its full id; undefined as with `compare`. */
   commit(repository: string, sha: string): Promise<CommitFacts | undefined>
   /**
+   * The logins of those whose change a commit is: its author, its committer where that is not GitHub itself, and whoever
+   * opened a pull request that it came with. Rejects with a 404 where GitHub does not show the commit.
+   */
+  authorsOf(repository: string, sha: string): Promise<readonly string[]>
+  /**
    * The pull request whose merge into the branch made the commit, as GitHub wrote it, to be read as its webhook would
    * be; undefined where none did.
    */
@@ -215,6 +220,8 @@ export interface CommitFacts {
   readonly message: string
   /** The account of whose it is; undefined where the address in it belongs to none. */
   readonly author: { readonly login: string; readonly avatar_url?: string | null | undefined } | undefined
+  /** The account of whoever put it into the repository; `web-flow` where GitHub itself has. */
+  readonly committer: string | undefined
 }
 
 export type GivenPullRequest = Readonly<Record<string, unknown>> & { readonly number: number }

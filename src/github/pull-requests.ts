@@ -1,5 +1,5 @@
-import { CommitDetails, GivenPullRequest, PullRequests, read } from './answers.ts'
-import type { GitHub } from './github.ts'
+import { CommitDetails, GivenPullRequest, PullRequestAuthors, PullRequests, read } from './answers.ts'
+import { GitHubError, type GitHub } from './github.ts'
 import { placeOf, unlessStatus, type Requests } from './requests.ts'
 
 /** `GitHub.commit`. */
@@ -15,6 +15,27 @@ export async function commitFacts(
     ask((common) => rest.repos.getCommit({ ...wanted, ...common })),
   )
   return answer && read(answer, CommitDetails, { what: 'a commit' })
+}
+
+/** GitHub's own account: it makes the commits of merges, squashes and edits on its pages. */
+const GITHUB_ITSELF = 'web-flow'
+
+/** `GitHub.authorsOf`. */
+export async function authorsOf(
+  requests: Requests,
+  repository: string,
+  sha: string,
+): ReturnType<GitHub['authorsOf']> {
+  const commit = await commitFacts(requests, repository, sha)
+  if (commit === undefined)
+    throw new GitHubError(`GitHub shows no commit ${sha.slice(0, 7)} of ${repository}`, 404, {}, undefined)
+  const wanted = { ...placeOf(repository), commit_sha: sha }
+  const listed = await requests.askAll((page) =>
+    requests.rest.repos.listPullRequestsAssociatedWithCommit({ ...wanted, ...page }),
+  )
+  const openers = listed.flatMap((answer) => read(answer, PullRequestAuthors, { what: 'pull requests' }))
+  const all = [commit.author?.login, commit.committer, ...openers]
+  return [...new Set(all.flatMap((login) => login ?? []))].filter((login) => login !== GITHUB_ITSELF)
 }
 
 /** `GitHub.mergeOf`. */

@@ -86,6 +86,7 @@ export async function createDeployment(
     delivery_id: deliveryId,
     number: environment.number,
     was_asked: 0,
+    authors_asked: 0,
     state: end?.state ?? 'queued',
     ...holdColumns(end === undefined ? given.hold : undefined),
     approved_by: null,

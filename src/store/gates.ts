@@ -2,6 +2,7 @@ import { sql, type Kysely, type Transaction } from 'kysely'
 
 import { placesOf, type Approval, type GateFacts, type Lock, type Upstream } from '../deployment/gates.ts'
 import type { HoldReason } from '../deployment/reasons.ts'
+import { authorsOf } from './authors.ts'
 import type { Tables } from './schema.ts'
 import type { Selectable } from 'kysely'
 import type { FactsWanted, Judged, Locks } from './store.ts'
@@ -19,7 +20,7 @@ export async function gateFacts(
     now: at,
     locks: await locksOver(handle, deployment, at),
     approvals: approval ? await approvalsOf(handle, deployment) : [],
-    authors: approval ? await authorsOf(handle, deployment) : [],
+    ...(approval ? await authorsOf(handle, deployment) : { authors: [], areAuthorsKnown: false }),
     upstream: after === undefined ? undefined : await upstreamOf(handle, deployment, after),
   }
 }
@@ -48,21 +49,6 @@ async function approvalsOf(handle: Handle, { id }: Judged): Promise<readonly App
     .orderBy('approvals.id')
     .execute()
   return rows
-}
-
-/** Whoever deploys a commit again, those who made it stay the same. */
-async function authorsOf(handle: Handle, { id, sha }: Judged): Promise<readonly string[]> {
-  const rows = await handle
-    .selectFrom('deployments as this')
-    .innerJoin('environments as here', 'here.id', 'this.environment_id')
-    .innerJoin('environments as there', 'there.repository_id', 'here.repository_id')
-    .innerJoin('deployments as other', 'other.environment_id', 'there.id')
-    .select('other.authors')
-    .where('this.id', '=', id)
-    .where(sql`coalesce(other.deployed_sha, other.sha)`, '=', sha)
-    .where('other.authors', 'is not', null)
-    .execute()
-  return [...new Set(rows.flatMap(({ authors }) => JSON.parse(authors ?? '[]') as string[]))]
 }
 
 async function upstreamOf(

@@ -22,6 +22,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0014-situations': situations,
       '0015-streaks': streaks,
       '0016-heads': heads,
+      '0017-authorship': authorship,
     }),
 })
 
@@ -335,6 +336,19 @@ const heads: Migration = {
     for (const column of ['head_branch', 'head_sha'])
       await database.schema.alterTable('environments').addColumn(column, 'text').execute()
     await sql`update environments set head_branch = branch, head_sha = first_seen_sha`.execute(database)
+  },
+}
+
+/** Whether GitHub was asked whose change a deployment is. */
+const authorship: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema
+      .alterTable('deployments')
+      .addColumn('authors_asked', 'integer', (column) => column.notNull().defaultTo(0))
+      .execute()
+    await sql`create index deployments_with_authors on deployments (environment_id, sha) where authors is not null`.execute(
+      database,
+    )
   },
 }
 

@@ -81,6 +81,8 @@ export interface Tables {
     actor: string
     /** Logins as a JSON list; null: none are known. */
     authors: string | null
+    /** 1: GitHub was asked whose change the commit is. */
+    authors_asked: Generated<number>
     creator: string
     creator_avatar: string
     description: string

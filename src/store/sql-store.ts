@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 
 import { createApprovals } from './approvals.ts'
+import { noteAuthors } from './authors.ts'
 import { openDatabase } from './database.ts'
 import { ask } from './asked.ts'
 import { markBad, refFor } from './bad-marks.ts'
@@ -100,6 +101,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     release: (id, change) => release(kysely, id, change),
     force: (id, forced, change) => force(kysely, id, forced, change),
     gateFacts: (deployment, wanted) => gateFacts(kysely, deployment, wanted),
+    noteAuthors: (id, logins) => noteAuthors(kysely, id, logins),
     heldSince: (id, reason) => heldSince(kysely, id, reason),
     locks: createLocks(kysely),
     approvals: createApprovals(kysely),

@@ -53,6 +53,8 @@ export interface Store {
   force(id: number, forced: Forced, change: Pick<Change, 'at' | 'reports'>): Promise<Deployment | undefined>
   /** What the gates of a deployment are judged by now. */
   gateFacts(deployment: Judged, wanted: FactsWanted): Promise<GateFacts>
+  /** Adds these to whose change a deployment is, in GitHub's own words: from now on the authors of its commit are known. */
+  noteAuthors(id: number, logins: readonly string[]): Promise<void>
   /** Since when a deployment has been held for that reason, with whatever came in between; undefined where it never was. */
   heldSince(id: number, reason: HoldReason): Promise<number | undefined>
   locks: Locks

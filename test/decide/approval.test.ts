@@ -20,6 +20,7 @@ const facts = (approvals: readonly Approval[], authors: readonly string[] = []):
   upstream: undefined,
   approvals,
   authors,
+  areAuthorsKnown: true,
 })
 const detailOf = (one: Deployment, demand: ApprovalDemand, given: GateFacts) =>
   judgeApproval(one, demand, given)?.detail

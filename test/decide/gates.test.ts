@@ -17,7 +17,15 @@ const FREEZE = {
 const reasonOf = (given: Partial<GateFacts>, forced?: { readonly by: string; readonly why: string }) => {
   const after = { environment: 'staging', bakeSeconds: 0 }
   const gate = createGate(() => environmentConfig({ windows: FREEZE, after }))
-  const facts = { now: NOW, locks: [LOCK], approvals: [], authors: [], upstream: UNPROVED, ...given }
+  const facts = {
+    now: NOW,
+    locks: [LOCK],
+    approvals: [],
+    upstream: UNPROVED,
+    ...given,
+    authors: [],
+    areAuthorsKnown: true,
+  }
   return gate.judge(runningDeployment({ state: 'queued', forced }), facts)?.reason
 }
 

@@ -140,3 +140,19 @@ test('the end of a token is known from any answer, also from a refusal', async (
   expect(client.tokenExpiresAt).toBe(expiresAt)
   expect(await client.access(SHOP)).toMatchObject({ expiresAt })
 })
+
+test('a commit is of its author, its committer, and whoever opened a pull request with it; GitHub is nobody', async () => {
+  const { github, sha } = await shopAtGitHub()
+  const merge = { number: 7, title: 'Sell tea', author: 'octo', by: 'ann', method: 'merge' } as const
+  const merged = await github.merge(SHOP, merge)
+  const [picked] = github.addCommits(SHOP, [{ message: 'Coffee', login: 'bob', committer: 'carol' }])
+  const client = clientOf(github)
+
+  expect(await client.authorsOf(SHOP, merged.sha)).toEqual(['ann', 'octo'])
+  expect(await client.authorsOf(SHOP, picked?.sha ?? '')).toEqual(['bob', 'carol'])
+  expect(await client.authorsOf(SHOP, sha)).toEqual([]) // its address belongs to no account
+  expect(await refusalOf(client.authorsOf(SHOP, 'f'.repeat(40)))).toMatchObject({
+    status: 404,
+    message: 'GitHub shows no commit fffffff of acme/shop',
+  })
+})

@@ -3,7 +3,7 @@ import { userInfo } from 'node:os'
 import { describe, expect, test } from 'vitest'
 
 import { ferryman, type Ran } from '../support/cli.ts'
-import { serve, type Served } from '../support/journey.ts'
+import { mayReadCode, serve, type Served } from '../support/journey.ts'
 import { made, openShop } from '../support/merging.ts'
 
 const ME = userInfo().username
@@ -93,7 +93,7 @@ test('force is of the first who used it; what has ended is forced by nobody', as
 
 describe('nothing is forced', () => {
   test('past a second person, who is waited for all the same', async () => {
-    const world = await serve({ entry: { approval: true } })
+    const world = await serve({ prepare: mayReadCode, entry: { approval: true } })
     await run(world, 'lock', 'acme/shop', '--reason', 'moving the database')
     const deployment = await world.deploy()
     await held(world, 'locked')

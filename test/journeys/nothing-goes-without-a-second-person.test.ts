@@ -2,11 +2,12 @@ import { expect, test } from 'vitest'
 
 import { askServer } from '../../src/commands/client.ts'
 import { ferryman, type Ran } from '../support/cli.ts'
-import { serve, type Served } from '../support/journey.ts'
+import { mayReadCode, serve, type Served } from '../support/journey.ts'
 import { openShop } from '../support/merging.ts'
 
 const HOUR = 60 * 60_000
 const DEMANDS = { entry: { approval: true } }
+const prepare = mayReadCode
 
 /** What `ferryman approve` says to a person of that login name. */
 const approve = (world: Served, by: string, ...words: string[]): Promise<Ran> =>
@@ -50,8 +51,30 @@ test('a merge waits for somebody else than whoever made or merged it, and everyb
   expect(JSON.stringify(message)).toContain('#1 by mona (through ferryman-robot), approved by ann')
 })
 
+test('whose commit it is that somebody asks for by its id is asked of GitHub; without its answer nobody approves', async () => {
+  const world = await serve({ prepare, entry: { deploy_on: 'none', approval: true } })
+  const merge = { number: 7, title: 'Sell tea', author: 'ann', by: 'mona', method: 'squash' } as const
+  const { sha } = await world.github.merge('acme/shop', merge)
+  world.github.fail({ path: /\/pulls/, times: 100, with: { status: 404, body: { message: 'Not Found' } } })
+  const deployment = await world.deploy({ ref: sha }, 'bob')
+  await world.waitForJournal((line) => line.includes('"deployment:held"') && line.includes('github_forbids'))
+
+  const early = await approve(world, 'carol', FIRST)
+  world.github.mend()
+  const own = await approve(world, 'ann', FIRST)
+  await held(world, 'Waiting for approval by somebody other than bob and ann')
+  expect(claimed(world)).toEqual([])
+  await approve(world, 'carol', FIRST)
+  await world.status(deployment, 'success')
+
+  expect(early.err).toContain(
+    `GitHub could not be asked whose change ${FIRST} is: GitHub answered 404: Not Found`,
+  )
+  expect(own.err).toContain(`ann has made or asked for ${FIRST}`)
+})
+
 test('an approval is of one commit: the next one asks anew, and whoever asked on GitHub may not', async () => {
-  const world = await serve({ entry: { approval: { by: ['ann', 'mona'] } } })
+  const world = await serve({ prepare, entry: { approval: { by: ['ann', 'mona'] } } })
   const first = await world.deploy()
   await held(world, 'Waiting for approval by ann')
   const stranger = await approve(world, 'mallory', FIRST)
@@ -72,7 +95,7 @@ test('an approval is of one commit: the next one asks anew, and whoever asked on
 })
 
 test('an approval survives a restart, ends by itself, and what waited on it says so', async () => {
-  const world = await serve({ entry: { approval: { expires: '2h' } } })
+  const world = await serve({ prepare, entry: { approval: { expires: '2h' } } })
   const deployment = await world.deploy()
   await held(world, 'Waiting for approval')
   await ferryman(['lock', '--everything', '--reason', 'lunch', '-c', world.configFile])
@@ -92,7 +115,7 @@ test('an approval survives a restart, ends by itself, and what waited on it says
 const UNTIL_GO = [['sh', '-c', 'until [ -e go ]; do sleep 0.05; done']]
 
 test('who has agreed may take that back as long as it has not begun; it waits again then', async () => {
-  const world = await serve({ ...DEMANDS, commands: UNTIL_GO })
+  const world = await serve({ ...DEMANDS, prepare, commands: UNTIL_GO })
   const lock = await ferryman(['lock', '--everything', '--reason', 'lunch', '-c', world.configFile])
   await world.deploy()
   await held(world, 'lunch')
@@ -110,7 +133,7 @@ test('who has agreed may take that back as long as it has not begun; it waits ag
 })
 
 test('what has begun or ended cannot be agreed to any more, and one is told what became of it', async () => {
-  const world = await serve({ ...DEMANDS, commands: UNTIL_GO })
+  const world = await serve({ ...DEMANDS, prepare, commands: UNTIL_GO })
   const deployment = await world.deploy()
   await held(world, 'Waiting for approval')
   await approve(world, 'bob', '1', '--json')

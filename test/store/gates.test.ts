@@ -61,6 +61,7 @@ describe.each(ENGINES)('what gates are judged by, on $engine', ({ engine, missin
 
       test('lets its commit begin, and is written down with it', async () => {
         const { id } = await queue()
+        await store.noteAuthors(id, [])
         expect((await claim(2_000)).held).toMatchObject([{ id, hold: { reason: 'approval_pending' } }])
         expect(await store.approvals.give(id, ANN)).toMatchObject({ id, state: 'queued' })
         await store.release(id, { at: 3_000, reports })
@@ -81,6 +82,7 @@ describe.each(ENGINES)('what gates are judged by, on $engine', ({ engine, missin
 
       test('that has ended when its turn comes is refused by the claim, which says so', async () => {
         const { id } = await queue()
+        await store.noteAuthors(id, [])
         await store.approvals.give(id, ANN)
 
         const { deployment, held } = await claim(5_000)
@@ -117,6 +119,7 @@ describe.each(ENGINES)('what gates are judged by, on $engine', ({ engine, missin
 
       test('is taken back by whoever gave it, as long as it has not begun', async () => {
         const one = await queue()
+        await store.noteAuthors(one.id, [])
         await store.approvals.give(one.id, ANN)
         expect(await store.approvals.takeBack(one.id, { by: 'bob', at: 2_500 })).toMatchObject({
           wasGiven: false,
@@ -140,6 +143,31 @@ describe.each(ENGINES)('what gates are judged by, on $engine', ({ engine, missin
         const again = await queue({ hold: waiting, authors: ['octo'] })
 
         expect((await factsOf(again)).authors.toSorted()).toEqual(['ann', 'octo'])
+      })
+
+      test('is judged by the authors of what was asked for and of what was put in place instead', async () => {
+        const other = await queue({ sha: OTHER, authors: ['carol'] })
+        await claimFrom(store, { limit: 9, at: 2_000, reports })
+        await store.move(other.id, 'running', 'succeeded', { at: 3_000, reports, deployedSha: SHA })
+
+        const [there, asked] = [await queue({ hold: waiting }), await queue({ hold: waiting, sha: OTHER })]
+
+        expect((await factsOf(there)).authors).toEqual(['carol'])
+        expect((await factsOf(asked)).authors).toEqual(['carol'])
+      })
+
+      test('is judged by what GitHub said of the commit in any environment, and what was told before stays', async () => {
+        const staged = await queue({ environment: 'staging', lane: 'acme/shop/staging', authors: ['octo'] })
+        const here = await queue({ hold: waiting })
+        const other = await queue({ hold: waiting, sha: OTHER })
+        expect((await factsOf(here)).areAuthorsKnown).toBe(false)
+
+        await store.noteAuthors(staged.id, ['ann', 'octo'])
+
+        expect(await factsOf(here)).toMatchObject({ authors: ['octo', 'ann'], areAuthorsKnown: true })
+        expect((await factsOf(other)).areAuthorsKnown).toBe(false)
+        await store.noteAuthors(other.id, [])
+        expect(await factsOf(other)).toMatchObject({ authors: [], areAuthorsKnown: true })
       })
 
       test('is removed some time after it has ended', async () => {

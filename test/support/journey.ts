@@ -64,6 +64,10 @@ export interface World {
   statuses(deployment: Deployment): string[]
 }
 
+/** Lets the token read commits, branches and pull requests as well: `prepare` for a world. */
+export const mayReadCode = ({ github }: World): void =>
+  github.addToken(TOKEN, { login: 'ferryman-robot', type: 'classic', scopes: ['repo'] })
+
 /** Sets a world up; it is gone after the test. */
 export async function createWorld(given: Given = {}): Promise<World> {
   const directory = temporaryFolder()

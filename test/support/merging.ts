@@ -1,7 +1,7 @@
 import { loadConfig } from '../../src/config/load.ts'
 import { createSampleRepository, type SampleRepository } from '../../src/demo/sample-repository.ts'
 import type { Deployment } from '../../src/demo/github/state.ts'
-import { serve, TOKEN, type Given, type Served, type World } from './journey.ts'
+import { mayReadCode, serve, type Given, type Served, type World } from './journey.ts'
 import { temporaryFolder } from './running.ts'
 
 /** What GitHub answered a delivery. */
@@ -51,7 +51,7 @@ export async function openShop(given: Given & { readonly isSeen?: false | 'not y
     ...given,
     entry: { folder: sample.folder, ...given.entry },
     async prepare(world) {
-      world.github.addToken(TOKEN, { login: 'ferryman-robot', type: 'classic', scopes: ['repo'] })
+      mayReadCode(world)
       world.github.addCommits('acme/shop', sample.commits)
       await given.prepare?.(world)
     },

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import type { Commit, GitHubState, Repository } from './state.ts'
 
 /** A commit to be made; what is left out is made up. */
-export type NewCommit = Pick<Commit, 'message'> & Partial<Pick<Commit, 'sha' | 'author' | 'login' | 'at'>>
+export type NewCommit = Pick<Commit, 'message'> &
+  Partial<Pick<Commit, 'sha' | 'author' | 'login' | 'committer' | 'at'>>
 
 const AUTHOR = { name: 'Shop team', email: 'team@example.org' }
 
@@ -14,8 +15,9 @@ export function addCommit(
   given: NewCommit,
   parents: readonly string[],
 ): Commit {
-  const { sha = madeUpSha(state, repository), message, author = AUTHOR, login, at = state.clock() } = given
-  const commit = repository.commits.get(sha) ?? { sha, message, author, login, at, parents }
+  const { sha = madeUpSha(state, repository), message, author = AUTHOR, at = state.clock() } = given
+  const { login, committer } = given
+  const commit = repository.commits.get(sha) ?? { sha, message, author, login, committer, at, parents }
   repository.commits.set(sha, commit)
   return commit
 }

@@ -107,11 +107,12 @@ function resultOf(
       ahead.map(({ message, author, login }, at) => withId({ message, author, login }, at)),
       before.sha,
     )
-  const squashed = { message: `${title} (#${number})`, login }
+  const committer = 'web-flow'
+  const squashed = { message: `${title} (#${number})`, login, committer }
   if (method === 'squash') return stack(state, repository, [withId(squashed, 0)], before.sha)
   const merged = `Merge pull request #${number} from ${head.repository.owner}/${head.branch}\n\n${title}`
   return [
-    addCommit(state, repository, withId({ message: merged, login: request.by ?? login }, 0), [
+    addCommit(state, repository, withId({ message: merged, login: request.by ?? login, committer }, 0), [
       before.sha,
       head.commit.sha,
     ]),

@@ -156,11 +156,12 @@ export const UNSIGNED = {
 export function commitShape(
   state: GitHubState,
   repository: Repository,
-  { sha, message, author, login, parents, at }: Commit,
+  { sha, message, author, login, committer = login, parents, at }: Commit,
 ) {
   const place = repositoryUrl(state, repository)
   const person = { ...author, date: timeText(at) }
-  const account = login === undefined ? null : userShape(state, userCalled(state, login))
+  const accountOf = (name: string | undefined) =>
+    name === undefined ? null : userShape(state, userCalled(state, name))
   return {
     sha,
     node_id: nodeId('C', sha),
@@ -176,8 +177,8 @@ export function commitShape(
       tree: { sha, url: `${place}/git/trees/${sha}` },
       verification: UNSIGNED,
     },
-    author: account,
-    committer: account,
+    author: accountOf(login),
+    committer: accountOf(committer),
     parents: parents.map((parent) => ({
       sha: parent,
       url: `${place}/commits/${parent}`,

@@ -94,6 +94,8 @@ export interface Commit {
   readonly author: { readonly name: string; readonly email: string }
   /** The account to which the address belongs, where there is one. */
   readonly login?: string | undefined
+  /** The account that put it there: GitHub's own where it merges. The author's when left out. */
+  readonly committer?: string | undefined
   readonly parents: readonly string[]
   readonly at: number
 }
