@@ -1,6 +1,8 @@
-import { sql, type Kysely, type Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 
 import type { Deployment } from '../deployment/deployment.ts'
+import type { Database } from './database.ts'
+import { holdGates } from './gates-lock.ts'
 import { enter } from './moves.ts'
 import { deploymentOf } from './rows.ts'
 import type { Tables } from './schema.ts'
@@ -10,9 +12,10 @@ import { inTransaction } from './transaction.ts'
 type Trx = Transaction<Tables>
 
 /** The approvals on the store's tables. */
-export const createApprovals = (database: Kysely<Tables>): Approvals => ({
+export const createApprovals = ({ kysely, engine }: Pick<Database, 'kysely' | 'engine'>): Approvals => ({
   give: (id, { by, at, until }) =>
-    inTransaction(database, async (trx) => {
+    inTransaction(kysely, async (trx) => {
+      await holdGates(engine, trx, 'change')
       const waiting = await waitingWith(trx, id)
       if (waiting === undefined) return undefined
       const { environmentId: environment_id, deployment } = waiting
@@ -25,7 +28,8 @@ export const createApprovals = (database: Kysely<Tables>): Approvals => ({
       return deployment
     }),
   takeBack: (id, { by, at }) =>
-    inTransaction(database, async (trx) => {
+    inTransaction(kysely, async (trx) => {
+      await holdGates(engine, trx, 'change')
       const waiting = await waitingWith(trx, id)
       if (waiting === undefined) return undefined
       const { deployment } = waiting

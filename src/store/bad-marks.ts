@@ -2,6 +2,8 @@ import { sql, type Kysely } from 'kysely'
 
 import type { Deployment } from '../deployment/deployment.ts'
 import { deploymentOf } from './rows.ts'
+import type { Database } from './database.ts'
+import { holdGates } from './gates-lock.ts'
 import type { Tables } from './schema.ts'
 import type { Store } from './store.ts'
 import { inTransaction } from './transaction.ts'
@@ -43,11 +45,12 @@ export async function refFor(
 
 /** `Store.markBad`. */
 export const markBad = (
-  database: Kysely<Tables>,
+  { kysely, engine }: Pick<Database, 'kysely' | 'engine'>,
   id: number,
   mark: Deployment['markedBad'],
 ): Promise<Deployment | undefined> =>
-  inTransaction(database, async (trx) => {
+  inTransaction(kysely, async (trx) => {
+    await holdGates(engine, trx, 'change')
     const row = await trx
       .updateTable('deployments')
       .set({

@@ -1,7 +1,8 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
 
 import type { Deployment, Forced, Hold } from '../deployment/deployment.ts'
-import { isUniqueViolation } from './database.ts'
+import { isUniqueViolation, type Database, type Engine } from './database.ts'
+import { holdGates } from './gates-lock.ts'
 import { gateFacts } from './gates.ts'
 import { change, enter, forcing, owe } from './moves.ts'
 import { deploymentOf, holdColumns } from './rows.ts'
@@ -23,10 +24,13 @@ interface Claiming {
 const HELD_AT_ONCE = 50
 
 /** `Store.claim`: the oldest waiting deployment whose lane is free and whose gates are open. */
-export async function claim(database: Kysely<Tables>, claiming: Claiming): Promise<Claimed> {
+export async function claim(
+  { kysely, engine }: Pick<Database, 'kysely' | 'engine'>,
+  claiming: Claiming,
+): Promise<Claimed> {
   const held: Deployment[] = []
   for (;;) {
-    const some = await inTransaction(database, (trx) => claimOrHold(trx, claiming)).catch(unlessTaken)
+    const some = await inTransaction(kysely, (trx) => claimOrHold(trx, engine, claiming)).catch(unlessTaken)
     held.push(...some.held)
     if (some.deployment !== undefined || some.held.length < HELD_AT_ONCE)
       return { deployment: some.deployment, held }
@@ -39,12 +43,18 @@ function unlessTaken(thrown: unknown): Claimed {
   throw thrown
 }
 
-async function claimOrHold(trx: Trx, { limit, at, reports, gate }: Claiming): Promise<Claimed> {
+async function claimOrHold(
+  trx: Trx,
+  engine: Engine,
+  { limit, at, reports, gate }: Claiming,
+): Promise<Claimed> {
+  await holdGates(engine, trx, 'judge')
   const held: Deployment[] = []
   while (held.length < HELD_AT_ONCE) {
     const id = await next(trx, limit)
     if (id === undefined) return { deployment: undefined, held }
-    const waiting = await existing(trx, id)
+    const waiting = await ready(trx, engine, id)
+    if (waiting === undefined) continue // it has moved on meanwhile
     const facts = await gateFacts(trx, waiting, { ...gate.wanted(waiting), at })
     const closed = gate.judge(waiting, facts)
     if (closed === undefined) {
@@ -57,8 +67,18 @@ async function claimOrHold(trx: Trx, { limit, at, reports, gate }: Claiming): Pr
   return { deployment: undefined, held }
 }
 
-const existing = async (trx: Trx, id: number): Promise<Deployment> =>
-  deploymentOf(await trx.selectFrom('deployments').selectAll().where('id', '=', id).executeTakeFirstOrThrow())
+/** One that waits for its turn alone, and stays as it is until the transaction ends; undefined where it does not any more. */
+async function ready(trx: Trx, engine: Engine, id: number): Promise<Deployment | undefined> {
+  const row = await trx
+    .selectFrom('deployments')
+    .selectAll()
+    .where('id', '=', id)
+    .where('state', '=', sql.lit('queued'))
+    .where('hold_reason', 'is', null)
+    .$if(engine === 'postgres', (query) => query.forUpdate())
+    .executeTakeFirst()
+  return row && deploymentOf(row)
+}
 
 type Told = Pick<Change, 'at' | 'reports'>
 

@@ -3,6 +3,8 @@ import { sql, type Kysely, type Transaction } from 'kysely'
 import { placesOf, type Approval, type GateFacts, type Lock, type Upstream } from '../deployment/gates.ts'
 import type { HoldReason } from '../deployment/reasons.ts'
 import { authorsOf } from './authors.ts'
+import type { Database } from './database.ts'
+import { holdGates } from './gates-lock.ts'
 import type { Tables } from './schema.ts'
 import type { Selectable } from 'kysely'
 import type { FactsWanted, Judged, Locks } from './store.ts'
@@ -108,8 +110,12 @@ const lockOf = ({ id, place, reason, taken_by: by, since, until }: Selectable<Ta
 })
 
 /** The locks on the store's tables. */
-export const createLocks = (database: Kysely<Tables>): Locks => ({
-  take: (wanted) => inTransaction(database, (trx) => takeLock(trx, wanted)),
+export const createLocks = ({ kysely: database, engine }: Pick<Database, 'kysely' | 'engine'>): Locks => ({
+  take: (wanted) =>
+    inTransaction(database, async (trx) => {
+      await holdGates(engine, trx, 'change')
+      return takeLock(trx, wanted)
+    }),
   free: (id) => inTransaction(database, (trx) => freeLock(trx, id)),
   async all(at) {
     const rows = await database
@@ -125,7 +131,7 @@ export const createLocks = (database: Kysely<Tables>): Locks => ({
   },
 })
 
-/** `Locks.take`, within a transaction. One that has ended by itself is in nobody's way. */
+/** `Locks.take`, within a transaction that holds the gates. One that has ended by itself is in nobody's way. */
 export async function takeLock(
   trx: Trx,
   { place, reason, by, since, until }: Omit<Lock, 'id'>,

@@ -5,6 +5,8 @@ import { createDeployment, type Batch, type End, type InBatch } from './batch.ts
 import { bind, byNonce } from './binding.ts'
 import { bundled, deleteBodies, insertBodies, type BodyPlace } from './bodies.ts'
 import { BY_THEMSELVES, deploymentOf, TAKEN_BACK } from './rows.ts'
+import type { Engine } from './database.ts'
+import { holdGates } from './gates-lock.ts'
 import type { Tables } from './schema.ts'
 import type { Accepted, Intake, NewDeployment } from './store.ts'
 
@@ -12,11 +14,12 @@ type Trx = Transaction<Tables>
 
 /** Makes `Store.accept`: the deliveries and what they lead to, in one transaction. */
 export const createAccept =
-  (inBatch: InBatch): ((intakes: readonly Intake[]) => Promise<readonly Accepted[]>) =>
+  (engine: Engine, inBatch: InBatch): ((intakes: readonly Intake[]) => Promise<readonly Accepted[]>) =>
   async (intakes) => {
     const bundles = await bundled(intakes.map(({ delivery }) => delivery.body))
     return inBatch(async (batch) => {
       const { trx, statements } = batch
+      if (intakes.some(mayLock)) await holdGates(engine, trx, 'change')
       const places = await insertBodies(bundles, (content) => statements.insertBodies(trx, [{ content }]))
       const ids = await insertDeliveries(batch, intakes, places)
       if (ids.size === 0) await deleteBodies(trx, places) // all of them are known
@@ -29,6 +32,9 @@ export const createAccept =
       return answers
     })
   }
+
+const mayLock = ({ deployments }: Intake): boolean =>
+  deployments.some(({ errand }) => errand?.kind === 'lock')
 
 async function insertDeliveries(
   { trx, statements }: Batch,

@@ -43,7 +43,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     })
   const forgotten = await knowForgotten(kysely)
   const inBatch = createInBatch(kysely, forgotten)
-  const accept = createAccept(inBatch)
+  const accept = createAccept(database.engine, inBatch)
   return {
     async accept(intakes) {
       database.assertSound()
@@ -56,7 +56,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     byNonce: (nonce) => byNonce(kysely, nonce),
     async claim(options) {
       database.assertSound()
-      return claim(kysely, options)
+      return claim(database, options)
     },
     move: (id, from, to, change) => move(kysely, id, from, to, change),
     moveAll: (from, to, changes) => moveAll(kysely, from, to, changes),
@@ -95,7 +95,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     situation: (wanted) => situation(kysely, wanted),
     beginAfter: (id) => beginAfter(database, id),
     refFor: (place, which) => refFor(kysely, place, which),
-    markBad: (id, mark) => markBad(kysely, id, mark),
+    markBad: (id, mark) => markBad(database, id, mark),
     previousSha: async (id) => (await lastSuccessBeside(kysely, id))?.sha,
     hold: (id, wanted, change) => hold(kysely, id, wanted, change),
     release: (id, change) => release(kysely, id, change),
@@ -103,8 +103,8 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     gateFacts: (deployment, wanted) => gateFacts(kysely, deployment, wanted),
     noteAuthors: (id, logins) => noteAuthors(kysely, id, logins),
     heldSince: (id, reason) => heldSince(kysely, id, reason),
-    locks: createLocks(kysely),
-    approvals: createApprovals(kysely),
+    locks: createLocks(database),
+    approvals: createApprovals(database),
     async asking(id) {
       const { numUpdatedRows } = await inTransaction(kysely, (trx) =>
         trx
