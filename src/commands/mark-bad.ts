@@ -10,7 +10,7 @@ DEPLOYMENT is its name, such as acme/shop/production#12, or its id; it must have
 its commit in that environment, whichever deployment put it there. What runs there is not changed by it.
 
       --reason TEXT      why, for everybody to read
-      --undo             take the mark back
+      --undo             take the mark back, and those of other deployments of the commit in that environment
       --json             the answer as JSON, for programs
 ${SERVER_OPTIONS_HELP}
 

@@ -1,4 +1,4 @@
-import { sql, type Kysely } from 'kysely'
+import { sql, type Kysely, type Selectable, type Transaction } from 'kysely'
 
 import type { Deployment } from '../deployment/deployment.ts'
 import { deploymentOf } from './rows.ts'
@@ -53,14 +53,30 @@ export const markBad = (
     await holdGates(engine, trx, 'change')
     const row = await trx
       .updateTable('deployments')
-      .set({
-        marked_bad_at: mark?.at ?? null,
-        marked_bad_by: mark?.by ?? null,
-        marked_bad_reason: mark?.reason ?? null,
-      })
+      .set(columnsOf(mark))
       .where('id', '=', id)
       .where('finished_at', 'is not', null)
       .returningAll()
       .executeTakeFirst()
+    if (row !== undefined && mark === undefined) await unmarkBeside(trx, row)
     return row && deploymentOf(row)
   })
+
+const columnsOf = (mark: Deployment['markedBad']) => ({
+  marked_bad_at: mark?.at ?? null,
+  marked_bad_by: mark?.by ?? null,
+  marked_bad_reason: mark?.reason ?? null,
+})
+
+/** Whoever asks whether a commit is bad somewhere looks at every deployment of it there: one mark left would do. */
+const unmarkBeside = (
+  trx: Transaction<Tables>,
+  { environment_id, sha, deployed_sha }: Selectable<Tables['deployments']>,
+): Promise<unknown> =>
+  trx
+    .updateTable('deployments')
+    .set(columnsOf(undefined))
+    .where('environment_id', '=', environment_id)
+    .where('marked_bad_at', 'is not', null)
+    .where(DEPLOYED, '=', deployed_sha ?? sha)
+    .execute()

@@ -105,7 +105,10 @@ export interface Store {
     place: Pick<Deployment, 'configuredAs' | 'environment'>,
     which: DeployedRef,
   ): Promise<Landmarks['live']>
-  /** Marks what a deployment put in place as nothing to go back to, or takes that back. Undefined where it has not ended. */
+  /**
+   * Marks what a deployment put in place as nothing to go back to; undefined `mark` takes that back, in every deployment of
+   * the same commit in the environment. Undefined where it has not ended.
+   */
   markBad(id: number, mark: Deployment['markedBad']): Promise<Deployment | undefined>
   /** No deployment that is made from now on gets this id or a smaller one. */
   beginAfter(id: number): Promise<void>

@@ -1008,6 +1008,21 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         expect(await previous()).toEqual({ sha: coffee, number: 2 })
       })
 
+      test('may be gone back to once the mark is taken back, in whichever deployment it was made', async () => {
+        const put = await end(coffee, 'succeeded')
+        const failed = await end(coffee, 'failed')
+        const elsewhere = await end(coffee, 'succeeded', { environment: 'staging', lane: 'staging' })
+        const other = await end(tea, 'failed')
+        await end(milk, 'succeeded')
+        for (const id of [put, failed, elsewhere, other]) await store.markBad(id, mark)
+        expect(await previous()).toBeUndefined()
+
+        await store.markBad(put, undefined)
+
+        expect(await previous()).toEqual({ sha: coffee, number: 1 })
+        for (const id of [elsewhere, other]) expect((await store.deployment(id))?.markedBad).toEqual(mark)
+      })
+
       test('stays what it is where the newest success is marked bad, or the commit is elsewhere', async () => {
         await end(tea, 'succeeded')
         const other = await end(tea, 'failed', { environment: 'staging', lane: 'staging' })
