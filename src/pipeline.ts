@@ -118,10 +118,9 @@ const refusedIntake = (delivery: NewDelivery, { code, message }: FerrymanError):
 
 async function record(intake: Intake, { record: write, journal, mask }: Parts): Promise<Accepted> {
   const { detail } = intake
-  const deployments = intake.deployments.map(({ failure, errand, ...one }) => ({
+  const deployments = intake.deployments.map(({ failure, ...one }) => ({
     ...one,
     failure: failure && { ...failure, detail: mask(failure.detail) },
-    errand: errand?.kind === 'lock' ? { ...errand, reason: mask(errand.reason) } : errand,
   }))
   try {
     return await write({ ...intake, detail: detail && mask(detail), deployments })
@@ -187,7 +186,7 @@ function deploymentIntake(delivery: NewDelivery, signal: Signal, parts: IntakePa
   if (decision.verdict === 'skip') return ignored(delivery, decision.reason, decision.detail)
   const errand =
     decision.verdict === 'errand' && signal.kind === 'deployment'
-      ? readErrand(decision.errand, signal, delivery.receivedAt)
+      ? readErrand(decision.errand, signal, { receivedAt: delivery.receivedAt, mask: parts.mask })
       : undefined
   const failure = failureOf(decision, errand)
   const deployments = decision.environments.map((environment): NewDeployment => ({

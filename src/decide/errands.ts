@@ -1,6 +1,7 @@
 import { readDuration } from '../config/units.ts'
 import type { Errand } from '../deployment/errand.ts'
 import type { DeploymentSignal } from '../deployment/signal.ts'
+import { cut } from '../logs/one-line.ts'
 
 /** What a deployment asks for, or why nobody can tell. */
 export type ErrandReading = { readonly errand: Errand } | { readonly wrong: string }
@@ -9,12 +10,13 @@ const MOST_REASON = 500
 
 /**
  * Reads what a deployment with the task `deploy:lock` or `deploy:unlock` asks for. Its payload may say
- * `{"reason": "why", "for": "2h"}`, or which lock is meant: `{"lock": 7}`; a description serves as the reason. Pure.
+ * `{"reason": "why", "for": "2h"}`, or which lock is meant: `{"lock": 7}`; a description serves as the reason. `mask` hides
+ * secrets in it, before it is cut. Pure.
  */
 export function readErrand(
   kind: Errand['kind'],
   { payload, description, createdAt }: Pick<DeploymentSignal, 'payload' | 'description' | 'createdAt'>,
-  receivedAt: number,
+  { receivedAt, mask }: { readonly receivedAt: number; mask(text: string): string },
 ): ErrandReading {
   const at = createdAt ?? receivedAt
   const given = mappingIn(payload)
@@ -28,7 +30,7 @@ export function readErrand(
   }
   const said = [given['reason'], description].find((one) => typeof one === 'string' && one.trim() !== '')
   const reason =
-    typeof said === 'string' ? said.trim().slice(0, MOST_REASON).toWellFormed() : 'no reason given'
+    typeof said === 'string' ? cut(mask(said.trim()).toWellFormed(), MOST_REASON) : 'no reason given'
   const lasting = given['for']
   if (lasting === undefined) return { errand: { kind, reason, until: undefined, at } }
   const time = readDuration(typeof lasting === 'string' ? lasting : JSON.stringify(lasting))

@@ -36,6 +36,7 @@ export const FAILED = {
   payload_wrong: 'could_not_run',
   locked_already: 'could_not_run',
   lock_is_newer: 'could_not_run',
+  lock_is_over: 'could_not_run',
   config_invalid: 'could_not_run',
   config_removed: 'could_not_run',
   folder_missing: 'could_not_run',

@@ -78,7 +78,8 @@ export async function createDeployment(
   { deliveryId, at, end: known }: { deliveryId: number | null; at: number; end: End | undefined },
 ): Promise<Deployment> {
   const environment = await batch.shared.numberIn(given)
-  const end = known ?? (await overtakenEnd(batch, given, environment.id)) ?? (await errandEnd(batch, given))
+  const end =
+    known ?? (await overtakenEnd(batch, given, environment.id)) ?? (await errandEnd(batch, given, at))
   const row: Omit<Selectable<Tables['deployments']>, 'id'> = {
     ...columnsOf(given),
     environment_id: environment.id,
@@ -158,8 +159,9 @@ async function overtakenEnd(
 const errandEnd = (
   { trx }: Batch,
   { errand, configuredAs, environment, actor: by }: NewDeployment,
+  now: number,
 ): Promise<End> | undefined =>
-  errand && runErrand(trx, errand, { place: `${configuredAs}/${environment.toLowerCase()}`, by })
+  errand && runErrand(trx, errand, { place: `${configuredAs}/${environment.toLowerCase()}`, by, now })
 
 /** A deployment that ends at once, without having been in line. */
 export interface End {

@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely'
 
 import type { Errand } from '../deployment/errand.ts'
-import { lockSentence } from '../deployment/gates.ts'
+import { lockSentence, moment } from '../deployment/gates.ts'
 import type { FailedReason } from '../deployment/reasons.ts'
 import { freeLock, lockAt, takeLock } from './gates.ts'
 import type { Tables } from './schema.ts'
@@ -11,20 +11,25 @@ export type ErrandEnd =
   | { readonly state: 'succeeded'; readonly detail: string }
   | { readonly state: 'failed'; readonly reason: FailedReason; readonly detail: string }
 
-/** Does an errand within the transaction that accepts it. */
+/**
+ * Does an errand within the transaction that accepts it, at the moment `now`: it may come long after it was asked for. One
+ * that locks must hold the gates.
+ */
 export async function runErrand(
   trx: Transaction<Tables>,
   errand: Errand,
-  { place, by }: { readonly place: string; readonly by: string },
+  { place, by, now }: { readonly place: string; readonly by: string; readonly now: number },
 ): Promise<ErrandEnd> {
   if (errand.kind === 'lock') {
     const { reason, until, at: since } = errand
-    const { isTaken, lock } = await takeLock(trx, { place, reason, by, since, until })
+    if (until !== undefined && until <= now)
+      return { state: 'failed', reason: 'lock_is_over', detail: overSentence(place, until) }
+    const { isTaken, lock } = await takeLock(trx, { place, reason, by, since, until }, now)
     return isTaken
       ? { state: 'succeeded', detail: `Lock ${lock.id}: ${lockSentence(lock)}` }
       : { state: 'failed', reason: 'locked_already', detail: `Not locked: ${lockSentence(lock)}` }
   }
-  const lock = await lockAt(trx, place, errand.at)
+  const lock = await lockAt(trx, place, now)
   if (lock === undefined) return { state: 'succeeded', detail: `${place} was not locked` }
   const isMeant = errand.lock === undefined ? secondOf(lock.since) <= errand.at : lock.id === errand.lock
   if (!isMeant)
@@ -32,6 +37,9 @@ export async function runErrand(
   await freeLock(trx, lock.id)
   return { state: 'succeeded', detail: `Freed lock ${lock.id}: ${lockSentence(lock)}` }
 }
+
+const overSentence = (place: string, until: number): string =>
+  `Not locked: it came late, and the time for which ${place} was to be locked was over ${moment(until)}`
 
 /** GitHub tells moments to the second. */
 const secondOf = (at: number): number => Math.floor(at / 1000) * 1000

@@ -131,12 +131,13 @@ export const createLocks = ({ kysely: database, engine }: Pick<Database, 'kysely
   },
 })
 
-/** `Locks.take`, within a transaction that holds the gates. One that has ended by itself is in nobody's way. */
+/** `Locks.take`, within a transaction that holds the gates. One that has ended by itself by now is in nobody's way. */
 export async function takeLock(
   trx: Trx,
   { place, reason, by, since, until }: Omit<Lock, 'id'>,
+  now = since,
 ): Promise<{ readonly isTaken: boolean; readonly lock: Lock }> {
-  await trx.deleteFrom('locks').where('place', '=', place).where('until', '<=', since).execute()
+  await trx.deleteFrom('locks').where('place', '=', place).where('until', '<=', now).execute()
   const taken = await trx
     .insertInto('locks')
     .values({ place, reason, taken_by: by, since, until: until ?? null, reminded_at: null })
