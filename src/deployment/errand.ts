@@ -12,7 +12,10 @@ export type Errand =
       readonly kind: 'unlock'
       /** The number of the lock that is meant; undefined: the one that is there. */
       readonly lock: number | undefined
-      /** When it was asked for: a lock that was taken later is not meant. */
+      /**
+       * When it was asked for: a lock that was taken later is not meant. GitHub tells the second alone, so one that was taken
+       * here within it is not, either: it may have been later.
+       */
       readonly at: number
     }
 

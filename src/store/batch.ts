@@ -132,27 +132,33 @@ const begun = ({ id, hold }: Deployment) => ({
   detail: hold?.detail,
 })
 
-/** How a late one ends where a newer one of the same kind has come before it, unless that was taken back. */
+/**
+ * How a late one ends where a newer one of the same kind has come before it, unless that was taken back. An errand is late
+ * whenever a newer one has been done: GitHub may deliver two in the other order, and the last word counts. One that names its
+ * lock never is.
+ */
 async function overtakenEnd(
   { trx }: Batch,
   { late, githubId, task, errand }: NewDeployment,
   environmentId: number,
 ): Promise<End | undefined> {
-  if (late === undefined || githubId === undefined) return undefined
+  const isErrand = errand !== undefined
+  if ((late === undefined && !isErrand) || githubId === undefined) return undefined
+  if (errand?.kind === 'unlock' && errand.lock !== undefined) return undefined
   const newer = await trx
     .selectFrom('deployments')
     .select('number')
     .where('environment_id', '=', environmentId)
-    .where('task', 'in', errand === undefined ? [task] : Object.keys(ERRAND_TASKS))
+    .where('task', 'in', isErrand ? Object.keys(ERRAND_TASKS) : [task])
     .where('github_id', '>', githubId) // GitHub counts them up
-    .where('state', '!=', sql.lit('cancelled'))
+    .where('state', isErrand ? '=' : '!=', sql.lit(isErrand ? 'succeeded' : 'cancelled'))
     .orderBy('github_id', 'desc')
     .limit(1)
     .executeTakeFirst()
   const detail =
     newer === undefined
-      ? late.overtaken
-      : `Not deployed: it came late, and #${newer.number}, which is newer, came before.`
+      ? late?.overtaken
+      : `${isErrand ? 'Not done' : 'Not deployed'}: it came late, and #${newer.number}, which is newer, came before.`
   return detail === undefined ? undefined : { state: 'cancelled', reason: 'overtaken', detail }
 }
 

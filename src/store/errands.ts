@@ -31,7 +31,7 @@ export async function runErrand(
   }
   const lock = await lockAt(trx, place, now)
   if (lock === undefined) return { state: 'succeeded', detail: `${place} was not locked` }
-  const isMeant = errand.lock === undefined ? secondOf(lock.since) <= errand.at : lock.id === errand.lock
+  const isMeant = errand.lock === undefined ? lock.since <= errand.at : lock.id === errand.lock
   if (!isMeant)
     return { state: 'failed', reason: 'lock_is_newer', detail: `Not unlocked: ${lockSentence(lock)}` }
   await freeLock(trx, lock.id)
@@ -40,6 +40,3 @@ export async function runErrand(
 
 const overSentence = (place: string, until: number): string =>
   `Not locked: it came late, and the time for which ${place} was to be locked was over ${moment(until)}`
-
-/** GitHub tells moments to the second. */
-const secondOf = (at: number): number => Math.floor(at / 1000) * 1000

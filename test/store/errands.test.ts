@@ -22,8 +22,9 @@ describe.each(ENGINES)('what a deployment of GitHub asks for and runs nothing, o
       await database.drop()
     })
 
-    const run = async (errand: Errand, receivedAt: number) => {
-      const deployment = newDeployment({ task: `deploy:${errand.kind}`, errand })
+    const run = async (errand: Errand, receivedAt: number, githubId?: number) => {
+      const words = { task: `deploy:${errand.kind}`, errand }
+      const deployment = newDeployment({ ...words, ...(githubId === undefined ? {} : { githubId }) })
       const [accepted] = await store.accept([
         { ...queuedIntake(deployment), delivery: newDelivery({ receivedAt }) },
       ])
@@ -32,7 +33,8 @@ describe.each(ENGINES)('what a deployment of GitHub asks for and runs nothing, o
     }
     const lock = (at: number, until: number | undefined, receivedAt = at) =>
       run({ kind: 'lock', reason: 'a migration', until, at }, receivedAt)
-    const unlock = (at: number, receivedAt = at) => run({ kind: 'unlock', lock: undefined, at }, receivedAt)
+    const unlock = (at: number, receivedAt = at, githubId?: number) =>
+      run({ kind: 'unlock', lock: undefined, at }, receivedAt, githubId)
     const locks = async (at: number) => (await store.locks.all(at)).map(({ id }) => id)
 
     test('a lock whose time is over when it comes locks nothing, and does not say that it did', async () => {
@@ -55,6 +57,31 @@ describe.each(ENGINES)('what a deployment of GitHub asks for and runs nothing, o
 
       expect(await lock(1_000, undefined, 5_000)).toMatchObject({ state: 'succeeded' })
       expect(await locks(5_000)).toEqual([2])
+    })
+
+    test('a lock that was taken in the second of the wish to unlock, but perhaps after it, stays', async () => {
+      await store.locks.take({ place: PLACE, reason: 'newer', by: 'bob', since: 5_700, until: undefined })
+
+      expect(await unlock(5_000, 6_000)).toMatchObject({ state: 'failed', reason: 'lock_is_newer' })
+      expect(await locks(6_000)).toEqual([1])
+      expect(await unlock(6_000)).toMatchObject({ state: 'succeeded' })
+    })
+
+    test('of a lock and an unlock that come in the other order the last word counts', async () => {
+      expect(await unlock(5_000, 5_000, 2_000_002)).toMatchObject({ state: 'succeeded' })
+
+      const overtaken = await run(
+        { kind: 'lock', reason: 'a migration', until: undefined, at: 5_000 },
+        5_500,
+        2_000_001,
+      )
+
+      expect(overtaken).toEqual({
+        state: 'cancelled',
+        reason: 'overtaken',
+        detail: 'Not done: it came late, and #1, which is newer, came before.',
+      })
+      expect(await locks(6_000)).toEqual([])
     })
   })
 })
