@@ -60,13 +60,18 @@ async function waitingWith(trx: Trx, id: number): Promise<Waiting | undefined> {
   return row && { environmentId: row.environment_id, deployment: deploymentOf(row) }
 }
 
-/** Takes away what one person has said of its commit; answers whether that was something. */
+/**
+ * Takes away what one person has said of its commit; answers whether that was something. Names are compared here, since
+ * SQLite knows small letters of ASCII alone.
+ */
 async function remove(trx: Trx, { environmentId, deployment }: Waiting, by: string): Promise<boolean> {
-  const removed = await trx
-    .deleteFrom('approvals')
+  const given = await trx
+    .selectFrom('approvals')
+    .select(['id', 'given_by'])
     .where('environment_id', '=', environmentId)
     .where('sha', '=', deployment.sha)
-    .where(sql`lower(given_by)`, '=', by.toLowerCase())
-    .executeTakeFirst()
-  return removed.numDeletedRows > 0n
+    .execute()
+  const theirs = given.filter((one) => one.given_by.toLowerCase() === by.toLowerCase())
+  for (const { id } of theirs) await trx.deleteFrom('approvals').where('id', '=', id).execute()
+  return theirs.length > 0
 }

@@ -137,6 +137,18 @@ describe.each(ENGINES)('what gates are judged by, on $engine', ({ engine, missin
         expect(await store.approvals.give(99, ANN)).toBeUndefined()
       })
 
+      test('is known by whose it is in whichever case, of all letters', async () => {
+        const one = await queue({ hold: waiting })
+        await store.approvals.give(one.id, { by: 'Jörg Ångström', at: 2_000, until: 5_000 })
+        await store.approvals.give(one.id, { by: 'JÖRG ÅNGSTRÖM', at: 2_500, until: 6_000 })
+        expect((await factsOf(one)).approvals.map(({ by }) => by)).toEqual(['JÖRG ÅNGSTRÖM'])
+
+        expect(await store.approvals.takeBack(one.id, { by: 'jörg ångström', at: 2_600 })).toMatchObject({
+          wasGiven: true,
+        })
+        expect((await factsOf(one)).approvals).toEqual([])
+      })
+
       test('is judged by the authors of the commit, whoever deploys it again', async () => {
         await queue({ environment: 'staging', lane: 'acme/shop/staging', authors: ['octo', 'ann'] })
         await queue({ sha: OTHER, authors: ['carol'] })
