@@ -253,6 +253,12 @@ export const PROBLEMS = {
     message: '{sha} is on no branch or tag of {repository}, but perhaps on a fork’s.',
     hint: 'Nothing was recorded. Push it to a branch there, then ask again.',
   },
+  ownership_unclear: {
+    status: 409,
+    message:
+      '{sha} is not on the branches and tags of {repository} that were looked at; there are more than that.',
+    hint: 'Nothing was recorded. Name the branch or the tag that leads to it in place of the commit.',
+  },
   nothing_deployed: {
     status: 409,
     message: 'There is no {ref} of {repository} {environment}.',

@@ -26,8 +26,8 @@ export interface CommitParts {
 
 /**
  * The commit that is meant at this moment by a branch, a tag, a commit, `:current` or `:previous`; without any of these
- * it is the head of the environment's branch. Throws `nothing_deployed`, `commit_foreign`, or what `GitHub.resolveRef`
- * does; rejects with `GitHubError`.
+ * it is the head of the environment's branch. Throws `nothing_deployed`, `commit_foreign`, `ownership_unclear`, or what
+ * `GitHub.resolveRef` does; rejects with `GitHubError`.
  */
 export async function commitAsked(
   ref: string | undefined,
@@ -45,11 +45,11 @@ export async function commitAsked(
   const branch = environment.branch ?? facts?.defaultBranch
   if (ref === undefined && branch === undefined) throw problem('ref_unreadable', { repository, ref: 'HEAD' })
   const { kind, sha, name } = await github().resolveRef(repository, ref ?? `refs/heads/${branch}`)
-  const isForeign = kind === 'commit' && (await github().isOwnCommit(repository, sha)) === 'no'
-  if (isForeign) throw foreign(repository, sha)
+  const isOwn = kind === 'commit' ? await github().isOwnCommit(repository, sha) : 'yes'
+  if (isOwn === 'no' || isOwn === 'unclear') throw refusalOf(isOwn, repository, sha)
   const called = name.replace(/^refs\/(heads|tags)\//, '')
   return { sha, ref: called, said: ref ?? called }
 }
 
-const foreign = (repository: string, sha: string): FerrymanError =>
-  problem('commit_foreign', { repository, sha: short(sha) })
+const refusalOf = (isOwn: 'no' | 'unclear', repository: string, sha: string): FerrymanError =>
+  problem(isOwn === 'no' ? 'commit_foreign' : 'ownership_unclear', { repository, sha: short(sha) })

@@ -33,23 +33,43 @@ export async function judgeOwnership(
   const refusal = await refuseForeign(deployment, github())
   const age = elapsed(`deployment ${id}`, createdAt)
   if (refusal === undefined || age >= BEHIND_MS) return refusal
-  const detail = `GitHub does not show ${short(sha)} on a branch or tag of ${repository}`
+  const detail = `GitHub does not show ${short(sha)} on ${PLACES[refusal.reason](repository)}`
   return { kind: 'wait', reason: 'commit_unchecked', detail, lookAgainMs: BEHIND_MS - age }
 }
 
+type Refusal = Outcome & {
+  readonly kind: 'end'
+  readonly state: 'failed'
+  readonly reason: keyof typeof PLACES
+}
+
+const PLACES = {
+  foreign_commit: (repository: string) => `a branch or tag of ${repository}`,
+  ownership_unclear: (repository: string) => `the branches and tags of ${repository} that were looked at`,
+} as const
+
 /**
  * Refuses a commit that lies on none of the repository's own branches and tags: whoever may fork it can show any
- * commit under its name. Undefined: it may go on; so too where the token may not look. Rejects with `GitHubError`.
+ * commit under its name. One that may lie on those which nobody has looked at is refused with other words. Undefined: it may
+ * go on; so too where the token may not look. Rejects with `GitHubError`.
  */
 export async function refuseForeign(
   { repository, sha, ref }: Pick<Deployment, 'repository' | 'sha' | 'ref'>,
   github: Pick<GitHub, 'isOwnCommit'>,
-): Promise<Outcome | undefined> {
-  if ((await github.isOwnCommit(repository, sha, ref)) !== 'no') return undefined
-  return {
-    kind: 'end',
-    state: 'failed',
-    reason: 'foreign_commit',
-    detail: `Not deployed: ${short(sha)} is on no branch or tag of ${repository}, but perhaps on a fork’s. Push it to a branch there.`,
-  }
+): Promise<Refusal | undefined> {
+  const answer = await github.isOwnCommit(repository, sha, ref)
+  const refusal = { kind: 'end', state: 'failed' } as const
+  if (answer === 'no')
+    return {
+      ...refusal,
+      reason: 'foreign_commit',
+      detail: `Not deployed: ${short(sha)} is on no branch or tag of ${repository}, but perhaps on a fork’s. Push it to a branch there.`,
+    }
+  if (answer === 'unclear')
+    return {
+      ...refusal,
+      reason: 'ownership_unclear',
+      detail: `Not deployed: ${short(sha)} is not on the branches and tags of ${repository} that were looked at. Name its branch or tag.`,
+    }
+  return undefined
 }

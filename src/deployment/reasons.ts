@@ -32,6 +32,7 @@ export const FAILED = {
   no_checks_reported: 'could_not_run',
   github_refused: 'could_not_run',
   foreign_commit: 'could_not_run',
+  ownership_unclear: 'could_not_run',
   task_unknown: 'could_not_run',
   payload_wrong: 'could_not_run',
   locked_already: 'could_not_run',

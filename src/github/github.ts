@@ -71,8 +71,7 @@ export interface GitHub {
   resolveRef(repository: string, ref: string): Promise<ResolvedRef>
   /**
    * Whether a commit, by its full id, lies on one of the repository's own branches or tags: GitHub shows the commits
-   * of its forks there too. `ref`: what it is said to be on, looked at first. `no` also where there are more
-   * than can be asked for.
+   * of its forks there too. `ref`: what it is said to be on, looked at first.
    */
   isOwnCommit(repository: string, sha: string, ref?: string): Promise<Ownership>
   /** The repository itself; undefined where there is none, or where the token may not see it. */
@@ -234,8 +233,8 @@ export interface ResolvedRef {
   readonly name: string
 }
 
-/** `unknown`: the token may not look. */
-export type Ownership = 'yes' | 'no' | 'unknown'
+/** `unclear`: not where it was looked, and there are more branches and tags than that; `unknown`: the token may not look. */
+export type Ownership = 'yes' | 'no' | 'unclear' | 'unknown'
 
 export interface RepositoryFacts {
   readonly githubId: number

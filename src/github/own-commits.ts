@@ -3,11 +3,12 @@ import type { GitHub, Ownership } from './github.ts'
 import { unlessForbidden } from './limits.ts'
 import { compare, repositoryFacts } from './places.ts'
 import { commitCalled, fullNamesOf, isRefName, refCalled } from './refs.ts'
-import { placeOf, type Answer, type Requests } from './requests.ts'
+import { hasMore, placeOf, type Answer, type Requests } from './requests.ts'
 
 const MOST_KEPT = 10_000
-/** Of branches, and of tags, a hundred to a page. */
-const MOST_PAGES = 10
+/** Of branches, and of tags, a hundred to a page: a commit at the head of one of them is seen there. */
+const MOST_PAGES = 30
+/** A commit behind a head is seen by comparing the two, with a question each. */
 const MOST_COMPARED = 100
 
 /**
@@ -34,7 +35,7 @@ interface Asked {
   readonly ref: string | undefined
 }
 
-/** The likely places first; then everything that there is, as far as it can be asked for. */
+/** The likely places first; then everything that there is, up to the limits above: past them it is unclear. */
 async function search(requests: Requests, { repository, sha, ref }: Asked): Promise<Ownership> {
   const compared = new Set<string>()
   const isOn = async (head: string): Promise<boolean> => {
@@ -55,13 +56,13 @@ async function search(requests: Requests, { repository, sha, ref }: Asked): Prom
   if (facts === undefined) return 'unknown'
   if (await isOnRef(`refs/heads/${facts.defaultBranch}`)) return 'yes'
   if ((await commitCalled(requests, repository, sha)) === undefined) return 'no'
-  const heads = await headsOf(requests, repository, sha)
+  const { heads, isAll } = await headsOf(requests, repository, sha)
   if (heads.has(sha)) return 'yes'
   for (const head of heads) {
-    if (compared.size >= MOST_COMPARED) return 'no'
+    if (compared.size >= MOST_COMPARED && !compared.has(head)) return 'unclear'
     if (await isOn(head)) return 'yes'
   }
-  return 'no'
+  return isAll ? 'no' : 'unclear'
 }
 
 const namesOf = (ref: string | undefined, sha: string): readonly string[] =>
@@ -69,19 +70,27 @@ const namesOf = (ref: string | undefined, sha: string): readonly string[] =>
     ? []
     : fullNamesOf(ref).toReversed() // more often a branch
 
+interface HeadsRead {
+  readonly heads: ReadonlySet<string>
+  /** There are no more. */
+  readonly isAll: boolean
+}
+
 /** Where the branches and tags are, as far as they are read; no further once the commit is among them. */
-async function headsOf(requests: Requests, repository: string, sha: string): Promise<ReadonlySet<string>> {
+async function headsOf(requests: Requests, repository: string, sha: string): Promise<HeadsRead> {
   const { rest, askAll } = requests
   const heads = new Set<string>()
+  let isAll = true
   for (const list of [rest.repos.listBranches, rest.repos.listTags]) {
     let pages = 0
     const isEnough = (answer: Answer): boolean => {
       for (const head of read(answer, Heads, { what: 'branches or tags' })) heads.add(head)
       pages += 1
+      isAll &&= pages < MOST_PAGES || !hasMore(answer)
       return heads.has(sha) || pages === MOST_PAGES
     }
     await askAll((page) => list({ ...placeOf(repository), ...page }), isEnough)
     if (heads.has(sha)) break
   }
-  return heads
+  return { heads, isAll }
 }

@@ -118,7 +118,7 @@ export function createRequests(options: GitHubOptions): Requests {
           call({ ...common, page: answers.length + 1, per_page: PER_PAGE }),
         )
         answers.push(answer)
-        if (isEnough(answer) || !String(answer.headers['link']).includes('rel="next"')) return answers
+        if (isEnough(answer) || !hasMore(answer)) return answers
       }
       throw new GitHubError(`GitHub has more than ${MOST_PAGES} pages of it`, undefined, {}, undefined)
     },
@@ -133,6 +133,9 @@ export function createRequests(options: GitHubOptions): Requests {
     },
   }
 }
+
+/** Whether a list goes on after this page. */
+export const hasMore = ({ headers }: Answer): boolean => String(headers['link']).includes('rel="next"')
 
 /** A repository, as its addresses name it. */
 export function placeOf(repository: string) {

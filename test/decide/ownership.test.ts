@@ -98,6 +98,18 @@ test('a "no" is asked for once more before it counts', async () => {
   expect((await judged('no', {}, 5_000)).outcome).toMatchObject({ kind: 'end', reason: 'foreign_commit' })
 })
 
+test('where there are more branches than are looked at, that is what is said', async () => {
+  expect((await judged('unclear', {}, 1_000)).outcome).toMatchObject({
+    reason: 'commit_unchecked',
+    detail: `GitHub does not show ${SHA.slice(0, 7)} on the branches and tags of acme/shop that were looked at`,
+  })
+  expect((await judged('unclear', {}, 5_000)).outcome).toMatchObject({
+    kind: 'end',
+    reason: 'ownership_unclear',
+    detail: `Not deployed: ${SHA.slice(0, 7)} is not on the branches and tags of acme/shop that were looked at. Name its branch or tag.`,
+  })
+})
+
 test.each([{ ref: 'main' }, { origin: 'merge' }, { origin: 'person' }] as const)(
   'nothing is asked about %o',
   async (given) => {

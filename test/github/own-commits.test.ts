@@ -88,14 +88,15 @@ test('a commit that GitHub does not know is nobody’s, and no branch is compare
   expect(github.requests.filter(({ path }) => path.includes('/compare/'))).toHaveLength(1)
 })
 
-test('no more than a hundred branches are compared', async () => {
+test('no more than a hundred branches are compared, and then nobody knows', async () => {
   const { github, isOwn } = await shop()
   const { sha } = only(github.pushToFork(SHOP, 'mallory/shop', [{ message: 'Sell for nothing' }]))
   for (let count = 0; count < 120; count += 1)
     github.addCommits(SHOP, [{ message: `Change ${count}` }], `topic-${count}`)
 
-  expect(await isOwn(sha)).toBe('no')
+  expect(await isOwn(sha)).toBe('unclear')
   expect(github.requests.filter(({ path }) => path.includes('/compare/'))).toHaveLength(100)
+  expect(await isOwn(sha, 'topic-119')).toBe('unclear')
 })
 
 test.each([
