@@ -44,7 +44,7 @@ import { forcedReportsFor, reportsFor, type ReportContext } from './report/repor
 import { settlingSurely } from './report/settling.ts'
 import { postToSlack } from './report/slack-channel.ts'
 import type { SlackMessage } from './report/slack-message.ts'
-import { createSlackRecipients, noticesOn } from './report/slack-recipients.ts'
+import { addressesAt, createSlackRecipients, noticesOn } from './report/slack-recipients.ts'
 import { startTokenWatch } from './report/token-watch.ts'
 import { askForChanges } from './run/changes.ts'
 import { PATIENCE, StillThere, type Patience } from './run/ending.ts'
@@ -551,7 +551,8 @@ export async function startApp(
       locks: store.locks,
       store,
       everyMs: () => config.lockReminderSeconds && config.lockReminderSeconds * 1000,
-      post: inSlack,
+      addresses: (place) => addressesAt(place, config),
+      post: (url, message) => postToSlack({ ...posting, url }, message),
       mask: masker.mask,
       clock,
       journal,

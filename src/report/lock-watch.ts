@@ -13,8 +13,9 @@ export interface LockWatchParts {
   readonly store: Pick<Store, 'waiting'>
   /** How long a lock may be there before it is spoken of, and again after that; undefined: as long as it likes. */
   readonly everyMs: () => number | undefined
-  /** Posts to Slack; undefined where Slack is not configured: then the log says it alone. */
-  readonly post: () => ((message: SlackMessage) => Promise<void>) | undefined
+  /** Where Slack is told of what is locked at a place; where nobody is, the log says it alone. */
+  addresses(place: string): readonly string[]
+  post(address: string, message: SlackMessage): Promise<void>
   mask(text: string): string
   readonly clock: () => number
   readonly journal: Journal
@@ -32,12 +33,14 @@ const LOOK_AGAIN_MS = 60_000
 
 /**
  * Reminds Slack of locks that have been there for long: somebody may have forgotten one, and what waits for it goes
- * nowhere. Each time once, also over restarts; what Slack did not take is said at the next look.
+ * nowhere. Each time once at every address, also over restarts; what one of them did not take is said there at the next look.
  */
 export function startLockWatch(parts: LockWatchParts): LockWatch {
   const { locks, store, everyMs, clock, journal } = parts
   /** Why it failed last: said once, and not every minute. */
   let failure: string | undefined
+  /** Which addresses have taken a reminder that others have not. */
+  const begun = new Map<number, Begun>()
   const waker = createWaker(async () => {
     try {
       const every = everyMs()
@@ -45,7 +48,17 @@ export function startLockWatch(parts: LockWatchParts): LockWatch {
       const now = clock()
       const due = (await locks.all(now)).filter((lock) => isDue(lock, now, every))
       const waiting = due.length === 0 ? [] : await store.waiting()
-      for (const lock of due) await remind(lock, waiting, now, parts)
+      const failures: unknown[] = []
+      for (const lock of due) {
+        const before = begun.get(lock.id)
+        const round =
+          before === undefined || now - before.at >= every ? { at: now, told: new Set<string>() } : before
+        begun.set(lock.id, round)
+        const failed = await remind(lock, { waiting, now, told: round.told }, parts)
+        if (failed.length === 0) begun.delete(lock.id)
+        failures.push(...failed)
+      }
+      if (failures.length > 0) throw failures[0]
       failure = undefined
     } catch (thrown) {
       const error = messageOf(thrown)
@@ -69,17 +82,37 @@ export function startLockWatch(parts: LockWatchParts): LockWatch {
 const isDue = ({ since, remindedAt }: StandingLock, now: number, every: number): boolean =>
   now - since >= every && (remindedAt === undefined || Math.abs(now - remindedAt) >= every)
 
+interface Begun {
+  readonly at: number
+  readonly told: Set<string>
+}
+
+interface Reminding extends Pick<Begun, 'told'> {
+  readonly waiting: readonly Deployment[]
+  readonly now: number
+}
+
+/** Reminds everybody who has not been told yet; answers what went wrong. It is written down when all of them know. */
 async function remind(
   lock: Lock,
-  waiting: readonly Deployment[],
-  now: number,
-  { locks, post, mask, journal }: LockWatchParts,
-): Promise<void> {
+  { waiting, now, told }: Reminding,
+  { locks, addresses, post, mask, journal }: LockWatchParts,
+): Promise<readonly unknown[]> {
   const held = waiting.filter((one) => one.hold?.reason === 'locked' && placesOf(one).includes(lock.place))
   const text = escape(mask(lockReminder(lock, now, held.length)), MOST_TEXT)
-  await post()?.(slackMessageOf(`:lock: ${text}`, text))
+  const message = slackMessageOf(`:lock: ${text}`, text)
+  const failures: unknown[] = []
+  for (const address of addresses(lock.place)) {
+    if (told.has(address)) continue
+    await post(address, message).then(
+      () => told.add(address),
+      (thrown: unknown) => failures.push(thrown),
+    )
+  }
+  if (failures.length > 0) return failures
   await locks.reminded(lock.id, now)
   journal.warn('lock:old', { lock: lock.id, place: lock.place, by: lock.by, waiting: held.length })
+  return []
 }
 
 const MOST_TEXT = 1_500

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 
 import type { Config, SlackNotices } from '../config/config.ts'
 import { placeOf, type Deployment } from '../deployment/deployment.ts'
+import { EVERYWHERE, placesOf } from '../deployment/gates.ts'
 import type { Places } from '../store/store.ts'
 import type { Channel, Recipient } from './outbox.ts'
 import { slackChannel, type SlackAddress } from './slack-channel.ts'
@@ -34,16 +35,16 @@ export function createSlackRecipients({ config, means, clock }: SlackParts): () 
     const told = config()
     if (made?.of === told) return made.recipients
     const general = told.slack?.webhookUrl
-    const placesOf = placesByAddress(told)
-    placesOf.delete(general)
-    channels = channelsTo([general, ...placesOf.keys()])
-    const elsewhere = [...placesOf.values()].flat()
+    const owned = placesByAddress(told)
+    owned.delete(general)
+    channels = channelsTo([general, ...owned.keys()])
+    const elsewhere = [...owned.values()].flat()
     const recipients = [...channels].map(([url, channel]) => ({
       ...channel,
       name: url === undefined ? 'slack' : `slack ${digest(url)}`,
       channel: 'slack',
       freshMs: FRESH_MS,
-      places: url === general ? allBut(elsewhere) : { only: placesOf.get(url) ?? [] },
+      places: url === general ? allBut(elsewhere) : { only: owned.get(url) ?? [] },
     }))
     made = { of: told, recipients }
     return recipients
@@ -55,6 +56,20 @@ export function noticesOn(deployment: Deployment, { slack, repositories }: Told)
   const { configuredAs, environment: name } = deployment
   const environment = repositories.get(configuredAs)?.environments.get(name.toLowerCase())
   return environment === undefined ? slack : environment.slack
+}
+
+/**
+ * The addresses that are told of what is so at the place of a lock: those of every environment that it covers, each once;
+ * of what is not configured any more, and of everything, the general one.
+ */
+export function addressesAt(place: string, { slack, repositories }: Told): readonly string[] {
+  const covered = [...repositories].flatMap(([repository, { environments }]) =>
+    [...environments].flatMap(([environment, notices]) =>
+      placesOf({ configuredAs: repository, environment }).includes(place) ? [notices.slack] : [],
+    ),
+  )
+  const told = place === EVERYWHERE || covered.length === 0 ? [slack, ...covered] : covered
+  return [...new Set(told.flatMap((notices) => notices?.webhookUrl ?? []))]
 }
 
 /** Undefined: nothing is told. */

@@ -1,10 +1,12 @@
 import { expect, onTestFinished, test } from 'vitest'
 
+import type { EnvironmentConfig, RepositoryConfig, SlackNotices } from '../../src/config/config.ts'
 import { lockReminder, startLockWatch } from '../../src/report/lock-watch.ts'
 import { postToSlack } from '../../src/report/slack-channel.ts'
+import { addressesAt } from '../../src/report/slack-recipients.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import { slackForTest } from '../support/doubles.ts'
-import { newDeployment, queuedIntake } from '../support/samples.ts'
+import { environmentConfig, newDeployment, queuedIntake, slackNotices } from '../support/samples.ts'
 import { emptyDatabase } from '../support/stores.ts'
 
 const HOUR = 60 * 60_000
@@ -29,6 +31,7 @@ async function watchOver() {
     await database.drop()
   })
   const journal: string[] = []
+  const addresses = [slack.url]
   const write = (event: string, fields: object = {}) =>
     void journal.push(`${event} ${JSON.stringify(fields)}`)
   const watch = (at: () => number, everyMs: number | 'off' = DAY, isConfigured = true) =>
@@ -36,7 +39,8 @@ async function watchOver() {
       locks: store.locks,
       store,
       everyMs: () => (everyMs === 'off' ? undefined : everyMs),
-      post: () => (isConfigured ? (message) => postToSlack({ url: slack.url }, message) : undefined),
+      addresses: () => (isConfigured ? addresses : []),
+      post: (url, message) => postToSlack({ url }, message),
       mask: (text) => text.replaceAll('hunter2', '•••'),
       clock: at,
       journal: { info: write, warn: write, error: write },
@@ -48,7 +52,16 @@ async function watchOver() {
     await store.accept([queuedIntake(newDeployment({ environment, hold: held }))])
   }
   await store.locks.take(LOCK)
-  return { store, slack, journal, look, watch, hold, told: () => slack.messages.map(({ text }) => text) }
+  return {
+    store,
+    slack,
+    addresses,
+    journal,
+    look,
+    watch,
+    hold,
+    told: () => slack.messages.map(({ text }) => text),
+  }
 }
 
 test('Slack is reminded when a day has passed, and each further day, once over restarts', async () => {
@@ -78,6 +91,50 @@ test('what Slack did not take is said again at the next look', async () => {
   await look(DAY + 1)
 
   expect(told()).toEqual([FIRST])
+})
+
+test('every address is reminded once, although another does not answer', async () => {
+  const { watch, store, slack, addresses, journal } = await watchOver()
+  const [broken, third] = [slack.addWebhook(), slack.addWebhook()]
+  addresses.push(broken, third)
+  slack.fail({ path: new RegExp(`^${new URL(broken).pathname}$`), with: { status: 500, body: 'no' } })
+
+  const watching = watch(() => DAY)
+  await slack.waitFor(({ to }) => to === third)
+  expect((await store.locks.all(DAY))[0]?.remindedAt).toBeUndefined()
+  watching.wake()
+  await slack.waitFor(({ to }) => to === broken)
+  await watching.stop()
+
+  expect(slack.messages.map(({ to }) => to)).toEqual([slack.url, third, broken])
+  expect(journal.map((line) => line.split(' ')[0])).toEqual(['lock:not-reminded', 'lock:old'])
+  expect((await store.locks.all(DAY))[0]?.remindedAt).toBe(DAY)
+})
+
+test('who is told of a lock are those who are told of what it covers', () => {
+  const told = (url: string) => slackNotices({ webhookUrl: url })
+  const at = (name: string, slack: SlackNotices | undefined) =>
+    [name.toLowerCase(), environmentConfig({ name, slack })] as const
+  const repository = (...environments: readonly (readonly [string, EnvironmentConfig])[]) =>
+    ({ name: 'Acme/Shop', environments: new Map(environments) }) as RepositoryConfig
+  const config = {
+    slack: told('general'),
+    repositories: new Map([
+      [
+        'acme/shop',
+        repository(at('Production', told('own')), at('staging', told('general')), at('qa', undefined)),
+      ],
+      ['acme/blog', repository(at('production', told('blog')), at('staging', told('blog')))],
+    ]),
+  }
+
+  expect(addressesAt('acme/shop/production', config)).toEqual(['own'])
+  expect(addressesAt('acme/shop/qa', config)).toEqual([])
+  expect(addressesAt('acme/shop', config)).toEqual(['own', 'general'])
+  expect(addressesAt('acme/blog', config)).toEqual(['blog'])
+  expect(addressesAt('*', config)).toEqual(['general', 'own', 'blog'])
+  expect(addressesAt('acme/gone/production', config)).toEqual(['general'])
+  expect(addressesAt('acme/gone', { ...config, slack: undefined })).toEqual([])
 })
 
 test('a failure that lasts is logged once', async () => {
