@@ -11,6 +11,7 @@ import { atGate, passGate, type GateParts, type Outcome, type Waiting } from './
 import { isOfGate } from './gates.ts'
 import type { History } from './history.ts'
 import { bindLoose } from './loose.ts'
+import { overtaken, overtakenMeanwhile } from './overtaken.ts'
 import { judgeOwnership, mayBeForeign } from './ownership.ts'
 import { waitedTooLong } from './too-long.ts'
 import { short } from './words.ts'
@@ -24,6 +25,7 @@ export interface LookParts extends Omit<GateParts, 'asking' | 'closed'> {
     | 'heldSince'
     | 'hold'
     | 'landmarks'
+    | 'meanwhile'
     | 'move'
     | 'noteAuthors'
     | 'release'
@@ -157,13 +159,15 @@ async function closedNow(deployment: Deployment, parts: LookParts): Promise<Outc
   return closedFor(deployment, await factsFrom(deployment, parts), parts)
 }
 
-/** What somebody has asked for: it waits for nothing but its own gates. */
+/** What somebody has asked for: it waits for its own gates, and is not to take away what came later and is newer. */
 async function lookAtAsked(one: Deployment, { failures }: Looking, parts: LookParts): Promise<Looked> {
   const environment = parts.environmentOf(one)
   if (environment === undefined || one.hold === undefined) return { lookAgainMs: undefined }
   try {
     const outcome =
-      (await judgeOwnership(one, parts)) ?? (await passGate(one, environment, gatePartsOf(parts)))
+      (await judgeOwnership(one, parts)) ??
+      (await overtakenMeanwhile(one, parts)) ??
+      (await passGate(one, environment, gatePartsOf(parts)))
     await settle(one, outcome, parts)
     return { lookAgainMs: lookAgainOf(outcome) }
   } catch (thrown) {
@@ -258,36 +262,6 @@ async function decideHeld(
     (await fromBefore(deployment, landmarks, head, parts)) ??
     passGate(deployment, environment, gatePartsOf(parts))
   )
-}
-
-/** Whether its commit, or a newer one, is there already, or on its way. */
-async function overtaken(
-  { repository, sha }: Deployment,
-  { live, ahead }: Landmarks,
-  head: string | undefined,
-  { history }: LookParts,
-): Promise<Outcome | undefined> {
-  const contains = async (other: string): Promise<boolean> => {
-    const there = await history.compare(repository, sha, other)
-    return there?.status === 'identical' || there?.status === 'ahead'
-  }
-  for (const { sha: other, number } of ahead)
-    if (await contains(other)) {
-      const detail = `Waiting for #${number}, which deploys ${other === sha ? 'the same commit' : 'a newer one'}`
-      return { kind: 'wait', reason: 'newer_first', detail, lookAgainMs: undefined }
-    }
-  if (live === undefined || !(await contains(live.sha))) return undefined
-  const end = { kind: 'end', state: 'cancelled', reason: 'overtaken' } as const
-  if (live.sha === sha) return { ...end, detail: `#${live.number} has deployed this commit already.` }
-  // What is live may have been taken off the branch; then this commit is the way back.
-  const isOff =
-    head !== undefined &&
-    !['identical', 'ahead'].includes(
-      (await history.compare(repository, live.sha, head))?.status ?? 'identical',
-    )
-  return isOff
-    ? undefined
-    : { ...end, detail: `#${live.number} has deployed ${short(live.sha)}, which is newer, already.` }
 }
 
 /** Whether it lies before what was there when the environment was first seen. */

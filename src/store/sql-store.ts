@@ -21,6 +21,7 @@ import { configured, known, landmarks, lastSuccessBeside, see, seen } from './pl
 import { createRetaining } from './retention.ts'
 import { deploymentOf } from './rows.ts'
 import { line, waiting } from './line.ts'
+import { meanwhile } from './meanwhile.ts'
 import { supersedeOlder } from './superseding.ts'
 import { situation } from './situations.ts'
 import type { Store } from './store.ts'
@@ -119,6 +120,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     bind: (id, made, change) => inTransaction(kysely, (trx) => bind(trx, id, made, change)),
     waiting: (among) => waiting(kysely, among),
     landmarks: (id) => landmarks(kysely, id),
+    meanwhile: (id) => meanwhile(kysely, id),
     see: (place) => see(kysely, place),
     seen: () => seen(kysely),
     configured: (places, at) => configured(kysely, places, at),

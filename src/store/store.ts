@@ -71,6 +71,8 @@ export interface Store {
   waiting(among?: readonly number[]): Promise<readonly Deployment[]>
   /** What is known of the place that a deployment goes to. */
   landmarks(id: number): Promise<Landmarks>
+  /** What has happened in its environment since a deployment came. */
+  meanwhile(id: number): Promise<Meanwhile>
   /** Notes where the branch of an environment stood when it was first seen; makes the environment where it is new. */
   see(place: FirstSight): Promise<void>
   /** The branch of every environment that has been seen, by `repository/environment` in lower case. */
@@ -331,6 +333,16 @@ export interface Landmarks {
   readonly isSeen: boolean
   /** Where the branch of the deployment stood then; undefined where that was another one, or GitHub did not tell. */
   readonly firstSeenSha: string | undefined
+}
+
+/** What has happened in an environment since a deployment came that has not begun. */
+export interface Meanwhile {
+  /** What was there when it came. */
+  readonly before: Landmarks['live']
+  /** What is there now, where that has begun since. */
+  readonly live: Landmarks['live']
+  /** What runs there, where that came later. */
+  readonly running: Landmarks['live']
 }
 
 export interface FirstSight {

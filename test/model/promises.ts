@@ -160,8 +160,11 @@ function isTrue(row: Deployment, rows: readonly Deployment[], model: Model): boo
         return true
       return !isAsked(row) && !isAsked(successor) && place(successor.sha) > place(sha)
     case 'overtaken':
-      if (isAsked(row)) return row.githubId !== undefined && model.late.has(row.githubId)
-      return others.some((one) => one.state === 'succeeded' && place(one.sha) >= place(sha))
+      // What was asked for gives way to what is newer alone, or to what came while nobody told of it.
+      return isAsked(row)
+        ? (row.githubId !== undefined && model.late.has(row.githubId)) ||
+            others.some((one) => one.state === 'succeeded' && place(one.sha) > place(sha))
+        : others.some((one) => one.state === 'succeeded' && place(one.sha) >= place(sha))
     default:
       return false
   }

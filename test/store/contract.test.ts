@@ -918,6 +918,31 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect((await store.landmarks(next.id)).live).toEqual({ sha: 'b'.repeat(40), number: two.number })
     })
 
+    test('what has come to an environment since a deployment came is known, and what was there before', async () => {
+      const [a, b, c] = ['a', 'b', 'c'].map((digit) => digit.repeat(40)) as [string, string, string]
+      const hold = { reason: 'locked', detail: '', since: 1_000, until: undefined } as const
+      const end = (id: number, deployedSha?: string) =>
+        store.move(id, 'running', 'succeeded', { at: 4_000, reports, ...(deployedSha && { deployedSha }) })
+      const first = await queue({ sha: a })
+      await claim()
+      const early = await queue({ hold })
+      await end(first.id)
+      const late = await queue({ hold })
+      const second = await queue({ sha: b })
+      await claim()
+      const live = { sha: a, number: first.number }
+      const running = { sha: b, number: second.number }
+      expect(await store.meanwhile(early.id)).toEqual({ before: undefined, live: undefined, running })
+      expect(await store.meanwhile(late.id)).toEqual({ before: live, live: undefined, running })
+      await end(second.id, c)
+
+      expect(await store.meanwhile(late.id)).toEqual({
+        before: live,
+        live: { sha: c, number: second.number },
+        running: undefined,
+      })
+    })
+
     test('what came with a deployment is kept with its end', async () => {
       const { id } = await queue()
       await claim()

@@ -1,0 +1,68 @@
+import type { Deployment } from '../deployment/deployment.ts'
+import type { Landmarks, Meanwhile, Store } from '../store/store.ts'
+import type { Outcome } from './gate.ts'
+import type { History } from './history.ts'
+import { short } from './words.ts'
+
+/** Whether its commit, or a newer one, is there already, or on its way: nothing goes backwards by itself. */
+export async function overtaken(
+  { repository, sha }: Deployment,
+  { live, ahead }: Landmarks,
+  head: string | undefined,
+  { history }: { readonly history: History },
+): Promise<Outcome | undefined> {
+  const contains = async (other: string): Promise<boolean> => {
+    const there = await history.compare(repository, sha, other)
+    return there?.status === 'identical' || there?.status === 'ahead'
+  }
+  for (const other of ahead) if (await contains(other.sha)) return waitFor(other, sha)
+  if (live === undefined || !(await contains(live.sha))) return undefined
+  if (live.sha === sha) return endedBy(`#${live.number} has deployed this commit already.`)
+  // What is live may have been taken off the branch; then this commit is the way back.
+  const isOff =
+    head !== undefined &&
+    !['identical', 'ahead'].includes(
+      (await history.compare(repository, live.sha, head))?.status ?? 'identical',
+    )
+  return isOff ? undefined : endedBy(newerThere(live))
+}
+
+/**
+ * Whether what somebody has asked for was held for so long that a newer commit has come there meanwhile, or is about to:
+ * nobody wanted that one taken away. Whoever asked for something older than what was there then, wanted to go back.
+ */
+export async function overtakenMeanwhile(
+  deployment: Deployment,
+  { store, history }: { readonly store: Pick<Store, 'meanwhile'>; readonly history: History },
+): Promise<Outcome | undefined> {
+  const { before, live, running } = await store.meanwhile(deployment.id)
+  if (live === undefined && running === undefined) return undefined
+  const isOlderThan = async (other: Place): Promise<boolean> =>
+    (await history.compare(deployment.repository, deployment.sha, other.sha))?.status === 'ahead'
+  if (asksForPrevious(deployment) || (before !== undefined && (await isOlderThan(before)))) return undefined
+  if (running !== undefined && (await isOlderThan(running))) return waitFor(running, deployment.sha)
+  return live !== undefined && (await isOlderThan(live)) ? endedBy(newerThere(live)) : undefined
+}
+
+type Place = NonNullable<Meanwhile['live']>
+
+/** What a person asks for stands in the payload that we have made of it. */
+const asksForPrevious = ({ origin, payload }: Deployment): boolean =>
+  origin === 'person' && Reflect.get(Object(JSON.parse(payload)), 'asked_for') === ':previous'
+
+const newerThere = ({ number, sha }: Place): string =>
+  `#${number} has deployed ${short(sha)}, which is newer, already.`
+
+const waitFor = ({ number, sha: other }: Place, sha: string): Outcome => ({
+  kind: 'wait',
+  reason: 'newer_first',
+  detail: `Waiting for #${number}, which deploys ${other === sha ? 'the same commit' : 'a newer one'}`,
+  lookAgainMs: undefined,
+})
+
+const endedBy = (detail: string): Outcome => ({
+  kind: 'end',
+  state: 'cancelled',
+  reason: 'overtaken',
+  detail,
+})

@@ -1,0 +1,116 @@
+import { expect, test } from 'vitest'
+
+import type { Deployment } from '../../src/deployment/deployment.ts'
+import type { NewDeployment } from '../../src/store/store.ts'
+import { openLooks } from '../support/looking.ts'
+import { newDeployment } from '../support/samples.ts'
+
+const LOCK = { place: 'acme/shop', reason: 'a release', by: 'ann', since: 1_000, until: undefined }
+const HELD = {
+  reason: 'locked',
+  detail: 'acme/shop is locked by ann: a release',
+  since: 1_000,
+  until: undefined,
+} as const
+
+/** An environment with the first of some commits in place, whose next one has been asked for and is held by a lock. */
+async function shop() {
+  const looks = await openLooks()
+  const made = looks.github.addCommits(
+    'acme/shop',
+    ['Tea', 'Coffee', 'Milk'].map((message) => ({ message })),
+  )
+  const [tea, coffee, milk] = made.map(({ sha }) => sha) as [string, string, string]
+  const begin = async (sha: string, given: Partial<NewDeployment> = {}): Promise<Deployment> => {
+    const one = await looks.take(newDeployment({ sha, ...given }))
+    await looks.claim(2_000)
+    return one
+  }
+  const deploy = async (sha: string): Promise<Deployment> => {
+    const one = await begin(sha)
+    await looks.succeed(one.id, 3_000)
+    return one
+  }
+  const hold = async (sha: string, given: Partial<NewDeployment> = {}) => {
+    const one = await looks.take(newDeployment({ sha, hold: HELD, ...given }))
+    return async (at: number) => {
+      await looks.lookAt(at)
+      const { state, hold: held, reason, detail } = (await looks.store.deployment(one.id)) ?? {}
+      return held === undefined ? [state, reason, detail] : [state, held.reason, held.detail]
+    }
+  }
+  return { ...looks, tea, coffee, milk, begin, deploy, hold }
+}
+
+test('what was asked for and held ends when a newer commit has been deployed meanwhile, its lock freed or not', async () => {
+  const { store, tea, coffee, milk, deploy, hold } = await shop()
+  await deploy(tea)
+  const look = await hold(coffee)
+  await deploy(milk)
+  await store.locks.take(LOCK)
+
+  expect(await look(4_000)).toEqual([
+    'cancelled',
+    'overtaken',
+    `#3 has deployed ${milk.slice(0, 7)}, which is newer, already.`,
+  ])
+})
+
+test('it waits for a newer one that runs, and goes when that has failed', async () => {
+  const { store, tea, coffee, milk, deploy, begin, hold } = await shop()
+  await deploy(tea)
+  const look = await hold(coffee)
+  const newer = await begin(milk)
+
+  expect(await look(4_000)).toEqual(['queued', 'newer_first', 'Waiting for #3, which deploys a newer one'])
+  await store.move(newer.id, 'running', 'failed', { at: 5_000, reason: 'command_failed', reports: () => [] })
+  expect(await look(6_000)).toEqual(['queued', undefined, undefined])
+})
+
+test('who asks for something older than what is there wants to go back, whatever comes meanwhile', async () => {
+  const { tea, coffee, milk, deploy, hold } = await shop()
+  await deploy(coffee)
+  const look = await hold(tea)
+  await deploy(milk)
+
+  expect(await look(4_000)).toEqual(['queued', undefined, undefined])
+})
+
+test('who asks for the previous one gets it, also where going back is going forward', async () => {
+  const { tea, coffee, milk, deploy, hold } = await shop()
+  await deploy(coffee)
+  await deploy(tea)
+  const asked = JSON.stringify({ asked_for: ':previous' })
+  const look = await hold(coffee, {
+    origin: 'person',
+    payload: asked,
+    githubId: undefined,
+    nonce: 'a'.repeat(32),
+  })
+  await deploy(milk)
+
+  expect((await look(4_000)).slice(0, 2)).toEqual(['queued', undefined])
+})
+
+test('what began before it was asked for was known to whoever asked', async () => {
+  const { tea, coffee, milk, deploy, begin, hold, succeed } = await shop()
+  await deploy(tea)
+  const running = await begin(milk)
+  const look = await hold(coffee)
+  await succeed(running.id, 3_000)
+
+  expect(await look(4_000)).toEqual(['queued', undefined, undefined])
+})
+
+test('the same commit again, and one of another branch, are nothing newer', async () => {
+  const { github, tea, coffee, deploy, hold } = await shop()
+  const [aside] = github.addCommits('acme/shop', [{ message: 'Cocoa' }], 'aside')
+  await deploy(tea)
+  const same = await hold(coffee)
+  await deploy(coffee)
+  const other = await hold(coffee)
+  await deploy(aside?.sha ?? '')
+
+  expect((await same(4_000)).slice(0, 2)).toEqual(['queued', undefined])
+  expect((await other(4_000)).slice(0, 2)).toEqual(['queued', undefined])
+})
