@@ -439,6 +439,7 @@ export async function startApp(
           previousSha: await asked,
           runId: randomBytes(16).toString('hex'),
           directory: runs,
+          installed: join(config.dataDir, 'installed'),
         })
         const lastLines = state === 'failed' ? log.lastLines(10) : []
         const tookMs = performance.now() - begunAt

@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+
 import type { Config, EnvironmentConfig } from '../config/config.ts'
 import { resolveValue } from '../config/values.ts'
 import type { PlaybookRecipe } from '../deployment/recipe.ts'
@@ -29,14 +31,25 @@ async function checkPlaybook(
     variables,
     repository,
     environment: name,
+    installed: join(config.dataDir, 'installed'),
     timeoutMs: TIMEOUT_MS,
+    resolve: (value) => resolveValue(value, { environment: server.environment, lookup: config.lookup }),
   })
   if ('reason' in rehearsal) {
     if (rehearsal.reason === 'timed_out')
       return [doubtful(`${where}: ${rehearsal.detail}`, 'Look at its inventory, if that is a program.')]
     return [wrong(`${where}: ${rehearsal.detail}`, HINTS[rehearsal.reason] ?? HINT)]
   }
-  const { plays, note } = rehearsal
+  const { plays, notes } = rehearsal
+  const noted = notes.map((note) => doubtful(`${where}: ${note}`, ''))
+  if (plays === undefined)
+    return [
+      doubtful(
+        `${where}: ${recipe.playbook} was not read`,
+        `What ${recipe.options.requirements ?? 'it requires'} names is not installed yet; the next deployment does that.`,
+      ),
+      ...noted,
+    ]
   const hosts = new Set(plays.flatMap((play) => play.hosts))
   return [
     hosts.size === 0
@@ -48,7 +61,7 @@ async function checkPlaybook(
     ...(hosts.size === 0 ? [] : plays.filter((play) => play.hosts.length === 0)).map(({ pattern }) =>
       doubtful(`${where}: no host is meant by ${pattern}`, 'Its play would be left out.'),
     ),
-    ...(note === undefined ? [] : [doubtful(`${where}: ${note}`, '')]),
+    ...noted,
   ]
 }
 
@@ -60,7 +73,8 @@ const HINTS: Readonly<Record<string, string>> = {
     'Correct `ansible_playbook`; a relative path begins at `folder`, else at the configuration.',
   inventory_missing:
     'Correct `ansible_hosts`; a relative path begins at `folder`, else at the configuration.',
-  config_invalid: 'Correct it under `env:`; a relative path begins at `folder`.',
+  config_invalid:
+    'Correct it under `ansible`; a relative path begins at `folder`, else at the configuration.',
 }
 
 function variablesOf(recipe: PlaybookRecipe, { lookup }: Config, server: ServerSide): Record<string, string> {

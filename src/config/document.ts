@@ -1,6 +1,6 @@
 import { load, YAMLException } from 'js-yaml'
 
-import { locate, YAML_SCHEMA, type Path, type Positions } from './positions.ts'
+import { keyOfEnvironment, locate, YAML_SCHEMA, type Path, type Positions } from './positions.ts'
 import { createProblemList, type ConfigProblem } from './problems.ts'
 
 export type Mapping = Readonly<Record<string, unknown>>
@@ -63,12 +63,15 @@ function createCopy(refuse: (path: Path, message: string) => void) {
     if (count >= MAX_VALUES) return undefined
     if (Array.isArray(value)) return value.map((item, index) => copy(item, [...path, index]))
     if (!isMapping(value)) return value
-    const entries = Object.entries(value).filter(([key]) => !isFreeKey(key))
+    const entries = Object.entries(value).filter(([key]) => !isFreeKey(key) || isInVariable(path))
     if (Object.hasOwn(value, '__proto__')) refuse([...path, '__proto__'], 'cannot be used as a name')
     return Object.fromEntries(entries.map(([key, inner]) => [key, copy(inner, [...path, key])]))
   }
   return copy
 }
+
+/** Inside of a variable for a playbook every key is meant, also `x-frame-options`. */
+const isInVariable = (path: Path): boolean => keyOfEnvironment(path).startsWith('ansible.extra_vars.')
 
 /** `x-…` is for notes and anchors everywhere; `x-owner/name` is a repository. */
 const isFreeKey = (key: string): boolean => /^x-[^/]*$/.test(key)

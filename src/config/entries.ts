@@ -1,6 +1,5 @@
 import { realpathSync } from 'node:fs'
 
-import type { Value } from '../deployment/recipe.ts'
 import { contextOf } from '../deployment/status.ts'
 import type {
   ApprovalDemand,
@@ -17,6 +16,7 @@ import type { Variables } from './references.ts'
 import { APPROVAL_EXPIRES, DEFAULTS, type EnvironmentEntry, type Repositories } from './schema.ts'
 import type { Windows } from '../schedule/windows.ts'
 import { isTooShort, readValue } from './values.ts'
+import type { ReadText } from './playbook-options.ts'
 import { originIn, readWork, type Level, type Work } from './work.ts'
 
 export interface EntriesOptions {
@@ -60,7 +60,10 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
     for (const { name: environment, own } of levels) {
       if (own !== undefined) isNewEnvironment(own.path)
       const inherited = { entry: shared, path }
-      const { env, ...rest } = readEnvironment(own === undefined ? [inherited] : [own, inherited], options)
+      const { env, texts, ...rest } = readEnvironment(own === undefined ? [inherited] : [own, inherited], {
+        ...options,
+        environment,
+      })
       const { commit_status: hasStatus, required_contexts: required } = rest.entry
       const isOwn = (name: string): boolean => name.toLowerCase() === contextOf(environment).toLowerCase()
       if (hasStatus === true && Array.isArray(required) && required.some(isOwn))
@@ -68,7 +71,7 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
           originIn(own === undefined ? [inherited] : [own, inherited], 'required_contexts'),
           `${contextOf(environment)} is what commit_status writes: it would wait for itself`,
         )
-      for (const one of env) {
+      for (const one of [...env, ...texts]) {
         secrets.push(...one.secrets)
         if (one.secrets.some(isTooShort)) tooShort.push(one.path)
         if ('config' in one.value) literals.push({ path: one.path, text: one.text })
@@ -90,20 +93,19 @@ const namedLevels = (given: Readonly<Record<string, EnvironmentEntry>>, path: Pa
     own: { entry, path: [...path, 'environments', name] },
   }))
 
-interface ReadVariable {
+interface ReadVariable extends ReadText {
   readonly name: string
-  readonly path: Path
-  readonly value: Value
-  readonly text: string
-  readonly secrets: readonly string[]
 }
 
 type VariableSetting = NonNullable<EnvironmentEntry['env']>[string]
 
 /** What the levels say together; the first that has a key wins, and `env` is joined name by name. */
-function readEnvironment(levels: readonly Level[], options: EntriesOptions) {
+function readEnvironment(
+  levels: readonly Level[],
+  options: EntriesOptions & { readonly environment: string },
+) {
   const entry = Object.assign({}, ...levels.toReversed().map((level) => level.entry)) as EnvironmentEntry
-  const { work, placedBy } = readWork(levels, options)
+  const { work, texts, placedBy } = readWork(levels, options)
   const url = entry.environment_url
   const [placeholder] = url === undefined ? [] : placeholdersIn(url)
   if (placeholder !== undefined)
@@ -113,7 +115,7 @@ function readEnvironment(levels: readonly Level[], options: EntriesOptions) {
     )
 
   const slack = readSlackNotices(levels, options)
-  return { entry, work, placedBy, slack, env: readVariables(levels, options) }
+  return { entry, work, texts, placedBy, slack, env: readVariables(levels, options) }
 }
 
 function readVariables(

@@ -1,5 +1,5 @@
 import { isMapping } from './document.ts'
-import type { Path } from './positions.ts'
+import { keyOfEnvironment, type Path } from './positions.ts'
 import { fillReferences, readReferencedFile, type Filled, type Variables } from './references.ts'
 import { credentialsIn, isTooShort } from './values.ts'
 
@@ -8,7 +8,15 @@ const SECRET =
   /^(server\.api_token|database|github\.token|github\.webhook_secret(\.\d+)?|slack\.webhook_url)$/
 /** Other keys in which references are filled. */
 const ORDINARY = /^(server\.(host|public_url)|data_dir|github\.(api_url|app\.(id|private_key_file)))$/
-const ORDINARY_OF_ENVIRONMENT = new Set(['folder', 'environment_url', 'ansible_hosts', 'ansible_playbook'])
+const ORDINARY_OF_ENVIRONMENT = new Set([
+  'folder',
+  'environment_url',
+  'ansible_hosts',
+  'ansible_playbook',
+  'ansible.vault_password_file',
+  'ansible.requirements',
+  'ansible.config',
+])
 
 export interface FilledDocument {
   readonly root: unknown
@@ -70,21 +78,17 @@ export function fillDocument(root: unknown, options: FillOptions): FilledDocumen
 /** Whether what stands here must never be quoted: a secret key, or a variable of `env:`. */
 export const isConfidential = (path: Path): boolean =>
   path.some((_, index) => isSecretKey(path.slice(0, index + 1))) ||
-  (path[0] === 'repositories' &&
-    ((path[2] === 'env' && path.length > 3) || (path[4] === 'env' && path.length > 5)))
+  /^(?:env|ansible\.extra_vars)\./.test(keyOfEnvironment(path))
 
 const isSecretKey = (path: Path): boolean =>
   path[0] === 'repositories' ? isSlackAddressOfEnvironment(path) : SECRET.test(path.join('.'))
 
-/** `notify.slack.webhook_url` of a repository or an environment, whatever these are called. */
 const isSlackAddressOfEnvironment = (path: Path): boolean =>
-  (path.length === 5 || (path.length === 7 && path[2] === 'environments')) &&
-  path.slice(-3).join('.') === 'notify.slack.webhook_url'
+  keyOfEnvironment(path) === 'notify.slack.webhook_url'
 
 const isOrdinaryKey = (path: Path): boolean =>
   path[0] === 'repositories'
-    ? (path.length === 3 || (path.length === 5 && path[2] === 'environments')) &&
-      ORDINARY_OF_ENVIRONMENT.has(String(path.at(-1)))
+    ? ORDINARY_OF_ENVIRONMENT.has(keyOfEnvironment(path))
     : ORDINARY.test(path.join('.'))
 
 const isSecretSetting = (value: unknown): value is string | { readonly file: string } =>

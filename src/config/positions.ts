@@ -10,6 +10,10 @@ import {
 
 export type Path = readonly (string | number)[]
 
+/** The key below a repository or one of its environments, whatever these are called; empty elsewhere. */
+export const keyOfEnvironment = (path: Path): string =>
+  path[0] === 'repositories' ? path.slice(path[2] === 'environments' ? 4 : 2).join('.') : ''
+
 /** Counted from 1, as editors do. */
 export interface Position {
   readonly line: number

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import { ANSIBLE, ansible } from './ansible.ts'
 import { expecting, measure, text, textRead } from './expecting.ts'
 import {
   readAge,
@@ -241,6 +242,11 @@ const ENVIRONMENT = {
     .optional()
     .describe(
       'The Ansible playbook to run instead of commands: absolute, or relative to `folder`, else to this file.',
+    ),
+  ansible: ansible
+    .optional()
+    .describe(
+      'How the playbook is run. What an environment does not say holds as the repository says it, key by key.',
     ),
   required_contexts: z
     .union(
@@ -504,6 +510,7 @@ export function keysAt(path: readonly (string | number)[]): readonly string[] | 
   if (path.length === 4 && path[2] === 'environments') return Object.keys({ ...ENVIRONMENT, ...PLACE })
   const [key, ...inner] = path.slice(path[2] === 'environments' ? 4 : 2)
   if (key === 'windows') return Object.keys(inner.length === 0 ? WINDOWS : WINDOW)
+  if (key === 'ansible') return [Object.keys(ANSIBLE), ['file']][inner.length]
   if (key === 'approval') return Object.keys(APPROVAL)
   if (key === 'notify') return [Object.keys(NOTIFY), Object.keys(NOTIFY_SLACK), ['file']][inner.length]
   return key === 'env' ? ['file'] : undefined

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 
+import { REFUSED } from './ansible.ts'
 import { closest } from './closest.ts'
 import { isMapping } from './document.ts'
 import { isConfidential } from './filled.ts'
@@ -91,6 +92,8 @@ function unknownKey(path: Path, key: string): Complaint {
       path,
       message: `belongs to one of the environments: write {environments: {production: {${key}: …}}}`,
     }
+  const refused = path.at(-2) === 'ansible' ? REFUSED[key] : undefined
+  if (refused !== undefined) return { path, message: refused }
   const known = keysAt(path.slice(0, -1)) ?? []
   const meant = closest(key, known)
   if (meant !== undefined) return { path, message: `unknown key; did you mean ${meant}?`, meant }

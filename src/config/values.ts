@@ -42,12 +42,19 @@ export interface ReadValue {
   readonly secrets: readonly string[]
 }
 
-/** Reads one variable of `env:`; `written` is its text as it stands in the file. */
+export interface ReadOptions {
+  readonly path: Path
+  readonly directory: string
+  readonly environment: Variables
+  /** What it is called, where that is not the last of its path. */
+  readonly name?: string
+}
+
+/** Reads one variable of `env:` as it stands in the file. */
 export function readValue(
   given: string | { readonly file: string },
-  { path, directory, environment }: { path: Path; directory: string; environment: Variables },
+  { path, directory, environment, name = String(path.at(-1)) }: ReadOptions,
 ): ReadValue | { readonly wrong: string } {
-  const name = String(path.at(-1))
   if (typeof given !== 'string') return readFileValue(name, given.file, { directory, environment })
   if (hasReference(given)) return read(name, { template: given }, fillReferences(given, environment))
   const text = unescaped(given)

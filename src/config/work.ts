@@ -3,7 +3,9 @@ import { dirname, resolve } from 'node:path'
 import type { CommandsRecipe, PlaybookRecipe } from '../deployment/recipe.ts'
 import { readCommands } from './commands.ts'
 import { placeholdersIn } from './placeholders.ts'
+import { readPlaybookOptions, type ReadText } from './playbook-options.ts'
 import type { Path } from './positions.ts'
+import type { Variables } from './references.ts'
 import type { EnvironmentEntry } from './schema.ts'
 
 /** An entry and where it stands: an environment's own, or the repository's. */
@@ -15,9 +17,12 @@ export interface Level {
 /** What an environment's entries say to do, and where. */
 export type Work =
   | Pick<CommandsRecipe, 'kind' | 'folder' | 'commands'>
-  | Pick<PlaybookRecipe, 'kind' | 'folder' | 'inventory' | 'playbook'>
+  | Pick<PlaybookRecipe, 'kind' | 'folder' | 'inventory' | 'playbook' | 'options'>
 
 export interface WorkOptions {
+  /** The name of the environment. */
+  readonly environment: string
+  readonly variables: Variables
   /** Relative paths are resolved against it. */
   readonly directory: string
   readonly complain: (path: Path, message: string) => void
@@ -27,6 +32,8 @@ export interface WorkOptions {
 
 export interface WorkReading {
   readonly work: Work
+  /** The texts in it that may be secrets. */
+  readonly texts: readonly ReadText[]
   /** The key that says where; undefined when none does, or when it is wrong. */
   readonly placedBy: Path | undefined
 }
@@ -44,14 +51,18 @@ export function readWork(levels: readonly Level[], options: WorkOptions): WorkRe
 
   const entry = levels[nearest]?.entry
   if (entry?.ansible_hosts !== undefined || entry?.ansible_playbook !== undefined)
-    return readPlaybook(read, options)
+    return readPlaybook(levels, read, options)
   if (entry === undefined && read.isUnmentioned(...WORK))
     complain(read.origin('commands'), 'is missing: expected at least one command such as [git, fetch]')
+  for (const { entry: one, path } of levels.slice(0, nearest + 1))
+    if (one.ansible !== undefined)
+      complain([...path, 'ansible'], 'needs ansible_hosts and ansible_playbook; here commands are run')
   const folder = read.text('folder')
   if (folder === undefined && read.isUnmentioned('folder'))
     complain(read.origin('folder'), 'is missing: expected where the commands run')
   return {
     work: { kind: 'commands', folder: resolve(directory, folder ?? ''), commands: lists[nearest] ?? [] },
+    texts: [],
     placedBy:
       folder !== undefined && read.isUnmentioned('folder', 'lane') ? read.origin('folder') : undefined,
   }
@@ -89,9 +100,11 @@ function checkOneWay({ entry, path }: Level, complain: WorkOptions['complain']):
 }
 
 function readPlaybook(
+  levels: readonly Level[],
   { text, origin, isUnmentioned }: ReturnType<typeof createReader>,
-  { directory, complain }: WorkOptions,
+  workOptions: WorkOptions,
 ): WorkReading {
+  const { directory, complain } = workOptions
   const hosts = text('ansible_hosts')
   const playbook = text('ansible_playbook')
   if (playbook === undefined && isUnmentioned('ansible_playbook'))
@@ -106,6 +119,7 @@ function readPlaybook(
   const given = text('folder')
   const base = resolve(directory, given ?? '')
   const playbookPath = resolve(base, playbook ?? '')
+  const { options, texts } = readPlaybookOptions(levels, { ...workOptions, base })
   return {
     work: {
       kind: 'ansible',
@@ -113,7 +127,9 @@ function readPlaybook(
       // Ansible takes a text with a comma for a list of hosts.
       inventory: hosts?.includes(',') === true ? hosts : resolve(base, hosts ?? ''),
       playbook: playbookPath,
+      options,
     },
+    texts,
     placedBy: isUnmentioned('folder', 'lane', 'ansible_playbook')
       ? origin(given === undefined ? 'ansible_playbook' : 'folder')
       : undefined,

@@ -29,7 +29,32 @@ export interface PlaybookRecipe extends Circumstances {
   readonly inventory: string
   /** Absolute path. */
   readonly playbook: string
+  readonly options: PlaybookOptions
 }
+
+/** How a playbook is run; the paths are absolute. */
+export interface PlaybookOptions {
+  /** A host pattern. */
+  readonly limit?: string | undefined
+  readonly tags: readonly string[]
+  readonly skipTags: readonly string[]
+  readonly extraVars: Readonly<Record<string, Variable>>
+  readonly vaultPasswordFile?: string | undefined
+  /** What of Ansible Galaxy it needs. */
+  readonly requirements?: string | undefined
+  /** An ansible.cfg. */
+  readonly config?: string | undefined
+}
+
+/** What a variable of a playbook holds: JSON, of which every text may lie elsewhere. */
+export type Variable =
+  | { readonly text: Value }
+  | { readonly plain: number | boolean }
+  | { readonly list: readonly Variable[] }
+  | { readonly mapping: Readonly<Record<string, Variable>> }
+
+/** Everything as Ansible does it by itself. */
+export const USUAL_OPTIONS: PlaybookOptions = { tags: [], skipTags: [], extraVars: {} }
 
 interface Circumstances {
   /** Absolute path; the working directory of every command. */
@@ -48,5 +73,10 @@ interface Circumstances {
 /** What a recipe says that was stored before these words existed. */
 const BEFORE = { silenceSeconds: 600, leaveProcesses: false } as const satisfies Partial<Circumstances>
 
+const PLAYBOOK_BEFORE = { options: USUAL_OPTIONS } as const satisfies Partial<PlaybookRecipe>
+
 /** A recipe as it was stored, by whichever version. */
-export const readRecipe = (stored: string): Recipe => ({ ...BEFORE, ...(JSON.parse(stored) as Recipe) })
+export function readRecipe(stored: string): Recipe {
+  const recipe: Recipe = { ...BEFORE, ...(JSON.parse(stored) as Recipe) }
+  return recipe.kind === 'ansible' ? { ...PLAYBOOK_BEFORE, ...recipe } : recipe
+}

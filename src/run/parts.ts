@@ -31,6 +31,8 @@ export interface RunParts {
   readonly runId: string
   /** Where the run's private folder is made. */
   readonly directory: string
+  /** Where what playbooks need is kept from one deployment to the next. */
+  readonly installed: string
   readonly patience: Patience
 }
 

@@ -5,8 +5,10 @@ import { secretsIn } from '../config/values.ts'
 import { nameOf, type Deployment, type StepResult } from '../deployment/deployment.ts'
 import type { FailedReason } from '../deployment/reasons.ts'
 import { FerrymanError } from '../errors.ts'
-import { preparePlaybook } from './ansible/playbook.ts'
-import { extraVariables } from './ansible/variables.ts'
+import type { PlaybookRecipe } from '../deployment/recipe.ts'
+import { homeOf } from './ansible/galaxy.ts'
+import { preparePlaybook, type Prepared } from './ansible/playbook.ts'
+import { extraVariables, resolveVariables } from './ansible/variables.ts'
 import { commitInFolder } from './commit-in-folder.ts'
 import { endForGood } from './ending.ts'
 import { commandEnvironment } from './environment.ts'
@@ -54,7 +56,7 @@ export async function run(deployment: Deployment, parts: RunParts): Promise<RunR
     await introduced
     if ('reason' in environment) return await refuse(environment.reason, environment.detail, parts)
     return await withinLimit(deployment, parts, (signal) =>
-      carryOut(deployment, compiled.steps, environment.variables, {
+      carryOut(deployment, [...environment.before, ...compiled.steps], environment.variables, {
         ...parts,
         signal,
         folder,
@@ -100,7 +102,7 @@ async function prepare(
   deployment: Deployment,
   folder: string,
   parts: RunParts,
-): Promise<{ readonly variables: Readonly<Record<string, string>> } | Failure> {
+): Promise<Pick<Prepared, 'variables' | 'before'> | Failure> {
   const payloadFile = join(folder, 'payload.json')
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await writeFile(payloadFile, deployment.payload, { mode: 0o600 })
@@ -114,16 +116,30 @@ async function prepare(
       ),
     )
     const variables = commandEnvironment(deployment, parts.server, { ...parts, payloadFile, env })
-    if (deployment.recipe.kind === 'commands') return { variables }
-    const extra = extraVariables(deployment, parts.previousSha)
-    const prepared = await preparePlaybook(deployment.recipe, folder, { variables, extra })
-    if ('note' in prepared && prepared.note !== undefined) await parts.log.line(prepared.note)
-    return prepared
+    if (deployment.recipe.kind === 'commands') return { variables, before: [] }
+    return await preparePlaybookOf(deployment, deployment.recipe, variables, { folder, ...parts })
   } catch (thrown) {
     if (thrown instanceof FerrymanError)
       return { reason: 'config_invalid', detail: `${thrown.message} ${thrown.hint}` }
     throw thrown
   }
+}
+
+async function preparePlaybookOf(
+  deployment: Deployment,
+  recipe: PlaybookRecipe,
+  variables: Readonly<Record<string, string>>,
+  { folder, masker, log, installed, previousSha, resolve }: RunParts & Pick<Begun, 'folder'>,
+): Promise<Prepared | Failure> {
+  const own = resolveVariables(recipe.options.extraVars, resolve)
+  masker.add(own.secrets)
+  const extra = extraVariables(deployment, previousSha, own.values)
+  const home = homeOf(installed, deployment.repository, deployment.environment)
+  const prepared = await preparePlaybook(recipe, folder, { variables, extra, home })
+  if ('reason' in prepared) return prepared
+  masker.add(prepared.secrets)
+  for (const note of prepared.notes) await log.line(note)
+  return prepared
 }
 
 /** Adds the time limit to the reasons for which the run may have to end; the first one counts. */

@@ -4,7 +4,7 @@ import type { Deployment } from '../deployment/deployment.ts'
 import type { FailedReason } from '../deployment/reasons.ts'
 import type { Recipe } from '../deployment/recipe.ts'
 import { isInTrouble, readAccount, recapLines, type Account } from './ansible/recap.ts'
-import { playbookFailure } from './ansible/verdict.ts'
+import { playbookFailure, type PlaybookEnd } from './ansible/verdict.ts'
 import { runCommand, type Ended } from './command.ts'
 import { endConnections, type Leaving } from './ending.ts'
 import { createLimit, type Limit, type Stop } from './limits.ts'
@@ -49,7 +49,7 @@ export async function carryOutStep(
     leaveProcesses: recipe.leaveProcesses,
     argv: step.argv,
     folder: recipe.folder,
-    environment,
+    environment: { ...environment, ...step.environment },
     pipe: join(folder, `output-${results.length + 1}`),
     async record(process) {
       await parts.record(process)
@@ -72,7 +72,7 @@ export async function carryOutStep(
     return { reason: result.reason, detail }
   }
   const { exitCode, signal: killedBy, isStopped } = result
-  const account = recipe.kind === 'ansible' ? await seePlaybookOut(folder, parts) : undefined
+  const account = step.kind === 'playbook' ? await seePlaybookOut(folder, parts) : undefined
   const recap = account?.kind === 'complete' ? { recap: account.recap } : {}
   results.push({ name, exitCode, signal: killedBy, seconds, ...recap })
   log.flush()
@@ -81,8 +81,12 @@ export async function carryOutStep(
   await tellLeaving(result.leaving, parts)
   if (isStopped) return stop()
   if (parts.stopping.aborted && isTerminated(result)) return terminated(name, parts)
-  if (account !== undefined) return judge(account, { exitCode, signal: killedBy }, parts)
-  if (exitCode === 0) return undefined
+  if (account !== undefined)
+    return judge(account, { exitCode, signal: killedBy, hasTags: hasTags(recipe) }, parts)
+  if (exitCode === 0) {
+    await step.succeeded?.()
+    return undefined
+  }
   return {
     reason: 'command_failed',
     detail: masker.mask(failed(name, exitCode, killedBy, usefulLine(log.lastLines(50)))),
@@ -124,10 +128,12 @@ async function seePlaybookOut(folder: string, { masker, runId, patience }: Begun
   return readAccount(folder, (text) => masker.mask(text))
 }
 
+const hasTags = (recipe: Recipe): boolean => recipe.kind === 'ansible' && recipe.options.tags.length > 0
+
 /** Tells the log how the hosts fared; answers why the playbook was no success, if it was none. */
 async function judge(
   account: Account,
-  ended: { readonly exitCode: number | undefined; readonly signal: string | undefined },
+  ended: Pick<PlaybookEnd, 'exitCode' | 'signal' | 'hasTags'>,
   { log, masker, reported }: Begun,
 ): Promise<Failure | undefined> {
   const hosts = account.kind === 'complete' ? account.recap.hosts : []

@@ -6,9 +6,14 @@ import { quoted } from './quoted.ts'
 
 /** One thing to do: a program with its arguments, no shell in between. */
 export interface Step {
+  readonly kind: 'command' | 'playbook'
   /** As a person would type it; for the log, never run. */
   readonly name: string
   readonly argv: readonly string[]
+  /** What of its environment differs from that of the other steps. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** Told when it has succeeded. */
+  readonly succeeded?: () => Promise<void>
 }
 
 export type Compiled = { readonly steps: readonly Step[] } | { readonly refused: string }
@@ -45,7 +50,7 @@ function compileCommands(
         }
       argv.push(filled)
     }
-    steps.push({ name: argv.map(quoted).join(' '), argv })
+    steps.push({ kind: 'command', name: argv.map(quoted).join(' '), argv })
   }
   return { steps }
 }

@@ -47,7 +47,7 @@ describe.skipIf(!inject('ansible'))('ferryman check reads a playbook', () => {
       '✔ acme/infra production: <folder>/site.yml on web1, web2',
       "! acme/infra production: no host is meant by 'db'",
       '    Its play would be left out.',
-      '! acme/infra production: Not used: <folder>/ansible.cfg. To use it, name it: env: {ANSIBLE_CONFIG: <folder>/ansible.cfg}',
+      '! acme/infra production: Not used: <folder>/ansible.cfg. To use it, name it: ansible: {config: <folder>/ansible.cfg}',
     ])
     expect(code).toBe(0)
     expect(readdirSync(folder).toSorted()).toEqual(['ansible.cfg', 'config.yml', 'hosts.ini', 'site.yml'])

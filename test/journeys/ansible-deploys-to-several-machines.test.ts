@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
@@ -6,7 +6,7 @@ import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { ferryman } from '../support/cli.ts'
 import { serve, type Given, type Served } from '../support/journey.ts'
 import { startMachines, type Machines } from '../support/machines.ts'
-import { play } from '../support/playbooks.ts'
+import { play, roleRepository, vaulted } from '../support/playbooks.ts'
 import { eventually, isRunning } from '../support/running.ts'
 
 /** Puts the commit in place on every machine, as a real one would, and says what is there. */
@@ -68,6 +68,95 @@ describe.skipIf(!inject('ansible') || inject('sshd') === undefined)('Ansible ove
     expect(connections(world)).toEqual([])
     expect(readdirSync(join(world.directory, 'data', 'runs'))).toEqual([])
   })
+
+  test(
+    'with roles, tags, variables, a vault and Galaxy, where it is limited to',
+    { timeout: 120_000 },
+    async () => {
+      const there = await startMachines('web1', 'web2')
+      const trap = `{{ lookup('pipe','touch ${there.machines[0]?.home}/pwned') }} "it's" $(id)`
+      const world = await serve({
+        environment: { DB_PASSWORD: 'hunter2hunter2' },
+        repositories: {
+          'acme/shop': {
+            ansible_hosts: 'hosts.ini',
+            ansible_playbook: 'site.yml',
+            ansible: {
+              tags: ['deploy'],
+              skip_tags: ['slow'],
+              extra_vars: { greeting: trap, db: { password: '${DB_PASSWORD}', ports: [5432] } },
+              vault_password_file: 'vault.pass',
+              requirements: 'requirements.yml',
+            },
+            environments: {
+              canary: { ansible: { limit: 'web1', extra_vars: { greeting: 'tweet' } } },
+              production: {},
+            },
+          },
+        },
+      })
+      const put = (name: string, content: string) => {
+        writeFileSync(join(world.directory, name), content, { mode: 0o600 })
+      }
+      put('hosts.ini', there.inventory)
+      put(
+        'site.yml',
+        JSON.stringify([
+          { hosts: 'all', gather_facts: false, vars_files: ['vars.yml'], roles: ['release', 'greet'] },
+        ]),
+      )
+      put('vault.pass', 'open sesame\n')
+      put('vars.yml', vaulted('from_vault: the vault is open', 'open sesame'))
+      put(
+        'requirements.yml',
+        roleRepository('greet', [
+          { copy: { content: '{{ greeting }}', dest: '{{ home }}/greeting' }, tags: 'deploy' },
+        ]),
+      )
+      mkdirSync(join(world.directory, 'roles/release/tasks'), { recursive: true })
+      put(
+        'roles/release/tasks/main.yml',
+        JSON.stringify([
+          {
+            copy: {
+              content: '{{ ferryman.sha }} {{ from_vault }} {{ db | to_json }}',
+              dest: '{{ home }}/release',
+            },
+            tags: 'deploy',
+          },
+          { debug: { msg: 'the password is {{ db.password }}' }, tags: 'deploy' },
+          { file: { path: '{{ home }}/slow', state: 'touch' }, tags: ['deploy', 'slow'] },
+          { file: { path: '{{ home }}/other', state: 'touch' } },
+        ]),
+      )
+      const [web1 = '', web2 = ''] = there.machines.map(({ home }) => home)
+
+      const canary = await world.deploy({ environment: 'canary' })
+      await world.status(canary, 'success')
+      expect(readdirSync(web1).toSorted()).toEqual(['greeting', 'release'])
+      expect(readFileSync(join(web1, 'greeting'), 'utf8')).toBe('tweet')
+      expect(readdirSync(web2)).toEqual([])
+      const production = await world.deploy()
+      await world.status(production, 'success')
+      await world.status(await world.deploy(), 'success')
+
+      for (const home of [web1, web2]) {
+        expect(readdirSync(home).toSorted()).toEqual(['greeting', 'release'])
+        expect(readFileSync(join(home, 'greeting'), 'utf8')).toBe(trap)
+        expect(readFileSync(join(home, 'release'), 'utf8')).toBe(
+          `${world.sha} the vault is open {"password": "hunter2hunter2", "ports": [5432]}`,
+        )
+      }
+      const logs = await Promise.all([1, 2, 3].map((id) => world.log(id)))
+      expect(logs.map((log) => log.includes('$ ansible-galaxy install -r '))).toEqual([true, true, false])
+      expect(logs[0]).toMatch(
+        /\$ ansible-playbook -i \S+ --limit web1 --tags deploy --skip-tags slow --vault-password-file \S+ -e greeting=… -e db=… /,
+      )
+      expect(logs.join('')).toContain('the password is ')
+      expect(logs.join('')).not.toMatch(/hunter2|open sesame/)
+      expect(connections(world)).toEqual([])
+    },
+  )
 
   test('with a machine that is down fails, names it, and has deployed to the other', async () => {
     const there = await startMachines('web1', 'web2')

@@ -1,6 +1,8 @@
-import { chmodSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 
+import { USUAL_OPTIONS, type PlaybookOptions } from '../../src/deployment/recipe.ts'
 import type { RunParts } from '../../src/run/parts.ts'
 import { playbookRecipe } from './samples.ts'
 import { runFor, runningDeployment, temporaryFolder } from './running.ts'
@@ -17,8 +19,12 @@ interface Given extends RunGiven {
   /** More files beside the playbook. */
   readonly files?: Readonly<Record<string, string>>
   readonly env?: Record<string, string>
+  /** How it is run; paths are relative to the playbook. */
+  readonly options?: Partial<PlaybookOptions>
   /** Variables that the configuration takes from elsewhere: secrets. */
   readonly secrets?: Readonly<Record<string, string>>
+  /** Changes the folder of the playbook before it runs. */
+  readonly prepare?: (folder: string) => void
   readonly deployment?: Parameters<typeof runningDeployment>[0]
 }
 
@@ -36,12 +42,47 @@ export const play = (hosts: string, ...tasks: readonly object[]): object => ({
   tasks,
 })
 
+const absolute = (options: Partial<PlaybookOptions>, folder: string) =>
+  Object.fromEntries(
+    (['vaultPasswordFile', 'requirements', 'config'] as const).flatMap((key) =>
+      options[key] === undefined ? [] : [[key, join(folder, options[key])]],
+    ),
+  )
+
+/** A git repository with one role, tagged v1; answers the lines of a requirements.yml that installs it. */
+export function roleRepository(name: string, tasks: readonly object[]): string {
+  const folder = join(temporaryFolder(), name)
+  for (const part of ['tasks', 'meta']) mkdirSync(join(folder, part), { recursive: true })
+  writeFileSync(join(folder, 'tasks/main.yml'), JSON.stringify(tasks))
+  writeFileSync(join(folder, 'meta/main.yml'), '{"galaxy_info": {}}')
+  const git = (...words: readonly string[]) =>
+    execFileSync('git', ['-C', folder, '-c', 'user.name=x', '-c', 'user.email=x@example.org', ...words])
+  git('init', '--quiet')
+  git('add', '.')
+  git('commit', '--quiet', '-m', 'a role')
+  git('tag', 'v1')
+  return JSON.stringify({ roles: [{ name, src: `git+file://${folder}`, version: 'v1' }] })
+}
+
+/** The text in the vault that this password opens. */
+export function vaulted(text: string, password: string): string {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, 'password'), password)
+  const words = ['encrypt', '--vault-password-file', join(folder, 'password'), '--output', '-', '-']
+  return execFileSync('ansible-vault', words, {
+    input: text,
+    encoding: 'utf8',
+    stdio: ['pipe', 'pipe', 'ignore'],
+  })
+}
+
 /** Runs a playbook for real; answers the result, the log without its time stamps, and the folder of the playbook. */
 export async function runPlaybook({
   plays,
   hosts = [local('web1')],
   files = {},
   env = {},
+  options = {},
   secrets = {},
   ...given
 }: Given) {
@@ -49,14 +90,17 @@ export async function runPlaybook({
   writeFileSync(join(folder, 'hosts.ini'), `${hosts.join('\n')}\n`)
   writeFileSync(join(folder, 'site.yml'), typeof plays === 'string' ? plays : JSON.stringify(plays))
   for (const [name, content] of Object.entries(files)) {
-    writeFileSync(join(folder, name), content)
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), content, { mode: 0o600 })
     if (content.startsWith('#!')) chmodSync(join(folder, name), 0o755)
   }
+  given.prepare?.(folder)
   const recipe = playbookRecipe({
     folder,
     inventory: given.inventory ?? join(folder, 'hosts.ini'),
     playbook: given.playbook ?? join(folder, 'site.yml'),
     timeoutSeconds: given.timeoutSeconds ?? 60,
+    options: { ...USUAL_OPTIONS, ...options, ...absolute(options, folder) },
     env: {
       ...Object.fromEntries(Object.entries(env).map(([name, literal]) => [name, { literal }])),
       ...Object.fromEntries(Object.keys(secrets).map((name) => [name, { template: name }])),

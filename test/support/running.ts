@@ -119,6 +119,7 @@ export async function runFor({ commands, deployment: given, parts, ...options }:
       previousSha: undefined,
       runId: randomBytes(16).toString('hex'),
       directory: join(directory, 'runs'),
+      installed: join(directory, 'installed'),
       patience: { ...PATIENCE, intMs: 200, termMs: 200, leaveMs: 500, quietMs: 100 },
       ...parts,
     })

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import type { EnvironmentConfig, SlackNotices } from '../../src/config/config.ts'
 import { DEFAULTS } from '../../src/config/schema.ts'
 import type { Deployment } from '../../src/deployment/deployment.ts'
-import type { CommandsRecipe, PlaybookRecipe } from '../../src/deployment/recipe.ts'
+import { USUAL_OPTIONS, type CommandsRecipe, type PlaybookRecipe } from '../../src/deployment/recipe.ts'
 import type { Intake, NewDelivery, NewDeployment } from '../../src/store/store.ts'
 
 export const SHA = 'a84d88e7554fc1fa21bcbc4efae3c782a70d2b9d'
@@ -25,6 +25,7 @@ export const playbookRecipe = (given: Partial<PlaybookRecipe> = {}): PlaybookRec
   folder: '/srv/shop',
   inventory: '/srv/shop/hosts.ini',
   playbook: '/srv/shop/site.yml',
+  options: USUAL_OPTIONS,
   env: {},
   timeoutSeconds: 3600,
   silenceSeconds: 600,

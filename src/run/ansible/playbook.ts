@@ -1,25 +1,44 @@
-import { existsSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 
+import { causeOf } from '../../config/references.ts'
 import type { FailedReason } from '../../deployment/reasons.ts'
 import type { PlaybookRecipe } from '../../deployment/recipe.ts'
 import { lookUp } from '../program.ts'
 import { quoted } from '../quoted.ts'
 import type { Step } from '../steps.ts'
+import { readRequirements } from './galaxy.ts'
 import { recapFile } from './recap.ts'
+import { searchPaths } from './settings.ts'
+import { readVaultPassword } from './vault.ts'
 
 type Variables = Readonly<Record<string, string>>
 
 /** The playbook as one step. Its private folder is where `layOut` put what it needs. Pure. */
 export function playbookStep(
-  { inventory, playbook }: Pick<PlaybookRecipe, 'inventory' | 'playbook'>,
+  { inventory, playbook, options }: Pick<PlaybookRecipe, 'inventory' | 'playbook' | 'options'>,
   folder: string,
-  options: readonly string[] = [],
+  asking: readonly string[] = [],
 ): Step {
-  const name = ['ansible-playbook', '-i', inventory, playbook].map(quoted).join(' ')
-  const files = [`--inventory=${inventory}`, `--extra-vars=@${join(folder, VARIABLES)}`]
-  return { name, argv: ['ansible-playbook', ...options, ...files, '--', playbook] }
+  const { limit, tags, skipTags, extraVars, vaultPasswordFile } = options
+  const chosen = [
+    ['--limit', limit] as const,
+    ['--tags', tags.length === 0 ? undefined : tags.join(',')] as const,
+    ['--skip-tags', skipTags.length === 0 ? undefined : skipTags.join(',')] as const,
+  ].flatMap(([option, value]) => (value === undefined ? [] : [{ option, value }]))
+  const vault = vaultPasswordFile === undefined ? [] : [`--vault-password-file=${join(folder, VAULT)}`]
+  const name = [
+    `ansible-playbook -i ${quoted(inventory)}`,
+    ...chosen.map(({ option, value }) => `${option} ${quoted(value)}`),
+    ...(vaultPasswordFile === undefined ? [] : [`--vault-password-file ${quoted(vaultPasswordFile)}`]),
+    ...Object.keys(extraVars).map((variable) => `-e ${variable}=…`),
+    quoted(playbook),
+  ].join(' ')
+  const files = [`--inventory=${inventory}`, `--extra-vars=@${join(folder, VARIABLES)}`, ...vault]
+  const choice = chosen.map(({ option, value }) => `${option}=${value}`)
+  const argv = ['ansible-playbook', ...asking, ...files, ...choice, '--', playbook]
+  return { kind: 'playbook', name, argv }
 }
 
 export interface Hindrance {
@@ -27,38 +46,67 @@ export interface Hindrance {
   readonly detail: string
 }
 
-/**
- * Looks whether the playbook can be tried, and writes what it needs into its private folder. Answers its whole
- * environment, and perhaps something that people should know; or why it cannot be tried.
- */
+export interface Prepared {
+  /** The whole environment of the playbook. */
+  readonly variables: Variables
+  /** What has to be done before it. */
+  readonly before: readonly Step[]
+  /** What people should know. */
+  readonly notes: readonly string[]
+  readonly secrets: readonly string[]
+}
+
+export interface PrepareOptions {
+  readonly variables: Variables
+  /** The content of the file of its variables. */
+  readonly extra: string
+  /** Where what it needs is installed, and kept for the next deployment. */
+  readonly home: string
+}
+
+/** Looks whether the playbook can be tried, and writes what it needs into its private folder; or why it cannot be. */
 export async function preparePlaybook(
   recipe: PlaybookRecipe,
   folder: string,
-  { variables, extra }: { readonly variables: Variables; readonly extra: string },
-): Promise<{ readonly variables: Variables; readonly note: string | undefined } | Hindrance> {
-  const hindrance = hindranceOf(recipe, variables)
+  { variables, extra, home }: PrepareOptions,
+): Promise<Prepared | Hindrance> {
+  const { vaultPasswordFile, requirements } = recipe.options
+  const settings = settingsOf(recipe, variables)
+  const hindrance = hindranceOf(recipe, variables, settings)
   if (hindrance !== undefined) return hindrance
+  const vault = vaultPasswordFile === undefined ? undefined : readVaultPassword(vaultPasswordFile)
+  if (vault !== undefined && 'reason' in vault) return vault
+  const needed =
+    requirements === undefined ? undefined : readRequirements(requirements, home, basename(folder))
+  if (needed !== undefined && 'reason' in needed) return needed
   for (const name of ['', PLUGINS, SOCKETS]) await mkdir(join(folder, name), { recursive: true, mode: 0o700 })
   await writeFile(join(folder, VARIABLES), extra, { mode: 0o600 })
   await writeFile(join(folder, SETTINGS), '[defaults]\n', { mode: 0o600 })
   await copyFile(join(import.meta.dirname, PLUGIN), join(folder, PLUGINS, PLUGIN))
-  const unused = variables['ANSIBLE_CONFIG'] === undefined ? usualSettings(recipe, variables) : undefined
+  if (vault !== undefined) await writeFile(join(folder, VAULT), vault.bytes, { mode: 0o600 })
+  const unused = settings === undefined ? usualSettings(recipe, variables) : undefined
+  const notes = [unused === undefined ? undefined : unusedNote(unused), vault?.note]
   return {
-    variables: playbookEnvironment(variables, recipe, folder),
-    note: unused === undefined ? undefined : unusedNote(unused),
+    variables: {
+      ...playbookEnvironment(variables, settings, folder),
+      ...(needed === undefined ? {} : searchPaths(needed, variables, settings)),
+    },
+    before: needed?.steps ?? [],
+    notes: notes.filter((note) => note !== undefined),
+    secrets: vault === undefined ? [] : [vault.bytes.toString().trim()],
   }
 }
 
 /** Says that settings are not used, and how they would be. */
 const unusedNote = (file: string): string =>
-  `Not used: ${file}. To use it, name it: env: {ANSIBLE_CONFIG: ${file}}`
+  `Not used: ${file}. To use it, name it: ansible: {config: ${file}}`
 
 /**
  * The environment of a playbook. What is about its looks and its settings may be said in `env:`; where it
  * writes, and that an inventory nobody can read is a failure, may not. Pure.
  */
-function playbookEnvironment(given: Variables, recipe: PlaybookRecipe, folder: string): Variables {
-  const { ANSIBLE_CONFIG: settings, ANSIBLE_CALLBACK_PLUGINS: plugins } = given
+function playbookEnvironment(given: Variables, settings: string | undefined, folder: string): Variables {
+  const { ANSIBLE_CALLBACK_PLUGINS: plugins } = given
   const sockets = join(folder, SOCKETS)
   return {
     ANSIBLE_FORCE_COLOR: '1',
@@ -66,7 +114,7 @@ function playbookEnvironment(given: Variables, recipe: PlaybookRecipe, folder: s
     ANSIBLE_RETRY_FILES_ENABLED: '0',
     ...(Buffer.byteLength(sockets) > LONGEST_SOCKETS ? { ANSIBLE_SSH_ARGS: '-C -o ControlMaster=no' } : {}),
     ...given,
-    ANSIBLE_CONFIG: settings === undefined ? join(folder, SETTINGS) : resolve(recipe.folder, settings),
+    ANSIBLE_CONFIG: settings ?? join(folder, SETTINGS),
     ANSIBLE_CALLBACK_PLUGINS: [join(folder, PLUGINS), plugins ?? USUAL_PLUGINS].join(':'),
     ANSIBLE_INVENTORY_UNPARSED_FAILED: '1',
     ANSIBLE_LOCAL_TEMP: join(folder, 'tmp'),
@@ -76,7 +124,11 @@ function playbookEnvironment(given: Variables, recipe: PlaybookRecipe, folder: s
 }
 
 /** What is missing before a playbook can be tried, each thing with its own sentence. */
-function hindranceOf(recipe: PlaybookRecipe, environment: Variables): Hindrance | undefined {
+function hindranceOf(
+  recipe: PlaybookRecipe,
+  environment: Variables,
+  settings: string | undefined,
+): Hindrance | undefined {
   const { folder, inventory, playbook } = recipe
   const found = lookUp('ansible-playbook', folder, environment['PATH'] ?? '')
   if ('reason' in found)
@@ -89,11 +141,30 @@ function hindranceOf(recipe: PlaybookRecipe, environment: Variables): Hindrance 
   if (!isFile(playbook)) return { reason: 'playbook_missing', detail: `There is no playbook ${playbook}.` }
   if (!inventory.includes(',') && !existsSync(inventory))
     return { reason: 'inventory_missing', detail: `There is no inventory ${inventory}.` }
-  const settings = environment['ANSIBLE_CONFIG']
-  // Where the file that it names is missing, Ansible quietly goes on to the one in the folder.
-  if (settings !== undefined && !existsSync(resolve(folder, settings)))
-    return { reason: 'config_invalid', detail: `ANSIBLE_CONFIG names ${settings}, which does not exist.` }
+  // Where the file that it names cannot be read, Ansible quietly goes on to the one in the folder.
+  const wrong = settings === undefined ? undefined : whyUnreadable(settings)
+  if (wrong !== undefined) {
+    const key = recipe.options.config === undefined ? 'ANSIBLE_CONFIG' : 'ansible.config'
+    return { reason: 'config_invalid', detail: `${key} names ${settings}: ${wrong}.` }
+  }
   return undefined
+}
+
+/** The absolute path of the settings that were named, if any were; Ansible takes a folder for the file in it. */
+function settingsOf({ folder, options }: PlaybookRecipe, environment: Variables): string | undefined {
+  const named = options.config ?? environment['ANSIBLE_CONFIG']
+  if (named === undefined) return undefined
+  const path = resolve(folder, named)
+  return isFolder(path) ? join(path, 'ansible.cfg') : path
+}
+
+function whyUnreadable(file: string): string | undefined {
+  try {
+    accessSync(file, constants.R_OK)
+    return isFile(file) ? undefined : 'it is no regular file'
+  } catch (thrown) {
+    return causeOf(thrown)
+  }
 }
 
 /** The settings that Ansible would have taken by itself, where there are any. */
@@ -104,6 +175,7 @@ const usualSettings = ({ folder }: PlaybookRecipe, { HOME: home = '/' }: Variabl
 
 const VARIABLES = 'variables.yml'
 const SETTINGS = 'ferryman-ansible.cfg'
+const VAULT = 'vault-password'
 const PLUGINS = 'callbacks'
 const PLUGIN = 'ferryman_recap.py'
 const SOCKETS = 'ssh'
@@ -113,3 +185,4 @@ const USUAL_PLUGINS = '~/.ansible/plugins/callback:/usr/share/ansible/plugins/ca
 const LONGEST_SOCKETS = 79
 
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false

@@ -4,23 +4,35 @@ import { join } from 'node:path'
 
 import { execa } from 'execa'
 
-import type { PlaybookRecipe } from '../../deployment/recipe.ts'
+import type { PlaybookRecipe, Value } from '../../deployment/recipe.ts'
+import { homeOf } from './galaxy.ts'
 import { playbookStep, preparePlaybook, type Hindrance } from './playbook.ts'
-import { extraVariables } from './variables.ts'
+import { extraVariables, resolveVariables } from './variables.ts'
 import { playbookFailure } from './verdict.ts'
+
+interface Play {
+  readonly pattern: string
+  readonly hosts: readonly string[]
+}
 
 /** What a playbook would do. */
 export interface Rehearsal {
-  /** Of each play, the pattern of its hosts and those that it means. */
-  readonly plays: readonly { readonly pattern: string; readonly hosts: readonly string[] }[]
-  readonly note: string | undefined
+  /**
+   * Of each play, the pattern of its hosts and those that it means; undefined where the playbook cannot be read yet,
+   * since what it needs is installed by the next deployment.
+   */
+  readonly plays: readonly Play[] | undefined
+  readonly notes: readonly string[]
 }
 
 export interface RehearseOptions {
   readonly variables: Readonly<Record<string, string>>
   readonly repository: string
   readonly environment: string
+  /** Where what playbooks need is kept from one deployment to the next. */
+  readonly installed: string
   readonly timeoutMs: number
+  resolve(value: Value): string
 }
 
 /**
@@ -42,17 +54,20 @@ export async function rehearse(
 async function rehearseIn(
   folder: string,
   recipe: PlaybookRecipe,
-  { variables: given, repository, environment, timeoutMs }: RehearseOptions,
+  { variables: given, repository, environment, installed, timeoutMs, resolve }: RehearseOptions,
 ): Promise<Rehearsal | Hindrance> {
-  const extra = extraVariables({ ...SAMPLE, repository, environment }, undefined)
+  const { values } = resolveVariables(recipe.options.extraVars, resolve)
+  const extra = extraVariables({ ...SAMPLE, repository, environment }, undefined, values)
   const variables = { ...given, ANSIBLE_FORCE_COLOR: '0' }
-  const prepared = await preparePlaybook(recipe, folder, { variables, extra })
+  const home = homeOf(installed, repository, environment)
+  const prepared = await preparePlaybook(recipe, folder, { variables, extra, home })
   if ('reason' in prepared) return prepared
+  if (prepared.before.length > 0) return { plays: undefined, notes: prepared.notes }
   const parts = { recipe, folder, variables: prepared.variables, timeoutMs }
   const syntax = await ask('--syntax-check', parts)
   if ('reason' in syntax) return syntax
   const hosts = await ask('--list-hosts', parts) // beside the other option it would say nothing
-  return 'reason' in hosts ? hosts : { plays: playsIn(hosts.said), note: prepared.note }
+  return 'reason' in hosts ? hosts : { plays: playsIn(hosts.said), notes: prepared.notes }
 }
 
 interface Question {
@@ -81,7 +96,9 @@ async function ask(
     return { reason: 'timed_out', detail: `Ansible did not read the playbook within ${timeoutMs / 1000} s.` }
   const lines = [...stdout.split('\n'), ...stderr.split('\n')]
   const failure =
-    exitCode === 0 ? undefined : playbookFailure({ exitCode, signal, account: NOT_BEGUN, lines })
+    exitCode === 0
+      ? undefined
+      : playbookFailure({ exitCode, signal, account: NOT_BEGUN, lines, hasTags: false })
   return failure ?? { said: stdout }
 }
 
@@ -96,7 +113,7 @@ const SAMPLE = {
 } as const
 
 /** Reads what `--list-hosts` prints of each play: its pattern, `hosts (2):`, and a line for each. */
-function playsIn(text: string): Rehearsal['plays'] {
+function playsIn(text: string): Play[] {
   const [, ...plays] = text.split(/^ {2}play #\d+ /m)
   return plays.map((play) => {
     const [, pattern = ''] = /^ {4}pattern: \[(.*)\]$/m.exec(play) ?? []

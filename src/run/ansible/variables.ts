@@ -1,12 +1,18 @@
+import { secretsIn } from '../../config/values.ts'
 import type { Deployment } from '../../deployment/deployment.ts'
+import type { PlaybookOptions, Value, Variable } from '../../deployment/recipe.ts'
 
 /**
- * What a playbook learns of its deployment, as the YAML of an extra-vars file: one variable `ferryman`. Ansible
- * reads extra variables as templates, and `{{lookup('pipe','id')}}` is a valid name of a branch: so every text
+ * What a playbook learns, as the YAML of an extra-vars file: its deployment as one variable `ferryman`, and its own
+ * variables of the configuration. Ansible reads extra variables as templates, and `{{lookup('pipe','id')}}` is a valid name of a branch: so every text
  * is `!unsafe`, the keys of the payload too, which Ansible then never evaluates. Pure.
  * https://docs.ansible.com/ansible/latest/playbook_guide/playbooks_advanced_syntax.html
  */
-export function extraVariables(deployment: Facts, previousSha: string | undefined): string {
+export function extraVariables(
+  deployment: Facts,
+  previousSha: string | undefined,
+  own: Readonly<Record<string, unknown>> = {},
+): string {
   const { sha, ref, environment, task, repository, actor, number } = deployment
   const ferryman = {
     sha,
@@ -20,7 +26,29 @@ export function extraVariables(deployment: Facts, previousSha: string | undefine
     number,
     payload: readJson(deployment.payload),
   }
-  return `ferryman: ${asYaml(ferryman, 0)}\n`
+  const lines = Object.entries({ ...own, ferryman }).map(
+    ([name, value]) => `"${name}": ${asYaml(value, 0)}\n`,
+  )
+  return lines.join('')
+}
+
+/** The variables of the configuration as they are at this moment, and which texts in them must not be shown. */
+export function resolveVariables(
+  given: PlaybookOptions['extraVars'],
+  resolve: (value: Value) => string,
+): { readonly values: Readonly<Record<string, unknown>>; readonly secrets: readonly string[] } {
+  const secrets: string[] = []
+  const resolved = (name: string, variable: Variable): unknown => {
+    if ('plain' in variable) return variable.plain
+    if ('list' in variable) return variable.list.map((item) => resolved(name, item))
+    if ('mapping' in variable) return resolvedAll(variable.mapping)
+    const text = resolve(variable.text)
+    secrets.push(...secretsIn(name, variable.text, text))
+    return text
+  }
+  const resolvedAll = (all: Readonly<Record<string, Variable>>) =>
+    Object.fromEntries(Object.entries(all).map(([name, variable]) => [name, resolved(name, variable)]))
+  return { values: resolvedAll(given), secrets }
 }
 
 export type Facts = Pick<

@@ -9,15 +9,26 @@ export interface PlaybookEnd {
   readonly account: Account
   /** The last lines of its output. */
   readonly lines: readonly string[]
+  /** Whether only what has certain tags was to be run. */
+  readonly hasTags: boolean
 }
 
 /**
  * Why a playbook was no success, if it was none. Exit codes alone do not tell: 0 is also what a playbook gives
  * that found no host, and 2 and 4 each mean two things. Pure.
  */
-export function playbookFailure({ exitCode, signal, account, lines }: PlaybookEnd): Hindrance | undefined {
+export function playbookFailure({
+  exitCode,
+  signal,
+  account,
+  lines,
+  hasTags,
+}: PlaybookEnd): Hindrance | undefined {
   if (account.kind === 'complete' && account.recap.hostCount === 0 && exitCode === 0)
-    return { reason: 'no_hosts_matched', detail: 'No host matched, so the playbook did nothing.' }
+    return {
+      reason: 'no_hosts_matched',
+      detail: `No host matched${hasTags ? OR_NO_TAG : ''}, so the playbook did nothing.`,
+    }
   if (exitCode === 0)
     return account.kind === 'complete'
       ? undefined
@@ -34,6 +45,9 @@ export function playbookFailure({ exitCode, signal, account, lines }: PlaybookEn
     ? { reason: 'playbook_invalid', detail: `The playbook cannot be read: ${line}` }
     : { reason: 'ansible_failed', detail }
 }
+
+/** Ansible counts no host for which there was nothing to do. */
+const OR_NO_TAG = ', or no task has a tag that was asked for'
 
 /** What Ansible itself calls an error, also where warnings stand before it. */
 const errorLine = (lines: readonly string[]): string =>

@@ -137,7 +137,7 @@ describe.skipIf(!inject('ansible'))('a playbook', () => {
       'whose settings are missing',
       { plays: [play('all', OK)], env: { ANSIBLE_CONFIG: 'gone.cfg' } },
       'config_invalid',
-      /^ANSIBLE_CONFIG names gone\.cfg, which does not exist\.$/,
+      /^ANSIBLE_CONFIG names \S+\/gone\.cfg: it does not exist\.$/,
     ],
     [
       'where the inventory is a program that fails',
@@ -222,7 +222,7 @@ describe.skipIf(!inject('ansible'))('a playbook', () => {
 
     expect(readFileSync(join(silent.folder, 'seen'), 'utf8')).toBe('5')
     expect(silent.log).toContain(
-      `▸ Not used: ${join(silent.folder, 'ansible.cfg')}. To use it, name it: env: {ANSIBLE_CONFIG: `,
+      `▸ Not used: ${join(silent.folder, 'ansible.cfg')}. To use it, name it: ansible: {config: `,
     )
     expect(readFileSync(join(named.folder, 'seen'), 'utf8')).toBe('77')
     expect(named.log).not.toContain('Not used')
