@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-import { describe, expect, test } from 'vitest'
+import { describe, expect, inject, test } from 'vitest'
 
 import { loadConfig } from '../src/config/load.ts'
+import { keysAt } from '../src/config/schema.ts'
 import { CANCELLED, FAILED, HELD, IGNORED } from '../src/deployment/reasons.ts'
 import { PROBLEMS } from '../src/errors.ts'
 import { temporaryFolder } from './support/running.ts'
@@ -87,6 +89,7 @@ const PLACEHOLDERS_IN_PLAYBOOKS = ['short_sha', 'previous_sha']
 
 test.each([
   'README.md',
+  'docs/ansible.md',
   'docs/gates.md',
   'docs/operating.md',
   'docs/reasons.md',
@@ -136,12 +139,54 @@ describe('the page for those who come from config.py', () => {
   })
 })
 
+describe('the page about Ansible', () => {
+  const page = read('docs/ansible.md')
+  const examples = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml = '']) => yaml)
+  const isPlaybook = (yaml: string): boolean => yaml.startsWith('- hosts:')
+
+  test('has a section for every key of `ansible`', () => {
+    for (const key of keysAt(['repositories', 'acme/infrastructure', 'ansible']) ?? [])
+      expect(page).toMatch(new RegExp(`^### .*\`${key}\``, 'm'))
+  })
+
+  test.each(examples.filter((yaml) => !isPlaybook(yaml)).map((yaml) => [yaml]))(
+    'shows what is valid:\n%s',
+    (yaml) => {
+      const file = join(temporaryFolder(), 'config.yml')
+      writeFileSync(file, `github: {webhook_secret: a-webhook-secret, token: ghp_xyz}\n${yaml}`)
+      const names = [...yaml.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => [name, file])
+
+      const { repositories } = loadConfig(file, {
+        environment: Object.fromEntries(names) as Record<string, string>,
+      })
+
+      expect([...repositories.keys()]).toEqual(['acme/infrastructure'])
+    },
+  )
+
+  test.skipIf(!inject('ansible'))('shows playbooks that Ansible can read', () => {
+    const folder = temporaryFolder()
+    const playbooks = examples.filter(isPlaybook)
+    playbooks.forEach((yaml, index) => writeFileSync(join(folder, `${index}.yml`), yaml))
+    const words = [
+      '--syntax-check',
+      '-i',
+      'web,',
+      ...playbooks.map((_, index) => join(folder, `${index}.yml`)),
+    ]
+
+    expect(playbooks.length).toBeGreaterThan(1)
+    execFileSync('ansible-playbook', words, { stdio: ['ignore', 'ignore', 'pipe'] })
+  })
+})
+
 describe('links', () => {
   test.each([
     'README.md',
     'src/README.md',
     'CHANGELOG.md',
     'docs/errors.md',
+    'docs/ansible.md',
     'docs/gates.md',
     'docs/operating.md',
     'docs/reasons.md',
@@ -163,7 +208,7 @@ const anchorsIn = (page: string): readonly string[] =>
       .replaceAll(' ', '-'),
   )
 
-test.each(['README.md', 'docs/gates.md', 'docs/operating.md'])(
+test.each(['README.md', 'docs/ansible.md', 'docs/gates.md', 'docs/operating.md'])(
   'links in %s into a page lead to a heading',
   (page) => {
     const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)]

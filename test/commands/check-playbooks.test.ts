@@ -1,11 +1,11 @@
-import { readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { describe, expect, inject, test } from 'vitest'
 
 import { ferryman } from '../support/cli.ts'
-import { local, play } from '../support/playbooks.ts'
+import { local, play, vaulted } from '../support/playbooks.ts'
 import { temporaryFolder } from '../support/running.ts'
 
 const TOUCH = { command: 'touch {{ playbook_dir }}/touched' }
@@ -21,7 +21,10 @@ async function check(
     'hosts.ini': `${local('web1')}\n${local('web2')}\n`,
     ...files,
   }
-  for (const [name, content] of Object.entries(all)) writeFileSync(join(folder, name), content)
+  for (const [name, content] of Object.entries(all)) {
+    writeFileSync(join(folder, name), content)
+    chmodSync(join(folder, name), 0o644)
+  }
   const infrastructure = { ansible_hosts: 'hosts.ini', ansible_playbook: 'site.yml', ...entry }
   const config = {
     github: { webhook_secret: 'x'.repeat(20), token: 'x'.repeat(20) },
@@ -54,6 +57,39 @@ describe.skipIf(!inject('ansible'))('ferryman check reads a playbook', () => {
     expect(readdirSync(tmpdir()).filter((name) => name.startsWith('ferryman-check-'))).toEqual([])
   })
 
+  test('with its limit, its variables and its vault, and says what it waits for', async () => {
+    const password = 'open sesame'
+    const entry = {
+      ansible: {
+        limit: '{environment}',
+        extra_vars: { where: 'web1' },
+        vault_password_file: 'vault.pass',
+      },
+      environments: {
+        web1: {},
+        web2: { ansible: { requirements: 'requirements.yml' } },
+      },
+    }
+    const { code, lines } = await check([{ ...play('{{ where }}', TOUCH), vars_files: ['vars.yml'] }], {
+      entry,
+      files: {
+        'vault.pass': password,
+        'vars.yml': vaulted('{a: 1}', password),
+        'requirements.yml': '{"roles": []}',
+      },
+    })
+
+    const end = lines.findIndex((line) => line.includes(' database '))
+    expect(lines.slice(1, end)).toEqual([
+      '✔ acme/infra web1: <folder>/site.yml on web1',
+      '! acme/infra web1: Everybody on this machine may read <folder>/vault.pass: chmod 600 <folder>/vault.pass',
+      '! acme/infra web2: <folder>/site.yml was not read',
+      '    What <folder>/requirements.yml names is not installed yet; the next deployment does that.',
+      '! acme/infra web2: Everybody on this machine may read <folder>/vault.pass: chmod 600 <folder>/vault.pass',
+    ])
+    expect(code).toBe(0)
+  })
+
   test.each<[string, unknown, object, RegExp]>([
     [
       'a playbook without hosts',
@@ -72,6 +108,18 @@ describe.skipIf(!inject('ansible'))('ferryman check reads a playbook', () => {
       [play('all', TOUCH)],
       { ansible_hosts: 'gone.ini' },
       /^✘ acme\/infra production: There is no inventory <folder>\/gone\.ini\.$/,
+    ],
+    [
+      'a vault without its password',
+      [play('all', TOUCH)],
+      { ansible: { vault_password_file: 'gone.pass' } },
+      /^✘ acme\/infra production: ansible\.vault_password_file: <folder>\/gone\.pass cannot be read: it does not exist\.$/,
+    ],
+    [
+      'a limit that means no host',
+      [play('all', TOUCH)],
+      { ansible: { limit: 'db' } },
+      /^✘ acme\/infra production: ansible-playbook exited with 1: .*--limit leaves us with no hosts to target/,
     ],
     [
       'a machine without Ansible',

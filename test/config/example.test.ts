@@ -39,6 +39,7 @@ describe('config.example.yml', () => {
     ...(keysAt([...entry, 'environments', 'production']) ?? [])
       .filter((key) => keysAt(entry)?.includes(key) !== true)
       .map((key) => ({ key, indent: 8 })),
+    ...(keysAt([...entry, 'ansible']) ?? []).map((key) => ({ key, indent: 6 })),
     ...(keysAt([...entry, 'notify']) ?? []).map((key) => ({ key, indent: 6 })),
     ...(keysAt([...entry, 'notify', 'slack']) ?? []).map((key) => ({ key, indent: 8 })),
   ])('explains $key in a comment above it', ({ key, indent }) => {

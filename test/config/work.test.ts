@@ -23,6 +23,7 @@ describe('a playbook in the configuration', () => {
       folder: join(directory, 'plays'),
       inventory: join(directory, 'hosts.ini'),
       playbook: join(directory, 'plays/site.yml'),
+      options: { tags: [], skipTags: [], extraVars: {} },
       env: {},
       timeoutSeconds: 3600,
       silenceSeconds: 600,
