@@ -52,7 +52,8 @@ export async function startMachines(...names: readonly string[]): Promise<Machin
 
 async function startMachine(name: string, folder: string) {
   const home = join(folder, name)
-  mkdirSync(home)
+  const user = join(folder, `${name}-user`)
+  for (const one of [home, user]) mkdirSync(one)
   // The server drops its rights into this folder when root starts it; Debian makes it with the service.
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
   const hostKey = makeKey(join(folder, `${name}-host`))
@@ -71,6 +72,8 @@ async function startMachine(name: string, folder: string) {
       'KbdInteractiveAuthentication no',
       'PermitRootLogin prohibit-password',
       'PidFile none',
+      // What this user's shell does at its start would be done for every task, and may take seconds.
+      `SetEnv HOME=${user}`,
       'Subsystem sftp internal-sftp',
       '',
     ].join('\n'),
