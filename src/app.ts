@@ -19,7 +19,7 @@ import type { Masker } from './logs/redact.ts'
 import { decide, repositoryOf } from './decide/decide.ts'
 import { approve, takeApprovalBack, type ApproveParts } from './decide/approve.ts'
 import { force } from './decide/force.ts'
-import { createGate } from './decide/gates.ts'
+import { createGate, withChecks } from './decide/gates.ts'
 import { startFirstSight } from './decide/first-sight.ts'
 import { startHolds, type Holds } from './decide/holds.ts'
 import { bindLoose } from './decide/loose.ts'
@@ -467,7 +467,7 @@ export async function startApp(
       store,
       limit: () => (removal.isUnderWay || room.lack !== undefined ? 0 : config.maxConcurrent),
       reports,
-      gate,
+      gate: withChecks(gate, environmentOf),
       held() {
         outbox.wake()
         holds?.wake()

@@ -42,6 +42,8 @@ export interface GateParts {
   github(): GitHub
   /** Writes down that GitHub is about to be asked for the deployment; answers whether it still waits. */
   asking(deployment: Deployment): Promise<boolean>
+  /** Writes down when its checks were seen to pass. */
+  checked(deployment: Deployment, at: number): Promise<void>
   /** What one of its other gates makes of it, being closed; undefined: they are open. */
   closed(deployment: Deployment): Promise<Outcome | undefined>
   /** How many deployments GitHub takes; statuses use it up, too. */
@@ -65,18 +67,20 @@ const SILENCE_MS = 60_000
 export async function passGate(deployment: Deployment, wanted: Wanted, parts: GateParts): Promise<Outcome> {
   const { github, elapsed, clock } = parts
   const { hold, id, githubId, createdAt } = deployment
+  const lookedAt = clock()
   const isMade = githubId !== undefined
   const earlier = deployment.wasAsked && !isMade ? await madeBefore(deployment, github()) : undefined
   if (earlier !== undefined) return { kind: 'made', made: earlier }
   const wasAtGate = hold !== undefined && isOfGate(hold.reason)
   const closed = wasAtGate ? await parts.closed(deployment) : undefined
   if (closed !== undefined) return closed
+  const required = requiredOf(deployment, wanted)
   const ask = async (contexts: readonly string[] | 'all'): Promise<Outcome> => {
     const shut = await parts.closed(deployment)
     if (shut !== undefined) return shut
+    if (required.length > 0) await parts.checked(deployment, lookedAt)
     return isMade ? { kind: 'through' } : create(deployment, contexts, parts)
   }
-  const required = requiredOf(deployment, wanted)
   if (required.length === 0) return ask([])
 
   const since = sinceOf(deployment, wasAtGate ? clock() : createdAt)
@@ -94,6 +98,21 @@ export async function passGate(deployment: Deployment, wanted: Wanted, parts: Ga
   if (judgement !== undefined) return answer(judgement) ?? (await ask([]))
   if (isMade && deployment.origin === 'deployment') return UNREADABLE
   return askGitHubToCheck(required, { ask, answer, since, age, limitMs })
+}
+
+/** So old may be what was seen of its checks when it begins. */
+const FRESH_MS = 60_000
+
+/**
+ * Why a deployment may not begin although its gates are open: its checks were not seen to pass lately, since it has
+ * waited for its turn, or they have moved. Pure.
+ */
+export function staleChecks(deployment: Deployment, asked: ChecksAsked, now: number): Closed | undefined {
+  if (requiredOf(deployment, asked).length === 0) return undefined
+  const age = now - (deployment.checkedAt ?? -Infinity)
+  if (age >= 0 && age <= FRESH_MS) return undefined // else the clock was set back, too
+  const detail = 'Its checks are looked at again before it begins'
+  return { reason: 'checks_pending', detail, until: undefined }
 }
 
 /** It has waited for its checks since it came; after another gate, since that has opened. */

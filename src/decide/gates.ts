@@ -4,6 +4,7 @@ import { lockSentence, type Closed, type GateFacts } from '../deployment/gates.t
 import type { HoldReason } from '../deployment/reasons.ts'
 import type { Gate } from '../store/store.ts'
 import { approverOf, judgeApproval } from './approval.ts'
+import { staleChecks } from './gate.ts'
 import { judgePredecessor } from './predecessor.ts'
 import { windowAt } from './windows.ts'
 
@@ -93,5 +94,18 @@ export const createGate = (
   approver(deployment, facts) {
     const demand = environmentOf(deployment)?.approval
     return demand && approverOf(deployment, demand, facts)
+  },
+})
+
+/** The same, for what is to begin at once: its checks, too, must have been seen to pass lately. */
+export const withChecks = (
+  gate: Gate,
+  environmentOf: (deployment: Deployment) => EnvironmentConfig | undefined,
+): Gate => ({
+  ...gate,
+  judge(deployment, facts) {
+    const closed = gate.judge(deployment, facts)
+    const environment = environmentOf(deployment)
+    return closed ?? (environment && staleChecks(deployment, environment, facts.now))
   },
 })

@@ -14,7 +14,7 @@ import { isAsked, look, stillClosed, type LookParts } from './look.ts'
 export interface HoldParts extends Omit<LookParts, 'store' | 'history' | 'elapsed'> {
   /** After how many milliseconds GitHub may be asked again; 0: now. */
   asking(kind: LookKind): number
-  readonly store: LookParts['store'] & Pick<Store, 'locks' | 'waiting'>
+  readonly store: LookParts['store'] & Pick<Store, 'checksMoved' | 'locks' | 'waiting'>
 }
 
 /** How often GitHub may be asked by looks: those that something has called for, and those that only their time has. */
@@ -31,7 +31,7 @@ export interface Holds {
   lookAtPlace(place: string): void
   /** Everything may have changed, the configuration for one: look at all of it now. */
   lookAtAll(): void
-  /** The checks of a commit have moved: looks at what waits for them, and answers what that is. */
+  /** The checks of a commit have moved: looks at what waits for them, and answers what that is, and what of it waits for its turn. */
   checksMoved(signal: ChecksSignal, configuredAs: string): readonly Deployment[]
   /** Looks no more. What is under way has the time to end; the next start goes on from what is written down. */
   stop(withinMs: number): Promise<void>
@@ -118,7 +118,7 @@ export function startHolds(parts: HoldParts): Holds {
         backUntil: 0,
       }
       const place = places.get(key) ?? fresh
-      const unknown = waiting.filter(({ id, hold }) => hold !== undefined && !known(place, id))
+      const unknown = waiting.filter(({ id, hold }) => hold !== undefined && !wasHeld(place, id))
       // What stands at a gate, as after a start, is judged without asking GitHub.
       const isNew = unknown.some(({ hold }) => hold !== undefined && !isOfGate(hold.reason))
       const isHeld = waiting.some(({ hold }) => hold !== undefined)
@@ -317,10 +317,12 @@ export function startHolds(parts: HoldParts): Holds {
       waker.wake()
     },
     checksMoved({ sha }, configuredAs) {
-      const isMeant = (one: Deployment): boolean =>
-        one.sha === sha && one.configuredAs === configuredAs && one.hold !== undefined
+      // What waits for its turn alone is looked at again when that comes.
+      store.checksMoved(configuredAs, sha).catch(tellBroken)
+      const isMeant = (one: Deployment): boolean => one.sha === sha && one.configuredAs === configuredAs
       const meant = [...places.values()].filter(({ waiting }) => waiting.some(isMeant))
-      for (const place of meant) hurry(place, sha)
+      for (const place of meant)
+        if (place.waiting.some((one) => isMeant(one) && one.hold !== undefined)) hurry(place, sha)
       if (meant.length > 0) waker.wake()
       return meant.flatMap(({ waiting }) => waiting.filter(isMeant))
     },
@@ -334,9 +336,9 @@ export function startHolds(parts: HoldParts): Holds {
   }
 }
 
-/** Whether the deployment was there already when the place was looked at last. */
-const known = ({ waiting }: Partial<Place>, id: number): boolean =>
-  waiting?.some((one) => one.id === id) ?? false
+/** Whether the deployment was held there already when that was read last: what was let through may be stopped again. */
+const wasHeld = ({ waiting }: Partial<Place>, id: number): boolean =>
+  waiting?.some((one) => one.id === id && one.hold !== undefined) ?? false
 
 /**
  * When it may be looked at: when it is due, but not at once after the last look unless that is urgent, nor before GitHub

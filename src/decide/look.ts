@@ -16,11 +16,12 @@ import { judgeOwnership, mayBeForeign } from './ownership.ts'
 import { waitedTooLong } from './too-long.ts'
 import { short } from './words.ts'
 
-export interface LookParts extends Omit<GateParts, 'asking' | 'closed'> {
+export interface LookParts extends Omit<GateParts, 'asking' | 'checked' | 'closed'> {
   readonly store: Pick<
     Store,
     | 'asking'
     | 'bind'
+    | 'checked'
     | 'gateFacts'
     | 'heldSince'
     | 'hold'
@@ -148,6 +149,7 @@ const lookAgainOf = (outcome: Outcome): number | undefined =>
 const gatePartsOf = (parts: LookParts): GateParts => ({
   ...parts,
   asking: ({ id }) => parts.store.asking(id),
+  checked: ({ id }, at) => parts.store.checked(id, at),
   closed: (deployment) => closedNow(deployment, parts),
 })
 

@@ -51,6 +51,8 @@ export interface Deployment {
   readonly hold: Hold | undefined
   /** Who lets it pass the gates that stand in its way; undefined: it waits at each of them. */
   readonly forced: Forced | undefined
+  /** When its checks were seen to pass last; undefined: never, or they have moved since. */
+  readonly checkedAt: number | undefined
   /** Who had agreed to it when it began; undefined where nobody had to. */
   readonly approvedBy: string | undefined
   /** Why it ended as it did; while it is cancelling, why that is. */

@@ -90,6 +90,7 @@ export async function createDeployment(
     authors_asked: 0,
     state: end?.state ?? 'queued',
     ...holdColumns(end === undefined ? given.hold : undefined),
+    checked_at: null,
     approved_by: null,
     reason: end?.reason ?? null,
     detail: end?.detail ?? null,

@@ -23,6 +23,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0015-streaks': streaks,
       '0016-heads': heads,
       '0017-authorship': authorship,
+      '0018-checked': checked,
     }),
 })
 
@@ -349,6 +350,13 @@ const authorship: Migration = {
     await sql`create index deployments_with_authors on deployments (environment_id, sha) where authors is not null`.execute(
       database,
     )
+  },
+}
+
+/** When the checks of a deployment were seen to pass last. */
+const checked: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema.alterTable('deployments').addColumn('checked_at', 'bigint').execute()
   },
 }
 

@@ -47,6 +47,7 @@ export const deploymentOf = (row: DeploymentRow): Deployment => ({
   state: row.state,
   hold: holdOf(row),
   forced: row.forced_by === null ? undefined : { by: row.forced_by, why: row.forced_why ?? '' },
+  checkedAt: row.checked_at ?? undefined,
   approvedBy: row.approved_by ?? undefined,
   reason: row.reason ?? undefined,
   detail: row.detail ?? undefined,

@@ -99,6 +99,8 @@ export interface Tables {
     hold_until: number | null
     forced_by: string | null
     forced_why: string | null
+    /** When its checks were seen to pass. */
+    checked_at: number | null
     approved_by: string | null
     reason: EndReason | null
     detail: string | null

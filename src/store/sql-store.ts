@@ -13,6 +13,7 @@ import { createHooks } from './hooks.ts'
 import { createInbox } from './inbox.ts'
 import { createAccept } from './intake.ts'
 import { beginAfter } from './ids.ts'
+import { checked, checksMoved } from './checked.ts'
 import { claim, force, hold, release } from './claims.ts'
 import { createLocks, gateFacts, heldSince } from './gates.ts'
 import { move, moveAll } from './moves.ts'
@@ -117,6 +118,8 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
       )
       return numUpdatedRows > 0n
     },
+    checked: (id, at) => checked(kysely, id, at),
+    checksMoved: (configuredAs, sha) => checksMoved(kysely, configuredAs, sha),
     bind: (id, made, change) => inTransaction(kysely, (trx) => bind(trx, id, made, change)),
     waiting: (among) => waiting(kysely, among),
     landmarks: (id) => landmarks(kysely, id),

@@ -61,6 +61,10 @@ export interface Store {
   approvals: Approvals
   /** Writes down that GitHub is about to be asked for a deployment of our own; answers whether it still waits. */
   asking(id: number): Promise<boolean>
+  /** Writes down that the checks of a queued deployment were seen to pass at that moment. */
+  checked(id: number, at: number): Promise<void>
+  /** The checks of a commit have moved: that they were seen to pass counts no longer for what is queued of it. */
+  checksMoved(configuredAs: string, sha: string): Promise<void>
   /**
    * Binds GitHub's deployment to a queued one of our own and takes its hold away, with the reports owed; of one
    * that has ended meanwhile, those to GitHub. Of several that know of the binding the first does it; the others change nothing. Answers the

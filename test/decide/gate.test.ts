@@ -42,6 +42,7 @@ async function gateAt(rights: 'all' | 'no checks' = 'all') {
         clock: () => age,
         elapsed: (_, beganAt) => age - beganAt,
         asking: () => Promise.resolve(true),
+        checked: () => Promise.resolve(),
         closed: () => Promise.resolve(undefined),
         pace: () => pace,
       },

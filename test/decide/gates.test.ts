@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 
-import { createGate } from '../../src/decide/gates.ts'
+import type { EnvironmentConfig } from '../../src/config/config.ts'
+import { createGate, withChecks } from '../../src/decide/gates.ts'
 import type { GateFacts, Lock } from '../../src/deployment/gates.ts'
+import type { Deployment } from '../../src/deployment/deployment.ts'
 import { runningDeployment } from '../support/running.ts'
 import { environmentConfig } from '../support/samples.ts'
 
@@ -37,4 +39,42 @@ test('the first gate that stands in the way is told', () => {
 
 test('force passes locks, windows and earlier environments, all of them', () => {
   expect(reasonOf({}, { by: 'ann', why: 'the sale begins' })).toBeUndefined()
+})
+
+/** Why one with open gates may not begin at `NOW`, whose checks were seen to pass so long ago. */
+const heldFor = (
+  age: number | undefined,
+  given: Partial<EnvironmentConfig>,
+  one: Partial<Deployment> = {},
+) => {
+  const environmentOf = () => environmentConfig({ requiredContexts: ['ci/test'], ...given })
+  const facts = {
+    now: NOW,
+    locks: [],
+    approvals: [],
+    authors: [],
+    areAuthorsKnown: false,
+    upstream: undefined,
+  }
+  const checkedAt = age === undefined ? undefined : NOW - age
+  const waiting = runningDeployment({ state: 'queued', origin: 'merge', checkedAt, ...one })
+  return withChecks(createGate(environmentOf), environmentOf).judge(waiting, facts)?.reason
+}
+const FORCED = { forced: { by: 'ann', why: 'the sale begins' } }
+
+test.each([
+  ['so long ago as may be', heldFor(60_000, {}), undefined],
+  ['too long ago', heldFor(60_001, {}), 'checks_pending'],
+  ['by a clock that was set back since', heldFor(-1, {}), 'checks_pending'],
+  ['never', heldFor(undefined, {}), 'checks_pending'],
+  ['never, and none are required', heldFor(undefined, { requiredContexts: undefined }), undefined],
+  ['never, and it is forced', heldFor(undefined, {}, FORCED), undefined],
+  [
+    'never, and some count even then',
+    heldFor(undefined, { evenWhenForced: ['audit'] }, FORCED),
+    'checks_pending',
+  ],
+  ['never, and GitHub has seen to them itself', heldFor(undefined, {}, { origin: 'deployment' }), undefined],
+])('checks that were seen to pass %s let it begin, or have it looked at again', (_when, reason, expected) => {
+  expect(reason).toBe(expected)
 })

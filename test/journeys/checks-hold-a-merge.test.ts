@@ -1,3 +1,6 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 
 import { TOKEN } from '../support/journey.ts'
@@ -71,6 +74,33 @@ test('a check that turns red while it is waited for ends the merge', async () =>
   await shop.checked(sha)
 
   expect(await ended(shop, 'checks_failed')).toContain('lint (failure)')
+})
+
+test('a check that turns red while the deployment waits for its turn keeps it from beginning', async () => {
+  const shop = await openShop({
+    ...GATED,
+    commands: [['sh', '-c', 'until [ -e ../go ]; do sleep 0.05; done']],
+  })
+  const ready = async (message: string): Promise<string> => {
+    const sha = await shop.commit(message)
+    status(shop, sha, 'success')
+    check(shop, sha, 'success')
+    await shop.merge(sha)
+    await shop.made(sha)
+    return sha
+  }
+  const first = await ready('Faster')
+  await shop.status(await shop.made(first), 'in_progress')
+  const second = await ready('Too fast')
+  await shop.waitForJournal((line) => line.includes('deployment:released') && line.includes('"id":2'))
+  status(shop, second, 'failure')
+  expect(await shop.checked(second)).toMatchObject({ verdict: 'deciding', deployments: [{ id: 2 }] })
+
+  writeFileSync(join(shop.sample.folder, '..', 'go'), '')
+  const line = await ended(shop, 'checks_failed')
+
+  expect(line).toContain(`Not deployed: ci/test (failure) on ${second.slice(0, 7)}`)
+  expect(shop.journal.filter((one) => one.includes('deployment:claimed'))).toHaveLength(1)
 })
 
 test('events about commits that nothing waits for are ignored with that reason', async () => {

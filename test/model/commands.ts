@@ -99,6 +99,7 @@ function report({ model, github }: World, which: number, state: 'success' | 'fai
   const sha = pick(model.commits, which) ?? ''
   github.addCommitStatus(SHOP, sha, { context: 'ci/test', state })
   if (state === 'failure') model.red.add(sha)
+  if (model.checks.get(sha) !== state) model.checksSince.set(sha, model.now)
   model.checks.set(sha, state)
 }
 

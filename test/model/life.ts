@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Config } from '../../src/config/config.ts'
 import { createElapsed } from '../../src/decide/elapsed.ts'
 import { force } from '../../src/decide/force.ts'
-import { createGate } from '../../src/decide/gates.ts'
+import { createGate, withChecks } from '../../src/decide/gates.ts'
 import { createHistory } from '../../src/decide/history.ts'
 import { look, type LookParts } from '../../src/decide/look.ts'
 import { bindLoose } from '../../src/decide/loose.ts'
@@ -146,7 +146,7 @@ export async function beginLife({ config, clock, begun, ...given }: LifeParts): 
     store: watched,
     limit: () => 10,
     reports,
-    gate,
+    gate: withChecks(gate, environmentOf),
     held() {},
     async run(deployment, { end }) {
       begun(deployment)

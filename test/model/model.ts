@@ -30,6 +30,8 @@ export interface Model {
   /** Commits whose checks have been red at some time, and how checks stand now where anything was reported. */
   readonly red: Set<string>
   readonly checks: Map<string, string>
+  /** Since when the check of a commit stands as it does. */
+  readonly checksSince: Map<string, number>
   /** Which commit was asked for, of the deployments of which we were told. */
   readonly pinned: Map<number, string>
   readonly forced: Set<number>
@@ -58,6 +60,7 @@ export function createModel(): Model {
     locks: [],
     red: new Set(),
     checks: new Map(),
+    checksSince: new Map(),
     pinned: new Map(),
     forced: new Set(),
     forcedWishes: new Set(),
@@ -68,10 +71,11 @@ export function createModel(): Model {
     begun: [],
     seen: [],
     deliveries: [],
-    begin({ id, environment, sha, origin }) {
+    begin(one) {
+      const { id, environment, sha, origin } = one
       const isForced =
         model.forced.has(id) || (origin === 'person' && model.forcedWishes.has(`${environment} ${sha}`))
-      const closed = isForced ? undefined : closedFor(environment, model)
+      const closed = isForced ? undefined : (closedFor(environment, model) ?? checksOf(model, one))
       model.begun.push({ id, environment, sha, byItself: origin === 'merge' || origin === 'push', closed })
     },
   }
@@ -84,6 +88,18 @@ function closedFor(environment: string, { now, locks }: Model): string | undefin
   const lock = locks.find(({ place, until = Infinity }) => places.includes(place) && until > now)
   if (lock !== undefined) return `the lock of ${lock.place}`
   return environment === 'production' && isMidday(now) ? 'the window' : undefined
+}
+
+/** A check that was not green for longer than what is seen of it may be old. GitHub looks itself at what others make there. */
+function checksOf(
+  { now, checks, checksSince }: Model,
+  { environment, sha, origin }: Deployment,
+): string | undefined {
+  const isOld = now - (checksSince.get(sha) ?? -Infinity) > 60_000
+  const stands = checks.get(sha) ?? 'missing'
+  return environment === 'production' && origin !== 'deployment' && stands !== 'success' && isOld
+    ? `a check that is ${stands}`
+    : undefined
 }
 
 export const isMidday = (now: number): boolean => {

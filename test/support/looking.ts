@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest'
 
 import type { EnvironmentConfig } from '../../src/config/config.ts'
-import { createGate } from '../../src/decide/gates.ts'
+import { createGate, withChecks } from '../../src/decide/gates.ts'
 import { createHistory } from '../../src/decide/history.ts'
 import { look, type LookParts } from '../../src/decide/look.ts'
 import type { Deployment } from '../../src/deployment/deployment.ts'
@@ -63,8 +63,9 @@ export async function openLooks(given: Partial<EnvironmentConfig> = {}) {
       return look(looking, { ...partsAt(at), ...parts })
     },
     /** What is next begins, where its gates are open; answers what has. */
-    claim: async (at: number, claiming = gate): Promise<Deployment | undefined> =>
-      (await store.claim({ limit: 9, at, reports: () => [], gate: claiming })).deployment,
+    claim: async (at: number): Promise<Deployment | undefined> =>
+      (await store.claim({ limit: 9, at, reports: () => [], gate: withChecks(gate, () => environment) }))
+        .deployment,
     /** What runs has succeeded. */
     succeed: (id: number, at: number) => store.move(id, 'running', 'succeeded', { at, reports: () => [] }),
   }

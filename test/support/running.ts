@@ -39,6 +39,7 @@ export const runningDeployment = (given: Partial<Deployment> = {}): Deployment =
   wasAsked: false,
   hold: undefined,
   forced: undefined,
+  checkedAt: undefined,
   approvedBy: undefined,
   githubId: 4_711,
   sha: SHA,

@@ -80,6 +80,7 @@ export const deployment = (given: Partial<Deployment> = {}): Deployment => ({
   wasAsked: false,
   hold: undefined,
   forced: undefined,
+  checkedAt: undefined,
   approvedBy: undefined,
   githubId: 5,
   sha: SHA,
