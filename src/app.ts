@@ -25,12 +25,13 @@ import { startHolds, type Holds } from './decide/holds.ts'
 import { bindLoose } from './decide/loose.ts'
 import { why, type Why } from './decide/why.ts'
 import type { Pace } from './pace.ts'
+import { createPerform } from './perform.ts'
 import { replayDelivery, takeDelivery, type Parts } from './pipeline.ts'
 import { cancel } from './queue/cancel.ts'
 import { forecast } from './queue/forecast.ts'
 import { recover } from './queue/recovery.ts'
 import { startRemoval } from './queue/removal.ts'
-import { startWorker, type Ending, type RunSignals, type Worker } from './queue/worker.ts'
+import { startWorker, type Worker } from './queue/worker.ts'
 import { startCatchUp, type CatchUp } from './receive/catch-up.ts'
 import { createGroupCommit } from './receive/group-commit.ts'
 import { createRefusalCount } from './receive/refusals.ts'
@@ -46,12 +47,10 @@ import { postToSlack } from './report/slack-channel.ts'
 import type { SlackMessage } from './report/slack-message.ts'
 import { addressesAt, createSlackRecipients, noticesOn } from './report/slack-recipients.ts'
 import { startTokenWatch } from './report/token-watch.ts'
-import { askForChanges } from './run/changes.ts'
-import { PATIENCE, StillThere, type Patience } from './run/ending.ts'
+import { PATIENCE, type Patience } from './run/ending.ts'
 import { baseEnvironment } from './run/environment.ts'
 import { startGuard } from './run/guard.ts'
 import { endLeftovers } from './run/leftovers.ts'
-import { run } from './run/run.ts'
 import { startStandby } from './run/standby.ts'
 import { holdDataDirectory } from './store/sole-server.ts'
 import { isOfOneRow } from './store/database.ts'
@@ -410,59 +409,24 @@ export async function startApp(
     const side = { environment, user: currentUser(), npmFolders: npmFolders() }
     const standby = startStandby({ directory: runs, environment: baseEnvironment(side, {}) })
     started.push(standby.stop)
-    const perform = async (
-      deployment: Deployment,
-      { end, stopping, leaving }: RunSignals,
-    ): Promise<Ending | 'still_there'> => {
-      const { maxLogBytes: maxBytes } = deployment.recipe
-      const asked = store.previousSha(deployment.id)
-      asked.catch(() => {}) // told below, when there is a log to close
-      const begunAt = performance.now()
-      const changes = askForChanges(deployment, asked, { github: () => github, mask: masker.mask, journal })
-      const log = await logs.open(deployment.id, { maxBytes, masker })
-      try {
-        const { state, ...result } = await run(deployment, {
-          log,
-          masker,
-          guard,
-          standby,
-          signal: end,
-          stopping,
-          leaving,
-          stuck: (processes) =>
-            journal.error('processes:left', { deployment: nameOf(deployment), id: deployment.id, processes }),
-          clock: () => performance.now(),
-          server: side,
-          patience,
-          resolve: (value) => resolveValue(value, { environment, lookup: config.lookup }),
-          record: (process) => store.recordProcess(deployment.id, process),
-          previousSha: await asked,
-          runId: randomBytes(16).toString('hex'),
-          directory: runs,
-          installed: join(config.dataDir, 'installed'),
-        })
-        const lastLines = state === 'failed' ? log.lastLines(10) : []
-        const tookMs = performance.now() - begunAt
-        const deployedSha = 'deployedSha' in result ? result.deployedSha : undefined
-        return {
-          state,
-          tookMs,
-          ...result,
-          changes: await changes.of(deployedSha ?? deployment.sha, stopping),
-          reports: (ended, streak) => reportsFor(ended, streak, { ...context, lastLines }),
-        }
-      } catch (thrown) {
-        if (thrown instanceof StillThere) return 'still_there'
-        throw thrown
-      } finally {
-        // The work is done, whatever becomes of the last lines about it.
-        await log
-          .close()
-          .catch((cause: unknown) =>
-            journal.warn('log:not-closed', { deployment: deployment.id, error: cause }),
-          )
-      }
-    }
+    const perform = createPerform({
+      store,
+      logs,
+      masker,
+      guard,
+      standby,
+      server: side,
+      patience,
+      directory: runs,
+      installed: join(config.dataDir, 'installed'),
+      github: () => github,
+      resolve: (value) => resolveValue(value, { environment, lookup: config.lookup }),
+      context,
+      reports,
+      clock,
+      journal,
+      moved,
+    })
     const working = startWorker({
       store,
       limit: () => (removal.isUnderWay || room.lack !== undefined ? 0 : config.maxConcurrent),

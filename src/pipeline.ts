@@ -1,4 +1,4 @@
-import type { Config, EnvironmentConfig } from './config/config.ts'
+import { recipeFor, type Config, type EnvironmentConfig } from './config/config.ts'
 import { readErrand, type ErrandReading } from './decide/errands.ts'
 import { decide, repositoryOf, type Decision } from './decide/decide.ts'
 import { requiredOf } from './decide/gate.ts'
@@ -193,7 +193,7 @@ function deploymentIntake(delivery: NewDelivery, signal: Signal, parts: IntakePa
     ...(signal.kind === 'deployment'
       ? factsOf(signal, delivery.receivedAt, environment)
       : ownFacts(signal, delivery.receivedAt, parts.newNonce())),
-    ...factsOfPlace(environment),
+    ...factsOfPlace(environment, signal.kind === 'deployment' ? signal.task : 'deploy'),
     repository: signal.repository.name,
     repositoryGithubId: signal.repository.githubId,
     isPrivate: signal.repository.isPrivate,
@@ -217,12 +217,12 @@ function failureOf(decision: Decision, errand: ErrandReading | undefined) {
     : undefined
 }
 
-/** What a deployment takes over from where it goes, as that is configured now. */
-export const factsOfPlace = (environment: EnvironmentConfig) => ({
+/** What a deployment takes over from where it goes, as that is configured now; one that is refused runs nothing. */
+export const factsOfPlace = (environment: EnvironmentConfig, task = 'deploy') => ({
   configuredAs: environment.repository.toLowerCase(),
   environment: environment.name,
   lane: environment.lane,
-  recipe: environment.recipe,
+  recipe: recipeFor(environment, task) ?? environment.recipe,
   publicLogs: environment.publicLogs,
   environmentUrl: environment.environmentUrl,
 })

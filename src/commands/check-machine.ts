@@ -1,9 +1,11 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 
 import type { Config, EnvironmentConfig } from '../config/config.ts'
+import { wordsOf, type Recipe, type TasksFolderRecipe } from '../deployment/recipe.ts'
 import { messageOf } from '../errors.ts'
 import { findProgram } from '../run/command.ts'
+import { AROUND_TASKS } from '../run/steps.ts'
 import { LEAST_MEGABYTES, megabytesIn, whyUnwritable } from '../room.ts'
 import { doubtful, fine, wrong, type Finding } from './findings.ts'
 
@@ -57,22 +59,74 @@ async function checkRoom(directory: string): Promise<Finding[]> {
 const firstExisting = (directory: string): string =>
   existsSync(directory) ? directory : firstExisting(dirname(directory))
 
-function checkEnvironment({ repository, name, recipe }: EnvironmentConfig, path: string): Finding[] {
+function checkEnvironment(environment: EnvironmentConfig, path: string): Finding[] {
+  const { repository, name, recipe, tasks, anyTask } = environment
   const where = `${repository} ${name}`
-  const { folder } = recipe
-  if (!(statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false))
+  const others = [...tasks].flatMap(([task, one]) => checkRecipe(`${where} ${task}`, one, path))
+  const any = anyTask === undefined || anyTask.kind === recipe.kind ? [] : checkRecipe(where, anyTask, path)
+  return [...checkRecipe(where, recipe, path), ...any, ...others]
+}
+
+function checkRecipe(where: string, recipe: Recipe, path: string): Finding[] {
+  const { folder, hooks } = recipe
+  if (!isFolder(folder))
     return [
       wrong(`${where}: the folder ${folder} does not exist`, 'Create or clone it, or correct `folder`.'),
     ]
-  if (recipe.kind === 'ansible') return [fine(`${where}: folder ${folder}`)]
-  const programs = [...new Set(recipe.commands.map(([program = '']) => program))]
+  const around = [hooks.before, hooks.afterSuccess, hooks.afterFailure].flat()
+  const commands = [
+    ...(recipe.kind === 'commands' ? recipe.commands : []),
+    ...around.flatMap((hook) => ('command' in hook ? [hook.command] : [])),
+  ]
+  const folders = new Set(around.flatMap((hook) => ('folder' in hook ? [hook.folder] : [])))
+  return [
+    fine(`${where}: folder ${folder}`),
+    ...(recipe.kind === 'tasks_folder' ? checkTasksFolder(where, recipe) : []),
+    ...checkPrograms(where, folder, [...new Set(commands.map((one) => wordsOf(one)[0] ?? ''))], path),
+    ...[...folders].map((one) =>
+      isFolder(one)
+        ? fine(`${where}: hooks in ${one}: ${listed(executablesIn(one))}`)
+        : wrong(`${where}: the folder of hooks ${one} does not exist`, 'Make it, or correct `hooks`.'),
+    ),
+  ]
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+
+const listed = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '))
+
+function executablesIn(folder: string): readonly string[] {
+  const names = readdirSync(folder).filter((name) => !name.startsWith('.'))
+  return names.filter((name) => findProgram(`./${name}`, folder, '') !== undefined).toSorted()
+}
+
+function checkTasksFolder(where: string, { tasksFolder }: TasksFolderRecipe): Finding[] {
+  if (!isFolder(tasksFolder))
+    return [
+      wrong(`${where}: the folder ${tasksFolder} does not exist`, 'Make it, or correct `tasks_folder`.'),
+    ]
+  const around = new Set<string>(AROUND_TASKS)
+  const found = executablesIn(tasksFolder)
+  const tasks = found.filter((name) => !around.has(name))
+  const said = `${where}: tasks in ${tasksFolder}: ${listed(tasks)}`
+  const between = found.filter((name) => around.has(name))
+  return [
+    tasks.length === 0
+      ? doubtful(
+          said,
+          'Each deployment would end as "Unknown task". Put an executable there, such as `deploy`.',
+        )
+      : fine(between.length === 0 ? said : `${said}; around them ${between.join(', ')}`),
+  ]
+}
+
+function checkPrograms(where: string, folder: string, programs: readonly string[], path: string): Finding[] {
   const missing = programs.filter((program) => findProgram(program, folder, path) === undefined)
   const own = programs.filter(
     (program) =>
       !missing.includes(program) && program.includes('/') && isWithin(folder, resolve(folder, program)),
   )
   return [
-    fine(`${where}: folder ${folder}`),
     ...ownership(where, folder, programs),
     ...missing.map((program) =>
       wrong(

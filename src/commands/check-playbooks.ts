@@ -15,17 +15,19 @@ export async function* checkPlaybooks(config: Config, server: ServerSide): Async
   const masker = createMasker(config.secrets)
   for (const { environments } of config.repositories.values())
     for (const environment of environments.values())
-      for (const finding of await checkPlaybook(environment, config, server))
-        yield { ...finding, text: masker.mask(finding.text) }
+      for (const [task, recipe] of [['deploy', environment.recipe] as const, ...environment.tasks])
+        for (const finding of await checkPlaybook({ ...environment, recipe }, task, config, server))
+          yield { ...finding, text: masker.mask(finding.text) }
 }
 
 async function checkPlaybook(
   { repository, name, recipe }: EnvironmentConfig,
+  task: string,
   config: Config,
   server: ServerSide,
 ): Promise<Finding[]> {
   if (recipe.kind !== 'ansible') return []
-  const where = `${repository} ${name}`
+  const where = `${repository} ${name}${task === 'deploy' ? '' : ` ${task}`}`
   const variables = variablesOf(recipe, config, server)
   const rehearsal = await rehearse(recipe, {
     variables,

@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 
+import type { Command } from '../deployment/recipe.ts'
 import { closest } from './closest.ts'
 import { PLACEHOLDERS, placeholdersIn, unknownPlaceholders } from './placeholders.ts'
 import type { Path } from './positions.ts'
@@ -14,12 +15,10 @@ export function readCommands(
   entry: Pick<EnvironmentEntry, 'commands' | 'deploy'>,
   path: Path,
   complain: Complain,
-): readonly (readonly string[])[] | undefined {
+): readonly Command[] | undefined {
   const { commands, deploy } = entry
-  commands?.forEach((words, index) =>
-    checkCommand(words, (position) => [...path, 'commands', index, position], complain),
-  )
-  if (deploy === undefined) return commands?.map((words) => words.map(unescaped))
+  const list = commands && readCommandList(commands, [...path, 'commands'], complain)
+  if (deploy === undefined) return list
   const split = splitWords(deploy)
   if ('wrong' in split) {
     complain([...path, 'deploy'], split.wrong)
@@ -28,6 +27,28 @@ export function readCommands(
   checkCommand(split.words, () => [...path, 'deploy'], complain)
   return [split.words.map(unescaped)]
 }
+
+/** Commands in either form. Everything wrong with them is complained about. */
+export const readCommandList = (
+  commands: NonNullable<EnvironmentEntry['commands']>,
+  path: Path,
+  complain: Complain,
+): readonly Command[] =>
+  commands.map((command, index) => {
+    const isNamed = 'run' in command
+    const words = isNamed ? command.run : command
+    const at = isNamed ? [...path, index, 'run'] : [...path, index]
+    checkCommand(words, (position) => [...at, position], complain)
+    const read = words.map(unescaped)
+    if (!isNamed) return read
+    const { name, timeout, continue_on_error: continues } = command
+    return {
+      words: read,
+      ...(name === undefined ? {} : { name }),
+      ...(timeout === undefined ? {} : { timeoutSeconds: timeout }),
+      ...(continues === undefined ? {} : { continueOnError: continues }),
+    }
+  })
 
 const REFERENCE = /(?<!\$)\$\{[A-Za-z_]\w*\}/
 /** Their values are hexadecimal digits, whoever made the deployment. */

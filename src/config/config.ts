@@ -122,8 +122,17 @@ export interface EnvironmentConfig {
   readonly commitStatus: boolean
   /** Undefined: Slack is told nothing. */
   readonly slack: SlackNotices | undefined
+  /** What the task `deploy` runs. */
   readonly recipe: Recipe
+  /** What other tasks run, by their names. */
+  readonly tasks: ReadonlyMap<string, Recipe>
+  /** What runs a task that is not among these; undefined: nothing does. */
+  readonly anyTask: Recipe | undefined
 }
+
+/** What a task runs; undefined where it is not known there. */
+export const recipeFor = ({ recipe, tasks, anyTask }: EnvironmentConfig, task: string): Recipe | undefined =>
+  task === 'deploy' ? recipe : (tasks.get(task) ?? anyTask)
 
 /** Who has to agree to a commit before it is deployed. */
 export interface ApprovalDemand {

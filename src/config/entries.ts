@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs'
 
+import type { Circumstances, Recipe } from '../deployment/recipe.ts'
 import { contextOf } from '../deployment/status.ts'
 import type {
   ApprovalDemand,
@@ -8,16 +9,18 @@ import type {
   RepositoryConfig,
   SlackNotices,
 } from './config.ts'
+import { readHooks } from './hooks.ts'
 import { readSlackNotices, type General } from './notify.ts'
 import { readPredecessors } from './predecessors.ts'
 import { placeholdersIn } from './placeholders.ts'
 import type { Path, Positions } from './positions.ts'
 import type { Variables } from './references.ts'
-import { APPROVAL_EXPIRES, DEFAULTS, type EnvironmentEntry, type Repositories } from './schema.ts'
+import { DEFAULTS } from './defaults.ts'
+import { APPROVAL_EXPIRES, type EnvironmentEntry, type Repositories } from './schema.ts'
 import type { Windows } from '../schedule/windows.ts'
 import { isTooShort, readValue } from './values.ts'
 import type { ReadText } from './playbook-options.ts'
-import { originIn, readWork, type Level, type Work } from './work.ts'
+import { originIn, readTasksFolder, readWork, type Level } from './work.ts'
 
 export interface EntriesOptions {
   /** Relative paths are resolved against it. */
@@ -60,15 +63,17 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
     for (const { name: environment, own } of levels) {
       if (own !== undefined) isNewEnvironment(own.path)
       const inherited = { entry: shared, path }
-      const { env, texts, ...rest } = readEnvironment(own === undefined ? [inherited] : [own, inherited], {
-        ...options,
-        environment,
-      })
+      const levelsOfThis = own === undefined ? [inherited] : [own, inherited]
+      const inside = { ...options, environment }
+      const { env: ownEnv, texts: ownTexts, ...rest } = readEnvironment(levelsOfThis, inside)
+      const tasks = readTasks(levelsOfThis, inside)
+      const env = [...ownEnv, ...tasks.flatMap((task) => task.env)]
+      const texts = [...ownTexts, ...tasks.flatMap((task) => task.texts)]
       const { commit_status: hasStatus, required_contexts: required } = rest.entry
       const isOwn = (name: string): boolean => name.toLowerCase() === contextOf(environment).toLowerCase()
       if (hasStatus === true && Array.isArray(required) && required.some(isOwn))
         options.complain(
-          originIn(own === undefined ? [inherited] : [own, inherited], 'required_contexts'),
+          originIn(levelsOfThis, 'required_contexts'),
           `${contextOf(environment)} is what commit_status writes: it would wait for itself`,
         )
       for (const one of [...env, ...texts]) {
@@ -78,7 +83,9 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
       }
       const windows = shareWindows(rest.entry.windows)
       const after = predecessors.get(environment.toLowerCase())
-      const config = assemble({ repository: name, environment, env, windows, after, ...rest })
+      const config = assemble({ repository: name, environment, env: ownEnv, windows, after, tasks, ...rest })
+      for (const { recipe, placedBy } of tasks)
+        if (placedBy !== undefined) folders({ ...config, recipe }, placedBy)
       if (rest.placedBy !== undefined) folders(config, rest.placedBy)
       environments.set(environment.toLowerCase(), config)
     }
@@ -93,6 +100,69 @@ const namedLevels = (given: Readonly<Record<string, EnvironmentEntry>>, path: Pa
     own: { entry, path: [...path, 'environments', name] },
   }))
 
+/** With the name of the environment. */
+type Inside = EntriesOptions & { readonly environment: string }
+
+interface ReadTask {
+  readonly name: string
+  readonly recipe: Recipe
+  readonly env: readonly ReadVariable[]
+  readonly texts: readonly ReadText[]
+  readonly placedBy: Path | undefined
+}
+
+/**
+ * The tasks of an environment: its own, and those of its repository that it does not have itself. Where they run, with
+ * which variables and within which limits they say themselves, or the environment does.
+ */
+function readTasks(levels: readonly Level[], options: Inside): readonly ReadTask[] {
+  const around = levels.map(({ entry, path }) => {
+    const { folder, env, timeout, silence_timeout, leave_processes, max_log_bytes } = entry
+    return { entry: { folder, env, timeout, silence_timeout, leave_processes, max_log_bytes }, path }
+  })
+  const read = new Map<string, ReadTask>()
+  for (const { entry, path: levelPath } of levels)
+    for (const [name, task] of Object.entries(entry.tasks ?? {})) {
+      if (read.has(name)) continue
+      const path = [...levelPath, 'tasks', name]
+      // What is wrong with the levels around it was said when they were read.
+      const complain: Inside['complain'] = (where, message) => {
+        if (where.length >= path.length && path.every((part, index) => where[index] === part))
+          options.complain(where, message)
+      }
+      const all = [{ entry: task, path }, ...around]
+      const inside = { ...options, complain }
+      const { work, texts, placedBy } = readWork(all, inside)
+      const env = readVariables(all, inside)
+      const recipe = { ...work, ...circumstancesOf(all, env, inside) }
+      read.set(name, { name, recipe, env, texts, placedBy })
+    }
+  return [...read.values()]
+}
+
+/** What is said of everything that is run, the nearest level first. */
+function circumstancesOf(
+  levels: readonly Level[],
+  env: readonly ReadVariable[],
+  options: Inside,
+): Omit<Circumstances, 'folder'> {
+  const entry = Object.assign(
+    {},
+    ...levels.toReversed().map((level) => defined(level.entry)),
+  ) as EnvironmentEntry
+  return {
+    env: Object.fromEntries(env.map(({ name, value }) => [name, value])),
+    timeoutSeconds: entry.timeout ?? DEFAULTS.timeout,
+    silenceSeconds: entry.silence_timeout ?? DEFAULTS.silence_timeout,
+    leaveProcesses: entry.leave_processes ?? DEFAULTS.leave_processes,
+    maxLogBytes: entry.max_log_bytes ?? DEFAULTS.max_log_bytes,
+    hooks: readHooks(levels, options),
+  }
+}
+
+const defined = (entry: EnvironmentEntry): Partial<EnvironmentEntry> =>
+  Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined))
+
 interface ReadVariable extends ReadText {
   readonly name: string
 }
@@ -100,10 +170,7 @@ interface ReadVariable extends ReadText {
 type VariableSetting = NonNullable<EnvironmentEntry['env']>[string]
 
 /** What the levels say together; the first that has a key wins, and `env` is joined name by name. */
-function readEnvironment(
-  levels: readonly Level[],
-  options: EntriesOptions & { readonly environment: string },
-) {
+function readEnvironment(levels: readonly Level[], options: Inside) {
   const entry = Object.assign({}, ...levels.toReversed().map((level) => level.entry)) as EnvironmentEntry
   const { work, texts, placedBy } = readWork(levels, options)
   const url = entry.environment_url
@@ -115,7 +182,11 @@ function readEnvironment(
     )
 
   const slack = readSlackNotices(levels, options)
-  return { entry, work, texts, placedBy, slack, env: readVariables(levels, options) }
+  const env = readVariables(levels, options)
+  const circumstances = circumstancesOf(levels, env, options)
+  const inFolder = readTasksFolder(levels, { ...options, complain() {} }) // readWork has complained
+  const anyTask = inFolder && { ...inFolder.work, ...circumstances }
+  return { entry, recipe: { ...work, ...circumstances }, anyTask, texts, placedBy, slack, env }
 }
 
 function readVariables(
@@ -148,7 +219,9 @@ interface Parts {
   readonly repository: string
   readonly environment: string
   readonly entry: EnvironmentEntry
-  readonly work: Work
+  readonly recipe: Recipe
+  readonly anyTask: Recipe | undefined
+  readonly tasks: readonly ReadTask[]
   readonly slack: SlackNotices | undefined
   readonly env: readonly ReadVariable[]
   readonly windows: Windows | undefined
@@ -159,9 +232,10 @@ const assemble = ({
   repository,
   environment,
   entry,
-  work,
+  recipe,
+  anyTask,
+  tasks,
   slack,
-  env,
   windows,
   after,
 }: Parts): EnvironmentConfig => ({
@@ -184,14 +258,9 @@ const assemble = ({
   environmentUrl: entry.environment_url,
   commitStatus: entry.commit_status ?? DEFAULTS.commit_status,
   slack,
-  recipe: {
-    ...work,
-    env: Object.fromEntries(env.map(({ name, value }) => [name, value])),
-    timeoutSeconds: entry.timeout ?? DEFAULTS.timeout,
-    silenceSeconds: entry.silence_timeout ?? DEFAULTS.silence_timeout,
-    leaveProcesses: entry.leave_processes ?? DEFAULTS.leave_processes,
-    maxLogBytes: entry.max_log_bytes ?? DEFAULTS.max_log_bytes,
-  },
+  recipe,
+  tasks: new Map(tasks.map((task) => [task.name, task.recipe])),
+  anyTask,
 })
 
 function approvalIn({ approval = false }: EnvironmentEntry): ApprovalDemand | undefined {

@@ -25,3 +25,5 @@ function meant<Value>(reading: Reading<Value>, context: { addIssue: (message: st
   context.addIssue(expecting(reading.expected).error)
   return z.NEVER
 }
+
+export const toggle = (what: string) => z.boolean(expecting('true or false')).optional().describe(what)

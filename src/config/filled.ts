@@ -16,6 +16,10 @@ const ORDINARY_OF_ENVIRONMENT = new Set([
   'ansible.vault_password_file',
   'ansible.requirements',
   'ansible.config',
+  'tasks_folder',
+  'hooks.before',
+  'hooks.after_success',
+  'hooks.after_failure',
 ])
 
 export interface FilledDocument {

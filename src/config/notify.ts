@@ -1,6 +1,6 @@
 import type { SlackNotices } from './config.ts'
 import type { Path } from './positions.ts'
-import { DEFAULTS } from './schema.ts'
+import { DEFAULTS } from './defaults.ts'
 import { originIn, type Level } from './work.ts'
 
 /** What holds for every environment that says nothing else. */

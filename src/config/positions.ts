@@ -10,9 +10,12 @@ import {
 
 export type Path = readonly (string | number)[]
 
-/** The key below a repository or one of its environments, whatever these are called; empty elsewhere. */
-export const keyOfEnvironment = (path: Path): string =>
-  path[0] === 'repositories' ? path.slice(path[2] === 'environments' ? 4 : 2).join('.') : ''
+/** The key below a repository, one of its environments or a task of theirs, whatever these are called; empty elsewhere. */
+export function keyOfEnvironment(path: Path): string {
+  if (path[0] !== 'repositories') return ''
+  const inner = path.slice(path[2] === 'environments' ? 4 : 2)
+  return (inner[0] === 'tasks' ? inner.slice(2) : inner).join('.')
+}
 
 /** Counted from 1, as editors do. */
 export interface Position {

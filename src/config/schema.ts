@@ -1,7 +1,9 @@
 import { z } from 'zod'
 
-import { ANSIBLE, ansible } from './ansible.ts'
-import { expecting, measure, text, textRead } from './expecting.ts'
+import { ANSIBLE } from './ansible.ts'
+import { DEFAULTS } from './defaults.ts'
+import { expecting, measure, text, textRead, toggle } from './expecting.ts'
+import { HOOKS, NAMED_COMMAND, RECIPE, TASKS } from './recipe-schema.ts'
 import {
   readAge,
   readBytes,
@@ -45,8 +47,6 @@ const secret = (what: string, accepts: RegExp = /./) => {
 
 /** What may stand in an Authorization header. */
 const HEADER_WORD = /^[\x21-\x7e]+$/
-
-const toggle = (what: string) => z.boolean(expecting('true or false')).optional().describe(what)
 
 const SERVER = {
   host: text('an address to listen on, such as 127.0.0.1')
@@ -122,27 +122,6 @@ const GITHUB = {
     ),
 }
 
-/** What holds where neither the environment nor the repository says otherwise. */
-export const DEFAULTS = {
-  timeout: 3600,
-  silence_timeout: 600,
-  leave_processes: false,
-  max_log_bytes: 52_428_800,
-  deploy_on: 'merge',
-  order: 'queue',
-  checks_wait: 3600,
-  force: true,
-  enforce_required_contexts: false,
-  accept_actions_deployments: false,
-  public_logs: false,
-  commit_status: false,
-  every_failure: false,
-  slack_events: ['started', 'succeeded', 'failed', 'cancelled'],
-  catch_up: 300,
-  catch_up_max_age: 86_400,
-  lock_reminder: 86_400,
-} as const
-
 const slackAddress = secret('an https address', /^https?:\/\/[^\s/]+\/?\S*$/)
 const SLACK = {
   webhook_url: slackAddress.describe('The address of an incoming webhook; it decides the channel.'),
@@ -182,20 +161,8 @@ const NOTIFY = {
     .describe('What Slack is told, and where; off: nothing.'),
 }
 
-/** Names that Ferryman sets itself for every command, beside FERRYMAN_…. */
-const SET_BY_US =
-  /^(?:FERRYMAN_.*|GITHUB_(?:TASK|DEPLOYMENT_ID|DEPLOYMENT_URL|REF|SHA|OWNER|REPO|CREATOR|CREATOR_AVATAR|ENV))$/
-
 const BRANCH = 'the name of a branch, such as main'
 const LANE = 'a name of letters, digits, ".", "_", "-" and "/"'
-
-const word = z
-  .string(expecting('a text'))
-  .refine((given) => !given.includes('\0'), expecting('a text without NUL'))
-const command = z
-  .array(word, expecting('a list of words such as [git, fetch]'))
-  .min(1, expecting('a list of words such as [git, fetch]'))
-  .refine(([program]) => program !== '', expecting('a program as the first word'))
 
 /** How long an approval counts where nothing else is said, in seconds. */
 export const APPROVAL_EXPIRES = 86_400
@@ -218,36 +185,8 @@ const APPROVAL = {
 
 /** The keys of an environment; in the repository's entry they hold for all of its environments. */
 const ENVIRONMENT = {
-  folder: text('a path')
-    .optional()
-    .describe(
-      'Where the commands run: absolute, or relative to this file. For a playbook its own folder, if not said.',
-    ),
-  commands: z
-    .array(command, expecting('a list of commands such as [git, fetch]'))
-    .min(1, expecting('at least one command such as [git, fetch]'))
-    .optional()
-    .describe(
-      'What to do, in order, each a list of words; no shell reads them. Placeholders such as {sha} are filled.',
-    ),
-  deploy: text('a command such as "fab deploy:sha={sha}"')
-    .optional()
-    .describe('One command as a single text, split into words once; instead of `commands`.'),
-  ansible_hosts: text('a path')
-    .optional()
-    .describe(
-      'The Ansible inventory: absolute, or relative to `folder`, else to this file; or a list such as `web1,web2`.',
-    ),
-  ansible_playbook: text('a path')
-    .optional()
-    .describe(
-      'The Ansible playbook to run instead of commands: absolute, or relative to `folder`, else to this file.',
-    ),
-  ansible: ansible
-    .optional()
-    .describe(
-      'How the playbook is run. What an environment does not say holds as the repository says it, key by key.',
-    ),
+  ...RECIPE,
+  ...TASKS,
   required_contexts: z
     .union(
       [z.literal('all'), z.array(text('the name of a check'))],
@@ -287,36 +226,6 @@ const ENVIRONMENT = {
     .describe(
       "The branch that deploys by itself, and that `ferryman deploy` takes where no ref is said; without it the repository's default branch.",
     ),
-  env: z
-    .record(
-      z
-        .string()
-        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, expecting('a variable name of letters, digits and _'))
-        .refine((name) => !SET_BY_US.test(name), { error: 'is set by Ferryman itself; choose another name' }),
-      z.union(
-        [z.string(), z.number(), z.boolean(), z.strictObject({ file: text('a path') })],
-        expecting('a text, a number, true, false or {file: path}'),
-      ),
-      expecting('a mapping such as {NODE_ENV: production}'),
-    )
-    .optional()
-    .describe('Variables for the commands; ${NAME} and {file: path} keep secrets out of this file.'),
-  timeout: measure('a number of seconds or a text like 30m', readSeconds).optional().meta({
-    description: 'The limit for all commands together: seconds or a text like 30m.',
-    default: DEFAULTS.timeout,
-  }),
-  silence_timeout: measure('a number of seconds or a text like 10m', readSeconds).optional().meta({
-    description:
-      'How long a command may print nothing before it is ended: seconds or a text like 10m. As long as `timeout`, it limits nothing.',
-    default: DEFAULTS.silence_timeout,
-  }),
-  leave_processes: toggle(
-    'Let live on what a command has left running when it succeeded; without it, only what took a session of its own.',
-  ).meta({ default: DEFAULTS.leave_processes }),
-  max_log_bytes: measure('a number of bytes or a text like 50MB or 10MiB', readBytes).optional().meta({
-    description: 'The largest log; of a longer one its head and its tail are kept.',
-    default: DEFAULTS.max_log_bytes,
-  }),
   windows: windows
     .optional()
     .describe(
@@ -495,7 +404,7 @@ export type EnvironmentEntry = z.output<typeof environment>
 export type SecretSetting = z.output<ReturnType<typeof secret>>
 
 /** Keys that the design names and this version does not know yet: refused, never ignored. */
-export const NOT_YET: ReadonlySet<string> = new Set('auto_merge hooks lock runs_on source tasks'.split(' '))
+export const NOT_YET: ReadonlySet<string> = new Set('auto_merge lock runs_on source'.split(' '))
 
 /** Whether a key can stand below `environments` only, and there in one of them. */
 export const isOfOneEnvironment = (key: string): boolean => Object.hasOwn(PLACE, key)
@@ -509,11 +418,24 @@ export function keysAt(path: readonly (string | number)[]): readonly string[] | 
   if (path.length === 2) return Object.keys(REPOSITORY)
   if (path.length === 4 && path[2] === 'environments') return Object.keys({ ...ENVIRONMENT, ...PLACE })
   const [key, ...inner] = path.slice(path[2] === 'environments' ? 4 : 2)
+  if (key === 'tasks') return inner.length === 1 ? Object.keys(RECIPE) : keysOfRecipe(inner.slice(1))
+  const ofRecipe = keysOfRecipe([key, ...inner])
+  if (ofRecipe !== undefined) return ofRecipe
   if (key === 'windows') return Object.keys(inner.length === 0 ? WINDOWS : WINDOW)
-  if (key === 'ansible') return [Object.keys(ANSIBLE), ['file']][inner.length]
   if (key === 'approval') return Object.keys(APPROVAL)
   if (key === 'notify') return [Object.keys(NOTIFY), Object.keys(NOTIFY_SLACK), ['file']][inner.length]
-  return key === 'env' ? ['file'] : undefined
+  return undefined
+}
+
+/** The keys that may stand in the mapping at this path below an entry that says what to run. */
+function keysOfRecipe([key, ...inner]: readonly (string | number | undefined)[]):
+  | readonly string[]
+  | undefined {
+  if (key === 'env') return ['file']
+  if (key === 'ansible') return [Object.keys(ANSIBLE), ['file']][inner.length]
+  if (key === 'commands') return Object.keys(NAMED_COMMAND)
+  if (key === 'hooks') return Object.keys(inner.length === 0 ? HOOKS : NAMED_COMMAND)
+  return undefined
 }
 
 /** Sections with keys of their own, by their name. */

@@ -64,7 +64,7 @@ function complaintsOf(issue: Issue, root: unknown): Complaint[] {
     ]
   }
   const value = valueAt(root, path)
-  if (issue.code === 'invalid_union' && isMapping(value)) {
+  if (issue.code === 'invalid_union' && typeof value === 'object') {
     const inside = issue.errors.find((issues) => issues.every((one) => !isAboutKind(one)))
     if (inside !== undefined)
       return inside.flatMap((one) => complaintsOf({ ...one, path: [...issue.path, ...one.path] }, root))

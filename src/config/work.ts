@@ -1,23 +1,27 @@
 import { dirname, resolve } from 'node:path'
 
-import type { CommandsRecipe, PlaybookRecipe } from '../deployment/recipe.ts'
+import type { CommandsRecipe, PlaybookRecipe, TasksFolderRecipe } from '../deployment/recipe.ts'
 import { readCommands } from './commands.ts'
+import { DEFAULTS } from './defaults.ts'
 import { placeholdersIn } from './placeholders.ts'
 import { readPlaybookOptions, type ReadText } from './playbook-options.ts'
 import type { Path } from './positions.ts'
 import type { Variables } from './references.ts'
 import type { EnvironmentEntry } from './schema.ts'
 
-/** An entry and where it stands: an environment's own, or the repository's. */
+/** An entry and where it stands: a task's, an environment's own, or the repository's. */
 export interface Level {
   readonly entry: EnvironmentEntry
   readonly path: Path
 }
 
 /** What an environment's entries say to do, and where. */
-export type Work =
+type Work =
   | Pick<CommandsRecipe, 'kind' | 'folder' | 'commands'>
   | Pick<PlaybookRecipe, 'kind' | 'folder' | 'inventory' | 'playbook' | 'options'>
+  | TasksFolderWork
+
+type TasksFolderWork = Pick<TasksFolderRecipe, 'kind' | 'folder' | 'tasksFolder' | 'preTaskBlocks'>
 
 export interface WorkOptions {
   /** The name of the environment. */
@@ -30,8 +34,8 @@ export interface WorkOptions {
   readonly isBroken: (path: Path) => boolean
 }
 
-export interface WorkReading {
-  readonly work: Work
+export interface WorkReading<What = Work> {
+  readonly work: What
   /** The texts in it that may be secrets. */
   readonly texts: readonly ReadText[]
   /** The key that says where; undefined when none does, or when it is wrong. */
@@ -50,6 +54,9 @@ export function readWork(levels: readonly Level[], options: WorkOptions): WorkRe
   const read = createReader(levels, options)
 
   const entry = levels[nearest]?.entry
+  const inFolder = readTasksFolder(levels, options)
+  const nearestFolder = levels.findIndex(({ entry: { tasks_folder: folder } }) => folder !== undefined)
+  if (inFolder !== undefined && (nearest === -1 || nearestFolder < nearest)) return inFolder
   if (entry?.ansible_hosts !== undefined || entry?.ansible_playbook !== undefined)
     return readPlaybook(levels, read, options)
   if (entry === undefined && read.isUnmentioned(...WORK))
@@ -65,6 +72,33 @@ export function readWork(levels: readonly Level[], options: WorkOptions): WorkRe
     texts: [],
     placedBy:
       folder !== undefined && read.isUnmentioned('folder', 'lane') ? read.origin('folder') : undefined,
+  }
+}
+
+/** What the executables of a folder do, where a level names one; they work where it stands, if nothing else is said. */
+export function readTasksFolder(
+  levels: readonly Level[],
+  { directory, complain }: WorkOptions,
+): WorkReading<TasksFolderWork> | undefined {
+  const level = levels.find(({ entry }) => entry.tasks_folder !== undefined)
+  const given = level?.entry.tasks_folder
+  if (given === undefined) return undefined
+  const [placeholder] = placeholdersIn(given)
+  if (placeholder !== undefined)
+    complain(originIn(levels, 'tasks_folder'), `{${placeholder}} is not filled here; write the path as it is`)
+  const tasksFolder = resolve(directory, given)
+  const folder = levels.find(({ entry }) => entry.folder !== undefined)?.entry.folder
+  const blocks = levels.find(({ entry }) => entry.pre_task_blocks !== undefined)?.entry.pre_task_blocks
+  return {
+    work: {
+      kind: 'tasks_folder',
+      folder: folder === undefined ? dirname(tasksFolder) : resolve(directory, folder),
+      tasksFolder,
+      preTaskBlocks: blocks ?? DEFAULTS.pre_task_blocks,
+    },
+    texts: [],
+    // Several environments may have one folder of executables, and know where else they work.
+    placedBy: folder === undefined ? undefined : originIn(levels, 'folder'),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { EnvironmentConfig, RepositoryConfig } from '../config/config.ts'
+import { recipeFor, type EnvironmentConfig, type RepositoryConfig } from '../config/config.ts'
 import { errandOf, type Errand } from '../deployment/errand.ts'
 import { IGNORED, type EndReason, type IgnoredReason } from '../deployment/reasons.ts'
 import type { BranchSignal, DeploymentSignal, Signal } from '../deployment/signal.ts'
@@ -62,6 +62,8 @@ function decideDeployment(signal: DeploymentSignal, repository: RepositoryConfig
   if (signal.task === 'deploy') return { verdict: 'deploy', environments: [environment] }
   const errand = errandOf(signal.task)
   if (errand !== undefined) return { verdict: 'errand', environments: [environment], errand }
+  if (recipeFor(environment, signal.task) !== undefined)
+    return { verdict: 'deploy', environments: [environment] }
   return {
     verdict: 'refuse',
     environments: [environment],

@@ -30,6 +30,10 @@ const RULES = {
   locked: (_deployment, demands, facts) => OF_THE_PLACE.locked(demands, facts),
   outside_windows: (_deployment, demands, facts) => OF_THE_PLACE.outside_windows(demands, facts),
   earlier_environment: ({ sha }, { after }, facts) => after && judgePredecessor(sha, after, facts),
+  hook_blocked: ({ blocked }, _demands, { now }) =>
+    blocked && blocked.until > now
+      ? { reason: 'hook_blocked', detail: blocked.detail, until: blocked.until }
+      : undefined,
   // The last: people are asked when everything else is open.
   approval_pending: (deployment, { approval }, facts) =>
     approval && judgeApproval(deployment, approval, facts),

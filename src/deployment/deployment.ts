@@ -49,6 +49,8 @@ export interface Deployment {
   readonly state: State
   /** Why it waits, beside having to wait for its turn; only while it is queued. */
   readonly hold: Hold | undefined
+  /** A hook has said that its work may not begin yet; until its work begins. */
+  readonly blocked: Blocked | undefined
   /** Who lets it pass the gates that stand in its way; undefined: it waits at each of them. */
   readonly forced: Forced | undefined
   /** When its checks were seen to pass last; undefined: never, or they have moved since. */
@@ -86,16 +88,35 @@ export interface Hold {
   readonly until: number | undefined
 }
 
+/** What a hook has said when it was asked. */
+export interface Blocked {
+  /** When one said so first. */
+  readonly since: number
+  /** When they are asked again. */
+  readonly until: number
+  /** One sentence, secrets masked. */
+  readonly detail: string
+  /** How often they have said so. */
+  readonly tries: number
+}
+
 /** Who wanted a deployment to pass its gates, and why. */
 export interface Forced {
   readonly by: string
   readonly why: string
 }
 
+/** When a hook is run: before the work, or after it and how that ended. */
+export type HookPhase = 'before' | 'after_success' | 'after_failure'
+
 /** How one step went. A step that never started has no entry. */
 export interface StepResult {
   /** The command as written to the log, secrets masked. */
   readonly name: string
+  /** What the configuration calls it, where it does. */
+  readonly label?: string
+  /** Around the work, when it was a hook. */
+  readonly hook?: HookPhase
   readonly exitCode: number | undefined
   readonly signal: string | undefined
   readonly seconds: number

@@ -72,6 +72,7 @@ export const HELD = {
   approval_pending: 'A second person has to agree.',
   author_unknown:
     'Somebody other than the author has to agree, and whose change it is has yet to be asked of GitHub.',
+  hook_blocked: 'A hook before the work says that it may not begin yet; it is asked again.',
   newer_first:
     'A newer commit is on its way to the environment; whether this one is still wanted is seen then.',
   github_unavailable: 'GitHub does not answer, or asks for patience; it is asked again.',

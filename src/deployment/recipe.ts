@@ -15,12 +15,33 @@ export type Value =
  * What the configuration says to do for one deployment, as it was when the deployment was accepted.
  * Plain JSON: it is stored with the deployment, and what is stored is what runs.
  */
-export type Recipe = CommandsRecipe | PlaybookRecipe
+export type Recipe = CommandsRecipe | PlaybookRecipe | TasksFolderRecipe
 
 export interface CommandsRecipe extends Circumstances {
   readonly kind: 'commands'
-  /** Argument arrays with placeholders still in them, such as `{sha}`. */
-  readonly commands: readonly (readonly string[])[]
+  readonly commands: readonly Command[]
+}
+
+/** An argument array with placeholders still in it, such as `{sha}`; or that and more about it. */
+export type Command = readonly string[] | NamedCommand
+
+interface NamedCommand {
+  readonly words: readonly string[]
+  /** What people call it. */
+  readonly name?: string
+  /** Its own limit, within that of all steps together. */
+  readonly timeoutSeconds?: number
+  /** The next one is begun although it fails. */
+  readonly continueOnError?: boolean
+}
+
+/** Runs the executable that is named after the task. */
+export interface TasksFolderRecipe extends Circumstances {
+  readonly kind: 'tasks_folder'
+  /** Absolute path. */
+  readonly tasksFolder: string
+  /** Whether a `pre_task` that fails ends it; else that is only logged. */
+  readonly preTaskBlocks: boolean
 }
 
 export interface PlaybookRecipe extends Circumstances {
@@ -56,7 +77,8 @@ export type Variable =
 /** Everything as Ansible does it by itself. */
 export const USUAL_OPTIONS: PlaybookOptions = { tags: [], skipTags: [], extraVars: {} }
 
-interface Circumstances {
+/** Where, with what and within which limits something runs. */
+export interface Circumstances {
   /** Absolute path; the working directory of every command. */
   readonly folder: string
   readonly env: Readonly<Record<string, Value>>
@@ -68,10 +90,33 @@ interface Circumstances {
   readonly leaveProcesses: boolean
   /** The log keeps its head and its tail within this size. */
   readonly maxLogBytes: number
+  readonly hooks: Hooks
 }
 
+/** What is run around the work. */
+export interface Hooks {
+  readonly before: readonly Hook[]
+  readonly afterSuccess: readonly Hook[]
+  readonly afterFailure: readonly Hook[]
+  /** Limit for all together that follow the work. */
+  readonly timeoutSeconds: number
+}
+
+/** A command, or every executable of a folder (an absolute path) in the order of their names. */
+export type Hook = { readonly command: Command } | { readonly folder: string }
+
+/** No hooks at all. */
+export const NO_HOOKS: Hooks = { before: [], afterSuccess: [], afterFailure: [], timeoutSeconds: 600 }
+
+/** The words of a command, however it was written. */
+export const wordsOf = (command: Command): readonly string[] => ('words' in command ? command.words : command)
+
 /** What a recipe says that was stored before these words existed. */
-const BEFORE = { silenceSeconds: 600, leaveProcesses: false } as const satisfies Partial<Circumstances>
+const BEFORE = {
+  silenceSeconds: 600,
+  leaveProcesses: false,
+  hooks: NO_HOOKS,
+} as const satisfies Partial<Circumstances>
 
 const PLAYBOOK_BEFORE = { options: USUAL_OPTIONS } as const satisfies Partial<PlaybookRecipe>
 

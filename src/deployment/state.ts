@@ -2,7 +2,8 @@
 export const MOVES = {
   // From here without a lane: `failed` never ran, and `succeeded` is an errand, done when it is accepted.
   queued: ['running', 'cancelled', 'failed', 'succeeded'],
-  running: ['succeeded', 'failed', 'cancelling'],
+  // Back in line: a hook has said that the work may not begin yet.
+  running: ['succeeded', 'failed', 'cancelling', 'queued'],
   cancelling: ['cancelled', 'succeeded', 'failed'], // the last command may end before the signal lands
   succeeded: [],
   failed: [],

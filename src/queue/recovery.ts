@@ -65,8 +65,9 @@ const FORGOTTEN = {
 
 async function endForgotten({ store, begun, reports, clock, journal }: RecoveryParts): Promise<void> {
   const logs = new Set(begun)
-  for (const { id } of await store.inState('queued')) {
-    if (!logs.has(id)) continue
+  for (const { id, blocked } of await store.inState('queued')) {
+    // What a hook has put back in line has a log, and its work has not begun.
+    if (!logs.has(id) || blocked !== undefined) continue
     const ended = await store.move(id, 'queued', 'failed', { ...FORGOTTEN, at: clock(), reports })
     if (ended !== undefined)
       journal.warn('deployment:forgotten', { deployment: nameOf(ended), id, detail: FORGOTTEN.detail })

@@ -8,11 +8,20 @@ import type { Change, Gate, ReportsFor, Store } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
 
 /** How a run ended, as the store takes it. */
-export type Ending = {
+export type Ending = Ended | Held
+
+type Ended = {
   readonly state: 'succeeded' | 'failed' | 'cancelled'
   /** How long the work took, where something was waited for after it. */
   readonly tookMs?: number
 } & Omit<Change, 'at'>
+
+/** It goes back in line: its work may not begin before that moment. */
+interface Held extends Pick<Change, 'reports'> {
+  readonly state: 'held'
+  readonly until: number
+  readonly detail: string
+}
 
 export interface WorkerParts {
   readonly store: Store
@@ -169,17 +178,51 @@ async function see(deployment: Deployment, signals: RunSignals, parts: WorkerPar
   const begunAt = performance.now()
   const ending = await parts.run(deployment, signals).catch((thrown: unknown) => broken(thrown, parts))
   if (ending === 'still_there') return // the next start sees to it; until then the lane is taken
+  if (ending.state === 'held') return putBack(deployment, ending, signals, parts)
   const { state, tookMs = performance.now() - begunAt, ...change } = ending
   // How long it took is true, whatever was done to the clock meanwhile.
   const at = startedAt + Math.round(tookMs)
   const about = { deployment: nameOf(deployment), id: deployment.id, state, reason: change.reason }
+  await writeDown(about, signals, journal, async () => {
+    const ended = await moveToEnd(deployment.id, state, { ...change, at }, store)
+    if (ended === undefined) journal.error('deployment:moved-elsewhere', about)
+    else journal.info('deployment:ended', { ...about, detail: change.detail })
+    parts.moved(deployment)
+  })
+}
+
+/** Puts back in line what has not begun its work; what was cancelled meanwhile ends so. */
+async function putBack(
+  deployment: Deployment,
+  { reports, ...blocked }: Held,
+  signals: RunSignals,
+  parts: WorkerParts,
+): Promise<void> {
+  const { store, clock, journal } = parts
+  const { id } = deployment
+  const about = { deployment: nameOf(deployment), id, state: 'queued', reason: 'hook_blocked' }
+  await writeDown(about, signals, journal, async () => {
+    const held = await store.putBack(id, blocked, { at: clock(), reports })
+    if (held === undefined) {
+      const detail = 'Cancelled before its work had begun.'
+      await store.move(id, 'cancelling', 'cancelled', { reason: 'by_person', detail, at: clock(), reports })
+    } else journal.info('deployment:held', { ...about, detail: blocked.detail })
+    parts.held()
+    parts.moved(deployment)
+  })
+}
+
+/** Tries until it is written down; a stop does not wait for ever. */
+async function writeDown(
+  about: Readonly<Record<string, unknown>>,
+  signals: RunSignals,
+  journal: Journal,
+  write: () => Promise<void>,
+): Promise<void> {
   const isToBeTold = createSeldom()
   for (let triesLeft = TRIES_AT_STOP; ; triesLeft -= signals.stopping.aborted ? 1 : 0) {
     try {
-      const ended = await moveToEnd(deployment.id, state, { ...change, at }, store)
-      if (ended === undefined) journal.error('deployment:moved-elsewhere', about)
-      else journal.info('deployment:ended', { ...about, detail: change.detail })
-      parts.moved(deployment)
+      await write()
       return
     } catch (thrown) {
       if (isToBeTold() || triesLeft <= 0)
@@ -193,7 +236,7 @@ async function see(deployment: Deployment, signals: RunSignals, parts: WorkerPar
 /** Somebody may have cancelled it; then it has ended truthfully all the same. */
 async function moveToEnd(
   id: number,
-  state: Ending['state'],
+  state: Ended['state'],
   change: Change,
   { move }: Store,
 ): Promise<Deployment | undefined> {

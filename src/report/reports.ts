@@ -93,12 +93,20 @@ export function forcedReportsFor(
   return reportsOf(written, context, context.slack(written) !== undefined && { isForceNews })
 }
 
+/** Hooks that are asked again and again say nothing new; what they let begin is told when it does. */
+function isAskingAgain({ state, hold, blocked }: Deployment): boolean {
+  if (blocked === undefined) return false
+  if (state === 'queued') return hold === undefined || (hold.reason === 'hook_blocked' && blocked.tries > 1)
+  return state === 'running'
+}
+
 /** `told`: what Slack is told beside what the deployment says of itself; false: nothing at all. */
 function reportsOf(
   written: Deployment,
   context: ReportContext,
   told: false | Pick<Surroundings, 'isForceNews' | 'streak' | 'silenceFollows'>,
 ): readonly NewReport[] {
+  if (isAskingAgain(written)) return []
   const deployment = withoutSecrets(written, context)
   const logUrl = context.logUrl(deployment)
   const status = githubStatus(deployment, logUrl)

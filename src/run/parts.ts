@@ -24,6 +24,8 @@ export interface RunParts {
   readonly server: ServerSide
   resolve(value: Value): string
   record(process: ProcessRecord): Promise<void>
+  /** The hooks before it let the work begin. */
+  workBegins(): Promise<void>
   /** Something lives on although it was killed: `rsync (4711)`. */
   stuck(processes: string): void
   readonly previousSha: string | undefined

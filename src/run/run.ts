@@ -16,8 +16,11 @@ import { createLimit } from './limits.ts'
 import type { Begun, RunParts } from './parts.ts'
 import { told } from './proc.ts'
 import { carriersOf, namesOf } from './processes.ts'
-import { carryOutStep, tellStuck, type Cause, type Failure } from './step.ts'
-import { compile, type Step } from './steps.ts'
+import { listFolders } from './listing.ts'
+import { carryOutStep, tellStuck, type Cause, type Failure, type StepFailure } from './step.ts'
+import { compile, foldersOf, NOT_NOW, type Runbook, type Step } from './steps.ts'
+
+type Variables = Readonly<Record<string, string>>
 
 export type RunResult =
   | {
@@ -30,7 +33,11 @@ export type RunResult =
       readonly steps: readonly StepResult[]
       readonly reason: FailedReason
       readonly detail: string
+      /** Of the step that failed, secrets masked; empty where none has. */
+      readonly lastLines: readonly string[]
     }
+  /** A hook says that the work may not begin yet. */
+  | { readonly state: 'held'; readonly steps: readonly StepResult[]; readonly detail: string }
   | {
       readonly state: 'cancelled'
       readonly steps: readonly StepResult[]
@@ -45,31 +52,29 @@ export type RunResult =
 export async function run(deployment: Deployment, parts: RunParts): Promise<RunResult> {
   const { log, previousSha, directory, runId } = parts
   const folder = join(directory, runId)
-  const steps: StepResult[] = []
   const tellNoMore = tellStopping(parts)
+  const begun: Begun = { ...parts, folder, results: [], reported: [], begun: [] }
   try {
     const introduced = log.announce(introduction(deployment))
     introduced.catch(() => {}) // told below, when nothing else is under way
-    const compiled = compile(deployment, previousSha, folder)
-    if ('refused' in compiled) return await refuse('argument_refused', compiled.refused, parts)
+    const listed = await listFolders(foldersOf(deployment))
+    const runbook = compile(deployment, { previousSha, folder, listed })
+    if ('reason' in runbook) return await refuse(runbook, parts)
     const environment = await prepare(deployment, folder, parts)
     await introduced
-    if ('reason' in environment) return await refuse(environment.reason, environment.detail, parts)
-    return await withinLimit(deployment, parts, (signal) =>
-      carryOut(deployment, [...environment.before, ...compiled.steps], environment.variables, {
-        ...parts,
-        signal,
-        folder,
-        results: steps,
-        reported: [],
-        begun: [],
-      }),
+    if ('reason' in environment) return await refuse(environment, parts)
+    const { variables } = environment
+    const book = { ...runbook, work: [...environment.before, ...runbook.work] }
+    const result = await withinLimit(deployment, parts, (signal) =>
+      carryOut(deployment, book, variables, { ...begun, signal }),
     )
+    await tellHooks(deployment, result, { runbook, variables }, begun)
+    return result
   } catch (thrown) {
     if (!(thrown instanceof FerrymanError) || thrown.code !== 'log_unwritable') throw thrown
     const detail = thrown.message
     await log.line(`${detail} What would follow here is missing, and nothing more was begun.`)
-    return { state: 'failed', steps, reason: 'log_unwritable', detail }
+    return { state: 'failed', steps: begun.results, reason: 'log_unwritable', detail, lastLines: [] }
   } finally {
     tellNoMore()
     // What the commands put there may be beyond our rights; that changes nothing about how they ended.
@@ -91,11 +96,14 @@ const introduction = (deployment: Deployment): string => {
   return `${nameOf(deployment)}: ${task} ${sha} (${ref}), asked for by ${actor}${through}${force}`
 }
 
-async function refuse(reason: FailedReason, detail: string, { log, masker }: RunParts): Promise<RunResult> {
+async function refuse({ reason, detail }: Failure, { log, masker }: RunParts): Promise<RunResult> {
   const masked = masker.mask(detail)
   await log.line(masked)
-  return { state: 'failed', steps: [], reason, detail: masked }
+  return { state: 'failed', steps: [], reason, detail: masked, lastLines: log.lastLines(LAST_LINES) }
 }
+
+/** So many lines of a failed step are told with its failure. */
+const LAST_LINES = 10
 
 /** The private folder with what the steps need, and the environment of every command; or why nothing can run. */
 async function prepare(
@@ -116,7 +124,7 @@ async function prepare(
       ),
     )
     const variables = commandEnvironment(deployment, parts.server, { ...parts, payloadFile, env })
-    if (deployment.recipe.kind === 'commands') return { variables, before: [] }
+    if (deployment.recipe.kind !== 'ansible') return { variables, before: [] }
     return await preparePlaybookOf(deployment, deployment.recipe, variables, { folder, ...parts })
   } catch (thrown) {
     if (thrown instanceof FerrymanError)
@@ -161,18 +169,32 @@ async function withinLimit(
 
 async function carryOut(
   deployment: Deployment,
-  steps: readonly Step[],
-  environment: Readonly<Record<string, string>>,
+  { before, work }: Runbook,
+  environment: Variables,
   parts: Begun,
 ): Promise<RunResult> {
-  const { results, log, signal } = parts
+  const { results: steps, log, signal } = parts
   const { sha } = deployment
-  for (const step of steps) {
-    const cause = await carryOutStep(deployment, step, environment, parts)
-    if (cause === undefined) continue
+  const stop = async (cause: StepFailure): Promise<RunResult> => {
+    const lastLines = log.lastLines(LAST_LINES)
     if (signal.aborted) await endRest(parts)
     else await tellLiving(deployment, parts)
-    return endedBy(cause, results)
+    return endedBy(cause, steps, lastLines)
+  }
+  for (const step of before) {
+    const failure = await carryOutStep(deployment, step, { ...environment, ...hookVariables(step) }, parts)
+    if (failure === undefined) continue
+    const then = signal.aborted ? 'ends' : afterFailureOf(step, failure)
+    if (then === 'ends') return stop(failure)
+    if (then === 'holds') return { state: 'held', steps, detail: notYet(failure) }
+    await log.line('That does not keep the work from beginning.')
+  }
+  await parts.workBegins()
+  for (const step of work) {
+    const failure = await carryOutStep(deployment, step, environment, parts)
+    if (failure === undefined) continue
+    if (signal.aborted || afterFailureOf(step, failure) === 'ends') return stop(failure)
+    await log.line('The next step begins all the same (continue_on_error).')
   }
   await tellLiving(deployment, parts)
   const found = await commitInPlace(deployment, environment['PATH'] ?? '', parts)
@@ -181,7 +203,64 @@ async function carryOut(
     await log.line(
       `${deployment.recipe.kind === 'ansible' ? 'The playbook reports' : 'The folder is now at'} ${deployedSha.slice(0, 7)}, asked for ${sha.slice(0, 7)}.`,
     )
-  return { state: 'succeeded', steps: results, deployedSha }
+  return { state: 'succeeded', steps, deployedSha }
+}
+
+/** What a failure of a step means for the run. */
+function afterFailureOf(
+  { onFailure }: Step,
+  { reason, exitCode }: StepFailure,
+): 'ends' | 'goes_on' | 'holds' {
+  if (reason === 'interrupted' || reason === 'by_person') return 'ends'
+  if (onFailure === 'holds_on_75') return exitCode === NOT_NOW ? 'holds' : 'ends'
+  return onFailure
+}
+
+const notYet = ({ detail }: StepFailure): string => `A hook says that it may not begin yet: ${detail}`
+
+const hookVariables = ({ hook }: Step): Variables => (hook === undefined ? {} : { FERRYMAN_HOOK: hook })
+
+/** Runs what follows the work; however it fares, the result stays what it is. */
+async function tellHooks(
+  deployment: Deployment,
+  result: RunResult,
+  { runbook, variables }: { readonly runbook: Runbook; readonly variables: Variables },
+  parts: Begun,
+): Promise<void> {
+  const { log, signal } = parts
+  const steps = hooksAfter(result, runbook)
+  if (steps.length === 0 || signal.aborted) return
+  const { timeoutSeconds } = deployment.recipe.hooks
+  const limit = createLimit(timeoutSeconds, {
+    kind: 'timed_out',
+    detail: `The time limit of ${timeoutSeconds} s for hooks was reached`,
+  })
+  const told = {
+    FERRYMAN_RESULT: result.state,
+    ...(result.state === 'failed' ? { FERRYMAN_REASON: result.reason, FERRYMAN_DETAIL: result.detail } : {}),
+  }
+  limit.start()
+  try {
+    const ending = AbortSignal.any([signal, limit.signal])
+    for (const step of steps) {
+      const environment = { ...variables, ...hookVariables(step), ...told }
+      const failure = await carryOutStep(deployment, step, environment, { ...parts, signal: ending })
+      if (failure !== undefined)
+        await log.line(`A hook failed; the deployment has ${result.state} all the same.`)
+      if (ending.aborted) return
+    }
+  } catch (thrown) {
+    // The work is done; its log says no more.
+    if (!(thrown instanceof FerrymanError) || thrown.code !== 'log_unwritable') throw thrown
+  } finally {
+    limit.close()
+  }
+}
+
+/** Hooks hear of what has happened: not of what was taken back, nor of what a server that stops has cut short. */
+function hooksAfter(result: RunResult, { afterSuccess, afterFailure }: Runbook): readonly Step[] {
+  if (result.state === 'succeeded') return afterSuccess
+  return result.state === 'failed' && result.reason !== 'interrupted' ? afterFailure : []
 }
 
 /** A run that has to end leaves nothing, also of what its earlier steps had left to run on. */
@@ -204,15 +283,18 @@ async function commitInPlace(
   path: string,
   { reported, log }: Begun,
 ): Promise<string | undefined> {
-  if (recipe.kind === 'commands') return commitInFolder(recipe.folder, { sha, repository, path })
+  if (recipe.kind !== 'ansible') return commitInFolder(recipe.folder, { sha, repository, path })
   if (reported.length === 0)
     await log.line('Version not verified: the playbook did not report ferryman_deployed_sha.')
   return reported.find((one) => one !== sha) ?? reported[0]
 }
 
-function endedBy(cause: Cause, steps: readonly StepResult[]): RunResult {
-  const { reason, detail } = cause
+function endedBy(
+  { reason, detail }: Cause,
+  steps: readonly StepResult[],
+  lastLines: readonly string[],
+): RunResult {
   return reason === 'by_person'
     ? { state: 'cancelled', steps, reason, detail }
-    : { state: 'failed', steps, reason, detail }
+    : { state: 'failed', steps, reason, detail, lastLines }
 }

@@ -22,23 +22,32 @@ export interface Failure {
 /** Why a run ends before its last step is done. */
 export type Cause = Failure | { readonly reason: 'by_person'; readonly detail: string }
 
-/** Runs one step and adds its result; answers why the run ends here, if it does. */
+/** Why a step did not succeed. */
+export type StepFailure = Cause & { readonly exitCode?: number | undefined }
+
+/** Runs one step and adds its result; answers why it did not succeed, if it did not. */
 export async function carryOutStep(
   deployment: Deployment,
   step: Step,
   environment: Readonly<Record<string, string>>,
   parts: Begun,
-): Promise<Cause | undefined> {
+): Promise<StepFailure | undefined> {
   const { log, masker, signal, clock, folder, results, begun } = parts
   const { recipe } = deployment
   const name = masker.mask(step.name)
+  const label = step.label === undefined ? undefined : masker.mask(step.label)
   if (signal.aborted) return stopped(signal, name, parts)
-  const announced = log.announce(`$ ${name}`)
+  const announced = log.announce(`$ ${name}${label === undefined ? '' : `  # ${label}`}`)
   announced.catch(() => {}) // told below, when nothing is left of the command
   log.mark()
   const startedAt = clock()
   const silence = silenceLimit(recipe)
-  const anySignal = AbortSignal.any([signal, silence.signal])
+  const ownLimit = limitOf(step)
+  const anySignal = AbortSignal.any([
+    signal,
+    silence.signal,
+    ...(ownLimit === undefined ? [] : [ownLimit.signal]),
+  ])
   let cause: Promise<Cause> | undefined
   const stop = (): Promise<Cause> => (cause ??= stopped(anySignal, name, parts))
   const result = await runCommand({
@@ -56,13 +65,17 @@ export async function carryOutStep(
       begun.push(process)
       await announced // what cannot be told must not begin
       silence.start()
+      ownLimit?.start()
     },
     async write(chunk) {
       silence.pause() // while the log is busy the command has to wait
       await log.write(chunk)
       silence.start()
     },
-  }).finally(silence.close)
+  }).finally(() => {
+    silence.close()
+    ownLimit?.close()
+  })
   await announced
   const seconds = (clock() - startedAt) / 1000
   if (result.kind === 'not_started') {
@@ -74,7 +87,11 @@ export async function carryOutStep(
   const { exitCode, signal: killedBy, isStopped } = result
   const account = step.kind === 'playbook' ? await seePlaybookOut(folder, parts) : undefined
   const recap = account?.kind === 'complete' ? { recap: account.recap } : {}
-  results.push({ name, exitCode, signal: killedBy, seconds, ...recap })
+  const about = {
+    ...(label === undefined ? {} : { label }),
+    ...(step.hook === undefined ? {} : { hook: step.hook }),
+  }
+  results.push({ name, ...about, exitCode, signal: killedBy, seconds, ...recap })
   log.flush()
   const ending = exitCode === undefined ? `ended by ${killedBy ?? 'a signal'}` : `exit ${exitCode}`
   await log.line(`${ending} (${seconds.toFixed(1)} s)`)
@@ -89,7 +106,8 @@ export async function carryOutStep(
   }
   return {
     reason: 'command_failed',
-    detail: masker.mask(failed(name, exitCode, killedBy, usefulLine(log.lastLines(50)))),
+    exitCode,
+    detail: masker.mask(failed(label ?? name, exitCode, killedBy, usefulLine(log.lastLines(50)))),
   }
 }
 
@@ -121,6 +139,14 @@ export function tellStuck(pids: readonly number[], { log, stuck }: RunParts): vo
 
 const silenceLimit = ({ silenceSeconds }: Recipe): Limit =>
   createLimit(silenceSeconds, { kind: 'silent', detail: `Nothing was printed for ${silenceSeconds} s` })
+
+const limitOf = ({ timeoutSeconds }: Step): Limit | undefined =>
+  timeoutSeconds === undefined
+    ? undefined
+    : createLimit(timeoutSeconds, {
+        kind: 'timed_out',
+        detail: `Its time limit of ${timeoutSeconds} s was reached`,
+      })
 
 /** What the playbook says of itself, when nothing of it is left. */
 async function seePlaybookOut(folder: string, { masker, runId, patience }: Begun): Promise<Account> {

@@ -1,6 +1,9 @@
-import { fill } from '../config/placeholders.ts'
-import { nameOf, type Deployment } from '../deployment/deployment.ts'
-import type { CommandsRecipe } from '../deployment/recipe.ts'
+import { join } from 'node:path'
+
+import { fill, type PlaceholderValues } from '../config/placeholders.ts'
+import { nameOf, type Deployment, type HookPhase } from '../deployment/deployment.ts'
+import type { FailedReason } from '../deployment/reasons.ts'
+import { wordsOf, type Command, type Hook, type TasksFolderRecipe } from '../deployment/recipe.ts'
 import { playbookStep } from './ansible/playbook.ts'
 import { quoted } from './quoted.ts'
 
@@ -14,45 +17,185 @@ export interface Step {
   readonly environment?: Readonly<Record<string, string>>
   /** Told when it has succeeded. */
   readonly succeeded?: () => Promise<void>
+  /** What the configuration calls it. */
+  readonly label?: string | undefined
+  readonly hook?: HookPhase
+  readonly timeoutSeconds?: number | undefined
+  readonly onFailure: OnFailure
 }
 
-export type Compiled = { readonly steps: readonly Step[] } | { readonly refused: string }
+/** What becomes of the run when a step fails; `holds_on_75`: it waits after that exit code, and ends after another. */
+type OnFailure = 'ends' | 'goes_on' | 'holds' | 'holds_on_75'
+
+/** Everything that a deployment may run, in order. */
+export interface Runbook {
+  readonly before: readonly Step[]
+  readonly work: readonly Step[]
+  readonly afterSuccess: readonly Step[]
+  readonly afterFailure: readonly Step[]
+}
+
+export interface Refusal {
+  readonly reason: FailedReason
+  readonly detail: string
+}
+
+/** What a recipe is compiled with, beside the deployment. */
+export interface CompileFacts {
+  readonly previousSha: string | undefined
+  /** The private folder of the run. */
+  readonly folder: string
+  /** What is in the folders that the recipe names; see `foldersOf`. */
+  readonly listed: ReadonlyMap<string, Listing>
+}
+
+/** The names of the files in a folder in the order of their bytes; undefined where there is no such folder. */
+export type Listing =
+  | { readonly files: readonly string[]; readonly executables: readonly string[] }
+  | undefined
+
+/** sysexits.h calls it EX_TEMPFAIL: try again later. */
+export const NOT_NOW = 75
 
 /**
- * The recipe with its placeholders filled. Pure. Refused, with a sentence, when a value would become an option
- * or cannot be an argument at all; then nothing may run. `folder` is the private one of the run.
+ * The recipe as steps, with its placeholders filled. Pure. Refused, with a sentence, when a value would become an
+ * option or cannot be an argument at all, or when a folder or a task is not there; then nothing may run.
  */
-export function compile(deployment: Deployment, previousSha: string | undefined, folder: string): Compiled {
-  const { recipe } = deployment
-  if (recipe.kind === 'ansible') return { steps: [playbookStep(recipe, folder)] }
-  return compileCommands(deployment, recipe, previousSha)
+export function compile(deployment: Deployment, facts: CompileFacts): Runbook | Refusal {
+  const { hooks } = deployment.recipe
+  try {
+    const around = compileTask(deployment, facts)
+    const hooked = (some: readonly Hook[], hook: HookPhase): readonly Step[] =>
+      some.flatMap((one) => compileHook(one, hook, deployment, facts))
+    return {
+      before: [...hooked(hooks.before, 'before'), ...around.before],
+      work: around.work,
+      afterSuccess: [...around.afterSuccess, ...hooked(hooks.afterSuccess, 'after_success')],
+      afterFailure: [...around.afterFailure, ...hooked(hooks.afterFailure, 'after_failure')],
+    }
+  } catch (thrown) {
+    if (thrown instanceof Refused) return thrown.refusal
+    throw thrown
+  }
 }
 
-function compileCommands(
-  deployment: Deployment,
-  recipe: CommandsRecipe,
-  previousSha: string | undefined,
-): Compiled {
-  const { sha, ref, environment, task, repository, payload } = deployment
-  const values = { sha, ref, environment, task, repository, previousSha, payload: readJson(payload) }
-  const steps: Step[] = []
-  for (const command of recipe.commands) {
-    const argv: string[] = []
-    for (const argument of command) {
-      if (argument.includes('\0'))
-        return {
-          refused: `An argument of "${command[0] ?? ''}" contains a NUL character, which no program can be given. (${nameOf(deployment)})`,
-        }
-      const filled = fill(argument, values)
-      if (typeof filled !== 'string')
-        return {
-          refused: `The argument "${argument}" was refused: {${filled.refused}} ${filled.because}. (${nameOf(deployment)})`,
-        }
-      argv.push(filled)
-    }
-    steps.push({ kind: 'command', name: argv.map(quoted).join(' '), argv })
+/** The folders that have to be listed before the recipe can be compiled. Pure. */
+export const foldersOf = ({ recipe }: Pick<Deployment, 'recipe'>): readonly string[] => [
+  ...(recipe.kind === 'tasks_folder' ? [recipe.tasksFolder] : []),
+  ...[recipe.hooks.before, recipe.hooks.afterSuccess, recipe.hooks.afterFailure]
+    .flat()
+    .flatMap((hook) => ('folder' in hook ? [hook.folder] : [])),
+]
+
+class Refused extends Error {
+  readonly refusal: Refusal
+  constructor(reason: FailedReason, detail: string) {
+    super(detail)
+    this.refusal = { reason, detail }
   }
-  return { steps }
+}
+
+function compileTask(deployment: Deployment, facts: CompileFacts): Runbook {
+  const { recipe } = deployment
+  if (recipe.kind === 'tasks_folder') return compileTasksFolder(deployment, recipe, facts)
+  const work =
+    recipe.kind === 'ansible'
+      ? [playbookStep(recipe, facts.folder)]
+      : recipe.commands.map((command) => compileCommand(command, 'ends', deployment, facts))
+  return { before: [], work, afterSuccess: [], afterFailure: [] }
+}
+
+function compileCommand(
+  command: Command,
+  onFailure: OnFailure,
+  deployment: Deployment,
+  facts: CompileFacts,
+): Step {
+  const argv = filled(wordsOf(command), deployment, facts)
+  const step = { kind: 'command' as const, name: argv.map(quoted).join(' '), argv, onFailure }
+  if (!('words' in command)) return step
+  const { name: label, timeoutSeconds, continueOnError } = command
+  return { ...step, label, timeoutSeconds, onFailure: continueOnError === true ? 'goes_on' : onFailure }
+}
+
+function filled(words: readonly string[], deployment: Deployment, { previousSha }: CompileFacts): string[] {
+  const { sha, ref, environment, task, repository, payload } = deployment
+  const values: PlaceholderValues = {
+    sha,
+    ref,
+    environment,
+    task,
+    repository,
+    previousSha,
+    payload: readJson(payload),
+  }
+  return words.map((word) => {
+    if (word.includes('\0'))
+      throw new Refused(
+        'argument_refused',
+        `An argument of "${words[0] ?? ''}" contains a NUL character, which no program can be given. (${nameOf(deployment)})`,
+      )
+    const text = fill(word, values)
+    if (typeof text === 'string') return text
+    throw new Refused(
+      'argument_refused',
+      `The argument "${word}" was refused: {${text.refused}} ${text.because}. (${nameOf(deployment)})`,
+    )
+  })
+}
+
+function compileHook(
+  hook: Hook,
+  phase: HookPhase,
+  deployment: Deployment,
+  facts: CompileFacts,
+): readonly Step[] {
+  const isBefore = phase === 'before'
+  if ('command' in hook) {
+    const onFailure = isBefore ? 'holds_on_75' : 'goes_on'
+    return [{ ...compileCommand(hook.command, onFailure, deployment, facts), hook: phase }]
+  }
+  const { executables } = listingOf(hook.folder, facts)
+  const onFailure = isBefore ? 'holds' : 'goes_on'
+  return executables.map((name) => ({ ...executable(join(hook.folder, name), onFailure), hook: phase }))
+}
+
+function listingOf(folder: string, { listed }: CompileFacts): NonNullable<Listing> {
+  const listing = listed.get(folder)
+  if (listing === undefined) throw new Refused('folder_missing', `The folder ${folder} does not exist.`)
+  return listing
+}
+
+const executable = (path: string, onFailure: OnFailure): Step => ({
+  kind: 'command',
+  name: quoted(path),
+  argv: [path],
+  onFailure,
+})
+
+/** Executables that are run around every task of a folder, if they are there; no task can be called like them. */
+export const AROUND_TASKS = ['pre_task', 'post_success', 'post_failure'] as const
+type AroundTask = (typeof AROUND_TASKS)[number]
+
+/** A name without a path in it, whoever made the deployment. */
+const TASK = /^[A-Za-z0-9_][A-Za-z0-9._:-]{0,127}$/
+
+function compileTasksFolder(deployment: Deployment, recipe: TasksFolderRecipe, facts: CompileFacts): Runbook {
+  const { task } = deployment
+  const { tasksFolder } = recipe
+  const { files } = listingOf(tasksFolder, facts)
+  const isReserved = (AROUND_TASKS as readonly string[]).includes(task)
+  if (isReserved)
+    throw new Refused('task_unknown', `Unknown task: ${task}. What is called so runs around every task.`)
+  if (!TASK.test(task) || !files.includes(task)) throw new Refused('task_unknown', `Unknown task: ${task}`)
+  const around = (name: AroundTask, onFailure: OnFailure, hook: HookPhase): readonly Step[] =>
+    files.includes(name) ? [{ ...executable(join(tasksFolder, name), onFailure), hook }] : []
+  return {
+    before: around('pre_task', recipe.preTaskBlocks ? 'ends' : 'goes_on', 'before'),
+    work: [executable(join(tasksFolder, task), 'ends')],
+    afterSuccess: around('post_success', 'goes_on', 'after_success'),
+    afterFailure: around('post_failure', 'goes_on', 'after_failure'),
+  }
 }
 
 function readJson(text: string): unknown {

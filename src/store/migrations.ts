@@ -24,6 +24,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0016-heads': heads,
       '0017-authorship': authorship,
       '0018-checked': checked,
+      '0019-blocked': blocked,
     }),
 })
 
@@ -357,6 +358,19 @@ const authorship: Migration = {
 const checked: Migration = {
   async up(database: Kysely<unknown>) {
     await database.schema.alterTable('deployments').addColumn('checked_at', 'bigint').execute()
+  },
+}
+
+/** What hooks have said that do not let the work begin yet. */
+const blocked: Migration = {
+  async up(database: Kysely<unknown>) {
+    const deployments = () => database.schema.alterTable('deployments')
+    await deployments().addColumn('blocked_since', 'bigint').execute()
+    await deployments().addColumn('blocked_until', 'bigint').execute()
+    await deployments().addColumn('blocked_detail', 'text').execute()
+    await deployments()
+      .addColumn('blocked_tries', 'integer', (column) => column.notNull().defaultTo(0))
+      .execute()
   },
 }
 

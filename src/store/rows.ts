@@ -1,7 +1,7 @@
 import { sql, type Insertable, type Selectable } from 'kysely'
 
 import type { Changes } from '../deployment/changes.ts'
-import type { Deployment, Hold, Origin, StepResult } from '../deployment/deployment.ts'
+import type { Blocked, Deployment, Hold, Origin, StepResult } from '../deployment/deployment.ts'
 import { HELD } from '../deployment/reasons.ts'
 import { readRecipe } from '../deployment/recipe.ts'
 import type { Tables } from './schema.ts'
@@ -46,6 +46,7 @@ export const deploymentOf = (row: DeploymentRow): Deployment => ({
   environmentUrl: row.environment_url ?? undefined,
   state: row.state,
   hold: holdOf(row),
+  blocked: blockedOf(row),
   forced: row.forced_by === null ? undefined : { by: row.forced_by, why: row.forced_why ?? '' },
   checkedAt: row.checked_at ?? undefined,
   approvedBy: row.approved_by ?? undefined,
@@ -62,6 +63,16 @@ export const deploymentOf = (row: DeploymentRow): Deployment => ({
       ? undefined
       : { at: row.marked_bad_at, by: row.marked_bad_by ?? '', reason: row.marked_bad_reason ?? undefined },
 })
+
+const blockedOf = (row: DeploymentRow): Blocked | undefined =>
+  row.blocked_until === null
+    ? undefined
+    : {
+        since: row.blocked_since ?? row.blocked_until,
+        until: row.blocked_until,
+        detail: row.blocked_detail ?? HELD.hook_blocked,
+        tries: row.blocked_tries,
+      }
 
 const holdOf = ({
   hold_reason: reason,

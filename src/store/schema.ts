@@ -102,6 +102,10 @@ export interface Tables {
     /** When its checks were seen to pass. */
     checked_at: number | null
     approved_by: string | null
+    blocked_since: number | null
+    blocked_until: number | null
+    blocked_detail: string | null
+    blocked_tries: Generated<number>
     reason: EndReason | null
     detail: string | null
     deployed_sha: string | null

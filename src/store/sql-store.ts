@@ -14,6 +14,7 @@ import { createInbox } from './inbox.ts'
 import { createAccept } from './intake.ts'
 import { beginAfter } from './ids.ts'
 import { checked, checksMoved } from './checked.ts'
+import { putBack, unblock } from './blocking.ts'
 import { claim, force, hold, release } from './claims.ts'
 import { createLocks, gateFacts, heldSince } from './gates.ts'
 import { move, moveAll } from './moves.ts'
@@ -99,6 +100,8 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     refFor: (place, which) => refFor(kysely, place, which),
     markBad: (id, mark) => markBad(database, id, mark),
     previousSha: async (id) => (await lastSuccessBeside(kysely, id))?.sha,
+    putBack: (id, blocked, change) => putBack(kysely, id, blocked, change),
+    unblock: (id, change) => unblock(kysely, id, change),
     hold: (id, wanted, change) => hold(kysely, id, wanted, change),
     release: (id, change) => release(kysely, id, change),
     force: (id, forced, change) => force(kysely, id, forced, change),

@@ -1,5 +1,12 @@
 import type { Changes } from '../deployment/changes.ts'
-import type { Deployment, Forced, Hold, ProcessRecord, StepResult } from '../deployment/deployment.ts'
+import type {
+  Blocked,
+  Deployment,
+  Forced,
+  Hold,
+  ProcessRecord,
+  StepResult,
+} from '../deployment/deployment.ts'
 import type { Errand } from '../deployment/errand.ts'
 import type { Approval, Closed, GateFacts, Lock } from '../deployment/gates.ts'
 import type { EndReason, HoldReason } from '../deployment/reasons.ts'
@@ -39,6 +46,17 @@ export interface Store {
     to: Next<From>,
     changes: ReadonlyMap<number, Change>,
   ): Promise<readonly Deployment[]>
+  /**
+   * Back in line goes what was running, with the event and the reports owed: a hook has said that its work may not begin
+   * before that moment. Undefined when it is not running any more.
+   */
+  putBack(
+    id: number,
+    blocked: Pick<Blocked, 'until' | 'detail'>,
+    change: Pick<Change, 'at' | 'reports'>,
+  ): Promise<Deployment | undefined>
+  /** Its hooks let the work of a running deployment begin; undefined when they had not blocked it. */
+  unblock(id: number, change: Pick<Change, 'at' | 'reports'>): Promise<Deployment | undefined>
   /**
    * Writes why a queued deployment waits; it must carry a hold already. Another reason than before is an event, with
    * the reports owed. Answers whether it still waits.

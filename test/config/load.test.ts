@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 
 import type { SlackNotices } from '../../src/config/config.ts'
 import { findConfig, loadConfig } from '../../src/config/load.ts'
+import { NO_HOOKS } from '../../src/deployment/recipe.ts'
 import { FerrymanError } from '../../src/errors.ts'
 import { createMasker } from '../../src/logs/redact.ts'
 import { ENTRY, folder, GITHUB, load, problemsOf, problemsOfShop, shop, written } from './written.ts'
@@ -95,6 +96,8 @@ describe('what a configuration means', () => {
                   environmentUrl: undefined,
                   commitStatus: false,
                   slack: undefined,
+                  tasks: new Map(),
+                  anyTask: undefined,
                   recipe: {
                     kind: 'commands',
                     folder: join(dirname(file), 'shop'),
@@ -104,6 +107,7 @@ describe('what a configuration means', () => {
                     silenceSeconds: 600,
                     leaveProcesses: false,
                     maxLogBytes: 52_428_800,
+                    hooks: NO_HOOKS,
                   },
                 },
               ],
@@ -339,7 +343,7 @@ repositories:
       'config.yml:6:1 tokn: unknown key; did you mean github.token?',
       'config.yml:9:5 repositories.acme/shop.comands: unknown key; did you mean commands?',
       'config.yml:13:9 repositories.acme/shop.environments.production.timeout: expected a number of seconds or a text like 30m, got "soon"',
-      'config.yml:15:13 repositories.acme/shop.environments.production.commands[0]: expected a list of words such as [git, fetch], got "git fetch": write [git, fetch]',
+      'config.yml:15:13 repositories.acme/shop.environments.production.commands[0]: expected a list of words such as [git, fetch], or a mapping with run and name, got "git fetch": write [git, fetch]',
       'config.yml:16:20 repositories.acme/shop.environments.production.commands[1][1]: expected a text, got 8080: quote it, "8080"',
       'config.yml:16:26 repositories.acme/shop.environments.production.commands[1][2]: unknown placeholder {shaa}; did you mean {sha}?',
       'config.yml:17:3 repositories.acme/blog.commands: is missing: expected at least one command such as [git, fetch]',

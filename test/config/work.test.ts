@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
 
+import { NO_HOOKS } from '../../src/deployment/recipe.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { GITHUB, problemsOf, written } from './written.ts'
 
@@ -29,6 +30,7 @@ describe('a playbook in the configuration', () => {
       silenceSeconds: 600,
       leaveProcesses: false,
       maxLogBytes: 52_428_800,
+      hooks: NO_HOOKS,
     })
   })
 

@@ -1,22 +1,26 @@
 import { expect, test } from 'vitest'
 
-import { compile } from '../../src/run/steps.ts'
+import { compile, type CompileFacts, type Runbook } from '../../src/run/steps.ts'
 import { runningDeployment } from '../support/running.ts'
 import { recipe, SHA } from '../support/samples.ts'
 
+const FACTS: CompileFacts = { previousSha: undefined, folder: '/run', listed: new Map() }
+
 const compiled = (command: readonly string[], given: Parameters<typeof runningDeployment>[0] = {}) =>
-  compile(runningDeployment({ ...given, recipe: recipe({ commands: [command] }) }), undefined, '/run')
+  compile(runningDeployment({ ...given, recipe: recipe({ commands: [command] }) }), FACTS)
 
 test('placeholders are filled within their argument, which stays one', () => {
-  const { steps } = compiled(
+  const { work } = compiled(
     ['git', 'checkout', '{sha}', 'in {environment} for {payload.reason}{previous_sha}'],
     {
       payload: '{"reason":"a; b {sha}"}',
     },
-  ) as { steps: unknown[] }
+  ) as Runbook
 
-  expect(steps).toEqual([
+  expect(work).toEqual([
     {
+      kind: 'command',
+      onFailure: 'ends',
       name: `git checkout ${SHA} 'in production for a; b {sha}'`,
       argv: ['git', 'checkout', SHA, 'in production for a; b {sha}'],
     },
@@ -26,11 +30,11 @@ test('placeholders are filled within their argument, which stays one', () => {
 test('the name is what a person would type', () => {
   const words = ['echo', '', "it's", '$HOME', '--format=%H', 'a b']
 
-  expect(compiled(words)).toMatchObject({ steps: [{ name: `echo '' 'it'\\''s' '$HOME' --format=%H 'a b'` }] })
+  expect(compiled(words)).toMatchObject({ work: [{ name: `echo '' 'it'\\''s' '$HOME' --format=%H 'a b'` }] })
 })
 
 test('a payload that is no JSON fills nothing', () => {
   expect(compiled(['echo', '<{payload.reason}>'], { payload: '' })).toMatchObject({
-    steps: [{ argv: ['echo', '<>'] }],
+    work: [{ argv: ['echo', '<>'] }],
   })
 })

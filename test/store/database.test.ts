@@ -40,6 +40,10 @@ test('a database of a newer version is refused by name', async () => {
 
 /** What each migration has to be undone by, the newest first, to have a database of an earlier version. */
 const UNDO = {
+  '0019': `alter table deployments drop column blocked_since; alter table deployments drop column blocked_until;
+    alter table deployments drop column blocked_detail; alter table deployments drop column blocked_tries`,
+  '0018': 'alter table deployments drop column checked_at',
+  '0017': 'drop index deployments_with_authors; alter table deployments drop column authors_asked',
   '0016': 'alter table environments drop column head_branch; alter table environments drop column head_sha',
   '0015': 'alter table environments drop column failures; alter table environments drop column failing_since',
   '0014': 'alter table deliveries drop column repository',

@@ -1,9 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto'
 
 import type { EnvironmentConfig, SlackNotices } from '../../src/config/config.ts'
-import { DEFAULTS } from '../../src/config/schema.ts'
+import { DEFAULTS } from '../../src/config/defaults.ts'
 import type { Deployment } from '../../src/deployment/deployment.ts'
-import { USUAL_OPTIONS, type CommandsRecipe, type PlaybookRecipe } from '../../src/deployment/recipe.ts'
+import {
+  NO_HOOKS,
+  USUAL_OPTIONS,
+  type CommandsRecipe,
+  type PlaybookRecipe,
+} from '../../src/deployment/recipe.ts'
 import type { Intake, NewDelivery, NewDeployment } from '../../src/store/store.ts'
 
 export const SHA = 'a84d88e7554fc1fa21bcbc4efae3c782a70d2b9d'
@@ -17,6 +22,7 @@ export const recipe = (given: Partial<CommandsRecipe> = {}): CommandsRecipe => (
   silenceSeconds: 600,
   leaveProcesses: false,
   maxLogBytes: 52_428_800,
+  hooks: NO_HOOKS,
   ...given,
 })
 
@@ -31,6 +37,7 @@ export const playbookRecipe = (given: Partial<PlaybookRecipe> = {}): PlaybookRec
   silenceSeconds: 600,
   leaveProcesses: false,
   maxLogBytes: 52_428_800,
+  hooks: NO_HOOKS,
   ...given,
 })
 
@@ -63,6 +70,8 @@ export const environmentConfig = (given: Partial<EnvironmentConfig> = {}): Envir
   commitStatus: false,
   slack: undefined,
   recipe: recipe(),
+  tasks: new Map(),
+  anyTask: undefined,
   ...given,
 })
 
@@ -79,6 +88,7 @@ export const deployment = (given: Partial<Deployment> = {}): Deployment => ({
   nonce: undefined,
   wasAsked: false,
   hold: undefined,
+  blocked: undefined,
   forced: undefined,
   checkedAt: undefined,
   approvedBy: undefined,

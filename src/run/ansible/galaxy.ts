@@ -57,6 +57,7 @@ const installStep = (
   { roles, collections }: Pick<Requirements, 'roles' | 'collections'>,
   succeeded: () => Promise<void>,
 ): Step => ({
+  onFailure: 'ends',
   kind: 'command',
   name: `ansible-galaxy install -r ${quoted(file)}`,
   argv: ['ansible-galaxy', 'install', '-r', file],

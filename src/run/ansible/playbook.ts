@@ -38,7 +38,7 @@ export function playbookStep(
   const files = [`--inventory=${inventory}`, `--extra-vars=@${join(folder, VARIABLES)}`, ...vault]
   const choice = chosen.map(({ option, value }) => `${option}=${value}`)
   const argv = ['ansible-playbook', ...asking, ...files, ...choice, '--', playbook]
-  return { kind: 'playbook', name, argv }
+  return { kind: 'playbook', name, argv, onFailure: 'ends' }
 }
 
 export interface Hindrance {

@@ -1,0 +1,22 @@
+/** What holds where neither the environment nor the repository says otherwise. */
+export const DEFAULTS = {
+  timeout: 3600,
+  silence_timeout: 600,
+  leave_processes: false,
+  max_log_bytes: 52_428_800,
+  deploy_on: 'merge',
+  order: 'queue',
+  checks_wait: 3600,
+  force: true,
+  enforce_required_contexts: false,
+  accept_actions_deployments: false,
+  public_logs: false,
+  commit_status: false,
+  every_failure: false,
+  slack_events: ['started', 'succeeded', 'failed', 'cancelled'],
+  catch_up: 300,
+  catch_up_max_age: 86_400,
+  lock_reminder: 86_400,
+  hooks_timeout: 600,
+  pre_task_blocks: false,
+} as const

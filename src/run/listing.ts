@@ -1,0 +1,34 @@
+import { constants } from 'node:fs'
+import { access, readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import type { Listing } from './steps.ts'
+
+/** What is in these folders, links followed; hidden files are left out. */
+export async function listFolders(folders: readonly string[]): Promise<ReadonlyMap<string, Listing>> {
+  const listed = await Promise.all(folders.map(async (folder) => [folder, await list(folder)] as const))
+  return new Map(listed)
+}
+
+async function list(folder: string): Promise<Listing> {
+  const names = await readdir(folder).catch(() => undefined)
+  if (names === undefined) return undefined
+  const files: string[] = []
+  const executables: string[] = []
+  for (const name of names.filter((one) => !one.startsWith('.')).toSorted(byBytes)) {
+    const found = await stat(join(folder, name)).catch(() => undefined)
+    if (found?.isFile() !== true) continue
+    files.push(name)
+    if (await mayExecute(join(folder, name))) executables.push(name)
+  }
+  return { files, executables }
+}
+
+const mayExecute = (path: string): Promise<boolean> =>
+  access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  )
+
+/** The same order on every machine, whatever its language. */
+const byBytes = (one: string, other: string): number => Buffer.compare(Buffer.from(one), Buffer.from(other))

@@ -1,0 +1,133 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { expect, test } from 'vitest'
+
+import { NO_HOOKS, type Hook } from '../../src/deployment/recipe.ts'
+import type { Stop } from '../../src/run/limits.ts'
+import type { RunParts } from '../../src/run/parts.ts'
+import { recipe } from '../support/samples.ts'
+import { runFor, temporaryFolder } from '../support/running.ts'
+
+const sh = (script: string): Hook => ({ command: ['sh', '-c', script] })
+
+/** Runs commands with hooks around them, in a folder that the test knows. */
+const runWith = (
+  hooks: Partial<typeof NO_HOOKS>,
+  { folder, commands = [['true']], parts, ...limits }: GivenHooks,
+) =>
+  runFor({
+    commands: [],
+    ...(parts === undefined ? {} : { parts }),
+    deployment: { recipe: recipe({ folder, commands, ...limits, hooks: { ...NO_HOOKS, ...hooks } }) },
+  })
+
+interface GivenHooks {
+  readonly folder: string
+  readonly commands?: readonly (readonly string[])[]
+  readonly timeoutSeconds?: number
+  readonly parts?: Partial<RunParts>
+}
+
+test('hooks that follow the work change nothing about its result, and all of them run', async () => {
+  const folder = temporaryFolder()
+  const { result, log } = await runWith(
+    {
+      afterSuccess: [sh('exit 4'), sh('echo "$FERRYMAN_HOOK $FERRYMAN_RESULT" > told')],
+      afterFailure: [sh('touch never')],
+    },
+    { folder },
+  )
+
+  expect(result.state).toBe('succeeded')
+  expect(readFileSync(join(folder, 'told'), 'utf8')).toBe('after_success succeeded\n')
+  expect(existsSync(join(folder, 'never'))).toBe(false)
+  expect(log).toContain('A hook failed; the deployment has succeeded all the same.')
+  expect(result.steps.map(({ hook, exitCode }) => [hook, exitCode])).toEqual([
+    [undefined, 0],
+    ['after_success', 4],
+    ['after_success', 0],
+  ])
+})
+
+test('a hook after the work that hangs is ended by its own limit, and the result stays', async () => {
+  const folder = temporaryFolder()
+  const { result, log } = await runWith(
+    { afterSuccess: [sh('sleep 600'), sh('touch never')], timeoutSeconds: 0.5 },
+    { folder },
+  )
+
+  expect(result.state).toBe('succeeded')
+  expect(log).toContain('The time limit of 0.5 s for hooks was reached in ')
+  expect(existsSync(join(folder, 'never'))).toBe(false)
+})
+
+test('a failure by the limit is told to the hooks, with the lines of the command and not of the hook', async () => {
+  const folder = temporaryFolder()
+  const { result } = await runWith(
+    { afterFailure: [sh('echo of-the-hook; echo "$FERRYMAN_REASON: $FERRYMAN_DETAIL" > told')] },
+    { folder, commands: [['sh', '-c', 'echo of-the-command; sleep 600']], timeoutSeconds: 0.5 },
+  )
+
+  expect(result).toMatchObject({ state: 'failed', reason: 'timed_out', lastLines: ['of-the-command'] })
+  expect(readFileSync(join(folder, 'told'), 'utf8')).toMatch(
+    /^timed_out: The time limit of 0.5 s was reached in /,
+  )
+})
+
+test('what a person takes back is told to no hook', async () => {
+  const folder = temporaryFolder()
+  const ending = new AbortController()
+  const stop: Stop = { kind: 'by_person', detail: 'Cancelled by mona.' }
+  const running = runWith(
+    { afterFailure: [sh('touch never')], afterSuccess: [sh('touch never')] },
+    {
+      folder,
+      commands: [['sh', '-c', 'sleep 600']],
+      parts: { signal: ending.signal, workBegins: async () => ending.abort(stop) },
+    },
+  )
+
+  expect((await running).result).toMatchObject({ state: 'cancelled', reason: 'by_person' })
+  expect(existsSync(join(folder, 'never'))).toBe(false)
+})
+
+test('a command may fail where the next one is to begin all the same; its own limit ends it before the others', async () => {
+  const folder = temporaryFolder()
+  const { result, log } = await runFor({
+    commands: [],
+    deployment: {
+      recipe: recipe({
+        folder,
+        commands: [
+          { words: ['sh', '-c', 'exit 7'], continueOnError: true },
+          { words: ['sleep', '600'], name: 'wait for ever', timeoutSeconds: 0.5 },
+          ['touch', 'never'],
+        ],
+      }),
+    },
+  })
+
+  expect(result).toMatchObject({
+    state: 'failed',
+    reason: 'timed_out',
+    detail: 'Its time limit of 0.5 s was reached in sleep 600.',
+  })
+  expect(log).toContain('$ sleep 600  # wait for ever')
+  expect(result.steps.map(({ label, exitCode }) => [label, exitCode])).toEqual([
+    [undefined, 7],
+    ['wait for ever', undefined],
+  ])
+  expect(existsSync(join(folder, 'never'))).toBe(false)
+})
+
+test('a folder of hooks that is not there lets nothing begin', async () => {
+  const folder = temporaryFolder()
+  const { result } = await runWith(
+    { afterFailure: [{ folder: join(folder, 'post-update.d') }] },
+    { folder, commands: [['touch', 'never']] },
+  )
+
+  expect(result).toMatchObject({ state: 'failed', reason: 'folder_missing' })
+  expect(existsSync(join(folder, 'never'))).toBe(false)
+})
