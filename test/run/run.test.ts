@@ -224,6 +224,7 @@ describe('what cannot be started', () => {
 
     expect(result).toEqual({
       state: 'failed',
+      lastLines: [],
       reason: 'command_not_found',
       detail: 'Command not found: no-such-program',
       steps: [],

@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+import { openStore } from '../../src/store/sql-store.ts'
+import type { Store } from '../../src/store/store.ts'
+import { claimFrom } from '../support/claiming.ts'
+import { newDeployment, queuedIntake } from '../support/samples.ts'
+import { emptyDatabase, ENGINES, type TestDatabase } from '../support/stores.ts'
+
+const told = (at: number) => ({ at, reports: () => [] })
+
+describe.each(ENGINES)('what a hook lets not begin yet, on $engine', ({ engine, missing }) => {
+  describe.skipIf(missing)('', () => {
+    let database: TestDatabase
+    let store: Store
+
+    beforeEach(async () => {
+      database = await emptyDatabase[engine]()
+      store = await openStore(database.address)
+      await store.accept([queuedIntake(newDeployment()), queuedIntake(newDeployment())])
+    })
+    afterEach(async () => {
+      await store.close()
+      await database.drop()
+    })
+
+    const claim = async (at: number) => {
+      const claimed = await claimFrom(store, { limit: 1, ...told(at) })
+      if (claimed === undefined) throw new Error('nothing to claim')
+      return claimed
+    }
+
+    test('goes back in line, out of the way of what is behind it, and remembers since when', async () => {
+      const first = await claim(10)
+      await store.recordProcess(first.id, { runId: 'ab', group: 1, bootId: 'b', startTicks: '1' })
+
+      const held = await store.putBack(first.id, { until: 70, detail: 'busy' }, told(20))
+      const second = await claim(30)
+      await store.move(second.id, 'running', 'succeeded', told(40))
+      await store.release(first.id, told(70))
+      const again = await claim(75)
+      await store.putBack(again.id, { until: 140, detail: 'still busy' }, told(80))
+
+      expect(held).toMatchObject({
+        state: 'queued',
+        startedAt: undefined,
+        hold: { reason: 'hook_blocked', detail: 'busy', until: 70 },
+        blocked: { since: 20, until: 70, tries: 1 },
+      })
+      expect(await store.processesOf(first.id)).toEqual([])
+      expect(second.id).not.toBe(first.id)
+      expect(again.id).toBe(first.id)
+      expect(await store.deployment(first.id)).toMatchObject({
+        blocked: { since: 20, until: 140, detail: 'still busy', tries: 2 },
+      })
+    })
+
+    test('is let go when its work begins, once; what was cancelled meanwhile is not put back', async () => {
+      const first = await claim(10)
+      await store.putBack(first.id, { until: 11, detail: 'busy' }, told(11))
+      await store.release(first.id, told(12))
+      await claim(13)
+
+      const begun = await store.unblock(first.id, told(14))
+      const again = await store.unblock(first.id, told(15))
+      await store.move(first.id, 'running', 'cancelling', { ...told(16), reason: 'by_person' })
+      const late = await store.putBack(first.id, { until: 99, detail: 'busy' }, told(17))
+
+      expect(begun).toMatchObject({ state: 'running', blocked: undefined })
+      expect([again, late]).toEqual([undefined, undefined])
+      expect(await store.deployment(first.id)).toMatchObject({ state: 'cancelling', hold: undefined })
+    })
+  })
+})
