@@ -23,7 +23,7 @@ export interface LookParts extends Omit<GateParts, 'asking' | 'checked' | 'close
     | 'bind'
     | 'checked'
     | 'gateFacts'
-    | 'heldSince'
+    | 'heldBefore'
     | 'hold'
     | 'landmarks'
     | 'meanwhile'

@@ -10,17 +10,21 @@ const PATIENCE_DAYS = 30
 const ENDS: ReadonlySet<HoldReason> = new Set<HoldReason>(['earlier_environment', 'approval_pending'])
 
 /**
- * How a deployment ends that has been held for this for too long, counted from the first time that it was; undefined
- * where it goes on waiting, and where the gate opens by itself.
+ * How a deployment ends that has been held for this for too long, all times together: what closes another gate for some
+ * hours of each day starts nothing anew, and a lock of weeks counts for nothing. Undefined where it goes on waiting,
+ * and where the gate opens by itself.
  */
 export async function waitedTooLong(
-  { id, hold }: Deployment,
+  { id, hold, createdAt }: Deployment,
   { reason, detail, until }: Closed,
-  { store, elapsed }: { readonly store: Pick<Store, 'heldSince'>; readonly elapsed: Elapsed },
+  { store, elapsed }: { readonly store: Pick<Store, 'heldBefore'>; readonly elapsed: Elapsed },
 ): Promise<Outcome | undefined> {
   if (hold?.reason !== reason || !ENDS.has(reason) || until !== undefined) return undefined
-  const since = (await store.heldSince(id, reason)) ?? hold.since
-  if (elapsed(`${id} held as ${reason}`, since) < PATIENCE_DAYS * 86_400_000) return undefined
+  const lasts = elapsed(`hold of ${id} since ${hold.since}`, hold.since)
+  const held = (await store.heldBefore(id, reason)) + lasts
+  // What was written down may be of a clock that was wrong for a while.
+  const age = elapsed(`deployment ${id}`, createdAt)
+  if (Math.min(held, age) < PATIENCE_DAYS * 86_400_000) return undefined
   const said = `Not deployed within ${PATIENCE_DAYS} days: ${detail}`
   return { kind: 'end', state: 'failed', reason: 'wait_expired', detail: said }
 }

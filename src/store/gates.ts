@@ -82,22 +82,23 @@ async function upstreamOf(
   }
 }
 
-/** `Store.heldSince`. */
-export async function heldSince(
-  database: Kysely<Tables>,
-  id: number,
-  reason: HoldReason,
-): Promise<number | undefined> {
-  const first = await database
+/** What was said of a deployment while it waited, and is no other reason to wait. */
+const SAID = ['forced', 'approved', 'approval_taken_back']
+
+/** `Store.heldBefore`. */
+export async function heldBefore(database: Kysely<Tables>, id: number, reason: HoldReason): Promise<number> {
+  const turns = await database
     .selectFrom('events')
-    .select('at')
+    .select(['at', 'reason'])
     .where('deployment_id', '=', id)
     .where('to_state', '=', 'queued')
-    .where('reason', '=', reason)
+    .where((where) => where.or([where('reason', 'is', null), where('reason', 'not in', SAID)]))
     .orderBy('id')
-    .limit(1)
-    .executeTakeFirst()
-  return first?.at
+    .execute()
+  return turns.reduce((sum, turn, index) => {
+    const next = turns[index + 1]
+    return turn.reason !== reason || next === undefined ? sum : sum + Math.max(0, next.at - turn.at)
+  }, 0)
 }
 
 const lockOf = ({ id, place, reason, taken_by: by, since, until }: Selectable<Tables['locks']>): Lock => ({

@@ -16,7 +16,7 @@ import { beginAfter } from './ids.ts'
 import { checked, checksMoved } from './checked.ts'
 import { putBack, unblock } from './blocking.ts'
 import { claim, force, hold, release } from './claims.ts'
-import { createLocks, gateFacts, heldSince } from './gates.ts'
+import { createLocks, gateFacts, heldBefore } from './gates.ts'
 import { move, moveAll } from './moves.ts'
 import { createOutbox } from './outbox.ts'
 import { configured, known, landmarks, lastSuccessBeside, see, seen } from './places.ts'
@@ -107,7 +107,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     force: (id, forced, change) => force(kysely, id, forced, change),
     gateFacts: (deployment, wanted) => gateFacts(kysely, deployment, wanted),
     noteAuthors: (id, logins) => noteAuthors(kysely, id, logins),
-    heldSince: (id, reason) => heldSince(kysely, id, reason),
+    heldBefore: (id, reason) => heldBefore(kysely, id, reason),
     locks: createLocks(database),
     approvals: createApprovals(database),
     async asking(id) {

@@ -73,8 +73,11 @@ export interface Store {
   gateFacts(deployment: Judged, wanted: FactsWanted): Promise<GateFacts>
   /** Adds these to whose change a deployment is, in GitHub's own words: from now on the authors of its commit are known. */
   noteAuthors(id: number, logins: readonly string[]): Promise<void>
-  /** Since when a deployment has been held for that reason, with whatever came in between; undefined where it never was. */
-  heldSince(id: number, reason: HoldReason): Promise<number | undefined>
+  /**
+   * For how many milliseconds a deployment was held for that reason, all times together but for one that lasts. What it
+   * waited for between does not count.
+   */
+  heldBefore(id: number, reason: HoldReason): Promise<number>
   locks: Locks
   approvals: Approvals
   /** Writes down that GitHub is about to be asked for a deployment of our own; answers whether it still waits. */

@@ -93,7 +93,7 @@ test('one answer without the branch ends nothing; two minutes of them do', async
   expect(await lookAt(HOUR / 2 + 140_000)).toMatchObject({ state: 'cancelled', reason: 'not_on_branch' })
 })
 
-test('what another environment never takes ends after 30 days, whatever it waited for between; what bakes does not', async () => {
+test('what another environment never takes ends after 30 days of that; a long lock does not count, and what bakes is waited for', async () => {
   const since = 1_000
   const detail = 'staging #12 failed with a84d88e'
   const hold = { reason: 'earlier_environment', detail, since, until: undefined } as const
@@ -103,16 +103,33 @@ test('what another environment never takes ends after 30 days, whatever it waite
     gate: { ...OPEN, judge: () => ({ ...hold, ...given }) },
   })
 
-  const locked = await lookAt(since + 2 * HOUR, closed({ reason: 'locked' }))
-  const still = await lookAt(since + 719 * HOUR, closed())
-  const baking = await lookAt(since + 721 * HOUR, closed({ until: since + 800 * HOUR }))
-  const ended = await lookAt(since + 801 * HOUR, closed())
+  const locked = await lookAt(since + 20 * HOUR, closed({ reason: 'locked' }))
+  const unlocked = await lookAt(since + 900 * HOUR, closed())
+  const still = await lookAt(since + 1_599 * HOUR, closed())
+  const baking = await lookAt(since + 1_601 * HOUR, closed({ until: since + 1_700 * HOUR }))
+  const ended = await lookAt(since + 1_701 * HOUR, closed())
 
-  expect([locked?.hold?.reason, still?.hold?.reason]).toEqual(['locked', 'earlier_environment'])
-  expect(baking).toMatchObject({ state: 'queued', hold: { until: since + 800 * HOUR } })
+  const reasons = [locked, unlocked, still].map((one) => one?.hold?.reason)
+  expect(reasons).toEqual(['locked', 'earlier_environment', 'earlier_environment'])
+  expect(baking).toMatchObject({ state: 'queued', hold: { until: since + 1_700 * HOUR } })
   expect(ended).toMatchObject({
     state: 'failed',
     reason: 'wait_expired',
     detail: `Not deployed within 30 days: ${detail}`,
   })
+})
+
+test('a clock that was years ahead for a while makes no wait longer than it was', async () => {
+  const hold = { reason: 'earlier_environment', detail: 'not yet', since: 1_000, until: undefined } as const
+  const { lookAt } = await mergeThat({ hold })
+  const closed = (given: Partial<Closed> = {}) => ({
+    environmentOf: () => ({ ...PRODUCTION, requiredContexts: undefined }),
+    gate: { ...OPEN, judge: () => ({ ...hold, ...given }) },
+    elapsed: () => HOUR,
+  })
+
+  await lookAt(9_000 * HOUR, closed({ reason: 'locked' }))
+  await lookAt(HOUR, closed())
+
+  expect(await lookAt(HOUR + 60_000, closed())).toMatchObject({ state: 'queued' })
 })

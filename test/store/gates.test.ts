@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 
 import { createGate } from '../../src/decide/gates.ts'
 import type { Deployment } from '../../src/deployment/deployment.ts'
+import type { HoldReason } from '../../src/deployment/reasons.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import type { NewDeployment, Store } from '../../src/store/store.ts'
 import { claimFrom } from '../support/claiming.ts'
@@ -38,17 +39,30 @@ describe.each(ENGINES)('what gates are judged by, on $engine', ({ engine, missin
       return deployment
     }
 
-    test('since when something is held for a reason is told, whatever came in between', async () => {
+    test('how long something was held for a reason is told, without what it waited for between', async () => {
       const hold = { reason: 'locked', detail: 'a migration', since: 0, until: undefined } as const
       const change = (at: number) => ({ at, reports })
       const { id } = await queue({ hold: { ...hold, reason: 'deciding' } })
-      await store.hold(id, { ...hold, reason: 'earlier_environment' }, change(2_000))
-      await store.hold(id, hold, change(3_000))
-      await store.hold(id, { ...hold, reason: 'earlier_environment' }, change(4_000))
+      const holdFor = (reason: HoldReason, at: number) => store.hold(id, { ...hold, reason }, change(at))
+      await holdFor('earlier_environment', 2_000)
+      await store.force(id, { by: 'ann', why: 'the sale begins' }, change(2_500))
+      await holdFor('locked', 3_000)
+      await holdFor('earlier_environment', 14_000)
+      await store.release(id, change(16_000))
 
-      expect(await store.heldSince(id, 'earlier_environment')).toBe(2_000)
-      expect(await store.heldSince(id, 'locked')).toBe(3_000)
-      expect(await store.heldSince(id, 'outside_windows')).toBeUndefined()
+      expect(await store.heldBefore(id, 'earlier_environment')).toBe(3_000)
+      expect(await store.heldBefore(id, 'locked')).toBe(11_000)
+      expect(await store.heldBefore(id, 'outside_windows')).toBe(0)
+    })
+
+    test('the time for which it is held now is not told, nor one of a clock that was set back', async () => {
+      const hold = { reason: 'locked', detail: 'a migration', since: 0, until: undefined } as const
+      const { id } = await queue({ hold: { ...hold, reason: 'deciding' } })
+      await store.hold(id, hold, { at: 9_000, reports })
+      await store.hold(id, { ...hold, reason: 'deciding' }, { at: 4_000, reports })
+      await store.hold(id, hold, { at: 5_000, reports })
+
+      expect(await store.heldBefore(id, 'locked')).toBe(0)
     })
 
     describe('an approval', () => {
