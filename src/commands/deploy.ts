@@ -14,12 +14,12 @@ ask. Then it waits for its checks, its gates and its turn like every other, and 
       --reason TEXT      why, for everybody to read
       --force            past checks, locks, windows and earlier environments; needs --reason
       --wait             say what becomes of it until it has ended; ^C ends the waiting, and nothing else
-      --key TEXT         with the same key the same wish is granted once, however often it is sent
+      --key TEXT         with the same key the same wish is granted once, however often it is sent; then it says how that stands
       --json             the answer as JSON, for programs; with --wait that at the end
 ${SERVER_OPTIONS_HELP}
 
-Exit codes: 0 it is asked for; with --wait, it has succeeded; 1 it is not, or did not, and the text says why; 2 the call
-was wrong.
+Exit codes: 0 it is asked for; with --wait, it has succeeded; 1 it is not, or did not, and the text says why (what a --key
+stands for may have failed long ago); 2 the call was wrong.
 `,
   options: {
     ...SERVER_OPTIONS,

@@ -74,7 +74,8 @@ const look = async (server: ServerChoice, id: number): Promise<Shown> => {
   return ((await askForJson(server, { method: 'GET', path })) as { deployment: Shown }).deployment
 }
 
-function lineOf({ state, hold, detail, sha, deployedSha }: Shown): string {
+/** How it stands, in one line. */
+export function lineOf({ state, hold, detail, sha, deployedSha }: Shown): string {
   if (state === 'queued') return hold === undefined ? 'waiting for its turn' : `held: ${hold.detail}`
   if (state === 'succeeded' && deployedSha !== undefined)
     return `succeeded: ${deployedSha.slice(0, 7)} is there now, asked for ${sha.slice(0, 7)}`

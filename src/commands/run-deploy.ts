@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 
+import { isFinal } from '../deployment/state.ts'
 import { FerrymanError, messageOf, problem } from '../errors.ts'
 import { oneLine, printable } from '../logs/one-line.ts'
 import { askForJson, type ServerChoice } from './client.ts'
-import { follow, type Shown } from './follow.ts'
+import { follow, lineOf, type Shown } from './follow.ts'
 
 export interface DeployOptions {
   readonly server: ServerChoice
@@ -32,7 +33,8 @@ export async function runDeploy(options: DeployOptions): Promise<number> {
   if (!json || wait) say(told(answer))
   if (!wait) {
     if (json) print(answer)
-    return 0
+    else if (answer.outcome === 'asked_already') say(lineOf(answer.deployment))
+    return hasEndedInVain(answer.deployment) ? 1 : 0
   }
   const { id, name } = answer.deployment
   const ended = await follow({ server, id, name }, say)
@@ -43,9 +45,12 @@ export async function runDeploy(options: DeployOptions): Promise<number> {
 const print = (answer: Answer): unknown =>
   process.stdout.write(`${printable(JSON.stringify(answer, undefined, 2))}\n`)
 
+/** One that was asked for before may have come to its end already. */
+const hasEndedInVain = ({ state }: Shown): boolean => isFinal(state) && state !== 'succeeded'
+
 const WORDS = {
   asked: 'will deploy',
-  asked_already: 'was asked for before; it deploys',
+  asked_already: 'was asked for before:',
 } as const satisfies Record<Answer['outcome'], string>
 
 function told({ outcome, said, deployment: { name, sha, forced } }: Answer): string {

@@ -102,15 +102,15 @@ test('whoever asks twice gets two; a lost answer is asked for again, and gets on
 
   const ran = await ferryman(['deploy', 'acme/shop', '--wait', '--data-dir', directory])
 
-  expect(ran.out).toMatch(/^acme\/shop\/production#2 was asked for before; it deploys \w{7} \(main\)\n/)
+  expect(ran.out).toMatch(/^acme\/shop\/production#2 was asked for before: \w{7} \(main\)\n/)
   expect(ran.code).toBe(0)
   expect(requests.filter((one) => one === 'POST /api/deployments')).toHaveLength(2)
   expect(shop.repository.deployments).toHaveLength(2)
   expect(deployedIn(shop)).toHaveLength(2)
 })
 
-test('one key stands for one wish', async () => {
-  const shop = await openShop()
+test('one key stands for one wish, and whoever sends it again is told how that stands', async () => {
+  const shop = await openShop({ entry: { required_contexts: ['ci/test'] } })
   const key = ['--key', 'sale-2026']
 
   const [first, again] = [
@@ -118,6 +118,10 @@ test('one key stands for one wish', async () => {
     await deploy(shop, 'acme/shop', ...key, '--json'),
   ]
   const other = await deploy(shop, 'acme/shop', 'production', 'main', ...key)
+  await shop.waitForJournal((line) => line.includes('Waiting for ci/test'))
+  const held = await deploy(shop, 'acme/shop', ...key)
+  await ferryman(['cancel', NAME, '-c', shop.configFile])
+  const ended = await deploy(shop, 'acme/shop', ...key)
 
   expect(JSON.parse(first.out)).toMatchObject({ outcome: 'asked', deployment: { name: NAME } })
   expect(JSON.parse(again.out)).toMatchObject({ outcome: 'asked_already', deployment: { name: NAME } })
@@ -125,6 +129,9 @@ test('one key stands for one wish', async () => {
     code: 1,
     err: `ferryman: That key was used for another wish, which is ${NAME}.\n  Nothing was recorded. Every new wish needs a key of its own, or none.\n`,
   })
+  const before = `${NAME} was asked for before: ${short(headOf(shop))} (main)\n`
+  expect(held).toEqual({ code: 0, out: `${before}held: Waiting for ci/test\n`, err: '' })
+  expect(ended).toEqual({ code: 1, out: `${before}cancelled: Cancelled by ${ME}\n`, err: '' })
 })
 
 test('what was answered is on disk: it deploys after the server was killed', async () => {
