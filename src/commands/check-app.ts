@@ -18,7 +18,11 @@ export async function checkApp(app: AppView): Promise<Finding> {
 }
 
 /** Which installation covers a repository, and what it may not do that the configuration needs. */
-export async function checkInstallation(app: AppView, repository: RepositoryConfig): Promise<Finding> {
+export async function checkInstallation(
+  app: AppView,
+  repository: RepositoryConfig,
+  needs: { readonly readsPulls: boolean },
+): Promise<Finding> {
   const { name } = repository
   try {
     const { id, account, isSuspended, permissions } = await app.installation(name)
@@ -28,7 +32,7 @@ export async function checkInstallation(app: AppView, repository: RepositoryConf
         `GitHub: the ${which}, which covers ${name}, is suspended`,
         `Let an owner of ${account} resume it.`,
       )
-    const missing = needsOf(repository).filter(
+    const missing = needsOf(repository, needs).filter(
       ({ permission, level }) => !allows(permissions[permission], level),
     )
     if (missing.length === 0) return fine(`GitHub: the ${which} covers ${name}`)
@@ -55,17 +59,22 @@ interface Need {
   readonly says: string
 }
 
-function needsOf({ environments }: RepositoryConfig): Need[] {
+function needsOf(
+  { environments }: RepositoryConfig,
+  { readsPulls }: { readonly readsPulls: boolean },
+): Need[] {
   const own = [...environments.values()].filter(({ deployOn }) => deployOn !== 'none')
   const isGated = own.some(({ requiredContexts = [] }) => requiredContexts.length > 0)
   return [
     { permission: 'deployments', level: 'write', says: '"Deployments: read and write"' },
     ...(own.length > 0 ? [CONTENTS] : []),
+    ...(readsPulls ? [PULLS] : []),
     ...(isGated ? CHECKS : []),
     ...([...environments.values()].some(({ commitStatus }) => commitStatus) ? [STATUSES] : []),
   ]
 }
 const CONTENTS: Need = { permission: 'contents', level: 'read', says: '"Contents: read"' }
+const PULLS: Need = { permission: 'pull_requests', level: 'read', says: '"Pull requests: read"' }
 const CHECKS: readonly Need[] = [
   { permission: 'statuses', level: 'read', says: '"Commit statuses: read"' },
   { permission: 'checks', level: 'read', says: '"Checks: read"' },

@@ -40,6 +40,7 @@ async function* checkToken(github: GitHub, config: Config, now: number): AsyncGe
       try {
         yield* checkCommitStatuses(repository, access)
         yield* checkMerges(github, repository)
+        yield* checkPullRequests(github, repository, pullRequestsFor(repository, config))
         if (config.catchUpSeconds !== undefined) yield* checkHooks(github, repository)
       } catch (cause) {
         yield refusal(repository.name, cause)
@@ -55,7 +56,8 @@ async function* checkAsApp(github: GitHub, app: AppView, config: Config): AsyncG
   yield known
   if (known.mark === 'wrong') return
   for (const repository of config.repositories.values()) {
-    const installed = await checkInstallation(app, repository)
+    const readsPulls = pullRequestsFor(repository, config).length > 0
+    const installed = await checkInstallation(app, repository, { readsPulls })
     yield installed
     if (installed.mark !== 'fine') continue
     try {
@@ -122,6 +124,35 @@ async function* checkMerges(
       `GitHub: the token may not read the checks of ${name}: GitHub is handed required_contexts instead`,
       'Give it "Commit statuses: read" and "Checks: read" to be told at once how they stand.',
     )
+}
+
+/** What would go wrong for somebody who may not read the pull requests of a repository. */
+function pullRequestsFor({ environments }: RepositoryConfig, { catchUpSeconds }: Config): readonly string[] {
+  const own = [...environments.values()]
+  const areMergesMissed = catchUpSeconds !== undefined && own.some(({ deployOn }) => deployOn === 'merge')
+  const areApproved = own.some(({ approval }) => approval?.allowsAuthor === false)
+  return [
+    ...(areMergesMissed ? ['a merge whose webhook does not arrive is not deployed'] : []),
+    ...(areApproved ? ['nobody may approve, since nobody knows whose change it is'] : []),
+  ]
+}
+
+async function* checkPullRequests(
+  github: GitHub,
+  { name, environments }: RepositoryConfig,
+  goesWrong: readonly string[],
+): AsyncGenerator<Finding> {
+  if (goesWrong.length === 0) return
+  const branch = [...environments.values()].find((one) => one.branch !== undefined)?.branch
+  const wanted = branch ?? (await seen(() => github.repository(name)))?.defaultBranch
+  const head = wanted === undefined ? undefined : await seen(() => github.branchHead(name, wanted))
+  if (wanted === undefined || head === undefined) return // it has to see the branch first
+  const asked = await seen(async () => ({ merge: await github.mergeOf(name, head, wanted) }))
+  if (asked !== undefined) return
+  yield doubtful(
+    `GitHub: the token may not read the pull requests of ${name}: ${goesWrong.join('; ')}`,
+    'Give it "Pull requests: read" (fine-grained) or the scope repo (classic).',
+  )
 }
 
 /** What asking for missed merges and pushes needs. */

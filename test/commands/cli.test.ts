@@ -226,8 +226,13 @@ describe('ferryman check', () => {
     expect(some).toContain(`✔ GitHub: acme/shop deploys main by itself, now at ${world.sha.slice(0, 7)}`)
     expect(some).toContain('the token may not read the checks of acme/shop')
     const checks = { deployments: 'write', contents: 'read', statuses: 'read', checks: 'read' } as const
-    expect(await check(checks)).toContain('the token may not see the webhooks of acme/shop')
-    expect(await check({ ...checks, repository_hooks: 'write' })).not.toContain('may not')
+    const more = await check(checks)
+    expect(more).toContain('the token may not see the webhooks of acme/shop')
+    expect(more).toContain(
+      'the token may not read the pull requests of acme/shop: a merge whose webhook does not arrive is not deployed\n',
+    )
+    const all = { ...checks, repository_hooks: 'write', pull_requests: 'read' } as const
+    expect(await check(all)).not.toContain('may not')
   })
 
   test('prints every problem of the configuration with its place', async () => {

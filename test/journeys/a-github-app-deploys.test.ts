@@ -153,9 +153,11 @@ test('check says which installation covers a repository, and what it lacks', asy
   Object.assign(app.installations[0] ?? {}, { permissions: { deployments: 'write', contents: 'read' } })
   const second = await check()
   expect(second.out).toContain(
-    `✘ GitHub: the installation ${little.id} of App ${app.id} on umbrella covers umbrella/site, and lacks "Deployments: read and write", "Contents: read"`,
+    `✘ GitHub: the installation ${little.id} of App ${app.id} on umbrella covers umbrella/site, and lacks "Deployments: read and write", "Contents: read", "Pull requests: read"`,
   )
-  expect(second.out).toContain('covers acme/shop, and lacks "Commit statuses: read", "Checks: read"')
+  expect(second.out).toContain(
+    'covers acme/shop, and lacks "Pull requests: read", "Commit statuses: read", "Checks: read"',
+  )
 
   little.isSuspended = true
   const suspended = await check()

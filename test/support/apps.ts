@@ -20,6 +20,7 @@ export const keysOfApp = (): ReturnType<typeof newKeys> => (made ??= newKeys())
 export const PERMISSIONS = {
   deployments: 'write',
   contents: 'read',
+  pull_requests: 'read',
   statuses: 'read',
   checks: 'read',
 } as const
