@@ -26,7 +26,11 @@ export interface Room {
 }
 
 /** One delivery of the largest size fits, and what runs can tell of its end. */
-export const LEAST_MEGABYTES = 32
+const LEAST_MEGABYTES = 32
+/** A deployment makes a few: its log, what its commands get, those of the database. */
+const LEAST_FILES = 100
+/** What has to be free, in words. */
+export const LEAST = `${LEAST_MEGABYTES} MB and ${LEAST_FILES} files`
 const MEGABYTE = 1_048_576
 const LOOK_AGAIN_MS = 2_000
 
@@ -41,8 +45,8 @@ export function watchRoom({ folders, journal, made }: RoomParts): Room {
     if (found.lack === 'disk_full')
       journal.error('disk:full', {
         folder: found.folder,
-        megabytes: Math.floor(found.megabytes),
-        hint: `Nothing is begun until ${LEAST_MEGABYTES} MB are free.`,
+        ...freeIn(found),
+        hint: `Nothing is begun until ${LEAST} are free.`,
       })
     else if (found.lack === 'disk_unwritable')
       journal.error('disk:unwritable', {
@@ -51,9 +55,7 @@ export function watchRoom({ folders, journal, made }: RoomParts): Room {
         hint: 'Nothing is begun until it can be written.',
       })
     else {
-      journal.info(before === 'disk_full' ? 'disk:has-room' : 'disk:writable', {
-        megabytes: Math.floor(found.megabytes),
-      })
+      journal.info(before === 'disk_full' ? 'disk:has-room' : 'disk:writable', freeIn(found))
       made()
     }
   }
@@ -71,7 +73,15 @@ export function watchRoom({ folders, journal, made }: RoomParts): Room {
 
 type Found =
   | { readonly lack: 'disk_unwritable'; readonly folder: string; readonly cause: string }
-  | { readonly lack: 'disk_full' | undefined; readonly folder: string; readonly megabytes: number }
+  | ({ readonly lack: 'disk_full' | undefined } & Free)
+
+/** What is free for us where a folder lies; without end where nobody can say. */
+export interface Free {
+  readonly folder: string
+  readonly megabytes: number
+  /** So many files can still be made; some file systems have a number of them that never grows. */
+  readonly files: number
+}
 
 /** The worst that is to be found in one of them. */
 async function lookAt(folders: readonly string[]): Promise<Found> {
@@ -79,20 +89,35 @@ async function lookAt(folders: readonly string[]): Promise<Found> {
     const cause = await whyUnwritable(folder, 'make')
     if (cause !== undefined) return { lack: 'disk_unwritable', folder, cause }
   }
-  const left = await Promise.all(folders.map(megabytesIn))
-  const megabytes = Math.min(...left)
-  const folder = folders[left.indexOf(megabytes)] ?? ''
-  return { lack: megabytes < LEAST_MEGABYTES ? 'disk_full' : undefined, folder, megabytes }
+  const left = await Promise.all(folders.map(freeAt))
+  const full = left.find(isFull)
+  const least = left.reduce((one, other) => (other.megabytes < one.megabytes ? other : one), NOWHERE)
+  return { lack: full === undefined ? undefined : 'disk_full', ...(full ?? least) }
 }
 
-/** How many megabytes are free for us where the folder lies; without end where nobody can say. */
-export async function megabytesIn(folder: string): Promise<number> {
+const NOWHERE: Free = { folder: '', megabytes: Infinity, files: Infinity }
+
+/** Whether it is too little to begin anything. */
+export const isFull = ({ megabytes, files }: Free): boolean =>
+  megabytes < LEAST_MEGABYTES || files < LEAST_FILES
+
+const freeIn = ({ megabytes, files }: Free) => ({
+  megabytes: Math.floor(megabytes),
+  ...(files < LEAST_FILES ? { files } : {}),
+})
+
+/** What is free for us where the folder lies. */
+export async function freeAt(folder: string): Promise<Free> {
   try {
-    const { bsize, blocks, bavail, bfree } = await statfs(folder)
-    // Some network file systems know no sizes. Root may use what is kept for root.
-    return blocks === 0 ? Infinity : (bsize * (process.getuid?.() === 0 ? bfree : bavail)) / MEGABYTE
+    const { bsize, blocks, bavail, bfree, files, ffree } = await statfs(folder)
+    return {
+      folder,
+      // Some network file systems know no sizes. Root may use what is kept for root.
+      megabytes: blocks === 0 ? Infinity : (bsize * (process.getuid?.() === 0 ? bfree : bavail)) / MEGABYTE,
+      files: files === 0 ? Infinity : ffree, // and others make room for files as they come
+    }
   } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') return Infinity
+    if (codeOf(cause) === 'ENOENT') return { ...NOWHERE, folder }
     throw cause
   }
 }

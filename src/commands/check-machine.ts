@@ -6,7 +6,7 @@ import { wordsOf, type Recipe, type TasksFolderRecipe } from '../deployment/reci
 import { messageOf } from '../errors.ts'
 import { findProgram } from '../run/command.ts'
 import { AROUND_TASKS } from '../run/steps.ts'
-import { LEAST_MEGABYTES, megabytesIn, whyUnwritable } from '../room.ts'
+import { freeAt, isFull, LEAST, whyUnwritable } from '../room.ts'
 import { doubtful, fine, wrong, type Finding } from './findings.ts'
 
 /** What this machine has for the configuration: the data directory, and each environment's folder and programs. */
@@ -44,16 +44,12 @@ async function checkRoom(directory: string): Promise<Finding[]> {
     if (cause !== undefined)
       return [wrong(`${folder}: the disk cannot be written: ${cause}`, 'Nothing is begun until it can be.')]
   }
-  const left = await Promise.all(folders.map((folder) => megabytesIn(folder).catch(() => Infinity)))
-  const least = Math.min(...left)
-  if (least >= LEAST_MEGABYTES) return []
-  const folder = folders[left.indexOf(least)]
-  return [
-    wrong(
-      `${folder}: the disk is full, ${Math.floor(least)} MB are free`,
-      `Nothing is begun until ${LEAST_MEGABYTES} MB are free.`,
-    ),
-  ]
+  const left = await Promise.all(folders.map((folder) => freeAt(folder).catch(() => undefined)))
+  const full = left.find((free) => free !== undefined && isFull(free))
+  if (full === undefined) return []
+  const { folder, megabytes, files } = full
+  const free = `${Math.floor(megabytes)} MB${files === Infinity ? '' : ` and ${files} files`}`
+  return [wrong(`${folder}: the disk is full, ${free} are free`, `Nothing is begun until ${LEAST} are free.`)]
 }
 
 const firstExisting = (directory: string): string =>

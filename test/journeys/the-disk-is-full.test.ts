@@ -46,7 +46,7 @@ describe.skipIf(!inject('mounts'))('when the disk is full', () => {
     const check = await ferryman(['check', '--offline', '-c', world.configFile])
     expect([check.code, check.out]).toEqual([
       1,
-      expect.stringContaining(`✘ ${disk.folder}: the disk is full, 0 MB are free`),
+      expect.stringContaining(`✘ ${disk.folder}: the disk is full, 0 MB and `),
     ])
 
     disk.fill(4_000_000)

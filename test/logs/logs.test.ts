@@ -314,7 +314,7 @@ describe.skipIf(!inject('mounts'))('when the disk takes nothing for a while', ()
   const stamped = (text: string) => text.replaceAll(/^(?=.)/gm, `${STAMP} `)
 
   test('nothing is missing afterwards, and a reader that follows gets it', async () => {
-    const disk = mountSmallDisk(join(directory, 'logs'), 1)
+    const disk = mountSmallDisk(join(directory, 'logs'), { megabytes: 1 })
     const log = await open()
     const reading = collect(logs.follow(7, { offset: 0, signal: new AbortController().signal }))
     await log.write(Buffer.from(lines(0, 10)))
@@ -332,7 +332,7 @@ describe.skipIf(!inject('mounts'))('when the disk takes nothing for a while', ()
   })
 
   test('what is left when the log is closed is written later', async () => {
-    const disk = mountSmallDisk(join(directory, 'logs'), 1)
+    const disk = mountSmallDisk(join(directory, 'logs'), { megabytes: 1 })
     const log = await open()
 
     disk.fill()
@@ -346,7 +346,7 @@ describe.skipIf(!inject('mounts'))('when the disk takes nothing for a while', ()
   })
 
   test('the size is kept as well', async () => {
-    const disk = mountSmallDisk(join(directory, 'logs'), 1)
+    const disk = mountSmallDisk(join(directory, 'logs'), { megabytes: 1 })
     const log = await open(100_000)
     await log.write(Buffer.from(lines(0, 2_000)))
     await log.line('so far')

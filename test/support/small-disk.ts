@@ -26,10 +26,23 @@ export interface SmallDisk {
 const PAGE = 4_096
 const MEGABYTE = 1_048_576
 
+interface Size {
+  readonly megabytes?: number
+  /** So many files and folders can be made, the first folder included. */
+  readonly files?: number
+}
+
 /** Mounts a disk on the folder, which is made; it is gone after the test. Only root may; see `inject('mounts')`. */
-export function mountSmallDisk(folder: string, megabytes = 64): SmallDisk {
+export function mountSmallDisk(folder: string, { megabytes = 64, files }: Size = {}): SmallDisk {
   mkdirSync(folder, { recursive: true })
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=0700`, 'ferryman-test', folder])
+  execFileSync('mount', [
+    '-t',
+    'tmpfs',
+    '-o',
+    `size=${megabytes}m,mode=0700${files === undefined ? '' : `,nr_inodes=${files}`}`,
+    'ferryman-test',
+    folder,
+  ])
   onTestFinished(() => void execFileSync('umount', ['--lazy', folder]))
   const ballast = join(folder, 'ballast')
   return {
