@@ -67,7 +67,11 @@ async function play(stage: Stage, say: Narrator): Promise<string[]> {
 async function playMachines(stage: Stage, say: Narrator): Promise<string[]> {
   say.part('mona asks for two machines at once: a playbook of Ansible')
   if (stage.hasAnsible)
-    return deploy(stage, { repository: MACHINES, ref: 'main', by: 'mona', expected: 'success' }, say)
+    return deploy(
+      stage,
+      { repository: MACHINES, ref: 'main', by: 'mona', expected: 'success', withinMs: PLAYBOOK_MS },
+      say,
+    )
   say.fact('left out', 'there is no ansible-playbook here (apt-get install ansible)')
   return []
 }
@@ -77,12 +81,13 @@ interface Asked {
   readonly ref: string
   readonly by: string
   readonly expected: 'success' | 'failure'
+  readonly withinMs?: number
 }
 
 /** Lets GitHub's double make a deployment, and follows it to its end. */
 async function deploy(
   { github, slack }: Stage,
-  { repository, ref, by, expected }: Asked,
+  { repository, ref, by, expected, withinMs }: Asked,
   say: Narrator,
 ): Promise<string[]> {
   const told = slack.messages.length
@@ -92,7 +97,7 @@ async function deploy(
     by,
   )
   for (const delivery of deliveries) say.delivery('deployment', delivery)
-  return follow({ github, slack, id: deployment.id, told, expected }, say)
+  return follow({ github, slack, id: deployment.id, told, expected, withinMs }, say)
 }
 
 const CHECK = 'ci/test'
@@ -137,10 +142,15 @@ interface Followed extends Pick<Stage, 'github' | 'slack'> {
   /** Messages in Slack before it. */
   readonly told: number
   readonly expected: 'success' | 'failure'
+  /** How long each may take to come. */
+  readonly withinMs?: number | undefined
 }
 
 /** Waits for everything that is to be told of a deployment, and shows its log; answers what did not come. */
-async function follow({ github, slack, id, told, expected }: Followed, say: Narrator): Promise<string[]> {
+async function follow(
+  { github, slack, id, told, expected, withinMs = WITHIN_MS }: Followed,
+  say: Narrator,
+): Promise<string[]> {
   const missing: string[] = []
   const expect = async (what: string, happening: Promise<unknown>): Promise<void> => {
     await happening.catch((thrown: unknown) => missing.push(`${what}: ${messageOf(thrown)}`))
@@ -150,12 +160,12 @@ async function follow({ github, slack, id, told, expected }: Followed, say: Narr
       `the status ${state} on GitHub`,
       github.waitFor(
         ({ path, body }) => path.endsWith(`/deployments/${id}/statuses`) && stateIn(body) === state,
-        WITHIN_MS,
+        withinMs,
       ),
     )
   await expect(
     'two messages in Slack',
-    slack.waitFor(() => slack.messages.length >= told + 2, WITHIN_MS),
+    slack.waitFor(() => slack.messages.length >= told + 2, withinMs),
   )
   const logUrl = github.statusesOf(id).at(-1)?.logUrl ?? ''
   say.log(logUrl, await logOf(logUrl).catch((thrown: unknown) => `no log: ${messageOf(thrown)}`))
@@ -163,6 +173,8 @@ async function follow({ github, slack, id, told, expected }: Followed, say: Narr
 }
 
 const WITHIN_MS = 30_000
+/** Ansible alone takes seconds to begin, and many on a busy machine. */
+const PLAYBOOK_MS = 3 * 60_000
 
 const stateIn = (body: unknown): unknown =>
   typeof body === 'object' && body !== null ? Reflect.get(body, 'state') : undefined
