@@ -14,7 +14,7 @@ export interface Shown {
   readonly reason?: string
   readonly detail?: string
   readonly sha: string
-  readonly deployedSha?: string
+  readonly deployed_sha?: string
 }
 
 const LOOK_AGAIN_MS = 500
@@ -75,7 +75,7 @@ const look = async (server: ServerChoice, id: number): Promise<Shown> => {
 }
 
 /** How it stands, in one line. */
-export function lineOf({ state, hold, detail, sha, deployedSha }: Shown): string {
+export function lineOf({ state, hold, detail, sha, deployed_sha: deployedSha }: Shown): string {
   if (state === 'queued') return hold === undefined ? 'waiting for its turn' : `held: ${hold.detail}`
   if (state === 'succeeded' && deployedSha !== undefined)
     return `succeeded: ${deployedSha.slice(0, 7)} is there now, asked for ${sha.slice(0, 7)}`

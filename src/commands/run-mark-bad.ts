@@ -13,7 +13,7 @@ export interface MarkBadOptions {
 
 interface Answer {
   readonly outcome: 'marked' | 'unmarked'
-  readonly deployment: { readonly name: string; readonly sha: string; readonly deployedSha?: string }
+  readonly deployment: { readonly name: string; readonly sha: string; readonly deployed_sha?: string }
 }
 
 export async function runMarkBad(options: MarkBadOptions): Promise<number> {
@@ -31,5 +31,5 @@ const WORDS = {
   unmarked: 'is not marked bad.',
 } as const satisfies Record<Answer['outcome'], string>
 
-const told = ({ outcome, deployment: { name, sha, deployedSha = sha } }: Answer): string =>
+const told = ({ outcome, deployment: { name, sha, deployed_sha: deployedSha = sha } }: Answer): string =>
   `${oneLine(`${name} (${deployedSha.slice(0, 7)}) ${WORDS[outcome]}`)}\n`

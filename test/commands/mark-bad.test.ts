@@ -28,7 +28,7 @@ test('what has ended is marked with who and why, and the mark is taken back', as
     deployment: {
       name: 'acme/shop/production#1',
       state: 'succeeded',
-      markedBad: { by: ME, reason: 'it burns •••\\u001b[31m' },
+      marked_bad: { at: expect.stringMatching(/^\d{4}-.*Z$/), by: ME, reason: 'it burns •••\\u001b[31m' },
     },
   })
   expect(unmarked.out).toBe(`acme/shop/production#1 (${short}) is not marked bad.\n`)

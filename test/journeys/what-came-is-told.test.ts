@@ -36,7 +36,7 @@ test('GitHub, Slack and the API are told what came since the last deployment', a
       changes: {
         direction: 'forward',
         commits: [{ sha: second, title: 'Sell coffee •••' }, { title: 'Sell tea <!channel> (#12)' }],
-        pullRequests: [{ number: 12, title: 'Sell tea <!channel>' }],
+        pull_requests: [{ number: 12, title: 'Sell tea <!channel>' }],
       },
     },
   })

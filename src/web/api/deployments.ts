@@ -61,20 +61,36 @@ export function serveDeployments(routes: FastifyInstance, { store, cancel }: Dep
 export const endOf = ({ state, detail }: Deployment): string =>
   detail === undefined ? state : `${state}, ${detail}`
 
-/** A deployment, as the answers show it. */
-export const shown = (deployment: Deployment) => ({
+/** A deployment, as the answers show it: names in snake_case and times as text, as everywhere in them. */
+export const shown = ({ hold, changes, markedBad, ...deployment }: Deployment) => ({
   id: deployment.id,
   name: nameOf(deployment),
   state: deployment.state,
-  hold: deployment.hold,
+  hold: hold && {
+    reason: hold.reason,
+    detail: hold.detail,
+    since: text(hold.since),
+    until: hold.until === undefined ? null : text(hold.until),
+  },
   forced: deployment.forced,
-  approvedBy: deployment.approvedBy,
+  approved_by: deployment.approvedBy,
   reason: deployment.reason,
   detail: deployment.detail,
   sha: deployment.sha,
   ref: deployment.ref,
-  deployedSha: deployment.deployedSha,
-  markedBad: deployment.markedBad,
-  changes: deployment.changes,
+  deployed_sha: deployment.deployedSha,
+  marked_bad: markedBad && { at: text(markedBad.at), by: markedBad.by, reason: markedBad.reason },
+  changes: changes && {
+    from: changes.from,
+    to: changes.to,
+    direction: changes.direction,
+    commit_count: changes.commitCount,
+    lost_count: changes.lostCount,
+    commits: changes.commits,
+    pull_requests: changes.pullRequests,
+    authors: changes.authors,
+  },
   actor: deployment.actor,
 })
+
+const text = (at: number): string => new Date(at).toISOString()
