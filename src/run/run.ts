@@ -6,7 +6,7 @@ import { nameOf, type Deployment, type StepResult } from '../deployment/deployme
 import type { FailedReason } from '../deployment/reasons.ts'
 import { FerrymanError } from '../errors.ts'
 import type { PlaybookRecipe } from '../deployment/recipe.ts'
-import { homeOf } from './ansible/galaxy.ts'
+import { clear, homeOf } from './ansible/galaxy.ts'
 import { preparePlaybook, type Prepared } from './ansible/playbook.ts'
 import { extraVariables, resolveVariables } from './ansible/variables.ts'
 import { commitInFolder } from './commit-in-folder.ts'
@@ -146,6 +146,7 @@ async function preparePlaybookOf(
   const prepared = await preparePlaybook(recipe, folder, { variables, extra, home })
   if ('reason' in prepared) return prepared
   masker.add(prepared.secrets)
+  if (prepared.before.length > 0) await clear(home)
   for (const note of prepared.notes) await log.line(note)
   return prepared
 }

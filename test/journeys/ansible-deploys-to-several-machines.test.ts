@@ -109,8 +109,10 @@ describe.skipIf(!inject('ansible') || inject('sshd') === undefined)('Ansible ove
       put('vars.yml', vaulted('from_vault: the vault is open', 'open sesame'))
       put(
         'requirements.yml',
-        roleRepository('greet', [
-          { copy: { content: '{{ greeting }}', dest: '{{ home }}/greeting' }, tags: 'deploy' },
+        JSON.stringify([
+          roleRepository('greet', [
+            { copy: { content: '{{ greeting }}', dest: '{{ home }}/greeting' }, tags: 'deploy' },
+          ]),
         ]),
       )
       mkdirSync(join(world.directory, 'roles/release/tasks'), { recursive: true })

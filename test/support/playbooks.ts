@@ -49,19 +49,33 @@ const absolute = (options: Partial<PlaybookOptions>, folder: string) =>
     ),
   )
 
-/** A git repository with one role, tagged v1; answers the lines of a requirements.yml that installs it. */
-export function roleRepository(name: string, tasks: readonly object[]): string {
-  const folder = join(temporaryFolder(), name)
-  for (const part of ['tasks', 'meta']) mkdirSync(join(folder, part), { recursive: true })
-  writeFileSync(join(folder, 'tasks/main.yml'), JSON.stringify(tasks))
-  writeFileSync(join(folder, 'meta/main.yml'), '{"galaxy_info": {}}')
+/** A git repository with one role, tagged v1; answers how a requirements.yml names it. */
+export function roleRepository(name: string, tasks: readonly object[]): object {
+  const folder = repositoryOf({ 'tasks/main.yml': tasks, 'meta/main.yml': { galaxy_info: {} } })
+  return { name, src: `git+file://${folder}`, version: 'v1' }
+}
+
+/** The same for a collection `acme.<name>` with the role `install`. */
+export function collectionRepository(name: string, tasks: readonly object[]): object {
+  const about = { namespace: 'acme', name, version: '1.0.0', readme: 'README.md', authors: ['acme'] }
+  const folder = repositoryOf({ 'galaxy.yml': about, 'roles/install/tasks/main.yml': tasks, 'README.md': '' })
+  return { name: `git+file://${folder}`, type: 'git', version: 'v1' }
+}
+
+/** A git repository with these files, as JSON, in one commit, tagged v1. */
+function repositoryOf(files: Readonly<Record<string, unknown>>): string {
+  const folder = temporaryFolder()
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), JSON.stringify(content))
+  }
   const git = (...words: readonly string[]) =>
     execFileSync('git', ['-C', folder, '-c', 'user.name=x', '-c', 'user.email=x@example.org', ...words])
   git('init', '--quiet')
   git('add', '.')
-  git('commit', '--quiet', '-m', 'a role')
+  git('commit', '--quiet', '-m', 'all of it')
   git('tag', 'v1')
-  return JSON.stringify({ roles: [{ name, src: `git+file://${folder}`, version: 'v1' }] })
+  return folder
 }
 
 /** The text in the vault that this password opens. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import { causeOf } from '../../config/references.ts'
 import { quoted } from '../quoted.ts'
@@ -30,7 +30,16 @@ export function readRequirements(file: string, home: string, name: string): Requ
   const isThere = installed?.hash === hash && existsSync(join(home, installed.folder))
   const folder = isThere ? installed.folder : name
   const places = { roles: join(home, folder, 'roles'), collections: join(home, folder, 'collections') }
-  return { ...places, steps: isThere ? [] : [installStep(file, places, () => keep(home, { hash, folder }))] }
+  // Where the note cannot be written, what it would be about is installed again the next time.
+  const succeeded = (): Promise<void> => keep(home, { hash, folder }).catch(() => {})
+  return { ...places, steps: isThere ? [] : [installStep(file, places, succeeded)] }
+}
+
+/** Removes what broke off, and what something newer has replaced. Nothing may be installing there. */
+export async function clear(home: string): Promise<void> {
+  const counts = new Set([NOTE, installedIn(home)?.folder])
+  const others = (await readdir(home).catch(() => [])).filter((name) => !counts.has(name))
+  for (const other of others) await rm(join(home, other), { recursive: true, force: true }).catch(() => {})
 }
 
 /** The folder of an environment below that of all of them. */
@@ -61,7 +70,11 @@ const installStep = (
   kind: 'command',
   name: `ansible-galaxy install -r ${quoted(file)}`,
   argv: ['ansible-galaxy', 'install', '-r', file],
-  environment: { ANSIBLE_ROLES_PATH: roles, ANSIBLE_COLLECTIONS_PATH: collections },
+  environment: {
+    ANSIBLE_ROLES_PATH: roles,
+    ANSIBLE_COLLECTIONS_PATH: collections,
+    ANSIBLE_GALAXY_CACHE_DIR: join(dirname(roles), 'cache'),
+  },
   succeeded,
 })
 
@@ -80,11 +93,10 @@ function installedIn(home: string): Installed | undefined {
   }
 }
 
-/** From here on it counts; older ones, and what broke off, go. */
+/** From here on it counts. */
 async function keep(home: string, installed: Installed): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 })
   await writeFile(join(home, `${NOTE}.new`), JSON.stringify(installed), { mode: 0o600 })
   await rename(join(home, `${NOTE}.new`), join(home, NOTE))
-  const others = (await readdir(home)).filter((name) => name !== NOTE && name !== installed.folder)
-  for (const other of others) await rm(join(home, other), { recursive: true, force: true })
+  await clear(home)
 }

@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import { describe, expect, inject, test } from 'vitest'
 
 import { playbookStep } from '../../../src/run/ansible/playbook.ts'
-import { local, play, roleRepository, runPlaybook, vaulted } from '../../support/playbooks.ts'
+import {
+  collectionRepository,
+  local,
+  play,
+  roleRepository,
+  runPlaybook,
+  vaulted,
+} from '../../support/playbooks.ts'
 import { temporaryFolder } from '../../support/running.ts'
 import { playbookRecipe } from '../../support/samples.ts'
 
@@ -218,9 +225,12 @@ describe.skipIf(!inject('ansible'))('what a playbook requires', { timeout: 60_00
 
   test('is installed before it, and again only when the file says something else', async () => {
     const installed = temporaryFolder()
-    const requirements = roleRepository('greet', [leaves('greeted')])
+    const requirements = JSON.stringify({
+      roles: [roleRepository('greet', [leaves('greeted')])],
+      collections: [collectionRepository('tools', [leaves('tooled')])],
+    })
     const given = {
-      plays: [{ hosts: 'all', gather_facts: false, roles: ['own', 'greet'] }],
+      plays: [{ hosts: 'all', gather_facts: false, roles: ['own', 'greet', 'acme.tools.install'] }],
       files: {
         'requirements.yml': requirements,
         'settings/ansible.cfg': '[defaults]\nroles_path = ../our-roles ; beside\n',
@@ -244,7 +254,7 @@ describe.skipIf(!inject('ansible'))('what a playbook requires', { timeout: 60_00
     expect(second.result.steps).toMatchObject([{ recap: { hostCount: 1 } }])
     expect(changed.result.steps).toMatchObject([{ exitCode: 0 }, { exitCode: 0 }])
     for (const { folder } of [first, second, changed])
-      expect([existsSync(join(folder, 'own')), existsSync(join(folder, 'greeted'))]).toEqual([true, true])
+      expect(readdirSync(folder)).toEqual(expect.arrayContaining(['own', 'greeted', 'tooled']))
     const [home = ''] = readdirSync(installed)
     expect(readdirSync(join(installed, home))).toHaveLength(2) // the note, and the one that counts
   })
@@ -253,7 +263,11 @@ describe.skipIf(!inject('ansible'))('what a playbook requires', { timeout: 60_00
     const installed = temporaryFolder()
     const given = {
       plays: [play('all', leaves('touched'))],
-      files: { 'requirements.yml': '{"roles": [{"name": "x", "src": "git+file:///nowhere/x"}]}' },
+      files: {
+        'requirements.yml': JSON.stringify({
+          roles: [roleRepository('there', []), { name: 'x', src: 'git+file:///nowhere/x' }],
+        }),
+      },
       options: { requirements: 'requirements.yml' },
       parts: { installed },
     }
@@ -267,5 +281,7 @@ describe.skipIf(!inject('ansible'))('what a playbook requires', { timeout: 60_00
       )
       expect(existsSync(join(folder, 'touched'))).toBe(false)
     }
+    const [home = ''] = readdirSync(installed)
+    expect(readdirSync(join(installed, home))).toHaveLength(1)
   })
 })
