@@ -63,8 +63,12 @@ export async function run(deployment: Deployment, parts: RunParts): Promise<RunR
     const environment = await prepare(deployment, folder, parts)
     await introduced
     if ('reason' in environment) return await refuse(environment, parts)
-    const { variables } = environment
-    const book = { ...runbook, work: [...environment.before, ...runbook.work] }
+    const { variables, ofWork } = environment
+    const work = [...environment.before, ...runbook.work]
+    const book = {
+      ...runbook,
+      work: work.map((step) => ({ ...step, environment: { ...ofWork, ...step.environment } })),
+    }
     const result = await withinLimit(deployment, parts, (signal) =>
       carryOut(deployment, book, variables, { ...begun, signal }),
     )
@@ -105,12 +109,17 @@ async function refuse({ reason, detail }: Failure, { log, masker }: RunParts): P
 /** So many lines of a failed step are told with its failure. */
 const LAST_LINES = 10
 
+/** What the steps are run with. */
+interface Ready {
+  readonly variables: Variables
+  /** Beside them, for the work alone: hooks learn nothing of how a playbook is run. */
+  readonly ofWork: Variables
+  /** What has to be done before the work. */
+  readonly before: readonly Step[]
+}
+
 /** The private folder with what the steps need, and the environment of every command; or why nothing can run. */
-async function prepare(
-  deployment: Deployment,
-  folder: string,
-  parts: RunParts,
-): Promise<Pick<Prepared, 'variables' | 'before'> | Failure> {
+async function prepare(deployment: Deployment, folder: string, parts: RunParts): Promise<Ready | Failure> {
   const payloadFile = join(folder, 'payload.json')
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await writeFile(payloadFile, deployment.payload, { mode: 0o600 })
@@ -124,8 +133,11 @@ async function prepare(
       ),
     )
     const variables = commandEnvironment(deployment, parts.server, { ...parts, payloadFile, env })
-    if (deployment.recipe.kind !== 'ansible') return { variables, before: [] }
-    return await preparePlaybookOf(deployment, deployment.recipe, variables, { folder, ...parts })
+    if (deployment.recipe.kind !== 'ansible') return { variables, ofWork: {}, before: [] }
+    const prepared = await preparePlaybookOf(deployment, deployment.recipe, variables, { folder, ...parts })
+    return 'reason' in prepared
+      ? prepared
+      : { variables, ofWork: prepared.variables, before: prepared.before }
   } catch (thrown) {
     if (thrown instanceof FerrymanError)
       return { reason: 'config_invalid', detail: `${thrown.message} ${thrown.hint}` }

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-import { USUAL_OPTIONS, type PlaybookOptions } from '../../src/deployment/recipe.ts'
+import { NO_HOOKS, USUAL_OPTIONS, type Hooks, type PlaybookOptions } from '../../src/deployment/recipe.ts'
 import type { RunParts } from '../../src/run/parts.ts'
 import { playbookRecipe } from './samples.ts'
 import { runFor, runningDeployment, temporaryFolder } from './running.ts'
@@ -21,6 +21,7 @@ interface Given extends RunGiven {
   readonly env?: Record<string, string>
   /** How it is run; paths are relative to the playbook. */
   readonly options?: Partial<PlaybookOptions>
+  readonly hooks?: Hooks
   /** Variables that the configuration takes from elsewhere: secrets. */
   readonly secrets?: Readonly<Record<string, string>>
   /** Changes the folder of the playbook before it runs. */
@@ -97,6 +98,7 @@ export async function runPlaybook({
   files = {},
   env = {},
   options = {},
+  hooks = NO_HOOKS,
   secrets = {},
   ...given
 }: Given) {
@@ -114,6 +116,7 @@ export async function runPlaybook({
     inventory: given.inventory ?? join(folder, 'hosts.ini'),
     playbook: given.playbook ?? join(folder, 'site.yml'),
     timeoutSeconds: given.timeoutSeconds ?? 60,
+    hooks,
     options: { ...USUAL_OPTIONS, ...options, ...absolute(options, folder) },
     env: {
       ...Object.fromEntries(Object.entries(env).map(([name, literal]) => [name, { literal }])),

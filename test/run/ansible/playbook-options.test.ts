@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import { describe, expect, inject, test } from 'vitest'
 
+import { NO_HOOKS, type Hook } from '../../../src/deployment/recipe.ts'
 import { readRequirements } from '../../../src/run/ansible/galaxy.ts'
 import { playbookStep } from '../../../src/run/ansible/playbook.ts'
 import {
@@ -204,6 +205,18 @@ describe.skipIf(!inject('ansible'))('a playbook', () => {
       detail: expect.stringMatching(sentence) as string,
     })
     expect(result.steps).toEqual([])
+  })
+
+  test('tells its hooks nothing of how it is run', async () => {
+    const environment: Hook = { command: ['env'] }
+    const { log, result } = await runPlaybook({
+      plays: [play('all', OK)],
+      hooks: { ...NO_HOOKS, before: [environment], afterSuccess: [environment] },
+    })
+
+    expect(result.steps.map(({ hook }) => hook)).toEqual(['before', undefined, 'after_success'])
+    expect(log.match(/^FERRYMAN_HOOK=/gm)).toHaveLength(2)
+    expect(log).not.toMatch(/^(?:ANSIBLE_|FERRYMAN_RECAP_FILE)/m)
   })
 
   test('takes its settings from one file, wherever another lies', async () => {
