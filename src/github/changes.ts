@@ -1,6 +1,6 @@
 import { MOST_LISTED, pullRequestIn, type Changes, type PullRequest } from '../deployment/changes.ts'
 import { ComparedCommits, read } from './answers.ts'
-import type { Comparison } from './github.ts'
+import type { Comparison, GitHub } from './github.ts'
 import { compare } from './places.ts'
 import { placeOf, type Requests } from './requests.ts'
 
@@ -17,7 +17,8 @@ export async function changes(
   if (found === undefined) return undefined
   const isBack = found.status === 'behind'
   const [base, head, commitCount] = isBack ? [to, from, found.behindBy] : [from, to, found.aheadBy]
-  const listed = await newest(requests, repository, `${base}...${head}`, commitCount)
+  const basehead = `${base}...${head}`
+  const listed = await newest(requests, repository, { basehead, count: commitCount, most: MOST_LISTED })
   return {
     from,
     to,
@@ -39,18 +40,42 @@ const DIRECTIONS = {
   identical: 'none',
 } as const satisfies Record<Comparison['status'], Changes['direction']>
 
+/** `GitHub.came`. */
+export async function came(
+  requests: Requests,
+  repository: string,
+  { from, to, most }: Parameters<GitHub['came']>[1],
+): ReturnType<GitHub['came']> {
+  const found = await compare(requests, repository, from, to)
+  if (found?.status !== 'ahead') return undefined
+  const listed = await newest(requests, repository, {
+    basehead: `${from}...${to}`,
+    count: found.aheadBy,
+    most,
+  })
+  return { shas: listed.slice(0, most).map(({ sha }) => sha), count: found.aheadBy }
+}
+
+interface Listing {
+  readonly basehead: string
+  /** How many commits there are. */
+  readonly count: number
+  /** How many of them are wanted at least. */
+  readonly most: number
+}
+
 /** The newest commits of a comparison, newest first: GitHub lists the oldest on its first page. */
-async function newest({ rest, ask }: Requests, repository: string, basehead: string, count: number) {
-  if (count === 0) return []
-  const last = Math.ceil(count / PER_PAGE)
-  const isShort = count % PER_PAGE !== 0 && count % PER_PAGE < MOST_LISTED
-  const commits = []
-  for (const page of last > 1 && isShort ? [last - 1, last] : [last]) {
+async function newest({ rest, ask }: Requests, repository: string, { basehead, count, most }: Listing) {
+  const pages = []
+  let listed = 0
+  for (let page = Math.ceil(count / PER_PAGE); page > 0 && listed < most; page -= 1) {
     const wanted = { ...placeOf(repository), basehead, per_page: PER_PAGE, page }
     const answer = await ask((common) => rest.repos.compareCommitsWithBasehead({ ...wanted, ...common }))
-    commits.push(...read(answer, ComparedCommits, { what: 'the commits of a comparison' }))
+    const commits = read(answer, ComparedCommits, { what: 'the commits of a comparison' })
+    pages.push(commits.toReversed())
+    listed += commits.length
   }
-  return commits.toReversed()
+  return pages.flat()
 }
 
 const firstLine = (message: string): string => message.split('\n', 1)[0]?.trim() ?? ''

@@ -20,7 +20,7 @@ import {
   type ReportedChecks,
 } from './github.ts'
 import { viewOf } from './app.ts'
-import { changes } from './changes.ts'
+import { came, changes } from './changes.ts'
 import { recentDeliveries, redeliver } from './hook-deliveries.ts'
 import { createOwnCommits } from './own-commits.ts'
 import { branchHead, compare, repositoryFacts, seenRepository } from './places.ts'
@@ -122,6 +122,7 @@ export function createGitHub(options: GitHubOptions): GitHub {
     branchHead: (repository, branch) => branchHead(requests, repository, branch),
     compare: (repository, base, head) => compare(requests, repository, base, head),
     changes: (repository, from, to) => changes(requests, repository, from, to),
+    came: (repository, between) => came(requests, repository, between),
     commit: (repository, sha) => commitFacts(requests, repository, sha),
     authorsOf: (repository, sha) => authorsOf(requests, repository, sha),
     mergeOf: (repository, sha, branch) => mergeOf(requests, repository, sha, branch),

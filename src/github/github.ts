@@ -50,6 +50,14 @@ export interface GitHub {
    * they were given, and not masked.
    */
   changes(repository: string, from: string, to: string): Promise<Changes | undefined>
+  /**
+   * The ids of the newest commits that came between two, `most` of them, newest first, and how many came in all;
+   * undefined as with `compare`, and where `to` does not lie after `from`.
+   */
+  came(
+    repository: string,
+    between: { readonly from: string; readonly to: string; readonly most: number },
+  ): Promise<{ readonly shas: readonly string[]; readonly count: number } | undefined>
   /** What a commit says of itself, by its full id; undefined as with `compare`. */
   commit(repository: string, sha: string): Promise<CommitFacts | undefined>
   /**

@@ -40,8 +40,8 @@ interface Unaware {
 const ON_ITS_WAY_MS = 2 * 60_000
 /** A branch that never stands still is not waited for. */
 const RESTLESS_MS = 10 * 60_000
-/** How far back a merge is looked for. */
-const MOST_COMMITS = 20
+/** How far back a merge is looked for; each commit costs a question. */
+const MOST_COMMITS = 200
 
 /**
  * Looks where the branches stand that deploy by themselves, so that a merge or push of which nobody told is deployed
@@ -175,12 +175,19 @@ export function createMissedCommits(parts: MissedCommitsParts): MissedCommits {
     before: string,
     head: string,
   ): Promise<{ readonly sha: string; readonly given: GivenPullRequest } | undefined> {
-    const came = await parts.github().changes(facts.name, before, head)
-    if (came?.direction !== 'forward') return undefined
-    for (const { sha } of came.commits.slice(0, MOST_COMMITS)) {
+    const came = await parts.github().came(facts.name, { from: before, to: head, most: MOST_COMMITS })
+    for (const sha of came?.shas ?? []) {
       const given = await parts.github().mergeOf(facts.name, sha, branch)
       if (given !== undefined) return { sha, given }
     }
+    if (came !== undefined && came.count > came.shas.length)
+      journal.warn('catch-up:too-far-back', {
+        repository: facts.name,
+        branch,
+        commits: came.count,
+        looked_at: came.shas.length,
+        why: 'None of the newest commits is a merge, and an older one would not be found: deploy it by hand.',
+      })
     return undefined
   }
 

@@ -194,7 +194,27 @@ test('commits that were pushed are nothing to an environment that merges deploy,
 
   expect(world.taken).toEqual([])
   expect(await world.noted()).toBe(head)
-  expect(world.github.requests.filter(({ path }) => path.endsWith('/pulls'))).toHaveLength(20)
+  expect(world.github.requests.filter(({ path }) => path.endsWith('/pulls'))).toHaveLength(25)
+  expect(world.said).toEqual([])
+})
+
+test('a merge is found behind many commits that were pushed; where there are too many that is said', async () => {
+  const world = await shop()
+  const { sha } = await world.github.merge('acme/shop', { ...MERGE, number: 7, title: 'Sell tea' })
+  const push = (length: number) =>
+    world.github.addCommits(
+      'acme/shop',
+      Array.from({ length }, (_, index) => ({ message: `Change ${index}` })),
+    )
+  push(120)
+
+  await world.find(1)
+  push(201)
+  await world.find(9)
+
+  expect(world.shas()).toEqual([`merge ${sha}`])
+  expect(world.said).toEqual(['catch-up:found', 'catch-up:too-far-back'])
+  expect(world.github.requests.filter(({ path }) => path.endsWith('/pulls'))).toHaveLength(121 + 200)
 })
 
 test('a merge that is there already below what was pushed is not taken again', async () => {
