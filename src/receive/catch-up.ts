@@ -67,6 +67,8 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
   const said = new Map<string, string>()
   /** Until when a place that the token may not see is left alone. */
   const barredUntil = new Map<string, number>()
+  /** The place that the last round did not come to, where its budget was spent or GitHub was away. */
+  let stoppedAt: string | undefined
   let restUntil = 0
   /** One that is longer than GitHub's hour was begun before the clock was set back. */
   const isResting = (): boolean => restUntil > clock() && restUntil - clock() <= LONGEST_REST_MS
@@ -105,26 +107,31 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
     })),
   ]
 
-  /** Looks at every place; answers when to look again at the latest. */
+  /** Looks at every place, from where the last round has stopped; answers when to look again at the latest. */
   async function round(): Promise<number> {
     let [asked, failures, againAt] = [0, 0, Infinity]
-    for (const place of await places()) {
+    const all = beginningAt(await places(), stoppedAt)
+    for (const [index, place] of all.entries()) {
+      stoppedAt = keyOf(place)
       if (isBarred(place)) continue
       if ((asked += 1) > AT_ONCE) await waited()
       restUntil = reserveUntil(parts.github(), clock(), RESERVE)
-      if (ended.signal.aborted || isResting() || failures >= AWAY_AFTER) break
+      if (ended.signal.aborted || isResting() || failures >= AWAY_AFTER) return againAt
       try {
         againAt = Math.min(againAt, (await place.look()) ?? Infinity)
         failures = 0
         said.delete(keyOf(place))
       } catch (thrown) {
-        if (ended.signal.aborted) break
+        if (ended.signal.aborted) return againAt
         if (!(thrown instanceof GitHubError)) throw thrown
         postpone(place, thrown)
         failures = isAnswer(thrown) ? 0 : failures + 1
-        if (isResting()) break
+        // One that GitHub never has room for is tried again when the others have had their turn.
+        stoppedAt = keyOf(all[index + 1] ?? place)
+        if (isResting()) return againAt
       }
     }
+    stoppedAt = undefined
     return againAt
   }
 
@@ -154,6 +161,7 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
       deliveries.forget()
       said.clear()
       barredUntil.clear()
+      stoppedAt = undefined
       restUntil = 0
       waker.wake()
     },
@@ -177,6 +185,15 @@ const NEEDS = {
 } as const satisfies Record<Hook['kind'], string>
 
 const keyOf = ({ fields }: Place): string => JSON.stringify(fields)
+
+/** The same from one of them on, and then those before it; from the first where that one is not there any more. */
+function beginningAt(places: readonly Place[], key: string | undefined): readonly Place[] {
+  const start = Math.max(
+    0,
+    places.findIndex((place) => keyOf(place) === key),
+  )
+  return [...places.slice(start), ...places.slice(0, start)]
+}
 
 /** GitHub itself has answered, if with a no. */
 const isAnswer = ({ status }: GitHubError): boolean => status !== undefined && status < 500

@@ -118,7 +118,7 @@ test('where it is switched off nothing is asked, until it is switched on', async
   expect(world.asked()).toEqual(['acme/one'])
 })
 
-test('it leaves a fifth of GitHub’s budget to others, until that is full again', async () => {
+test('it leaves a fifth of GitHub’s budget to others, and goes on from there when that is full again', async () => {
   const world = await catchUpOf(...SHOPS)
   world.github.setRateLimit('mona', { remaining: 1_001, resetAt: NOW + 30 * MINUTE })
   const catchUp = world.start()
@@ -130,9 +130,29 @@ test('it leaves a fifth of GitHub’s budget to others, until that is full again
   world.now += 26 * MINUTE
   world.github.setRateLimit('mona', { remaining: 5_000, resetAt: NOW + 90 * MINUTE })
   catchUp.wake()
-  await world.github.waitFor(of('acme/three'))
+  await eventually('all were asked about', () => world.asked().length === 5)
 
-  expect(world.asked()).toEqual(['acme/one', 'acme/two', ...SHOPS])
+  expect(world.asked()).toEqual(['acme/one', 'acme/two', 'acme/three', 'acme/one', 'acme/two'])
+})
+
+test('where the budget is never enough for a round every place has its turn, branches too', async () => {
+  const world = await catchUpOf(...SHOPS)
+  world.deployOn = 'merge'
+  const spend = (hour: number) =>
+    world.github.setRateLimit('mona', { remaining: 1_001, resetAt: NOW + hour * 60 * MINUTE })
+  spend(1)
+  const catchUp = world.start()
+  const branches = () => world.github.requests.filter(({ path }) => /^\/repos\/[^/]+\/[^/]+$/.test(path))
+
+  for (let hour = 1; hour <= 3; hour += 1) {
+    await world.rests(hour)
+    world.now = NOW + hour * 60 * MINUTE + 1_000
+    spend(hour + 1)
+    catchUp.wake()
+  }
+  await eventually('every branch was looked at', () => branches().length === SHOPS.length)
+
+  expect(branches().map(({ path }) => path)).toEqual(SHOPS.map((name) => `/repos/${name}`))
 })
 
 test('a clock that is set back by years lets it rest no longer than GitHub asks for', async () => {
@@ -143,9 +163,9 @@ test('a clock that is set back by years lets it rest no longer than GitHub asks 
 
   world.now -= 5_000_000 * MINUTE
   catchUp.wake()
-  await world.github.waitFor(of('acme/three'))
+  await eventually('all were asked about', () => world.asked().length === 5)
 
-  expect(world.asked()).toEqual(['acme/one', 'acme/two', ...SHOPS])
+  expect(world.asked()).toEqual(['acme/one', 'acme/two', 'acme/three', 'acme/one', 'acme/two'])
 })
 
 test('when GitHub asks for patience nothing more is asked before', async () => {
@@ -159,9 +179,9 @@ test('when GitHub asks for patience nothing more is asked before', async () => {
 
   world.now += 2 * MINUTE
   catchUp.wake()
-  await world.github.waitFor(of('acme/three'))
+  await eventually('all were asked about', () => world.asked().length === 4)
 
-  expect(world.asked()).toEqual(['acme/one', ...SHOPS])
+  expect(world.asked()).toEqual(['acme/one', 'acme/two', 'acme/three', 'acme/one'])
 })
 
 test('one repository that may not be looked at is told of once, and delays no other', async () => {
@@ -266,9 +286,9 @@ test('a GitHub that is away is not asked about every repository', async () => {
   const catchUp = world.start()
   await world.github.waitFor(of('acme/three'))
   catchUp.wake()
-  await world.github.waitFor(of('acme/four'))
+  await eventually('all were asked about', () => world.asked().length === 7)
 
-  expect(world.asked()).toEqual([...names.slice(0, 3), ...names])
+  expect(world.asked()).toEqual([...names.slice(0, 3), 'acme/four', ...names.slice(0, 3)])
 })
 
 test('it stops at once, in the middle of a round', async () => {
