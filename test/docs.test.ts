@@ -8,6 +8,7 @@ import { loadConfig } from '../src/config/load.ts'
 import { keysAt } from '../src/config/schema.ts'
 import { CANCELLED, FAILED, HELD, IGNORED } from '../src/deployment/reasons.ts'
 import { PROBLEMS } from '../src/errors.ts'
+import { AROUND_TASKS } from '../src/run/steps.ts'
 import { temporaryFolder } from './support/running.ts'
 
 const read = (path: string): string => readFileSync(path, 'utf8')
@@ -84,7 +85,15 @@ describe('docs/reasons.md', () => {
 })
 
 /** Words of others, and of files and messages, that the pages name as they are. */
-const OTHER_WORDS = ['deploy_user', 'in_progress', 'known_hosts', 'log_url', 'repo_deployment']
+const OTHER_WORDS = [
+  ...AROUND_TASKS,
+  'auto_merge',
+  'deploy_user',
+  'in_progress',
+  'known_hosts',
+  'log_url',
+  'repo_deployment',
+]
 const PLACEHOLDERS_IN_PLAYBOOKS = ['short_sha', 'previous_sha']
 
 test.each([
@@ -93,7 +102,9 @@ test.each([
   'docs/gates.md',
   'docs/operating.md',
   'docs/reasons.md',
+  'docs/recipes.md',
   'docs/migrating-from-deployments.md',
+  'docs/migrating-from-github-deploy-agent.md',
 ])('every code and key that %s names exists', (page) => {
   const keys = [...read('config.schema.json').matchAll(/"(\w+)":/g)].map(([, key = '']) => key)
   const known = new Set([
@@ -137,6 +148,40 @@ describe('the page for those who come from config.py', () => {
 
     expect([...repositories.values()].map(({ name }) => name)).toEqual(['user/repo', 'user/infrastructure'])
   })
+})
+
+describe.each(['docs/recipes.md', 'docs/migrating-from-github-deploy-agent.md'])(
+  'the examples in %s',
+  (page) => {
+    const examples = [...read(page).matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml = '']) => yaml)
+
+    test.each(examples.map((yaml) => [yaml]))('are valid:\n%s', (yaml) => {
+      const file = join(temporaryFolder(), 'config.yml')
+      const own = yaml.includes('github:')
+        ? ''
+        : 'github: {webhook_secret: a-webhook-secret, token: ghp_xyz}\n'
+      writeFileSync(file, `${own}${yaml}`, { mode: 0o600 })
+      const names = [...yaml.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => [name, `value-of-${name}`])
+
+      const { repositories, warnings } = loadConfig(file, {
+        environment: Object.fromEntries(names) as Record<string, string>,
+      })
+
+      expect(repositories.size).toBeGreaterThan(0)
+      expect(warnings).toEqual([])
+    })
+  },
+)
+
+describe('the page for those who come from github-deploy-agent', () => {
+  const page = read('docs/migrating-from-github-deploy-agent.md')
+
+  test.each(['--token', '--repository', '--env', '--sleep', '--tasks.path', '--branch', '--no-wait'])(
+    'has a row for %s',
+    (flag) => {
+      expect(page).toMatch(new RegExp(`^\\| \`${flag}\``, 'm'))
+    },
+  )
 })
 
 describe('the page about Ansible', () => {
@@ -190,7 +235,9 @@ describe('links', () => {
     'docs/gates.md',
     'docs/operating.md',
     'docs/reasons.md',
+    'docs/recipes.md',
     'docs/migrating-from-deployments.md',
+    'docs/migrating-from-github-deploy-agent.md',
   ])('in %s lead somewhere', (page) => {
     const targets = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target = '']) => target)
 

@@ -12,6 +12,8 @@ import { temporaryFolder } from './running.ts'
 /** A machine that can be reached over ssh: an OpenSSH server of this user on loopback. */
 interface Machine {
   readonly name: string
+  /** On 127.0.0.1. */
+  readonly port: number
   /** Where a playbook may put things: the inventory's `home`. */
   readonly home: string
   stop(): Promise<void>
@@ -23,6 +25,8 @@ export interface Machines {
   readonly inventory: string
   /** The file of the host keys that are trusted. */
   readonly knownHosts: string
+  /** The private key that lets in. */
+  readonly key: string
 }
 
 /** Starts as many machines; they are gone after the test. */
@@ -47,6 +51,7 @@ export async function startMachines(...names: readonly string[]): Promise<Machin
     machines: started.map(({ machine }) => machine),
     inventory: `${inventory.join('\n')}\n`,
     knownHosts,
+    key,
   }
 }
 
@@ -88,7 +93,7 @@ async function startMachine(name: string, folder: string) {
   }
   onTestFinished(stop)
   await listening(server.stderr)
-  const machine: Machine = { name, home, stop }
+  const machine: Machine = { name, port, home, stop }
   return { machine, port, hostKey: readFileSync(`${hostKey}.pub`, 'utf8').trim() }
 }
 

@@ -13,6 +13,8 @@ declare module 'vitest' {
     postgres: string | undefined
     /** Whether there is an `ansible-playbook`. */
     ansible: boolean
+    /** Whether there is Fabric. */
+    fabric: boolean
     /** The path of an OpenSSH server, or undefined where the machine has none. */
     sshd: string | undefined
     /** How a program is started so that limits bind it, which they do not for root; undefined where it cannot be. */
@@ -40,6 +42,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const ansible = find('ansible-playbook')
   if (ansible === undefined) missing.push('Ansible: its tests are left out (apt-get install ansible)')
   project.provide('ansible', ansible !== undefined)
+  const fabric = find('fab')
+  if (fabric === undefined) missing.push('Fabric: its test is left out (apt-get install fabric)')
+  project.provide('fabric', fabric !== undefined)
   const sshd = find('sshd')
   if (sshd === undefined)
     missing.push('an OpenSSH server: tests over ssh are left out (apt-get install openssh-server)')
