@@ -56,14 +56,14 @@ export function readWork(levels: readonly Level[], options: WorkOptions): WorkRe
   const entry = levels[nearest]?.entry
   const inFolder = readTasksFolder(levels, options)
   const nearestFolder = levels.findIndex(({ entry: { tasks_folder: folder } }) => folder !== undefined)
-  if (inFolder !== undefined && (nearest === -1 || nearestFolder < nearest)) return inFolder
-  if (entry?.ansible_hosts !== undefined || entry?.ansible_playbook !== undefined)
-    return readPlaybook(levels, read, options)
+  const isInFolder = inFolder !== undefined && (nearest === -1 || nearestFolder < nearest)
+  const isPlaybook =
+    !isInFolder && (entry?.ansible_hosts !== undefined || entry?.ansible_playbook !== undefined)
+  if (!isPlaybook) refuseAnsible(levels.slice(0, (isInFolder ? nearestFolder : nearest) + 1), complain)
+  if (isInFolder) return inFolder
+  if (isPlaybook) return readPlaybook(levels, read, options)
   if (entry === undefined && read.isUnmentioned(...WORK))
     complain(read.origin('commands'), 'is missing: expected at least one command such as [git, fetch]')
-  for (const { entry: one, path } of levels.slice(0, nearest + 1))
-    if (one.ansible !== undefined)
-      complain([...path, 'ansible'], 'needs ansible_hosts and ansible_playbook; here commands are run')
   const folder = read.text('folder')
   if (folder === undefined && read.isUnmentioned('folder'))
     complain(read.origin('folder'), 'is missing: expected where the commands run')
@@ -119,6 +119,13 @@ function createReader(levels: readonly Level[], { isBroken }: WorkOptions) {
     isUnmentioned: (...keys: (keyof EnvironmentEntry)[]): boolean =>
       !levels.some(({ path }) => keys.some((key) => isBroken([...path, key]))),
   }
+}
+
+/** How a playbook is run has no effect where something else is, up to the level that says so. */
+function refuseAnsible(levels: readonly Level[], complain: WorkOptions['complain']): void {
+  for (const { entry, path } of levels)
+    if (entry.ansible !== undefined)
+      complain([...path, 'ansible'], 'needs ansible_hosts and ansible_playbook; here no playbook is run')
 }
 
 /** One way to say what to do, in each entry for itself. */

@@ -184,18 +184,20 @@ describe('what the configuration says of how a playbook is run', () => {
   })
 
   test('is about playbooks: beside commands it is refused, and shared with them it is not', () => {
-    const needs = 'needs ansible_hosts and ansible_playbook; here commands are run'
+    const needs = 'needs ansible_hosts and ansible_playbook; here no playbook is run'
     const shared = 'ansible: {tags: [a]}, ansible_hosts: h, ansible_playbook: p'
 
     expect(
       problemsOf(`${GITHUB}repositories:
   acme/one: {folder: /a, commands: [[id]], ansible: {tags: [a]}}
   acme/two: {folder: /b, environments: {docs: {commands: [[id]], ansible: {tags: [a]}}}}
+  acme/folder: {tasks_folder: /e, ansible: {tags: [a]}}
   acme/three: {folder: /c, ${shared}, environments: {live: {}, docs: {folder: /d, commands: [[id]]}}}
 `),
     ).toEqual([
       `config.yml:3:44 repositories.acme/one.ansible: ${needs}`,
       `config.yml:4:66 repositories.acme/two.environments.docs.ansible: ${needs}`,
+      `config.yml:5:35 repositories.acme/folder.ansible: ${needs}`,
     ])
   })
 })

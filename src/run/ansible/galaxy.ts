@@ -4,6 +4,7 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 import { causeOf } from '../../config/references.ts'
+import { credentialsIn } from '../../config/values.ts'
 import { quoted } from '../quoted.ts'
 import type { Step } from '../steps.ts'
 import type { Hindrance } from './playbook.ts'
@@ -15,6 +16,8 @@ export interface Requirements {
   readonly collections: string
   /** What has to be done before the playbook: nothing, where the same file was installed before. */
   readonly steps: readonly Step[]
+  /** The passwords in its addresses. */
+  readonly secrets: readonly string[]
 }
 
 /**
@@ -32,7 +35,8 @@ export function readRequirements(file: string, home: string, name: string): Requ
   const places = { roles: join(home, folder, 'roles'), collections: join(home, folder, 'collections') }
   // Where the note cannot be written, what it would be about is installed again the next time.
   const succeeded = (): Promise<void> => keep(home, { hash, folder }).catch(() => {})
-  return { ...places, steps: isThere ? [] : [installStep(file, places, succeeded)] }
+  const steps = isThere ? [] : [installStep(file, places, succeeded)]
+  return { ...places, steps, secrets: credentialsIn(content) }
 }
 
 /** Removes what broke off, and what something newer has replaced. Nothing may be installing there. */

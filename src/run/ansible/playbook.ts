@@ -93,7 +93,7 @@ export async function preparePlaybook(
     },
     before: needed?.steps ?? [],
     notes: notes.filter((note) => note !== undefined),
-    secrets: vault === undefined ? [] : [vault.bytes.toString().trim()],
+    secrets: [...(vault === undefined ? [] : [vault.bytes.toString().trim()]), ...(needed?.secrets ?? [])],
   }
 }
 

@@ -278,7 +278,7 @@ describe.skipIf(!inject('ansible'))('what a playbook requires', { timeout: 60_00
       plays: [play('all', leaves('touched'))],
       files: {
         'requirements.yml': JSON.stringify({
-          roles: [roleRepository('there', []), { name: 'x', src: 'git+file:///nowhere/x' }],
+          roles: [roleRepository('there', []), { name: 'x', src: 'git+file://me:hunter2hunter2@/nowhere/x' }],
         }),
       },
       options: { requirements: 'requirements.yml' },
@@ -286,13 +286,15 @@ describe.skipIf(!inject('ansible'))('what a playbook requires', { timeout: 60_00
     }
 
     for (const _ of [1, 2]) {
-      const { result, folder } = await runPlaybook(given)
+      const { result, folder, log } = await runPlaybook(given)
 
       expect(result).toMatchObject({ state: 'failed', reason: 'command_failed', steps: [{ exitCode: 1 }] })
       expect(result.state === 'failed' && result.detail).toMatch(
         /^ansible-galaxy install -r .* exited with 1: \S/,
       )
       expect(existsSync(join(folder, 'touched'))).toBe(false)
+      expect(log).toContain('@/nowhere/x')
+      expect(log + JSON.stringify(result)).not.toContain('hunter2')
     }
     const [home = ''] = readdirSync(installed)
     expect(readdirSync(join(installed, home))).toHaveLength(1)
