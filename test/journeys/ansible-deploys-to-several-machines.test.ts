@@ -140,7 +140,6 @@ describe.skipIf(!inject('ansible') || inject('sshd') === undefined)('Ansible ove
       expect(readdirSync(web2)).toEqual([])
       const production = await world.deploy()
       await world.status(production, 'success')
-      await world.status(await world.deploy(), 'success')
 
       for (const home of [web1, web2]) {
         expect(readdirSync(home).toSorted()).toEqual(['greeting', 'release'])
@@ -149,8 +148,8 @@ describe.skipIf(!inject('ansible') || inject('sshd') === undefined)('Ansible ove
           `${world.sha} the vault is open {"password": "hunter2hunter2", "ports": [5432]}`,
         )
       }
-      const logs = await Promise.all([1, 2, 3].map((id) => world.log(id)))
-      expect(logs.map((log) => log.includes('$ ansible-galaxy install -r '))).toEqual([true, true, false])
+      const logs = await Promise.all([1, 2].map((id) => world.log(id)))
+      expect(logs.map((log) => log.includes('$ ansible-galaxy install -r '))).toEqual([true, true])
       expect(logs[0]).toMatch(
         /\$ ansible-playbook -i \S+ --limit web1 --tags deploy --skip-tags slow --vault-password-file \S+ -e greeting=… -e db=… /,
       )
