@@ -117,6 +117,8 @@ export interface StepResult {
   readonly label?: string
   /** Around the work, when it was a hook. */
   readonly hook?: HookPhase
+  /** How it went, where it was no program but code of our own. */
+  readonly action?: 'done' | 'failed'
   readonly exitCode: number | undefined
   readonly signal: string | undefined
   readonly seconds: number

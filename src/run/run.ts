@@ -63,14 +63,10 @@ export async function run(deployment: Deployment, parts: RunParts): Promise<RunR
     const environment = await prepare(deployment, folder, parts)
     await introduced
     if ('reason' in environment) return await refuse(environment, parts)
-    const { variables, ofWork } = environment
-    const work = [...environment.before, ...runbook.work]
-    const book = {
-      ...runbook,
-      work: work.map((step) => ({ ...step, environment: { ...ofWork, ...step.environment } })),
-    }
+    const { variables } = environment
+    const book = { ...runbook, work: [...environment.before, ...runbook.work] }
     const result = await withinLimit(deployment, parts, (signal) =>
-      carryOut(deployment, book, variables, { ...begun, signal }),
+      carryOut(deployment, book, environment, { ...begun, signal }),
     )
     await tellHooks(deployment, result, { runbook, variables }, begun)
     return result
@@ -183,7 +179,7 @@ async function withinLimit(
 async function carryOut(
   deployment: Deployment,
   { before, work }: Runbook,
-  environment: Variables,
+  { variables, ofWork }: Pick<Ready, 'variables' | 'ofWork'>,
   parts: Begun,
 ): Promise<RunResult> {
   const { results: steps, log, signal } = parts
@@ -195,7 +191,7 @@ async function carryOut(
     return endedBy(cause, steps, lastLines)
   }
   for (const step of before) {
-    const failure = await carryOutStep(deployment, step, { ...environment, ...hookVariables(step) }, parts)
+    const failure = await carryOutStep(deployment, step, { ...variables, ...hookVariables(step) }, parts)
     if (failure === undefined) continue
     const then = signal.aborted ? 'ends' : afterFailureOf(step, failure)
     if (then === 'ends') return stop(failure)
@@ -204,13 +200,13 @@ async function carryOut(
   }
   await parts.workBegins()
   for (const step of work) {
-    const failure = await carryOutStep(deployment, step, environment, parts)
+    const failure = await carryOutStep(deployment, step, { ...variables, ...ofWork }, parts)
     if (failure === undefined) continue
     if (signal.aborted || afterFailureOf(step, failure) === 'ends') return stop(failure)
     await log.line('The next step begins all the same (continue_on_error).')
   }
   await tellLiving(deployment, parts)
-  const found = await commitInPlace(deployment, environment['PATH'] ?? '', parts)
+  const found = await commitInPlace(deployment, variables['PATH'] ?? '', parts)
   const deployedSha = found === sha ? undefined : found
   if (deployedSha !== undefined)
     await log.line(

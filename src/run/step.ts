@@ -10,7 +10,7 @@ import { endConnections, type Leaving } from './ending.ts'
 import { createLimit, type Limit, type Stop } from './limits.ts'
 import type { Begun, RunParts } from './parts.ts'
 import { namesOf } from './processes.ts'
-import type { Step } from './steps.ts'
+import type { ActionStep, CommandStep, Step } from './steps.ts'
 import { usefulLine } from './useful-line.ts'
 
 /** Why nothing, or nothing more, could be done. */
@@ -25,11 +25,53 @@ export type Cause = Failure | { readonly reason: 'by_person'; readonly detail: s
 /** Why a step did not succeed. */
 export type StepFailure = Cause & { readonly exitCode?: number | undefined }
 
+type Variables = Readonly<Record<string, string>>
+
 /** Runs one step and adds its result; answers why it did not succeed, if it did not. */
-export async function carryOutStep(
+export const carryOutStep = (
   deployment: Deployment,
   step: Step,
-  environment: Readonly<Record<string, string>>,
+  environment: Variables,
+  parts: Begun,
+): Promise<StepFailure | undefined> =>
+  step.kind === 'action' ? perform(deployment, step, parts) : runStep(deployment, step, environment, parts)
+
+/** Does what is code of our own. Each command in it has a result, and so has the whole. */
+async function perform(
+  deployment: Deployment,
+  step: ActionStep,
+  parts: Begun,
+): Promise<StepFailure | undefined> {
+  const { log, masker, signal, clock, results } = parts
+  const name = masker.mask(step.name)
+  if (signal.aborted) return stopped(signal, name, parts)
+  await log.announce(name)
+  log.mark()
+  const startedAt = clock()
+  const failure = await step.perform({
+    ...parts,
+    run: (command, environment) => runStep(deployment, command, environment, parts),
+    lastLine: () => usefulLine(log.lastLines(50)),
+  })
+  const cause = failure ?? (signal.aborted ? await stopped(signal, name, parts) : undefined)
+  results.push({
+    name,
+    ...(step.hook === undefined ? {} : { hook: step.hook }),
+    action: cause === undefined ? 'done' : 'failed',
+    exitCode: undefined,
+    signal: undefined,
+    seconds: (clock() - startedAt) / 1000,
+  })
+  if (cause === undefined) return undefined
+  const detail = masker.mask(cause.detail)
+  if (!signal.aborted) await log.line(detail)
+  return { ...cause, detail }
+}
+
+async function runStep(
+  deployment: Deployment,
+  step: CommandStep,
+  environment: Variables,
   parts: Begun,
 ): Promise<StepFailure | undefined> {
   const { log, masker, signal, clock, folder, results, begun } = parts
@@ -57,7 +99,7 @@ export async function carryOutStep(
     stuck: (pids) => tellStuck(pids, parts),
     leaveProcesses: recipe.leaveProcesses,
     argv: step.argv,
-    folder: recipe.folder,
+    folder: step.folder ?? recipe.folder,
     environment: { ...environment, ...step.environment },
     pipe: join(folder, `output-${results.length + 1}`),
     async record(process) {
@@ -140,7 +182,7 @@ export function tellStuck(pids: readonly number[], { log, stuck }: RunParts): vo
 const silenceLimit = ({ silenceSeconds }: Recipe): Limit =>
   createLimit(silenceSeconds, { kind: 'silent', detail: `Nothing was printed for ${silenceSeconds} s` })
 
-const limitOf = ({ timeoutSeconds }: Step): Limit | undefined =>
+const limitOf = ({ timeoutSeconds }: CommandStep): Limit | undefined =>
   timeoutSeconds === undefined
     ? undefined
     : createLimit(timeoutSeconds, {

@@ -5,14 +5,21 @@ import { nameOf, type Deployment, type HookPhase } from '../deployment/deploymen
 import type { FailedReason } from '../deployment/reasons.ts'
 import { wordsOf, type Command, type Hook, type TasksFolderRecipe } from '../deployment/recipe.ts'
 import { playbookStep } from './ansible/playbook.ts'
+import type { Begun } from './parts.ts'
 import { quoted } from './quoted.ts'
+import type { StepFailure } from './step.ts'
 
-/** One thing to do: a program with its arguments, no shell in between. */
-export interface Step {
+/** One thing to do. */
+export type Step = CommandStep | ActionStep
+
+/** A program with its arguments, no shell in between. */
+export interface CommandStep {
   readonly kind: 'command' | 'playbook'
   /** As a person would type it; for the log, never run. */
   readonly name: string
   readonly argv: readonly string[]
+  /** Where it runs, if that is not the folder of the recipe; an absolute path. */
+  readonly folder?: string
   /** What of its environment differs from that of the other steps. */
   readonly environment?: Readonly<Record<string, string>>
   /** Told when it has succeeded. */
@@ -22,6 +29,27 @@ export interface Step {
   readonly hook?: HookPhase
   readonly timeoutSeconds?: number | undefined
   readonly onFailure: OnFailure
+}
+
+/** Code of our own, with the commands that it needs. */
+export interface ActionStep {
+  readonly kind: 'action'
+  /** What it does, for people: `check out 1234567 of acme/shop`. */
+  readonly name: string
+  /** Answers why it did not succeed, if it did not; throws for nothing that it can name. */
+  readonly perform: (doing: Doing) => Promise<StepFailure | undefined>
+  readonly hook?: HookPhase
+  readonly onFailure: OnFailure
+}
+
+/** What an action can do. */
+interface Doing extends Pick<Begun, 'log' | 'folder' | 'runId' | 'masker'> {
+  /** Aborted when the run has to end; what waits for anything else than a command has to listen. */
+  readonly signal: AbortSignal
+  /** Runs a command like any other step, in this environment; answers why it did not succeed. */
+  run(command: CommandStep, environment: Readonly<Record<string, string>>): Promise<StepFailure | undefined>
+  /** What the last command has printed at the end, secrets masked. */
+  lastLine(): string
 }
 
 /** What becomes of the run when a step fails; `holds_on_75`: it waits after that exit code, and ends after another. */
@@ -110,7 +138,7 @@ function compileCommand(
   onFailure: OnFailure,
   deployment: Deployment,
   facts: CompileFacts,
-): Step {
+): CommandStep {
   const argv = filled(wordsOf(command), deployment, facts)
   const step = { kind: 'command' as const, name: argv.map(quoted).join(' '), argv, onFailure }
   if (!('words' in command)) return step
@@ -166,7 +194,7 @@ function listingOf(folder: string, { listed }: CompileFacts): NonNullable<Listin
   return listing
 }
 
-const executable = (path: string, onFailure: OnFailure): Step => ({
+const executable = (path: string, onFailure: OnFailure): CommandStep => ({
   kind: 'command',
   name: quoted(path),
   argv: [path],

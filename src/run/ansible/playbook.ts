@@ -7,7 +7,7 @@ import type { FailedReason } from '../../deployment/reasons.ts'
 import type { PlaybookRecipe } from '../../deployment/recipe.ts'
 import { lookUp } from '../program.ts'
 import { quoted } from '../quoted.ts'
-import type { Step } from '../steps.ts'
+import type { CommandStep, Step } from '../steps.ts'
 import { readRequirements } from './galaxy.ts'
 import { recapFile } from './recap.ts'
 import { searchPaths } from './settings.ts'
@@ -20,7 +20,7 @@ export function playbookStep(
   { inventory, playbook, options }: Pick<PlaybookRecipe, 'inventory' | 'playbook' | 'options'>,
   folder: string,
   asking: readonly string[] = [],
-): Step {
+): CommandStep {
   const { limit, tags, skipTags, extraVars, vaultPasswordFile } = options
   const chosen = [
     ['--limit', limit] as const,
