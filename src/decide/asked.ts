@@ -1,5 +1,5 @@
 import type { EnvironmentConfig } from '../config/config.ts'
-import { problem, type FerrymanError } from '../errors.ts'
+import { FerrymanError, problem } from '../errors.ts'
 import type { GitHub, RepositoryFacts } from '../github/github.ts'
 import type { Store } from '../store/store.ts'
 import { short } from './words.ts'
@@ -7,7 +7,10 @@ import { short } from './words.ts'
 /** A commit, pinned. */
 export interface CommitAsked {
   readonly sha: string
-  /** A branch or a tag where one was named, else the full id: commands may check it out. */
+  /**
+   * A branch or a tag where one was named, else the full id: commands may check it out. In full, `refs/heads/v1`, where it was
+   * asked for so and the other of the two has the same name.
+   */
   readonly ref: string
   /** What was asked for, to be shown. */
   readonly said: string
@@ -47,8 +50,26 @@ export async function commitAsked(
   const { kind, sha, name } = await github().resolveRef(repository, ref ?? `refs/heads/${branch}`)
   const isOwn = kind === 'commit' ? await github().isOwnCommit(repository, sha) : 'yes'
   if (isOwn === 'no' || isOwn === 'unclear') throw refusalOf(isOwn, repository, sha)
-  const called = name.replace(/^refs\/(heads|tags)\//, '')
-  return { sha, ref: called, said: ref ?? called }
+  const bare = name.replace(/^refs\/(heads|tags)\//, '')
+  const isAmbiguous = ref !== undefined && ref !== bare && (await hasNamesake(repository, name, github()))
+  return { sha, ref: isAmbiguous ? name : bare, said: ref ?? bare }
+}
+
+/** Whether a tag is called like this branch, or a branch like this tag: commands must not take one for the other. */
+async function hasNamesake(
+  repository: string,
+  name: string,
+  github: Pick<GitHub, 'resolveRef'>,
+): Promise<boolean> {
+  const [, kind, bare] = /^refs\/(heads|tags)\/(.+)$/.exec(name) ?? []
+  if (bare === undefined) return false
+  try {
+    await github.resolveRef(repository, `refs/${kind === 'heads' ? 'tags' : 'heads'}/${bare}`)
+    return true
+  } catch (thrown) {
+    if (thrown instanceof FerrymanError && thrown.code === 'ref_unknown') return false
+    throw thrown
+  }
 }
 
 const refusalOf = (isOwn: 'no' | 'unclear', repository: string, sha: string): FerrymanError =>

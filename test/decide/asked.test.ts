@@ -50,6 +50,22 @@ describe('the commit that is meant', () => {
     expect(await commit(short)).toEqual({ sha: tea, ref: tea, said: short })
   })
 
+  test('keeps its full name where that was said and a branch and a tag share the rest of it', async () => {
+    const { github, first, tea, coffee, commit } = await shop()
+    github.setBranch('acme/shop', 'v1', coffee)
+    github.setBranch('acme/shop', 'next', first)
+
+    expect(await commit('refs/heads/v1')).toEqual({
+      sha: coffee,
+      ref: 'refs/heads/v1',
+      said: 'refs/heads/v1',
+    })
+    expect(await commit('heads/v1')).toMatchObject({ sha: coffee, ref: 'refs/heads/v1' })
+    expect(await commit('tags/v1')).toMatchObject({ sha: tea, ref: 'refs/tags/v1' })
+    expect(await commit('v1')).toBe('ref_ambiguous')
+    expect(await commit('refs/heads/next')).toMatchObject({ sha: first, ref: 'next' })
+  })
+
   test("is no commit of a fork's, and nothing that is not there", async () => {
     const { github, commit } = await shop()
     const [foreign] = github.pushToFork('acme/shop', 'mallory/shop', [{ message: 'For nothing' }])
