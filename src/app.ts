@@ -235,7 +235,7 @@ export async function startApp(
       })
     }
     const standingInLine = async () => {
-      const { deployments, averageMs } = await store.line(clock() - WEEK_MS)
+      const { deployments, averageMs, left } = await store.line(clock() - WEEK_MS)
       const begins = forecast({
         active: deployments.filter(({ state }) => state !== 'queued'),
         ready: deployments.filter(({ state, hold }) => state === 'queued' && hold === undefined),
@@ -244,10 +244,11 @@ export async function startApp(
           averageMs.get(`${configuredAs}/${name.toLowerCase()}`),
         now: clock(),
       })
-      return deployments.map((deployment) => {
+      const line = deployments.map((deployment) => {
         const { position, startsAt } = begins.get(deployment.id) ?? {}
         return { deployment, position, startsAt }
       })
+      return { line, left }
     }
     const approving: ApproveParts = {
       store,

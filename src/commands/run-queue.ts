@@ -22,19 +22,29 @@ interface Shown {
   readonly hold: { readonly detail: string } | null
 }
 
+interface Answer {
+  readonly queue: readonly Shown[]
+  /** How many wait besides. */
+  readonly more: number
+}
+
 export async function runQueue({ server, repository, environment, json }: QueueOptions): Promise<number> {
   const query = new URLSearchParams({
     ...(repository === undefined ? {} : { repository }),
     ...(environment === undefined ? {} : { environment }),
   })
-  const { queue } = (await askForJson(server, { method: 'GET', path: `/api/queue?${query.toString()}` })) as {
-    queue: Shown[]
-  }
+  const path = `/api/queue?${query.toString()}`
+  const { queue, more } = (await askForJson(server, { method: 'GET', path })) as Answer
   if (json) process.stdout.write(`${printable(JSON.stringify(queue, undefined, 2))}\n`)
-  else if (queue.length === 0) process.stdout.write('Nothing runs, and nothing waits.\n')
+  else if (queue.length === 0 && more === 0) process.stdout.write('Nothing runs, and nothing waits.\n')
   else
     process.stdout.write(
       table(['DEPLOYMENT', 'COMMIT', 'REF', 'BY', 'ASKED (UTC)', 'STANDS'], queue.map(rowOf)),
+    )
+  // Beside the list, so that a program that reads it is not disturbed.
+  if (more > 0)
+    process.stderr.write(
+      `${more} more ${more === 1 ? 'waits' : 'wait'} and ${more === 1 ? 'is' : 'are'} not shown.\n`,
     )
   return 0
 }

@@ -39,13 +39,13 @@ export function why(facts: WhyFacts): Why {
 const mayDeploy: ReadonlySet<string> = new Set(['deployment', 'pull_request', 'push'])
 
 function answerOf({ situation, maxConcurrent, stopped, gates, environment }: WhyFacts): string {
-  const { waiting, active, blocking, last, live, deliveries } = situation
+  const { waiting, waitingCount, active, blocking, last, live, deliveries } = situation
   const isHere = (one: Deployment): boolean =>
     one.configuredAs === environment.repository.toLowerCase() &&
     one.environment.toLowerCase() === environment.name.toLowerCase()
   const running = active.find(isHere)
   if (running !== undefined) {
-    const behind = waiting.length === 0 ? '' : `; ${counted(waiting.length)} behind it`
+    const behind = waitingCount === 0 ? '' : `; ${counted(waitingCount)} behind it`
     const doing = running.state === 'cancelling' ? 'being cancelled' : 'running'
     return `${called(running)} is ${doing}, for ${since(running.startedAt, gates.now)}${behind}.`
   }
@@ -60,7 +60,7 @@ function answerOf({ situation, maxConcurrent, stopped, gates, environment }: Why
   }
   const newest = waiting.at(-1)
   if (newest?.hold !== undefined) {
-    const others = waiting.length === 1 ? '' : `; ${counted(waiting.length - 1)} besides`
+    const others = waitingCount === 1 ? '' : `; ${counted(waitingCount - 1)} besides`
     return `${called(newest)} waits, for ${since(newest.hold.since, gates.now)}: ${sentence(newest.hold.detail)}${others}.`
   }
   const unheard = deliveries.find(({ event, reason }) => mayDeploy.has(event) && reason !== 'action_not_used')
@@ -95,7 +95,7 @@ function factsOf({
   maxConcurrent,
   stopped,
 }: WhyFacts): readonly Fact[] {
-  const { waiting, active, live, turns, deliveries } = situation
+  const { waiting, waitingCount, active, live, turns, deliveries } = situation
   const fact = (about: string, says: string): Fact => ({ about, says })
   return [
     fact('deploys', whatDeploys(environment)),
@@ -120,6 +120,9 @@ function factsOf({
         `${called(one)}, asked for by ${one.actor}: ${one.hold?.detail ?? 'ready for its turn'}`,
       ),
     ),
+    ...(waitingCount > waiting.length
+      ? [fact('waiting', `${waitingCount - waiting.length} more, between these`)]
+      : []),
     ...turns.map(({ at, state, reason, detail }) =>
       fact(
         'happened',

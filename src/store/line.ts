@@ -1,10 +1,10 @@
-import { sql, type Kysely } from 'kysely'
+import { sql, type Kysely, type Selectable } from 'kysely'
 
 import type { Deployment } from '../deployment/deployment.ts'
 import type { State } from '../deployment/state.ts'
 import { BY_THEMSELVES, deploymentOf } from './rows.ts'
 import type { Tables } from './schema.ts'
-import type { Line } from './store.ts'
+import type { LeftOut, Line } from './store.ts'
 
 const MOST_AT_ONCE = 500
 
@@ -28,27 +28,53 @@ export async function waiting(
   return found
 }
 
-/** Of a longer line the first. */
+/** Of a longer line those that begin first, and then what is held. */
 const MOST = 1_000
 const MOST_AVERAGED = 50
 
 /** `Store.line`. */
 export async function line(database: Kysely<Tables>, averagesSince: number): Promise<Line> {
-  const rows = await database
-    .selectFrom('deployments')
-    .selectAll()
-    .where('state', 'in', [sql.lit<State>('running'), sql.lit<State>('cancelling'), sql.lit<State>('queued')])
-    .orderBy('id')
-    .limit(MOST)
+  const all = database.selectFrom('deployments').selectAll().orderBy('id')
+  const active = await all
+    .where('state', 'in', [sql.lit<State>('running'), sql.lit<State>('cancelling')])
     .execute()
+  const queued = all.where('state', '=', sql.lit<State>('queued'))
+  const ready = await queued.where('hold_reason', 'is', null).limit(MOST).execute()
+  const held = await queued.where('hold_reason', 'is not', null).limit(MOST).execute()
+  const waits = [...ready, ...held].slice(0, MOST)
+  const rows = [...active, ...waits].toSorted((one, other) => one.id - other.id)
   const averageMs = new Map<string, number>()
   for (const { environment_id: id, configured_as: repository, environment } of rows) {
     const key = `${repository}/${environment.toLowerCase()}`
     const average = averageMs.has(key) ? undefined : await averageOf(database, id, averagesSince)
     if (average !== undefined) averageMs.set(key, average)
   }
-  return { deployments: rows.map(deploymentOf), averageMs }
+  const left = waits.length < MOST ? [] : await leftOut(database, waits)
+  return { deployments: rows.map(deploymentOf), averageMs, left }
 }
+
+/** How many wait beside these, by where they go. */
+async function leftOut(database: Kysely<Tables>, listed: readonly Place[]): Promise<readonly LeftOut[]> {
+  const known = Map.groupBy(listed, placeIn)
+  const rows = await database
+    .selectFrom('deployments')
+    .select(['configured_as', 'environment', (select) => select.fn.countAll<number>().as('count')])
+    .where('state', '=', sql.lit<State>('queued'))
+    .groupBy(['configured_as', 'environment'])
+    .orderBy('configured_as')
+    .orderBy('environment')
+    .execute()
+  return rows
+    .map((row) => ({
+      configuredAs: row.configured_as,
+      environment: row.environment,
+      count: row.count - (known.get(placeIn(row))?.length ?? 0),
+    }))
+    .filter(({ count }) => count > 0)
+}
+
+type Place = Pick<Selectable<Tables['deployments']>, 'configured_as' | 'environment'>
+const placeIn = ({ configured_as: repository, environment }: Place): string => `${repository}/${environment}`
 
 /** How long the last successes in an environment have taken, on average; undefined where there are none. */
 async function averageOf(

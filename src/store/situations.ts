@@ -5,7 +5,7 @@ import { deploymentOf } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Situation, SituationWanted, Turn } from './store.ts'
 
-/** So many of those that wait are looked at; the others are counted. */
+/** So many of those that wait are looked at, from the oldest on; of the others the newest alone, and the next one. */
 const MOST_WAITING = 20
 const MOST_TURNS = 10
 const MOST_DELIVERIES = 3
@@ -24,11 +24,18 @@ export async function situation(
     .selectAll('deployments')
     .where('repositories.configured_as', '=', configuredAs)
     .where('environments.name_key', '=', environment.toLowerCase())
-  const waiting = await there
-    .where('deployments.state', '=', sql.lit<State>('queued'))
-    .orderBy('deployments.id')
-    .limit(MOST_WAITING)
-    .execute()
+  const queued = there.where('deployments.state', '=', sql.lit<State>('queued'))
+  const inOrder = queued.orderBy('deployments.id')
+  const oldest = await inOrder.limit(MOST_WAITING).execute()
+  const next = await inOrder.where('deployments.hold_reason', 'is', null).limit(1).execute()
+  const newest = await queued.orderBy('deployments.id', 'desc').limit(1).execute()
+  const waiting = [...new Map([...oldest, ...next, ...newest].map((row) => [row.id, row])).values()].toSorted(
+    (one, other) => one.id - other.id,
+  )
+  const { count } = await queued
+    .clearSelect()
+    .select((select) => select.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow()
   const active = await database
     .selectFrom('deployments')
     .selectAll()
@@ -61,6 +68,7 @@ export async function situation(
   const actives = active.map(deploymentOf)
   return {
     waiting: waiting.map(deploymentOf),
+    waitingCount: count,
     active: actives,
     blocking: actives.find((one) => one.lane === lane),
     last: last && deploymentOf(last),

@@ -199,15 +199,25 @@ export interface SituationWanted {
 
 /** What runs and what waits, oldest first. */
 export interface Line {
+  /** Of very many that wait those that wait for their turn alone come first, so that it can be told when each begins. */
   readonly deployments: readonly Deployment[]
+  /** What waits besides. */
+  readonly left: readonly LeftOut[]
   /** By `owner/name/environment` as it is configured, in lower case. */
   readonly averageMs: ReadonlyMap<string, number>
 }
 
+/** How many of those that wait to go to one environment are not listed. */
+export interface LeftOut extends Pick<Deployment, 'configuredAs' | 'environment'> {
+  readonly count: number
+}
+
 /** How an environment stands. */
 export interface Situation {
-  /** What is queued there, oldest first; of very many the first. */
+  /** What is queued there, oldest first; of very many the first, the next one to begin, and the newest. */
   readonly waiting: readonly Deployment[]
+  /** How many are queued there in all. */
+  readonly waitingCount: number
   /** What runs anywhere, oldest first. */
   readonly active: readonly Deployment[]
   /** What runs in its lane. */

@@ -10,8 +10,15 @@ import { read } from './request.ts'
 export interface QueueParts {
   /** What is configured, by `owner/name` in lower case. */
   readonly repositories: () => ReadonlyMap<string, RepositoryConfig>
-  /** What runs and what waits, oldest first. */
-  line(): Promise<readonly InLine[]>
+  /** What runs and what waits, oldest first, and what waits besides. */
+  line(): Promise<{ readonly line: readonly InLine[]; readonly left: readonly LeftOut[] }>
+}
+
+type Goal = Pick<Deployment, 'configuredAs' | 'environment'>
+
+/** How many wait to go to one environment and are not listed. */
+interface LeftOut extends Goal {
+  readonly count: number
 }
 
 /** One that runs or waits, and for the latter where it stands. */
@@ -32,9 +39,10 @@ export function serveQueue(routes: FastifyInstance, { repositories, line }: Queu
   routes.get('/queue', async (request) => {
     const { repository, environment } = read(Wanted, request.query)
     const place = placeIn(repositories(), { repository, environment })
-    const all = await line()
-    const meant = all.filter(({ deployment }) => placesOf(deployment).includes(place))
-    return { queue: meant.map(shown) }
+    const { line: all, left } = await line()
+    const isMeant = (one: Goal): boolean => placesOf(one).includes(place)
+    const more = left.filter(isMeant).reduce((sum, { count }) => sum + count, 0)
+    return { queue: all.filter(({ deployment }) => isMeant(deployment)).map(shown), more }
   })
 }
 
