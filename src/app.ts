@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Config, EnvironmentConfig } from './config/config.ts'
 import { resolveValue } from './config/values.ts'
 import { nameOf, placeOf, type Deployment } from './deployment/deployment.ts'
+import type { Value } from './deployment/recipe.ts'
 import { createGitHub } from './github/client.ts'
 import { problem } from './errors.ts'
 import type { GitHub } from './github/github.ts'
@@ -26,6 +27,7 @@ import { bindLoose } from './decide/loose.ts'
 import { why, type Why } from './decide/why.ts'
 import type { Pace } from './pace.ts'
 import { createPerform } from './perform.ts'
+import { planFor, planForDelivery, type PlanParts } from './plan.ts'
 import { replayDelivery, takeDelivery, type Parts } from './pipeline.ts'
 import { cancel } from './queue/cancel.ts'
 import { forecast } from './queue/forecast.ts'
@@ -327,7 +329,12 @@ export async function startApp(
       return closeServer(server)
     })
     const control = createServer({ journal, refused: () => {} })
+    const side = { environment, user: currentUser(), npmFolders: npmFolders() }
+    const resolve = (value: Value): string => resolveValue(value, { environment, lookup: config.lookup })
+    const planning: PlanParts = { pipeline, store, github: () => github, gate, server: side, resolve, clock }
     await serveApi(control, {
+      plan: (wanted) => planFor(wanted, planning),
+      planDelivery: (delivery) => planForDelivery(delivery, planning),
       inbox: store.inbox,
       locks: store.locks,
       repositories: () => config.repositories,
@@ -407,7 +414,6 @@ export async function startApp(
       },
     })
     started.push(removal.stop)
-    const side = { environment, user: currentUser(), npmFolders: npmFolders() }
     const standby = startStandby({ directory: runs, environment: baseEnvironment(side, {}) })
     started.push(standby.stop)
     const perform = createPerform({
@@ -421,7 +427,7 @@ export async function startApp(
       directory: runs,
       installed: join(config.dataDir, 'installed'),
       github: () => github,
-      resolve: (value) => resolveValue(value, { environment, lookup: config.lookup }),
+      resolve,
       context,
       reports,
       clock,

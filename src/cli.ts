@@ -57,6 +57,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     summary: 'deploy a branch, a tag or a commit, and wait for its end',
     load: async () => (await import('./commands/deploy.ts')).deploy,
   },
+  plan: {
+    summary: 'show what a deployment would run, where, as whom and with which variables, and run nothing',
+    load: async () => (await import('./commands/plan.ts')).plan,
+  },
   force: {
     summary: 'let a deployment that is held pass what stands in its way',
     load: async () => (await import('./commands/force.ts')).force,

@@ -299,6 +299,11 @@ export const PROBLEMS = {
     message: '{name} has not ended yet: it is {state}.',
     hint: 'Nothing was changed. Wait for its end, or take it back with `ferryman cancel`.',
   },
+  task_unknown: {
+    status: 404,
+    message: '{place} knows no task {task}.',
+    hint: 'Write it below `tasks` in the configuration, or put its executable into `tasks_folder`.',
+  },
   place_unknown: {
     status: 404,
     message: '{place} is not in the configuration.',

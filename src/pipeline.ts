@@ -88,6 +88,12 @@ function repositoryIn(body: unknown, { config, knownAs }: Parts): string | undef
   return repositoryOf({ repository }, { repositories: config().repositories, knownAs })?.name.toLowerCase()
 }
 
+/** What a delivery that was recorded would lead to with today's configuration; nothing is recorded, and nobody woken. */
+export function readDelivery(delivery: NewDelivery, parts: Parts): Intake {
+  const content = contentOf(delivery.body.toString('utf8'), mediaType(delivery.headers['content-type']))
+  return intakeOf(delivery, content, { ...parts, missed: undefined, checksMoved: () => [] }).intake
+}
+
 /** Decides anew about a delivery that was recorded, with today's configuration. What is known is started by no replay. */
 export const replayDelivery = (
   { receivedAt, body, ...kept }: NewDelivery,

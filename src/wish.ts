@@ -1,4 +1,4 @@
-import type { Config, EnvironmentConfig } from './config/config.ts'
+import { recipeFor, type Config, type EnvironmentConfig } from './config/config.ts'
 import { environmentIn } from './config/places.ts'
 import { commitAsked } from './decide/asked.ts'
 import { forcedBy, wordsOf } from './decide/force.ts'
@@ -18,6 +18,8 @@ export interface Wish {
   readonly environment: string | undefined
   /** A branch, a tag, a commit, `:current` or `:previous`; undefined: the branch of the environment. */
   readonly ref: string | undefined
+  /** Undefined: `deploy`. */
+  readonly task: string | undefined
   readonly reason: string | undefined
   /** It is to pass what stands in its way. */
   readonly force: boolean
@@ -59,6 +61,9 @@ export interface Granted {
 export async function takeWish(wish: Wish, parts: WishParts): Promise<Granted> {
   const { store, clock, journal } = parts
   const environment = environmentIn(parts.config().repositories, wish.repository, wish.environment)
+  const { task = 'deploy' } = wish
+  if (recipeFor(environment, task) === undefined)
+    throw problem('task_unknown', { task, place: `${environment.repository} ${environment.name}` })
   const { by, reason } = wordsOf(wish, parts.mask)
   const forced = wish.force ? forcedBy({ by, reason }, environment) : undefined
   const nonce = wish.key === undefined ? parts.newNonce() : parts.newNonce([wish.by, wish.key])
@@ -70,7 +75,7 @@ export async function takeWish(wish: Wish, parts: WishParts): Promise<Granted> {
   const known = [...parts.knownAs].find(([, name]) => name === configuredAs)
   const at = clock()
   const wanted: NewDeployment & { nonce: string } = {
-    ...factsOfPlace(environment),
+    ...factsOfPlace(environment, task),
     repository: facts?.name ?? environment.repository,
     repositoryGithubId: facts?.githubId ?? known?.[0] ?? 0,
     isPrivate: facts?.isPrivate ?? false, // what is not known is not shown to everybody
@@ -83,7 +88,7 @@ export async function takeWish(wish: Wish, parts: WishParts): Promise<Granted> {
     forced,
     sha,
     ref,
-    task: 'deploy',
+    task,
     actor: by,
     creator: by,
     creatorAvatar: '',
@@ -118,12 +123,13 @@ function again(
   deployment: Deployment,
   { wish, environment }: { readonly wish: Wish; readonly environment: EnvironmentConfig },
 ): Granted {
-  const { configuredAs, environment: name, payload, ref, forced } = deployment
+  const { configuredAs, environment: name, payload, ref, task, forced } = deployment
   const asked: unknown = Reflect.get(Object(JSON.parse(payload)), 'asked_for')
   const isSame =
     configuredAs === environment.repository.toLowerCase() &&
     name.toLowerCase() === environment.name.toLowerCase() &&
     asked === wish.ref &&
+    task === (wish.task ?? 'deploy') &&
     (forced !== undefined) === wish.force
   if (!isSame) throw problem('key_used', { name: nameOf(deployment) })
   return { isNew: false, said: wish.ref ?? ref, deployment }

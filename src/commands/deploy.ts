@@ -11,6 +11,7 @@ commit (at least 7 digits of its id), :current (what the last success put in pla
 commit that is not marked bad); without it the branch of the environment. What it means is looked up once, when you
 ask. Then it waits for its checks, its gates and its turn like every other, and GitHub and Slack hear of it.
 
+      --task NAME        another task than deploy: what the configuration has below tasks or in tasks_folder
       --reason TEXT      why, for everybody to read
       --force            past checks, locks, windows and earlier environments; needs --reason
       --wait             say what becomes of it until it has ended; ^C ends the waiting, and nothing else
@@ -23,6 +24,7 @@ stands for may have failed long ago); 2 the call was wrong.
 `,
   options: {
     ...SERVER_OPTIONS,
+    task: { type: 'string' },
     reason: { type: 'string' },
     force: { type: 'boolean' },
     wait: { type: 'boolean' },
@@ -36,6 +38,7 @@ stands for may have failed long ago); 2 the call was wrong.
     return runDeploy({
       server: { config: text('config'), dataDir: text('data-dir') },
       words: positionals,
+      task: text('task'),
       reason: text('reason'),
       force: values['force'] === true,
       wait: values['wait'] === true,

@@ -11,6 +11,7 @@ export interface DeployOptions {
   readonly server: ServerChoice
   /** The repository, the environment and the ref; the last two may be left out. */
   readonly words: readonly string[]
+  readonly task: string | undefined
   readonly reason: string | undefined
   readonly force: boolean
   readonly wait: boolean
@@ -25,8 +26,9 @@ interface Answer {
 }
 
 export async function runDeploy(options: DeployOptions): Promise<number> {
-  const { server, words, reason, force, wait, json, key = randomUUID() } = options
-  const body = { ...wordsOf(words), ...(reason === undefined ? {} : { reason }), force }
+  const { server, words, task, reason, force, wait, json, key = randomUUID() } = options
+  const said = { ...(task === undefined ? {} : { task }), ...(reason === undefined ? {} : { reason }) }
+  const body = { ...wordsOf(words), ...said, force }
   const answer = await askOnce(server, { body, key })
   // With --json the standard output is for programs alone.
   const say = (line: string): unknown => (json ? process.stderr : process.stdout).write(`${oneLine(line)}\n`)
@@ -58,7 +60,7 @@ function told({ outcome, said, deployment: { name, sha, forced } }: Answer): str
   return `${name} ${WORDS[outcome]} ${sha.slice(0, 7)} (${said})${force}`
 }
 
-function wordsOf([repository, second, third]: readonly string[]) {
+export function wordsOf([repository, second, third]: readonly string[]) {
   if (repository === undefined)
     throw problem('request_wrong', { list: 'the repository that is to be deployed, such as acme/shop' })
   // No environment begins with a colon, and :previous does.

@@ -128,6 +128,7 @@ async function wish(world: World, environment: string, which: number, isForced: 
     ref: sha,
     reason: 'because',
     force: isForced,
+    task: undefined,
     key: undefined,
   })
   model.pinned.set(deployment.id, sha)

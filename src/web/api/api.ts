@@ -6,6 +6,7 @@ import { serveDeployments, type DeploymentsParts } from './deployments.ts'
 import { serveLocks, type LocksParts } from './locks.ts'
 import { serveMarks, type MarksParts } from './marks.ts'
 import { serveOutbox, type OutboxParts } from './outbox.ts'
+import { servePlan, type PlanParts } from './plan.ts'
 import { serveQueue, type QueueParts } from './queue.ts'
 import { serveWhy, type WhyParts } from './why.ts'
 import { serveWishes, type WishesParts } from './wishes.ts'
@@ -17,6 +18,7 @@ export type ApiParts = ApprovalsParts &
   LocksParts &
   MarksParts &
   OutboxParts &
+  PlanParts &
   QueueParts &
   WhyParts &
   WishesParts
@@ -31,6 +33,7 @@ export async function serveApi(server: FastifyInstance, parts: ApiParts): Promis
       serveMarks(routes, parts)
       serveLocks(routes, parts)
       serveOutbox(routes, parts)
+      servePlan(routes, parts)
       serveQueue(routes, parts)
       serveWhy(routes, parts)
       serveWishes(routes, parts)

@@ -46,23 +46,32 @@ export function serveDeliveries(routes: FastifyInstance, { inbox, replay, clock 
 
   routes.post('/deliveries/:which/replay', async (request) => {
     const by = personOf(request)
-    const delivery = await find(read(Which, request.params).which)
-    const { key, guid, event, action, headers } = delivery
-    const body = await bodyOf(delivery)
-    return replay({ key, guid, event, action, headers, receivedAt: clock(), body }, by)
+    const found = await find(read(Which, request.params).which)
+    return replay({ ...(await recordedAs(found, inbox)), receivedAt: clock() }, by)
   })
 
-  async function find(which: string): Promise<Delivery> {
-    const isId = /^\d{1,15}$/.test(which)
-    const delivery = await inbox.find(isId ? { id: Number(which) } : { guid: which })
-    if (delivery === undefined) throw problem('delivery_unknown', { id: which })
-    return delivery
-  }
-  async function bodyOf({ id: number }: Delivery): Promise<Buffer> {
-    const body = await inbox.body(number)
-    if (body === undefined) throw problem('delivery_unknown', { id: String(number) })
-    return body
-  }
+  const find = (which: string): Promise<Delivery> => findDelivery(inbox, which)
+  const bodyOf = (found: Delivery): Promise<Buffer> => bodyFrom(inbox, found)
+}
+
+/** By our number, or GitHub's GUID; throws `delivery_unknown`. */
+export async function findDelivery(inbox: Inbox, which: string): Promise<Delivery> {
+  const isId = /^\d{1,15}$/.test(which)
+  const delivery = await inbox.find(isId ? { id: Number(which) } : { guid: which })
+  if (delivery === undefined) throw problem('delivery_unknown', { id: which })
+  return delivery
+}
+
+/** As it came, with its body; throws `delivery_unknown` where that is not kept any more. */
+export async function recordedAs(found: Delivery, inbox: Inbox): Promise<NewDelivery> {
+  const { key, guid, event, action, headers, receivedAt } = found
+  return { key, guid, event, action, headers, receivedAt, body: await bodyFrom(inbox, found) }
+}
+
+async function bodyFrom(inbox: Inbox, { id: number }: Delivery): Promise<Buffer> {
+  const body = await inbox.body(number)
+  if (body === undefined) throw problem('delivery_unknown', { id: String(number) })
+  return body
 }
 
 const shown = ({ deployments, receivedAt, replayed, ...delivery }: Delivery) => ({

@@ -31,6 +31,7 @@ interface Wish {
   readonly repository: string
   readonly environment: string | undefined
   readonly ref: string | undefined
+  readonly task: string | undefined
   readonly force: boolean
   readonly reason: string | undefined
 }
@@ -47,6 +48,7 @@ const Wanted = z.object({
     .regex(/^[^/\s]+\/[^/\s]+$/, { error: 'owner/name' }),
   environment: textUpTo(255).optional(),
   ref: textUpTo(250).optional(),
+  task: textUpTo(128).optional(),
   force: z.boolean({ error: 'true or false' }).default(false),
   reason: reasonText.optional(),
 })
@@ -59,8 +61,8 @@ export function serveWishes(routes: FastifyInstance, { ask, force }: WishesParts
   routes.post('/deployments', async (request, reply) => {
     const by = personOf(request)
     const key = keyOf(request)
-    const { environment, ref, reason, ...wanted } = read(Wanted, request.body)
-    const { isNew, said, deployment } = await ask({ ...wanted, by, key, environment, ref, reason })
+    const { environment, ref, task, reason, ...wanted } = read(Wanted, request.body)
+    const { isNew, said, deployment } = await ask({ ...wanted, by, key, environment, ref, task, reason })
     void reply.code(isNew ? 202 : 200)
     return { outcome: isNew ? 'asked' : 'asked_already', said, deployment: shown(deployment) }
   })

@@ -1,0 +1,241 @@
+import { recipeFor, type EnvironmentConfig } from './config/config.ts'
+import { environmentIn } from './config/places.ts'
+import { secretsIn } from './config/values.ts'
+import { commitAsked } from './decide/asked.ts'
+import type { Deployment, HookPhase } from './deployment/deployment.ts'
+import type { Closed } from './deployment/gates.ts'
+import type { Recipe, Value } from './deployment/recipe.ts'
+import { problem } from './errors.ts'
+import { GitHubError, type GitHub } from './github/github.ts'
+import { createMasker } from './logs/redact.ts'
+import { factsOfPlace, readDelivery, type Parts as PipelineParts } from './pipeline.ts'
+import { commandEnvironment, type ServerSide } from './run/environment.ts'
+import { listFolders } from './run/listing.ts'
+import { compile, foldersOf, type Step } from './run/steps.ts'
+import type { Gate, NewDelivery, NewDeployment, Store } from './store/store.ts'
+
+export interface PlanParts {
+  readonly pipeline: PipelineParts
+  readonly store: Pick<Store, 'refFor' | 'gateFacts'>
+  github(): GitHub
+  readonly gate: Gate
+  readonly server: ServerSide
+  resolve(value: Value): string
+  readonly clock: () => number
+}
+
+/** What somebody would like to see planned; the same words as a wish. */
+export interface PlanWanted {
+  readonly repository: string
+  readonly environment: string | undefined
+  readonly ref: string | undefined
+  readonly task: string | undefined
+}
+
+/** What a deployment would do, secrets masked. */
+export interface Plan {
+  readonly repository: string
+  readonly environment: string
+  readonly task: string
+  readonly sha: string
+  readonly ref: string
+  /** The commit that is there now. */
+  readonly previousSha: string | undefined
+  readonly lane: string
+  readonly folder: string
+  /** The user that commands run as. */
+  readonly user: string
+  readonly timeoutSeconds: number
+  /** What it would wait for now, beside its checks and its turn. */
+  readonly waits: Pick<Closed, 'reason' | 'detail'> | undefined
+  /** Why it would run nothing. */
+  readonly refused: { readonly reason: string; readonly detail: string } | undefined
+  readonly steps: readonly PlannedStep[]
+  /** The environment of the commands, by name; what is known only when it runs is left out. */
+  readonly variables: Readonly<Record<string, string>>
+}
+
+interface PlannedStep {
+  readonly phase: HookPhase | 'work'
+  readonly name: string
+  readonly label: string | undefined
+  readonly timeoutSeconds: number | undefined
+  /** What becomes of the deployment when it fails. */
+  readonly onFailure: Step['onFailure']
+}
+
+/**
+ * What a ref would run where somebody wants it, and with which commit. Nothing is recorded, nothing is run. Throws what
+ * is wrong with the wish, or `github_unasked`.
+ */
+export async function planFor(wanted: PlanWanted, parts: PlanParts): Promise<Plan> {
+  const { pipeline, store, github } = parts
+  const environment = environmentIn(pipeline.config().repositories, wanted.repository, wanted.environment)
+  const task = wanted.task ?? 'deploy'
+  if (recipeFor(environment, task) === undefined)
+    throw problem('task_unknown', { task, place: `${environment.repository} ${environment.name}` })
+  try {
+    const facts = await github().repository(environment.repository)
+    const { sha, ref } = await commitAsked(wanted.ref, { environment, facts }, { github, store })
+    const place = { ...factsOfPlace(environment, task), repository: facts?.name ?? environment.repository }
+    return await planOf({ ...OF_NOBODY, ...place, sha, ref, task }, environment, parts)
+  } catch (thrown) {
+    if (!(thrown instanceof GitHubError)) throw thrown
+    throw problem('github_unasked', { cause: thrown.message }, thrown)
+  }
+}
+
+/** What a delivery would lead to with the configuration as it is now: an answer, and a plan for each deployment. */
+export async function planForDelivery(
+  delivery: NewDelivery,
+  parts: PlanParts,
+): Promise<{
+  readonly verdict: string
+  readonly detail: string | undefined
+  readonly plans: readonly Plan[]
+}> {
+  const { verdict, reason, detail, deployments } = readDelivery(delivery, parts.pipeline)
+  const plans: Plan[] = []
+  for (const one of deployments) {
+    const environment = parts.pipeline
+      .config()
+      .repositories.get(one.configuredAs)
+      ?.environments.get(one.environment.toLowerCase())
+    if (environment !== undefined && one.failure === undefined && one.errand === undefined)
+      plans.push(await planOf(one, environment, parts))
+  }
+  return { verdict, detail: detail ?? reason, plans }
+}
+
+type Planned = Pick<
+  NewDeployment,
+  | 'repository'
+  | 'configuredAs'
+  | 'environment'
+  | 'lane'
+  | 'sha'
+  | 'ref'
+  | 'task'
+  | 'recipe'
+  | 'payload'
+  | 'actor'
+  | 'creator'
+  | 'creatorAvatar'
+  | 'description'
+  | 'apiUrl'
+  | 'authors'
+>
+
+/** What is not known of a deployment that nobody has asked for. */
+const OF_NOBODY = {
+  payload: '{}',
+  actor: '',
+  creator: '',
+  creatorAvatar: '',
+  description: '',
+  apiUrl: '',
+  authors: [],
+} as const
+
+/** Known only when it runs. */
+const LATER =
+  /^FERRYMAN_(?:DEPLOYMENT|DEPLOYMENT_ID|NUMBER|RUN_ID|PAYLOAD_FILE|PAYLOAD|WORKSPACE)$|^GITHUB_DEPLOYMENT_/
+const PRIVATE_FOLDER = '/its/private/folder'
+
+async function planOf(planned: Planned, environment: EnvironmentConfig, parts: PlanParts): Promise<Plan> {
+  const { store, gate, clock, server } = parts
+  const deployment: Deployment = { ...NOT_YET, ...planned, publicLogs: false, environmentUrl: undefined }
+  const { recipe, sha, ref, task, repository, lane } = deployment
+  const live = await store.refFor(deployment, ':current')
+  const resolved = resolvedEnvironment(recipe, parts)
+  const masker = createMasker(resolved.secrets)
+  const mask = (text: string): string => parts.pipeline.mask(masker.mask(text))
+  const compiled = compile(deployment, {
+    previousSha: live?.sha,
+    folder: PRIVATE_FOLDER,
+    listed: await listFolders(foldersOf(deployment)),
+  })
+  const variables = commandEnvironment(deployment, server, {
+    runId: '',
+    previousSha: live?.sha,
+    payloadFile: '',
+    env: resolved.env,
+  })
+  const closed = gate.judge(
+    deployment,
+    await store.gateFacts(deployment, { ...gate.wanted(deployment), at: clock() }),
+  )
+  return {
+    repository,
+    environment: environment.name,
+    task,
+    sha,
+    ref,
+    previousSha: live?.sha,
+    lane,
+    folder: recipe.folder,
+    user: server.user.name,
+    timeoutSeconds: recipe.timeoutSeconds,
+    waits: closed && { reason: closed.reason, detail: mask(closed.detail) },
+    refused: 'reason' in compiled ? { ...compiled, detail: mask(compiled.detail) } : undefined,
+    steps:
+      'reason' in compiled
+        ? []
+        : [
+            ...compiled.before.map((step) => shown(step, 'before', mask)),
+            ...compiled.work.map((step) => shown(step, 'work', mask)),
+            ...compiled.afterSuccess.map((step) => shown(step, 'after_success', mask)),
+            ...compiled.afterFailure.map((step) => shown(step, 'after_failure', mask)),
+          ],
+    variables: Object.fromEntries(
+      Object.entries(variables)
+        .filter(([name]) => !LATER.test(name))
+        .map(([name, value]) => [name, mask(value)]),
+    ),
+  }
+}
+
+function shown(step: Step, phase: PlannedStep['phase'], mask: (text: string) => string): PlannedStep {
+  const label = step.kind === 'action' ? undefined : step.label
+  return {
+    phase,
+    name: mask(step.name),
+    label: label === undefined ? undefined : mask(label),
+    timeoutSeconds: step.kind === 'action' ? undefined : step.timeoutSeconds,
+    onFailure: step.onFailure,
+  }
+}
+
+/** The variables of a recipe, and what of them must not be shown. */
+function resolvedEnvironment({ env }: Recipe, { resolve }: PlanParts) {
+  const resolved = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, resolve(value)]))
+  const secrets = Object.entries(env).flatMap(([name, value]) => secretsIn(name, value, resolved[name] ?? ''))
+  return { env: resolved, secrets }
+}
+
+/** A deployment that is none yet. */
+const NOT_YET = {
+  id: 0,
+  number: 0,
+  origin: 'person',
+  branch: undefined,
+  nonce: undefined,
+  wasAsked: false,
+  checkedAt: undefined,
+  githubId: undefined,
+  isPrivate: true,
+  state: 'queued',
+  hold: undefined,
+  blocked: undefined,
+  forced: undefined,
+  approvedBy: undefined,
+  reason: undefined,
+  detail: undefined,
+  deployedSha: undefined,
+  steps: [],
+  createdAt: 0,
+  startedAt: undefined,
+  finishedAt: undefined,
+  changes: undefined,
+  markedBad: undefined,
+} as const satisfies Partial<Deployment>
