@@ -51,6 +51,8 @@ const ONE_DOOR: Readonly<Record<string, readonly string[]>> = {
   '@octokit/webhooks': ['receive'],
   '@slack/webhook': ['report'],
   execa: ['run'],
+  yauzl: ['run'],
+  aws4fetch: ['run'],
   'js-yaml': ['config'],
   croner: ['schedule'],
 }
