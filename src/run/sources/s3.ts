@@ -1,0 +1,153 @@
+import { AwsV4Signer } from 'aws4fetch'
+
+import { ReleaseFailure } from './failure.ts'
+import { askVersion, download, type Asking, type Downloaded, type HttpLimits } from './http.ts'
+import { findCredentials, type Credentials, type CredentialSources } from './s3-credentials.ts'
+
+/** One object of a bucket. */
+export interface S3Object {
+  readonly bucket: string
+  readonly key: string
+  /** `us-east-1` where nobody says another one; the store is believed where it names the right one. */
+  readonly region: string | undefined
+  /** Of another store than Amazon's; buckets are then the first part of its paths. */
+  readonly endpoint: string | undefined
+}
+
+export interface S3Options {
+  readonly credentials: CredentialSources
+  readonly signal: AbortSignal
+  readonly limits?: HttpLimits
+  /** Told what must not be shown, before it is used. */
+  readonly hide: (secrets: readonly string[]) => void
+}
+
+/** `s3://bucket/path/to/app.zip`; undefined for what is none. */
+export function readS3Address(address: string): Pick<S3Object, 'bucket' | 'key'> | undefined {
+  const [, bucket, key] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/([^/].*)$/s.exec(address) ?? []
+  return bucket === undefined || key === undefined ? undefined : { bucket, key }
+}
+
+/** Downloads the object into a new file, as `download` does. */
+export const downloadFromS3 = (object: S3Object, file: string, options: S3Options): Promise<Downloaded> =>
+  inItsRegion('GET', object, options, (asking) => download(asking, file))
+
+/** Asks which version of it is there. */
+export const askS3Version = (object: S3Object, options: S3Options): Promise<string | undefined> =>
+  inItsRegion('HEAD', object, options, askVersion)
+
+const USUAL_REGION = 'us-east-1'
+
+/** A store that knows better where the bucket lies is asked there, once. */
+async function inItsRegion<Answer>(
+  method: 'GET' | 'HEAD',
+  object: S3Object,
+  options: S3Options,
+  ask: (asking: Asking) => Promise<Answer>,
+): Promise<Answer> {
+  const credentials = await findCredentials(options.credentials, options.signal)
+  options.hide([credentials.secretAccessKey, credentials.sessionToken ?? ''])
+  const first = object.region ?? USUAL_REGION
+  let actual: string | undefined
+  const asIn = (region: string) =>
+    askingFor(method, { ...object, region }, credentials, {
+      ...options,
+      region: (named) => (actual = named),
+    })
+  try {
+    return await ask(await asIn(first))
+  } catch (thrown) {
+    if (actual === undefined || actual === first || !(thrown instanceof ReleaseFailure)) throw thrown
+    return ask(await asIn(actual))
+  }
+}
+
+async function askingFor(
+  method: string,
+  object: S3Object & { readonly region: string },
+  credentials: Credentials,
+  { signal, limits, region }: S3Options & { readonly region: (named: string) => void },
+): Promise<Asking> {
+  const { url, headers } = await sign(addressOf(object), { method, region: object.region, credentials })
+  return {
+    url,
+    headers,
+    name: `s3://${object.bucket}/${object.key}`,
+    signal,
+    ...(limits === undefined ? {} : { limits }),
+    mayRedirect: false, // a signature is for one address
+    async explain(response) {
+      const named = response.headers.get('x-amz-bucket-region')
+      if (named !== null) region(named)
+      return explain(response, credentials)
+    },
+  }
+}
+
+/** Every part of the key as it has to stand in an address. */
+export function addressOf({ bucket, key, region, endpoint }: S3Object & { readonly region: string }): string {
+  const path = key.split('/').map(encoded).join('/')
+  if (endpoint !== undefined) return `${endpoint.replace(/\/+$/, '')}/${bucket}/${path}`
+  const host = `s3.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`
+  // A certificate of Amazon's covers no dots in the name of a bucket.
+  return bucket.includes('.') ? `https://${host}/${bucket}/${path}` : `https://${bucket}.${host}/${path}`
+}
+
+const encoded = (part: string): string =>
+  encodeURIComponent(part).replaceAll(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`)
+
+interface Signing {
+  readonly method: string
+  readonly region: string
+  readonly credentials: Credentials
+  readonly headers?: Readonly<Record<string, string>>
+  /** As `20130524T000000Z`; now, if left out. */
+  readonly datetime?: string
+  readonly service?: string
+}
+
+/** The address and the headers with which it is asked for: Signature Version 4. */
+export async function sign(
+  url: string,
+  { method, region, credentials, headers, datetime, service = 's3' }: Signing,
+): Promise<{ readonly url: string; readonly headers: Readonly<Record<string, string>> }> {
+  const { accessKeyId, secretAccessKey, sessionToken } = credentials
+  const signed = await new AwsV4Signer({
+    method,
+    url,
+    region,
+    service,
+    accessKeyId,
+    secretAccessKey,
+    ...(sessionToken === undefined ? {} : { sessionToken }),
+    headers: { ...(service === 's3' ? { 'x-amz-content-sha256': EMPTY } : {}), ...headers },
+    ...(datetime === undefined ? {} : { datetime }),
+    allHeaders: true,
+  }).sign()
+  return { url: signed.url.href, headers: Object.fromEntries(signed.headers) }
+}
+
+/** SHA-256 of no body. */
+const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+const MOST_EXPLAINED = 16_384
+
+/** What the store says about its no: the code is a contract, the message for people. */
+async function explain(response: Response, { source }: Credentials): Promise<string> {
+  const text = response.body === null ? '' : await firstOf(response.body)
+  const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1]
+  const message = /<Message>([^<]*)<\/Message>/.exec(text)?.[1]
+  const said = code === undefined ? '' : `${code}${message === undefined ? '' : `, ${message}`}`
+  const asked = [400, 401, 403].includes(response.status) ? `asked with the credentials of ${source}` : ''
+  return [said.replace(/\.$/, ''), asked].filter((part) => part !== '').join('; ')
+}
+
+async function firstOf(body: ReadableStream<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body) {
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes > MOST_EXPLAINED) break
+  }
+  return Buffer.concat(chunks).toString()
+}
