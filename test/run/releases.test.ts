@@ -1,0 +1,272 @@
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+
+import fc from 'fast-check'
+import { expect, inject, test } from 'vitest'
+
+import {
+  beginRelease,
+  currentOf,
+  currentRelease,
+  discardRelease,
+  folderOf,
+  goodReleases,
+  linkShared,
+  markGood,
+  prune,
+  switchCurrent,
+  type Releases,
+} from '../../src/run/releases.ts'
+import { temporaryFolder } from '../support/running.ts'
+import { mountSmallDisk } from '../support/small-disk.ts'
+
+const releasesIn = (path: string, given: Partial<Releases> = {}): Releases => ({
+  path,
+  keep: 3,
+  shared: [],
+  ...given,
+})
+
+/** What a deployment does, up to one of its steps. */
+async function deploy(releases: Releases, number: number, until: 'built' | 'current' | 'good' = 'good') {
+  const release = await beginRelease(releases, number)
+  writeFileSync(join(folderOf(releases, release), 'version'), String(number))
+  if (until === 'built') return release
+  await switchCurrent(releases, release)
+  if (until === 'current') return release
+  await markGood(releases, { release, sha: `sha-${number}`, version: undefined, at: number })
+  await prune(releases)
+  return release
+}
+
+const namesIn = ({ path }: Releases): string[] =>
+  readdirSync(join(path, 'releases'))
+    .filter((name) => !name.startsWith('.'))
+    .toSorted((one, other) => Number(one) - Number(other))
+
+test('a release becomes current by a relative link that moves with its folder', async () => {
+  const path = join(temporaryFolder(), 'srv', 'shop')
+  const releases = releasesIn(path)
+
+  expect(await currentRelease(releases)).toBeUndefined()
+  await deploy(releases, 1)
+  await deploy(releases, 2)
+
+  expect(readlinkSync(currentOf(releases))).toBe('releases/2')
+  expect(await currentRelease(releases)).toBe('2')
+  expect((await goodReleases(releases)).map(({ release, sha }) => [release, sha])).toEqual([
+    ['2', 'sha-2'],
+    ['1', 'sha-1'],
+  ])
+  renameSync(path, `${path}-moved`)
+  expect(readFileSync(`${path}-moved/current/version`, 'utf8')).toBe('2')
+  expect(readdirSync(`${path}-moved`).toSorted()).toEqual(['current', 'releases'])
+})
+
+test('only good releases count for how many are kept, and what was never finished goes when the next begins', async () => {
+  const releases = releasesIn(temporaryFolder())
+  await deploy(releases, 1)
+  await deploy(releases, 2)
+  await deploy(releases, 3)
+  for (const broken of [4, 5, 6]) await deploy(releases, broken, 'built')
+  expect(namesIn(releases)).toEqual(['1', '2', '3', '6'])
+
+  await deploy(releases, 7, 'current') // the server died before it was noted
+  await deploy(releases, 8, 'built')
+  expect(namesIn(releases)).toEqual(['1', '2', '3', '7', '8'])
+  expect(await currentRelease(releases)).toBe('7')
+
+  await deploy(releases, 9)
+  expect(namesIn(releases)).toEqual(['2', '3', '7', '9'])
+  await deploy(releases, 10)
+  expect(namesIn(releases)).toEqual(['3', '9', '10'])
+})
+
+test('whatever is done in whichever order, the current and the newest good release stay', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.constantFrom('built', 'current', 'good', 'back'), { maxLength: 12 }),
+      fc.integer({ min: 1, max: 3 }),
+      async (wishes, keep) => {
+        const releases = releasesIn(temporaryFolder(), { keep })
+        let number = 0
+        for (const wish of wishes) {
+          const before = await currentRelease(releases)
+          if (wish === 'back') {
+            const [, older] = await goodReleases(releases)
+            if (older !== undefined) await switchCurrent(releases, older.release)
+            await prune(releases)
+          } else await deploy(releases, ++number, wish)
+          const current = await currentRelease(releases)
+          const good = await goodReleases(releases)
+          if (before !== undefined || current !== undefined)
+            expect(existsSync(join(currentOf(releases), 'version'))).toBe(true)
+          if (wish === 'built') expect(current).toBe(before)
+          if (wish === 'good') expect(good[0]?.release).toBe(String(number))
+          expect(good.length).toBeLessThanOrEqual(keep + 1) // the current one may be older than those
+        }
+      },
+    ),
+    { numRuns: 25 },
+  )
+})
+
+test('a number that is taken becomes another name: nothing that is good is written over', async () => {
+  const releases = releasesIn(temporaryFolder())
+  await deploy(releases, 1)
+
+  expect(await deploy(releases, 1)).toBe('1.2')
+  expect(await deploy(releases, 1)).toBe('1.3')
+  expect(readFileSync(join(folderOf(releases, '1'), 'version'), 'utf8')).toBe('1')
+})
+
+test('whoever looks while it is switched sees one release or the other, whole', async () => {
+  const releases = releasesIn(temporaryFolder())
+  await deploy(releases, 1)
+  await deploy(releases, 2)
+  let isOver = false
+  const seen = new Set<string>()
+  const look = async (): Promise<void> => {
+    while (!isOver) {
+      seen.add(readFileSync(join(currentOf(releases), 'version'), 'utf8'))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  const looking = look()
+  for (let times = 0; times < 100; times += 1) await switchCurrent(releases, times % 2 === 0 ? '1' : '2')
+  isOver = true
+  await looking
+
+  expect([...seen].toSorted()).toEqual(['1', '2'])
+})
+
+test('shared folders and files are linked in, in place of what the release brings', async () => {
+  const path = temporaryFolder()
+  const releases = releasesIn(path, { shared: ['.env', 'storage/', 'public/uploads/'] })
+  mkdirSync(join(path, 'shared'))
+  writeFileSync(join(path, 'shared/.env'), 'KEY=1')
+  const release = await beginRelease(releases, 1)
+  const folder = folderOf(releases, release)
+  mkdirSync(join(folder, 'storage/logs'), { recursive: true })
+  writeFileSync(join(folder, 'storage/logs/.gitkeep'), '')
+  writeFileSync(join(folder, '.env'), 'of the release')
+  await linkShared(releases, release)
+
+  expect(readFileSync(join(folder, '.env'), 'utf8')).toBe('KEY=1')
+  expect(readlinkSync(join(folder, 'public/uploads'))).toBe('../../../shared/public/uploads')
+  expect(existsSync(join(folder, 'storage/logs/.gitkeep'))).toBe(true)
+  writeFileSync(join(folder, 'storage/kept'), 'by the first')
+
+  const next = await beginRelease(releases, 2)
+  await linkShared(releases, next)
+  await linkShared(releases, next)
+  expect(readFileSync(join(folderOf(releases, next), 'storage/kept'), 'utf8')).toBe('by the first')
+  await discardRelease(releases, next)
+  expect(readFileSync(join(path, 'shared/storage/kept'), 'utf8')).toBe('by the first')
+})
+
+test('a shared file that is not there, and a release whose links lead out, are refused by their names', async () => {
+  const path = temporaryFolder()
+  const outside = temporaryFolder()
+  const releases = releasesIn(path, { shared: ['.env'] })
+  const release = await beginRelease(releases, 1)
+
+  await expect(linkShared(releases, release)).rejects.toMatchObject({
+    reason: 'release_failed',
+    message: `There is no ${path}/shared/.env: put it there, or write ".env/", and a folder is made.`,
+  })
+  symlinkSync(outside, join(folderOf(releases, release), 'public'))
+  await expect(linkShared({ ...releases, shared: ['public/uploads/'] }, release)).rejects.toMatchObject({
+    reason: 'release_failed',
+    message: 'public of the release leads out of it, so that nothing can be linked there.',
+  })
+  expect(readdirSync(outside)).toEqual([])
+})
+
+test('what stands where the link has to be is never removed', async () => {
+  const path = temporaryFolder()
+  const releases = releasesIn(path)
+  mkdirSync(join(path, 'current'))
+  writeFileSync(join(path, 'current/precious'), '')
+
+  await expect(beginRelease(releases, 1)).rejects.toMatchObject({
+    reason: 'release_failed',
+    message: `${path}/current is no link: move it away, so that it can become one, or deploy with \`target: directory\`.`,
+  })
+  await expect(switchCurrent(releases, '1')).rejects.toMatchObject({ reason: 'release_failed' })
+  expect(existsSync(join(path, 'current/precious'))).toBe(true)
+})
+
+test('a link of somebody else is replaced, and what it leads to is left alone', async () => {
+  const path = temporaryFolder()
+  const elsewhere = temporaryFolder()
+  writeFileSync(join(elsewhere, 'precious'), '')
+  symlinkSync(elsewhere, join(path, 'current'))
+  const releases = releasesIn(path)
+
+  expect(await currentRelease(releases)).toBeUndefined()
+  await deploy(releases, 1)
+
+  expect(readlinkSync(join(path, 'current'))).toBe('releases/1')
+  expect(existsSync(join(elsewhere, 'precious'))).toBe(true)
+})
+
+test('what a crash has left beside them goes, and a note that broke off makes nothing good', async () => {
+  const releases = releasesIn(temporaryFolder())
+  await deploy(releases, 1)
+  await deploy(releases, 2, 'built')
+  symlinkSync('releases/2', join(releases.path, '.current.0123456789ab'))
+  writeFileSync(join(releases.path, 'releases/.2.json.new'), '{"sha":')
+  writeFileSync(join(releases.path, 'releases/.2.json'), '{"sha":')
+
+  await deploy(releases, 3)
+
+  expect(namesIn(releases)).toEqual(['1', '3'])
+  expect(lstatSync(currentOf(releases)).isSymbolicLink()).toBe(true)
+  expect(readdirSync(releases.path).toSorted()).toEqual(['current', 'releases'])
+  expect(readdirSync(join(releases.path, 'releases')).toSorted()).toEqual(['.1.json', '.3.json', '1', '3'])
+})
+
+test('a folder that may not be written is named', async () => {
+  const path = join(temporaryFolder(), 'file', 'shop')
+  writeFileSync(join(path, '..'), '')
+
+  await expect(beginRelease(releasesIn(path), 1)).rejects.toMatchObject({
+    reason: 'release_failed',
+    message: expect.stringContaining(`Nothing can be written to ${path}: `),
+  })
+})
+
+test.skipIf(!inject('mounts'))('a full or read-only disk is named, and what was current stays', async () => {
+  const disk = mountSmallDisk(join(temporaryFolder(), 'disk'), { megabytes: 8 })
+  const releases = releasesIn(join(disk.folder, 'shop'))
+  await deploy(releases, 1)
+  const release = await deploy(releases, 2, 'built')
+
+  disk.setReadOnly(true)
+  await expect(switchCurrent(releases, release)).rejects.toMatchObject({
+    reason: 'release_failed',
+    message: `Nothing can be written to ${releases.path}: the disk cannot be written.`,
+  })
+  disk.setReadOnly(false)
+  disk.fill()
+  await expect(
+    markGood(releases, { release, sha: 'x'.repeat(8_000), version: undefined, at: 2 }),
+  ).rejects.toMatchObject({
+    reason: 'release_failed',
+    message: `Nothing can be written to ${releases.path}: the disk is full.`,
+  })
+
+  expect(await currentRelease(releases)).toBe('1')
+  expect(await goodReleases(releases)).toMatchObject([{ release: '1' }])
+})
