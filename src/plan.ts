@@ -184,6 +184,7 @@ async function planOf(planned: Planned, environment: EnvironmentConfig, parts: P
         : [
             ...compiled.before.map((step) => shown(step, 'before', mask)),
             ...compiled.work.map((step) => shown(step, 'work', mask)),
+            ...compiled.verify.map((step) => shown(step, 'verify', mask)),
             ...compiled.afterSuccess.map((step) => shown(step, 'after_success', mask)),
             ...compiled.afterFailure.map((step) => shown(step, 'after_failure', mask)),
           ],

@@ -68,6 +68,7 @@ const show = (answer: object, json: boolean, texts: readonly string[]): unknown 
 const PHASES = {
   before: 'before',
   work: 'work',
+  verify: 'verify',
   after_success: 'after success',
   after_failure: 'after failure',
 } as const

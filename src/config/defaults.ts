@@ -18,5 +18,9 @@ export const DEFAULTS = {
   catch_up_max_age: 86_400,
   lock_reminder: 86_400,
   hooks_timeout: 600,
+  health_status: 200,
+  health_tries: 10,
+  health_interval: 3,
+  health_timeout: 5,
   pre_task_blocks: false,
 } as const

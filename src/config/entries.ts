@@ -9,7 +9,7 @@ import type {
   RepositoryConfig,
   SlackNotices,
 } from './config.ts'
-import { readHooks } from './hooks.ts'
+import { readHealthCheck, readHooks } from './hooks.ts'
 import { readSlackNotices, type General } from './notify.ts'
 import { readPredecessors } from './predecessors.ts'
 import { placeholdersIn } from './placeholders.ts'
@@ -150,6 +150,7 @@ function circumstancesOf(
     {},
     ...levels.toReversed().map((level) => defined(level.entry)),
   ) as EnvironmentEntry
+  const check = readHealthCheck(levels)
   return {
     env: Object.fromEntries(env.map(({ name, value }) => [name, value])),
     timeoutSeconds: entry.timeout ?? DEFAULTS.timeout,
@@ -157,6 +158,7 @@ function circumstancesOf(
     leaveProcesses: entry.leave_processes ?? DEFAULTS.leave_processes,
     maxLogBytes: entry.max_log_bytes ?? DEFAULTS.max_log_bytes,
     hooks: readHooks(levels, options),
+    ...(check === undefined ? {} : { healthCheck: check }),
   }
 }
 

@@ -17,7 +17,9 @@ const ORDINARY_OF_ENVIRONMENT = new Set([
   'ansible.requirements',
   'ansible.config',
   'tasks_folder',
+  'health_check.url',
   'hooks.before',
+  'hooks.verify',
   'hooks.after_success',
   'hooks.after_failure',
 ])

@@ -49,11 +49,45 @@ export const HOOKS = {
   before: hook.describe(
     'Run before the work. A command that exits with 75 says "not now": it is held and asked again, as whenever one of a folder fails; another failure ends the deployment.',
   ),
+  verify: hook.describe(
+    'Run right after the work, to make it effective and to prove it, such as a restart; one that fails makes it a failure, and brings back the release before where there is one: then they are run again with FERRYMAN_ROLLBACK=1.',
+  ),
   after_success: hook.describe('Run when the work has succeeded; it stays a success, however they fare.'),
   after_failure: hook.describe('Run when the work has failed; it stays a failure, however they fare.'),
   timeout: measure('a number of seconds or a text like 10m', readSeconds).optional().meta({
     description: 'The limit for all hooks together that follow the work: seconds or a text like 10m.',
     default: DEFAULTS.hooks_timeout,
+  }),
+}
+
+const TRIES = 'a number from 1 to 1000'
+const STATUS = 'an HTTP status such as 200'
+const PROBE = 'an address such as http://127.0.0.1:8080/health'
+
+/** The keys of `health_check`. */
+export const HEALTH_CHECK = {
+  url: text(PROBE)
+    .refine((given) => URL.canParse(given) && /^https?:$/.test(new URL(given).protocol), expecting(PROBE))
+    .describe('What is asked, by GET; redirections are not followed.'),
+  status: z
+    .int(expecting(STATUS))
+    .min(100, expecting(STATUS))
+    .max(599, expecting(STATUS))
+    .optional()
+    .meta({ description: 'The answer that is right.', default: DEFAULTS.health_status }),
+  tries: z
+    .int(expecting(TRIES))
+    .min(1, expecting(TRIES))
+    .max(1000, expecting(TRIES))
+    .optional()
+    .meta({ description: 'How often it is asked.', default: DEFAULTS.health_tries }),
+  interval: measure('a number of seconds or a text like 3s', readSeconds).optional().meta({
+    description: 'From one try to the next: seconds or a text like 3s.',
+    default: DEFAULTS.health_interval,
+  }),
+  timeout: measure('a number of seconds or a text like 5s', readSeconds).optional().meta({
+    description: 'How long an answer may take: seconds or a text like 5s.',
+    default: DEFAULTS.health_timeout,
   }),
 }
 
@@ -117,6 +151,10 @@ export const RECIPE = {
     description: 'The largest log; of a longer one its head and its tail are kept.',
     default: DEFAULTS.max_log_bytes,
   }),
+  health_check: z
+    .strictObject(HEALTH_CHECK, expecting('a mapping with url'))
+    .optional()
+    .describe('What has to answer when the work is done, and its `verify` hooks; else it is a failure.'),
   hooks: z
     .strictObject(HOOKS, expecting('a mapping with keys such as before and after_success'))
     .optional()

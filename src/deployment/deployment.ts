@@ -106,8 +106,8 @@ export interface Forced {
   readonly why: string
 }
 
-/** When a hook is run: before the work, or after it and how that ended. */
-export type HookPhase = 'before' | 'after_success' | 'after_failure'
+/** When a hook is run: before the work, right after it, or when it is known how it ended. */
+export type HookPhase = 'before' | 'verify' | 'after_success' | 'after_failure'
 
 /** How one step went. A step that never started has no entry. */
 export interface StepResult {

@@ -26,6 +26,7 @@ export const FAILED = {
   unreachable: 'ran',
   timed_out: 'ran',
   silent: 'ran',
+  verification_failed: 'ran',
   checks_failed: 'ran',
   interrupted: 'could_not_run',
   wait_expired: 'could_not_run',

@@ -91,11 +91,24 @@ export interface Circumstances {
   /** The log keeps its head and its tail within this size. */
   readonly maxLogBytes: number
   readonly hooks: Hooks
+  readonly healthCheck?: HealthCheck | undefined
+}
+
+/** What has to answer, and how, when the work is done. */
+export interface HealthCheck {
+  readonly url: string
+  readonly status: number
+  readonly tries: number
+  /** From one try to the next. */
+  readonly intervalSeconds: number
+  readonly answerWithinSeconds: number
 }
 
 /** What is run around the work. */
 export interface Hooks {
   readonly before: readonly Hook[]
+  /** What makes the work effective and proves it: one that fails is a failure of the deployment. */
+  readonly verify: readonly Hook[]
   readonly afterSuccess: readonly Hook[]
   readonly afterFailure: readonly Hook[]
   /** Limit for all together that follow the work. */
@@ -106,7 +119,13 @@ export interface Hooks {
 export type Hook = { readonly command: Command } | { readonly folder: string }
 
 /** No hooks at all. */
-export const NO_HOOKS: Hooks = { before: [], afterSuccess: [], afterFailure: [], timeoutSeconds: 600 }
+export const NO_HOOKS: Hooks = {
+  before: [],
+  verify: [],
+  afterSuccess: [],
+  afterFailure: [],
+  timeoutSeconds: 600,
+}
 
 /** The words of a command, however it was written. */
 export const wordsOf = (command: Command): readonly string[] => ('words' in command ? command.words : command)

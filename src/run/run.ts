@@ -65,9 +65,10 @@ export async function run(deployment: Deployment, parts: RunParts): Promise<RunR
     if ('reason' in environment) return await refuse(environment, parts)
     const { variables } = environment
     const book = { ...runbook, work: [...environment.before, ...runbook.work] }
-    const result = await withinLimit(deployment, parts, (signal) =>
+    const carriedOut = await withinLimit(deployment, parts, (signal) =>
       carryOut(deployment, book, environment, { ...begun, signal }),
     )
+    const result = await goBack(deployment, carriedOut, { runbook, variables }, begun)
     await tellHooks(deployment, result, { runbook, variables }, begun)
     return result
   } catch (thrown) {
@@ -160,11 +161,11 @@ async function preparePlaybookOf(
 }
 
 /** Adds the time limit to the reasons for which the run may have to end; the first one counts. */
-async function withinLimit(
+async function withinLimit<Result>(
   deployment: Deployment,
   { signal }: RunParts,
-  work: (signal: AbortSignal) => Promise<RunResult>,
-): Promise<RunResult> {
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
   const { timeoutSeconds } = deployment.recipe
   const detail = `The time limit of ${timeoutSeconds} s was reached`
   const limit = createLimit(timeoutSeconds, { kind: 'timed_out', detail })
@@ -178,7 +179,7 @@ async function withinLimit(
 
 async function carryOut(
   deployment: Deployment,
-  { before, work }: Runbook,
+  { before, work, verify }: Runbook,
   { variables, ofWork }: Pick<Ready, 'variables' | 'ofWork'>,
   parts: Begun,
 ): Promise<RunResult> {
@@ -205,6 +206,11 @@ async function carryOut(
     if (signal.aborted || afterFailureOf(step, failure) === 'ends') return stop(failure)
     await log.line('The next step begins all the same (continue_on_error).')
   }
+  for (const step of verify) {
+    const failure = await carryOutStep(deployment, step, { ...variables, ...hookVariables(step) }, parts)
+    if (failure === undefined || (!signal.aborted && afterFailureOf(step, failure) === 'goes_on')) continue
+    return stop(isUnverified(failure) ? { ...failure, reason: 'verification_failed' } : failure)
+  }
   await tellLiving(deployment, parts)
   const found = await commitInPlace(deployment, variables['PATH'] ?? '', parts)
   const deployedSha = found === sha ? undefined : found
@@ -213,6 +219,37 @@ async function carryOut(
       `${deployment.recipe.kind === 'ansible' ? 'The playbook reports' : 'The folder is now at'} ${deployedSha.slice(0, 7)}, asked for ${sha.slice(0, 7)}.`,
     )
   return { state: 'succeeded', steps, deployedSha }
+}
+
+/** What is not cut short by a person or by the server's end says that the work is not good. */
+const isUnverified = ({ reason }: StepFailure): boolean => reason !== 'by_person' && reason !== 'interrupted'
+
+/** Brings back what was there before, where the work has turned out not to be good; that is told with the failure. */
+async function goBack(
+  deployment: Deployment,
+  result: RunResult,
+  { runbook, variables }: { readonly runbook: Runbook; readonly variables: Variables },
+  parts: Begun,
+): Promise<RunResult> {
+  const { wayBack, verify } = runbook
+  if (result.state !== 'failed' || result.reason !== 'verification_failed' || wayBack === undefined)
+    return result
+  const { to, steps } = wayBack
+  await parts.log.line(`Going back to ${to}.`)
+  const failure = await withinLimit(deployment, parts, async (signal) => {
+    for (const step of [...steps, ...verify]) {
+      const environment = { ...variables, ...hookVariables(step), FERRYMAN_ROLLBACK: '1' }
+      const failed = await carryOutStep(deployment, step, environment, { ...parts, signal })
+      if (failed !== undefined) return failed
+    }
+    return undefined
+  })
+  const outcome =
+    failure === undefined
+      ? `rolled back to ${to}`
+      : `rolling back to ${to} failed as well (${failure.detail}): the application may be unstable`
+  await parts.log.line(`${outcome.charAt(0).toUpperCase()}${outcome.slice(1)}.`)
+  return { ...result, detail: `${result.detail}; ${outcome}` }
 }
 
 /** What a failure of a step means for the run. */

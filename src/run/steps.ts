@@ -6,6 +6,7 @@ import type { FailedReason } from '../deployment/reasons.ts'
 import { wordsOf, type Command, type Hook, type TasksFolderRecipe } from '../deployment/recipe.ts'
 import { playbookStep } from './ansible/playbook.ts'
 import type { Begun } from './parts.ts'
+import { healthStep } from './health.ts'
 import { quoted } from './quoted.ts'
 import type { StepFailure } from './step.ts'
 
@@ -59,8 +60,18 @@ type OnFailure = 'ends' | 'goes_on' | 'holds' | 'holds_on_75'
 export interface Runbook {
   readonly before: readonly Step[]
   readonly work: readonly Step[]
+  /** What makes the work effective and proves it. */
+  readonly verify: readonly Step[]
+  /** What brings back what was there before, where that can be: after a verification that failed. */
+  readonly wayBack: WayBack | undefined
   readonly afterSuccess: readonly Step[]
   readonly afterFailure: readonly Step[]
+}
+
+interface WayBack {
+  /** What comes back: `#11`. */
+  readonly to: string
+  readonly steps: readonly Step[]
 }
 
 export interface Refusal {
@@ -90,7 +101,7 @@ export const NOT_NOW = 75
  * option or cannot be an argument at all, or when a folder or a task is not there; then nothing may run.
  */
 export function compile(deployment: Deployment, facts: CompileFacts): Runbook | Refusal {
-  const { hooks } = deployment.recipe
+  const { hooks, healthCheck } = deployment.recipe
   try {
     const around = compileTask(deployment, facts)
     const hooked = (some: readonly Hook[], hook: HookPhase): readonly Step[] =>
@@ -98,6 +109,11 @@ export function compile(deployment: Deployment, facts: CompileFacts): Runbook | 
     return {
       before: [...hooked(hooks.before, 'before'), ...around.before],
       work: around.work,
+      verify: [
+        ...hooked(hooks.verify, 'verify'),
+        ...(healthCheck === undefined ? [] : [healthStep(healthCheck)]),
+      ],
+      wayBack: around.wayBack,
       afterSuccess: [...around.afterSuccess, ...hooked(hooks.afterSuccess, 'after_success')],
       afterFailure: [...around.afterFailure, ...hooked(hooks.afterFailure, 'after_failure')],
     }
@@ -110,7 +126,7 @@ export function compile(deployment: Deployment, facts: CompileFacts): Runbook | 
 /** The folders that have to be listed before the recipe can be compiled. Pure. */
 export const foldersOf = ({ recipe }: Pick<Deployment, 'recipe'>): readonly string[] => [
   ...(recipe.kind === 'tasks_folder' ? [recipe.tasksFolder] : []),
-  ...[recipe.hooks.before, recipe.hooks.afterSuccess, recipe.hooks.afterFailure]
+  ...[recipe.hooks.before, recipe.hooks.verify, recipe.hooks.afterSuccess, recipe.hooks.afterFailure]
     .flat()
     .flatMap((hook) => ('folder' in hook ? [hook.folder] : [])),
 ]
@@ -123,14 +139,16 @@ class Refused extends Error {
   }
 }
 
-function compileTask(deployment: Deployment, facts: CompileFacts): Runbook {
+type Task = Omit<Runbook, 'verify'>
+
+function compileTask(deployment: Deployment, facts: CompileFacts): Task {
   const { recipe } = deployment
   if (recipe.kind === 'tasks_folder') return compileTasksFolder(deployment, recipe, facts)
   const work =
     recipe.kind === 'ansible'
       ? [playbookStep(recipe, facts.folder)]
       : recipe.commands.map((command) => compileCommand(command, 'ends', deployment, facts))
-  return { before: [], work, afterSuccess: [], afterFailure: [] }
+  return { before: [], work, wayBack: undefined, afterSuccess: [], afterFailure: [] }
 }
 
 function compileCommand(
@@ -178,15 +196,20 @@ function compileHook(
   deployment: Deployment,
   facts: CompileFacts,
 ): readonly Step[] {
-  const isBefore = phase === 'before'
-  if ('command' in hook) {
-    const onFailure = isBefore ? 'holds_on_75' : 'goes_on'
-    return [{ ...compileCommand(hook.command, onFailure, deployment, facts), hook: phase }]
-  }
+  const [ofCommand, ofFolder] = ON_FAILURE[phase]
+  if ('command' in hook)
+    return [{ ...compileCommand(hook.command, ofCommand, deployment, facts), hook: phase }]
   const { executables } = listingOf(hook.folder, facts)
-  const onFailure = isBefore ? 'holds' : 'goes_on'
-  return executables.map((name) => ({ ...executable(join(hook.folder, name), onFailure), hook: phase }))
+  return executables.map((name) => ({ ...executable(join(hook.folder, name), ofFolder), hook: phase }))
 }
+
+/** What becomes of the run when a hook fails: one that is a command, and one of a folder. */
+const ON_FAILURE = {
+  before: ['holds_on_75', 'holds'],
+  verify: ['ends', 'ends'],
+  after_success: ['goes_on', 'goes_on'],
+  after_failure: ['goes_on', 'goes_on'],
+} as const satisfies Record<HookPhase, readonly [OnFailure, OnFailure]>
 
 function listingOf(folder: string, { listed }: CompileFacts): NonNullable<Listing> {
   const listing = listed.get(folder)
@@ -208,7 +231,7 @@ type AroundTask = (typeof AROUND_TASKS)[number]
 /** A name without a path in it, whoever made the deployment. */
 const TASK = /^[A-Za-z0-9_][A-Za-z0-9._:-]{0,127}$/
 
-function compileTasksFolder(deployment: Deployment, recipe: TasksFolderRecipe, facts: CompileFacts): Runbook {
+function compileTasksFolder(deployment: Deployment, recipe: TasksFolderRecipe, facts: CompileFacts): Task {
   const { task } = deployment
   const { tasksFolder } = recipe
   const { files } = listingOf(tasksFolder, facts)
@@ -221,6 +244,7 @@ function compileTasksFolder(deployment: Deployment, recipe: TasksFolderRecipe, f
   return {
     before: around('pre_task', recipe.preTaskBlocks ? 'ends' : 'goes_on', 'before'),
     work: [executable(join(tasksFolder, task), 'ends')],
+    wayBack: undefined,
     afterSuccess: around('post_success', 'goes_on', 'after_success'),
     afterFailure: around('post_failure', 'goes_on', 'after_failure'),
   }

@@ -1,0 +1,51 @@
+import http from 'node:http'
+import https from 'node:https'
+import { setTimeout as pause } from 'node:timers/promises'
+
+import { messageOf } from '../errors.ts'
+import type { HealthCheck } from '../deployment/recipe.ts'
+import type { ActionStep } from './steps.ts'
+
+/** Whether an address answers as it should, as a step: asked again and again until it does, or often enough. */
+export const healthStep = (check: HealthCheck): ActionStep => ({
+  kind: 'action',
+  name: `ask ${check.url} for ${check.status}`,
+  hook: 'verify',
+  onFailure: 'ends',
+  async perform({ signal, log }) {
+    let said = ''
+    for (let tried = 1; tried <= check.tries; tried += 1) {
+      if (tried > 1) await pause(check.intervalSeconds * 1000, undefined, { signal }).catch(() => {})
+      if (signal.aborted) return undefined // whoever has aborted it says why
+      const answer = await ask(check, signal)
+      if (answer === check.status) {
+        await log.line(`${check.url} answers ${answer}${tried === 1 ? '' : `, asked ${times(tried)}`}`)
+        return undefined
+      }
+      const now = typeof answer === 'number' ? `answers ${answer}` : `does not answer: ${answer}`
+      if (now !== said) await log.line(`${check.url} ${now}`)
+      said = now
+    }
+    return { reason: 'verification_failed', detail: `${check.url} ${said}, asked ${times(check.tries)}` }
+  },
+})
+
+/** The status of its answer, or why there is none. Redirections are not followed: they are an answer. */
+function ask({ url, answerWithinSeconds }: HealthCheck, ending: AbortSignal): Promise<number | string> {
+  // Not `fetch`, which refuses ports that are well known for something else: services listen where they like.
+  const request = url.startsWith('https:') ? https.request : http.request
+  const patience = AbortSignal.timeout(answerWithinSeconds * 1000)
+  const signal = AbortSignal.any([ending, patience])
+  return new Promise((resolve) => {
+    const asking = request(url, { signal, agent: false, headers: { 'user-agent': 'ferryman' } }, (answer) => {
+      answer.destroy()
+      resolve(answer.statusCode ?? 'it answered no HTTP')
+    })
+    asking.once('error', (cause) => {
+      resolve(patience.aborted ? `nothing came within ${answerWithinSeconds} s` : messageOf(cause))
+    })
+    asking.end()
+  })
+}
+
+const times = (count: number): string => (count === 1 ? 'once' : `${count} times`)
