@@ -337,6 +337,7 @@ export async function startApp(
       planDelivery: (delivery) => planForDelivery(delivery, planning),
       inbox: store.inbox,
       locks: store.locks,
+      pins: store.pins,
       repositories: () => config.repositories,
       mask: masker.mask,
       lockFreed: (place) => holds?.lookAtPlace(place),

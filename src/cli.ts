@@ -69,6 +69,14 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     summary: 'take a deployment back, whether it waits or runs',
     load: async () => (await import('./commands/cancel.ts')).cancel,
   },
+  rollback: {
+    summary: 'go back to an earlier deployment, and let nothing newer come by itself',
+    load: async () => (await import('./commands/rollback.ts')).rollback,
+  },
+  unpin: {
+    summary: 'let merges and pushes deploy by themselves again after a rollback',
+    load: async () => (await import('./commands/unpin.ts')).unpin,
+  },
   'mark-bad': {
     summary: 'say that what a deployment put in place is nothing to go back to',
     load: async () => (await import('./commands/mark-bad.ts')).markBad,

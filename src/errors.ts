@@ -329,6 +329,11 @@ export const PROBLEMS = {
     message: '{place} is not locked.',
     hint: '`ferryman locks` lists what is locked; a lock of a repository or of everything is freed where it was taken.',
   },
+  not_pinned: {
+    status: 404,
+    message: '{place} is not pinned.',
+    hint: 'Nothing but its gates keeps merges and pushes from deploying there; `ferryman why` says what does.',
+  },
   not_recorded: {
     status: 503,
     message: 'This could not be recorded, so nothing was changed.',

@@ -21,6 +21,8 @@ export interface Wish {
   /** Undefined: `deploy`. */
   readonly task: string | undefined
   readonly reason: string | undefined
+  /** It goes back: nothing goes there by itself until that is over. */
+  readonly pin?: boolean
   /** It is to pass what stands in its way. */
   readonly force: boolean
   /** The same key of the same person again is the same wish; undefined: a new one. */
@@ -96,6 +98,7 @@ export async function takeWish(wish: Wish, parts: WishParts): Promise<Granted> {
     payload: JSON.stringify({ deploy_user: by, asked_for: wish.ref, reason, ferryman: nonce }),
     apiUrl: '',
     failure: undefined,
+    ...(wish.pin === true ? { pin: { by, reason, leaves: await goneFrom(environment, sha, store) } } : {}),
     supersedes: environment.order === 'latest',
     reports: forced === undefined ? parts.reports : parts.forcedReports,
   }
@@ -106,6 +109,17 @@ export async function takeWish(wish: Wish, parts: WishParts): Promise<Granted> {
   journal.info('deployment:asked-for', { deployment: nameOf(deployment), id, by, sha, ref: said, forced })
   parts.wake()
   return { isNew, said, deployment }
+}
+
+/** The number of what is there, where it is another commit. */
+async function goneFrom(
+  environment: EnvironmentConfig,
+  sha: string,
+  { refFor }: Pick<Store, 'refFor'>,
+): Promise<number | undefined> {
+  const place = { configuredAs: environment.repository.toLowerCase(), environment: environment.name }
+  const live = await refFor(place, ':current')
+  return live?.sha === sha ? undefined : live?.number
 }
 
 async function askGitHub(wish: Wish, environment: EnvironmentConfig, { github, store }: WishParts) {

@@ -7,7 +7,7 @@ export const deploy: Command = {
   usage: `Usage: ferryman deploy REPOSITORY [ENVIRONMENT] [REF] [options]
 
 REPOSITORY is owner/name. ENVIRONMENT is production where there is one, else the only one. REF is a branch, a tag, a
-commit (at least 7 digits of its id), :current (what the last success put in place) or :previous (the last other
+commit (at least 7 digits of its id), '#12' (what that deployment put in place), :current (what the last success put in place) or :previous (the last other
 commit that is not marked bad); without it the branch of the environment. What it means is looked up once, when you
 ask. Then it waits for its checks, its gates and its turn like every other, and GitHub and Slack hear of it.
 
@@ -39,6 +39,7 @@ stands for may have failed long ago); 2 the call was wrong.
       server: { config: text('config'), dataDir: text('data-dir') },
       words: positionals,
       task: text('task'),
+      pin: false,
       reason: text('reason'),
       force: values['force'] === true,
       wait: values['wait'] === true,

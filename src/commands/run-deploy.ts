@@ -12,6 +12,8 @@ export interface DeployOptions {
   /** The repository, the environment and the ref; the last two may be left out. */
   readonly words: readonly string[]
   readonly task: string | undefined
+  /** It goes back: nothing goes there by itself until that is over. */
+  readonly pin: boolean
   readonly reason: string | undefined
   readonly force: boolean
   readonly wait: boolean
@@ -26,9 +28,9 @@ interface Answer {
 }
 
 export async function runDeploy(options: DeployOptions): Promise<number> {
-  const { server, words, task, reason, force, wait, json, key = randomUUID() } = options
+  const { server, words, task, pin, reason, force, wait, json, key = randomUUID() } = options
   const said = { ...(task === undefined ? {} : { task }), ...(reason === undefined ? {} : { reason }) }
-  const body = { ...wordsOf(words), ...said, force }
+  const body = { ...wordsOf(words), ...said, ...(pin ? { pin } : {}), force }
   const answer = await askOnce(server, { body, key })
   // With --json the standard output is for programs alone.
   const say = (line: string): unknown => (json ? process.stderr : process.stdout).write(`${oneLine(line)}\n`)
@@ -63,8 +65,8 @@ function told({ outcome, said, deployment: { name, sha, forced } }: Answer): str
 export function wordsOf([repository, second, third]: readonly string[]) {
   if (repository === undefined)
     throw problem('request_wrong', { list: 'the repository that is to be deployed, such as acme/shop' })
-  // No environment begins with a colon, and :previous does.
-  const isRef = second?.startsWith(':') === true && third === undefined
+  // No environment begins like :previous or #12.
+  const isRef = /^[:#]/.test(second ?? '') && third === undefined
   const [environment, ref] = isRef ? [undefined, second] : [second, third]
   return {
     repository,

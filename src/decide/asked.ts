@@ -38,7 +38,7 @@ export async function commitAsked(
   { github, store }: CommitParts,
 ): Promise<CommitAsked> {
   const repository = facts?.name ?? environment.repository
-  if (ref === ':current' || ref === ':previous') {
+  if (ref === ':current' || ref === ':previous' || isNumber(ref)) {
     const place = { configuredAs: environment.repository.toLowerCase(), environment: environment.name }
     const deployed = await store.refFor(place, ref)
     if (deployed === undefined)
@@ -54,6 +54,9 @@ export async function commitAsked(
   const isAmbiguous = ref !== undefined && ref !== bare && (await hasNamesake(repository, name, github()))
   return { sha, ref: isAmbiguous ? name : bare, said: ref ?? bare }
 }
+
+/** `#12`: what that deployment put in place. */
+const isNumber = (ref: string | undefined): ref is `#${number}` => /^#\d{1,15}$/.test(ref ?? '')
 
 /** Whether a tag is called like this branch, or a branch like this tag: commands must not take one for the other. */
 async function hasNamesake(

@@ -1,6 +1,6 @@
 import type { EnvironmentConfig } from '../config/config.ts'
 import type { Deployment } from '../deployment/deployment.ts'
-import { lockSentence, type Closed, type GateFacts } from '../deployment/gates.ts'
+import { lockSentence, pinSentence, type Closed, type GateFacts } from '../deployment/gates.ts'
 import type { HoldReason } from '../deployment/reasons.ts'
 import type { Gate } from '../store/store.ts'
 import { approverOf, judgeApproval } from './approval.ts'
@@ -19,6 +19,9 @@ const OF_THE_PLACE = {
   locked(_demands, { locks: [lock] }) {
     return lock && { reason: 'locked', detail: lockSentence(lock), until: lock.until }
   },
+  pinned(_demands, { pin }) {
+    return pin && { reason: 'pinned', detail: pinSentence(pin), until: undefined }
+  },
   outside_windows({ windows }, { now }) {
     const answer = windowAt(windows, now)
     return answer.open ? undefined : { reason: 'outside_windows', detail: answer.detail, until: answer.until }
@@ -28,6 +31,8 @@ const OF_THE_PLACE = {
 /** In this order: the first that stands in the way is the one that is told. */
 const RULES = {
   locked: (_deployment, demands, facts) => OF_THE_PLACE.locked(demands, facts),
+  pinned: ({ origin }, demands, facts) =>
+    origin === 'merge' || origin === 'push' ? OF_THE_PLACE.pinned(demands, facts) : undefined,
   outside_windows: (_deployment, demands, facts) => OF_THE_PLACE.outside_windows(demands, facts),
   earlier_environment: ({ sha }, { after }, facts) => after && judgePredecessor(sha, after, facts),
   hook_blocked: ({ blocked }, _demands, { now }) =>
@@ -42,6 +47,7 @@ const RULES = {
 /** What somebody with the right may let a deployment pass; a second person can be replaced by nobody. */
 const FORCEABLE: ReadonlySet<string> = new Set<HoldReason>([
   'locked',
+  'pinned',
   'outside_windows',
   'earlier_environment',
 ])

@@ -14,7 +14,7 @@ import { isAsked, look, stillClosed, type LookParts } from './look.ts'
 export interface HoldParts extends Omit<LookParts, 'store' | 'history' | 'elapsed'> {
   /** After how many milliseconds GitHub may be asked again; 0: now. */
   asking(kind: LookKind): number
-  readonly store: LookParts['store'] & Pick<Store, 'checksMoved' | 'locks' | 'waiting'>
+  readonly store: LookParts['store'] & Pick<Store, 'checksMoved' | 'locks' | 'pins' | 'waiting'>
 }
 
 /** How often GitHub may be asked by looks: those that something has called for, and those that only their time has. */
@@ -149,12 +149,14 @@ export function startHolds(parts: HoldParts): Holds {
   const judgeQuietly = async (quiet: readonly Place[]): Promise<void> => {
     const at = parts.clock()
     const locks = quiet.length === 0 ? [] : await store.locks.all(at)
+    const pins = quiet.length === 0 ? [] : await store.pins.all()
     const factsOf = async (one: Deployment): Promise<GateFacts> => {
       const wanted = parts.gate.wanted(one)
       if (wanted.after !== undefined || wanted.approval) return store.gateFacts(one, { ...wanted, at })
       const over = placesOf(one)
       return {
         now: at,
+        pin: pins.find((pin) => pin.place === placeOf(one)),
         locks: over.flatMap((place) => locks.filter((lock) => lock.place === place)),
         approvals: [],
         authors: [],

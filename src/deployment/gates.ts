@@ -16,6 +16,17 @@ export interface Lock {
   readonly until: number | undefined
 }
 
+/** Somebody went back to a commit, and nothing goes there by itself until that is over. */
+export interface Pin {
+  /** `owner/name/environment` in lower case. */
+  readonly place: string
+  readonly sha: string
+  /** Why, in the words of whoever went back. */
+  readonly reason: string | undefined
+  readonly by: string
+  readonly at: number
+}
+
 /** Somebody has agreed to one commit going to one environment. */
 export interface Approval {
   readonly by: string
@@ -41,6 +52,8 @@ export interface GateFacts {
   readonly now: number
   /** Those that cover its environment and have not ended, the widest first. */
   readonly locks: readonly Lock[]
+  /** Of its environment. */
+  readonly pin?: Pin | undefined
   /** Of its commit in its environment, oldest first; also those that have ended, as long as they are kept. */
   readonly approvals: readonly Approval[]
   /** Whose change the commit is, as far as it was told with any deployment of it in the repository; logins of GitHub. */
@@ -73,6 +86,10 @@ export const EVERYWHERE = '*'
 /** What is locked, by whom, why, and until when. */
 export const lockSentence = ({ place, by, reason, until }: Lock): string =>
   `${placeName(place)} is locked by ${by}${until === undefined ? '' : ` until ${moment(until)}`}: ${reason}`
+
+/** What is pinned, by whom and why. */
+export const pinSentence = ({ place, sha, by, reason }: Pin): string =>
+  `${place} is pinned to ${sha.slice(0, 7)} by ${by}${reason === undefined ? '' : `: ${reason}`}`
 
 /** The place of a lock, for people. */
 export const placeName = (place: string): string => (place === EVERYWHERE ? 'Everything' : place)

@@ -68,6 +68,7 @@ export const HELD = {
   checks_pending: 'Required checks have not passed yet.',
   commit_unchecked: 'Whether the commit belongs to the repository itself is still to be seen.',
   locked: 'Somebody has locked the environment, its repository or everything.',
+  pinned: 'Somebody went back to an earlier commit, and nothing goes there by itself until that is over.',
   outside_windows: 'Nothing is deployed here at this time.',
   earlier_environment: 'Another environment has to take the commit first.',
   approval_pending: 'A second person has to agree.',

@@ -1,8 +1,10 @@
-import type { Kysely } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 
+import { placeOf, type Deployment } from '../deployment/deployment.ts'
 import { createDeployment, type InBatch } from './batch.ts'
 import { byNonce } from './binding.ts'
 import { isUniqueViolation } from './database.ts'
+import { putPin } from './pins.ts'
 import type { Tables } from './schema.ts'
 import type { Asked, NewDeployment } from './store.ts'
 
@@ -17,7 +19,9 @@ export async function ask(
       const known = await byNonce(batch.trx, wanted.nonce)
       if (known !== undefined) return { deployment: known, isNew: false }
       const origin = { deliveryId: null, at, end: undefined }
-      return { deployment: await createDeployment(batch, wanted, origin), isNew: true }
+      const deployment = await createDeployment(batch, wanted, origin)
+      if (wanted.pin !== undefined) await goBack(batch.trx, deployment, wanted.pin, at)
+      return { deployment, isNew: true }
     })
   } catch (thrown) {
     // Two asked with one nonce at the same moment: the index decided.
@@ -25,4 +29,26 @@ export async function ask(
     if (known === undefined) throw thrown
     return { deployment: known, isNew: false }
   }
+}
+
+/** Pins what is asked for, and marks what is gone away from. */
+async function goBack(
+  trx: Transaction<Tables>,
+  deployment: Deployment,
+  { by, reason, leaves }: NonNullable<NewDeployment['pin']>,
+  at: number,
+): Promise<void> {
+  await putPin(trx, { by, reason, place: placeOf(deployment), sha: deployment.sha, at })
+  if (leaves === undefined) return
+  await trx
+    .updateTable('deployments')
+    .set({ marked_bad_at: at, marked_bad_by: by, marked_bad_reason: reason ?? null })
+    .where('number', '=', leaves)
+    .where('environment_id', '=', (where) =>
+      where
+        .selectFrom('deployments as this')
+        .select('this.environment_id')
+        .where('this.id', '=', deployment.id),
+    )
+    .execute()
 }

@@ -31,6 +31,8 @@ export async function refFor(
     .orderBy('deployments.end_order', 'desc')
     .orderBy('deployments.id', 'desc')
     .limit(1)
+  if (which.startsWith('#'))
+    return successes.where('deployments.number', '=', Number(which.slice(1))).executeTakeFirst()
   const current = await successes.executeTakeFirst()
   if (which === ':current' || current === undefined) return current
   return successes

@@ -1,10 +1,12 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
 
+import { placeOf } from '../deployment/deployment.ts'
 import { placesOf, type Approval, type GateFacts, type Lock, type Upstream } from '../deployment/gates.ts'
 import type { HoldReason } from '../deployment/reasons.ts'
 import { authorsOf } from './authors.ts'
 import type { Database } from './database.ts'
 import { holdGates } from './gates-lock.ts'
+import { pinAt } from './pins.ts'
 import type { Tables } from './schema.ts'
 import type { Selectable } from 'kysely'
 import type { FactsWanted, Judged, Locks } from './store.ts'
@@ -21,6 +23,7 @@ export async function gateFacts(
   return {
     now: at,
     locks: await locksOver(handle, deployment, at),
+    pin: await pinAt(handle, placeOf(deployment)),
     approvals: approval ? await approvalsOf(handle, deployment) : [],
     ...(approval ? await authorsOf(handle, deployment) : { authors: [], areAuthorsKnown: false }),
     upstream: after === undefined ? undefined : await upstreamOf(handle, deployment, after),

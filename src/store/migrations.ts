@@ -25,6 +25,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0017-authorship': authorship,
       '0018-checked': checked,
       '0019-blocked': blocked,
+      '0020-pins': pins,
     }),
 })
 
@@ -370,6 +371,20 @@ const blocked: Migration = {
     await deployments().addColumn('blocked_detail', 'text').execute()
     await deployments()
       .addColumn('blocked_tries', 'integer', (column) => column.notNull().defaultTo(0))
+      .execute()
+  },
+}
+
+/** Where somebody went back. */
+const pins: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema
+      .createTable('pins')
+      .addColumn('place', 'text', (column) => column.primaryKey())
+      .addColumn('sha', 'text', (column) => column.notNull())
+      .addColumn('reason', 'text')
+      .addColumn('pinned_by', 'text', (column) => column.notNull())
+      .addColumn('at', 'bigint', (column) => column.notNull())
       .execute()
   },
 }

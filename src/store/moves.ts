@@ -1,8 +1,9 @@
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely'
 
-import type { Deployment, Forced } from '../deployment/deployment.ts'
+import { placeOf, type Deployment, type Forced } from '../deployment/deployment.ts'
 import type { EndReason, HoldReason } from '../deployment/reasons.ts'
 import { canMove, isFinal, type State } from '../deployment/state.ts'
+import { endPin } from './pins.ts'
 import { deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Change, NewReport } from './store.ts'
@@ -79,6 +80,7 @@ export async function change(
   const at = deployment.finishedAt ?? given.at
   const streak = await passThrough(trx, row.environment_id, { from, to, at })
   if (isFinal(to)) await trx.deleteFrom('processes').where('deployment_id', '=', id).execute()
+  if (to === 'succeeded') await endPin(trx, placeOf(deployment), deployment)
   await enter(trx, deployment, from, given.at)
   await owe(trx, deployment, given.reports(deployment, streak), given.at)
   return deployment

@@ -141,6 +141,14 @@ export interface Tables {
     /** When somebody was reminded of it last. */
     reminded_at: number | null
   }
+  /** Where somebody went back. */
+  pins: {
+    place: string
+    sha: string
+    reason: string | null
+    pinned_by: string
+    at: number
+  }
   /** Who has agreed to which commit going where. */
   approvals: {
     id: Generated<number>

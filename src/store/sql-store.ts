@@ -18,6 +18,7 @@ import { putBack, unblock } from './blocking.ts'
 import { claim, force, hold, release } from './claims.ts'
 import { createLocks, gateFacts, heldBefore } from './gates.ts'
 import { move, moveAll } from './moves.ts'
+import { createPins } from './pins.ts'
 import { createOutbox } from './outbox.ts'
 import { configured, known, landmarks, lastSuccessBeside, see, seen } from './places.ts'
 import { createRetaining } from './retention.ts'
@@ -109,6 +110,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     noteAuthors: (id, logins) => noteAuthors(kysely, id, logins),
     heldBefore: (id, reason) => heldBefore(kysely, id, reason),
     locks: createLocks(database),
+    pins: createPins(database),
     approvals: createApprovals(database),
     async asking(id) {
       const { numUpdatedRows } = await inTransaction(kysely, (trx) =>

@@ -8,7 +8,7 @@ import type {
   StepResult,
 } from '../deployment/deployment.ts'
 import type { Errand } from '../deployment/errand.ts'
-import type { Approval, Closed, GateFacts, Lock } from '../deployment/gates.ts'
+import type { Approval, Closed, GateFacts, Lock, Pin } from '../deployment/gates.ts'
 import type { EndReason, HoldReason } from '../deployment/reasons.ts'
 import type { Next, State } from '../deployment/state.ts'
 
@@ -79,6 +79,7 @@ export interface Store {
    */
   heldBefore(id: number, reason: HoldReason): Promise<number>
   locks: Locks
+  pins: Pins
   approvals: Approvals
   /** Writes down that GitHub is about to be asked for a deployment of our own; answers whether it still waits. */
   asking(id: number): Promise<boolean>
@@ -160,7 +161,8 @@ export interface Store {
 }
 
 /** What a person may say in place of a ref. */
-type DeployedRef = ':current' | ':previous'
+/** `#12`: what that deployment put in place, if it has succeeded. */
+type DeployedRef = ':current' | ':previous' | `#${number}`
 
 /** Says whether a deployment may begin now; asked within the transaction that lets it begin. */
 export interface Gate {
@@ -267,6 +269,13 @@ export interface Locks {
   all(at: number): Promise<readonly StandingLock[]>
   /** People were reminded of it at that moment. */
   reminded(id: number, at: number): Promise<void>
+}
+
+/** Where somebody went back, and nothing goes by itself. Every place has at most one pin. */
+export interface Pins {
+  /** Ends the pin at a place; undefined where there is none. */
+  free(place: string): Promise<Pin | undefined>
+  all(): Promise<readonly Pin[]>
 }
 
 /** A lock that is there. */
@@ -456,6 +465,13 @@ export interface NewDeployment extends Pick<Deployment, Given> {
   readonly repositoryGithubId: number
   /** Ends at once, without ever having been in line: a "no" that is ours to report. */
   readonly failure: { readonly reason: EndReason; readonly detail: string } | undefined
+  /** It goes back: nothing goes there by itself from now on, until that is over. */
+  readonly pin?:
+    | (Pick<Pin, 'by' | 'reason'> & {
+        /** What is there, by its number, is marked bad: it is gone away from. */
+        readonly leaves: number | undefined
+      })
+    | undefined
   /** What was asked for in the environment before and has not begun gives way to it. */
   readonly supersedes?: boolean
   /** It runs nothing: it is done when it is accepted. */

@@ -6,6 +6,7 @@ import { serveDeployments, type DeploymentsParts } from './deployments.ts'
 import { serveLocks, type LocksParts } from './locks.ts'
 import { serveMarks, type MarksParts } from './marks.ts'
 import { serveOutbox, type OutboxParts } from './outbox.ts'
+import { servePins, type PinsParts } from './pins.ts'
 import { servePlan, type PlanParts } from './plan.ts'
 import { serveQueue, type QueueParts } from './queue.ts'
 import { serveWhy, type WhyParts } from './why.ts'
@@ -18,6 +19,7 @@ export type ApiParts = ApprovalsParts &
   LocksParts &
   MarksParts &
   OutboxParts &
+  PinsParts &
   PlanParts &
   QueueParts &
   WhyParts &
@@ -33,6 +35,7 @@ export async function serveApi(server: FastifyInstance, parts: ApiParts): Promis
       serveMarks(routes, parts)
       serveLocks(routes, parts)
       serveOutbox(routes, parts)
+      servePins(routes, parts)
       servePlan(routes, parts)
       serveQueue(routes, parts)
       serveWhy(routes, parts)

@@ -32,6 +32,7 @@ interface Wish {
   readonly environment: string | undefined
   readonly ref: string | undefined
   readonly task: string | undefined
+  readonly pin: boolean
   readonly force: boolean
   readonly reason: string | undefined
 }
@@ -49,6 +50,7 @@ const Wanted = z.object({
   environment: textUpTo(255).optional(),
   ref: textUpTo(250).optional(),
   task: textUpTo(128).optional(),
+  pin: z.boolean({ error: 'true or false' }).default(false),
   force: z.boolean({ error: 'true or false' }).default(false),
   reason: reasonText.optional(),
 })

@@ -1,0 +1,59 @@
+import type { Kysely, Selectable, Transaction } from 'kysely'
+
+import type { Deployment } from '../deployment/deployment.ts'
+import type { Pin } from '../deployment/gates.ts'
+import type { Database } from './database.ts'
+import { holdGates } from './gates-lock.ts'
+import type { Tables } from './schema.ts'
+import type { Pins } from './store.ts'
+import { inTransaction, type Handle } from './transaction.ts'
+
+type Trx = Transaction<Tables>
+
+/** The pins on the store's table. */
+export const createPins = ({ kysely: database, engine }: Pick<Database, 'kysely' | 'engine'>): Pins => ({
+  free: (place) =>
+    inTransaction(database, async (trx) => {
+      await holdGates(engine, trx, 'change')
+      const row = await trx.deleteFrom('pins').where('place', '=', place).returningAll().executeTakeFirst()
+      return row && pinOf(row)
+    }),
+  all: () => allPins(database),
+})
+
+async function allPins(database: Kysely<Tables>): Promise<readonly Pin[]> {
+  const rows = await database.selectFrom('pins').selectAll().orderBy('place').execute()
+  return rows.map(pinOf)
+}
+
+/** The pin at a place, `owner/name/environment` in lower case. */
+export async function pinAt(handle: Handle, place: string): Promise<Pin | undefined> {
+  const row = await handle.selectFrom('pins').selectAll().where('place', '=', place).executeTakeFirst()
+  return row && pinOf(row)
+}
+
+/** Puts a pin in place of the one that is there, within the transaction that asks for what is pinned. */
+export async function putPin(trx: Trx, { place, sha, reason, by, at }: Pin): Promise<void> {
+  await trx
+    .insertInto('pins')
+    .values({ place, sha, reason: reason ?? null, pinned_by: by, at })
+    .onConflict((conflict) =>
+      conflict.column('place').doUpdateSet({ sha, reason: reason ?? null, pinned_by: by, at }),
+    )
+    .execute()
+}
+
+/** What somebody has asked for and has succeeded with another commit ends the pin. */
+export async function endPin(trx: Trx, place: string, succeeded: Deployment): Promise<void> {
+  const { origin, task, sha, deployedSha = sha } = succeeded
+  if (task !== 'deploy' || origin === 'merge' || origin === 'push') return
+  await trx.deleteFrom('pins').where('place', '=', place).where('sha', '<>', deployedSha).execute()
+}
+
+const pinOf = ({ place, sha, reason, pinned_by: by, at }: Selectable<Tables['pins']>): Pin => ({
+  place,
+  sha,
+  reason: reason ?? undefined,
+  by,
+  at,
+})
