@@ -1,5 +1,4 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
@@ -54,6 +53,8 @@ import { baseEnvironment } from './run/environment.ts'
 import { startGuard } from './run/guard.ts'
 import { endLeftovers } from './run/leftovers.ts'
 import { startStandby } from './run/standby.ts'
+import { createMirrors } from './run/workspace/mirrors.ts'
+import { removeTree } from './run/workspace/remove.ts'
 import { holdDataDirectory } from './store/sole-server.ts'
 import { isOfOneRow } from './store/database.ts'
 import { assertNotLost } from './store/lost.ts'
@@ -163,6 +164,8 @@ export async function startApp(
     const guard = startGuard()
     started.push(guard.stop)
     const runs = join(config.dataDir, 'runs')
+    const workspaces = join(config.dataDir, 'workspaces')
+    const mirrors = createMirrors(join(config.dataDir, 'mirrors'))
     const stopSignal = new AbortController()
     /** Ends every request to GitHub and Slack that is under way. */
     const calls = new AbortController()
@@ -400,9 +403,14 @@ export async function startApp(
     })
     started.push(recovered.stop)
     // What runs of an earlier life left; nothing runs yet. A command may have made files there that are not ours.
-    await rm(runs, { recursive: true, force: true }).catch((cause: unknown) =>
-      journal.warn('runs:not-cleared', { error: cause }),
-    )
+    for (const left of [runs, workspaces])
+      await removeTree(left).catch((cause: unknown) => journal.warn('runs:not-cleared', { error: cause }))
+    const tidyMirrors = (): void => {
+      mirrors
+        .keepOnly(checkedOut(config))
+        .catch((cause: unknown) => journal.warn('mirrors:not-removed', { error: cause }))
+    }
+    tidyMirrors()
     const removal = startRemoval({
       store,
       isConfigured: (deployment) => environmentOf(deployment) !== undefined,
@@ -427,6 +435,12 @@ export async function startApp(
       patience,
       directory: runs,
       installed: join(config.dataDir, 'installed'),
+      checkouts: {
+        mirrors,
+        workspaces,
+        githubUrl: () => webUrlOf(config.github.apiUrl),
+        readingToken: (repository, of) => github.readingToken(repository, of),
+      },
       github: () => github,
       resolve,
       context,
@@ -566,6 +580,7 @@ export async function startApp(
         signed = createSignatureCheck(config.github.webhookSecrets)
         since = await store.configured(placesIn(config), clock())
         removal.wake()
+        tidyMirrors()
         working.wake()
         askAgain(renewed)
       },
@@ -590,6 +605,16 @@ const placesIn = ({ repositories }: Config): string[] =>
   [...repositories].flatMap(([name, { environments }]) =>
     [...environments.keys()].map((environment) => `${name}/${environment}`),
   )
+
+/** The repositories of which anything runs in a checkout of its own. */
+const checkedOut = ({ repositories }: Config): string[] =>
+  [...repositories.values()]
+    .filter(({ environments }) =>
+      [...environments.values()]
+        .flatMap(({ recipe, tasks, anyTask }) => [recipe, ...tasks.values(), ...(anyTask ? [anyTask] : [])])
+        .some(({ workspace }) => workspace !== undefined),
+    )
+    .map(({ name }) => name)
 
 /** Folders whose programs npm puts in front of PATH: this project's, and where npm was called. */
 export const npmFolders = (): string[] => [

@@ -15,7 +15,7 @@ import type { ReportsFor, Store } from './store/store.ts'
 
 export interface PerformParts extends Pick<
   RunParts,
-  'masker' | 'guard' | 'standby' | 'server' | 'patience' | 'installed'
+  'masker' | 'guard' | 'standby' | 'server' | 'patience' | 'installed' | 'checkouts'
 > {
   readonly store: Store
   readonly logs: Logs

@@ -4,14 +4,15 @@ import { secretsIn } from './config/values.ts'
 import { commitAsked } from './decide/asked.ts'
 import type { Deployment, HookPhase } from './deployment/deployment.ts'
 import type { Closed } from './deployment/gates.ts'
-import type { Recipe, Value } from './deployment/recipe.ts'
+import { recipeAt, type Recipe, type Value } from './deployment/recipe.ts'
 import { problem } from './errors.ts'
 import { GitHubError, type GitHub } from './github/github.ts'
 import { createMasker } from './logs/redact.ts'
 import { factsOfPlace, readDelivery, type Parts as PipelineParts } from './pipeline.ts'
 import { commandEnvironment, type ServerSide } from './run/environment.ts'
 import { listFolders } from './run/listing.ts'
-import { compile, foldersOf, type Step } from './run/steps.ts'
+import { compile, foldersOf, type ActionStep, type CommandStep, type Step } from './run/steps.ts'
+import { checkOutName } from './run/workspace/check-out.ts'
 import type { Gate, NewDelivery, NewDeployment, Store } from './store/store.ts'
 
 export interface PlanParts {
@@ -141,10 +142,13 @@ const OF_NOBODY = {
 const LATER =
   /^FERRYMAN_(?:DEPLOYMENT|DEPLOYMENT_ID|NUMBER|RUN_ID|PAYLOAD_FILE|PAYLOAD|WORKSPACE)$|^GITHUB_DEPLOYMENT_/
 const PRIVATE_FOLDER = '/its/private/folder'
+/** Where its checkout will be, where it has one. */
+const CHECKOUT = '{workspace}'
 
 async function planOf(planned: Planned, environment: EnvironmentConfig, parts: PlanParts): Promise<Plan> {
   const { store, gate, clock, server } = parts
-  const deployment: Deployment = { ...NOT_YET, ...planned, publicLogs: false, environmentUrl: undefined }
+  const placed = { ...planned, recipe: recipeAt(planned.recipe, CHECKOUT) }
+  const deployment: Deployment = { ...NOT_YET, ...placed, publicLogs: false, environmentUrl: undefined }
   const { recipe, sha, ref, task, repository, lane } = deployment
   const live = await store.refFor(deployment, ':current')
   const resolved = resolvedEnvironment(recipe, parts)
@@ -153,6 +157,7 @@ async function planOf(planned: Planned, environment: EnvironmentConfig, parts: P
   const compiled = compile(deployment, {
     previousSha: live?.sha,
     folder: PRIVATE_FOLDER,
+    workspace: recipe.workspace && CHECKOUT,
     listed: await listFolders(foldersOf(deployment)),
   })
   const variables = commandEnvironment(deployment, server, {
@@ -182,6 +187,7 @@ async function planOf(planned: Planned, environment: EnvironmentConfig, parts: P
       'reason' in compiled
         ? []
         : [
+            ...checkOutSteps(deployment).map((step) => shown(step, 'before', mask)),
             ...compiled.before.map((step) => shown(step, 'before', mask)),
             ...compiled.work.map((step) => shown(step, 'work', mask)),
             ...compiled.verify.map((step) => shown(step, 'verify', mask)),
@@ -196,7 +202,15 @@ async function planOf(planned: Planned, environment: EnvironmentConfig, parts: P
   }
 }
 
-function shown(step: Step, phase: PlannedStep['phase'], mask: (text: string) => string): PlannedStep {
+type Shown = CommandStep | Pick<ActionStep, 'kind' | 'name' | 'onFailure'>
+
+/** What comes before everything else. */
+const checkOutSteps = (deployment: Deployment): readonly Shown[] =>
+  deployment.recipe.workspace === undefined
+    ? []
+    : [{ kind: 'action', name: checkOutName(deployment), onFailure: 'ends' }]
+
+function shown(step: Shown, phase: PlannedStep['phase'], mask: (text: string) => string): PlannedStep {
   const label = step.kind === 'action' ? undefined : step.label
   return {
     phase,

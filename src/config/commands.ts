@@ -51,8 +51,8 @@ export const readCommandList = (
   })
 
 const REFERENCE = /(?<!\$)\$\{[A-Za-z_]\w*\}/
-/** Their values are hexadecimal digits, whoever made the deployment. */
-const HARMLESS = new Set(['sha', 'short_sha', 'previous_sha'])
+/** Their values are hexadecimal digits or a path of our own, whoever made the deployment. */
+const HARMLESS = new Set(['sha', 'short_sha', 'previous_sha', 'workspace'])
 const SHELLS = new Set(['sh', 'bash', 'dash', 'ash', 'zsh', 'ksh', 'fish'])
 
 function checkCommand(

@@ -21,6 +21,7 @@ import type { Windows } from '../schedule/windows.ts'
 import { isTooShort, readValue } from './values.ts'
 import type { ReadText } from './playbook-options.ts'
 import { originIn, readTasksFolder, readWork, type Level } from './work.ts'
+import { checkWorkspaceWord, readWorkspace } from './workspace.ts'
 
 export interface EntriesOptions {
   /** Relative paths are resolved against it. */
@@ -117,8 +118,9 @@ interface ReadTask {
  */
 function readTasks(levels: readonly Level[], options: Inside): readonly ReadTask[] {
   const around = levels.map(({ entry, path }) => {
-    const { folder, env, timeout, silence_timeout, leave_processes, max_log_bytes } = entry
-    return { entry: { folder, env, timeout, silence_timeout, leave_processes, max_log_bytes }, path }
+    const { folder, workspace, env, timeout, silence_timeout, leave_processes, max_log_bytes } = entry
+    const kept = { folder, workspace, env, timeout, silence_timeout, leave_processes, max_log_bytes }
+    return { entry: kept, path }
   })
   const read = new Map<string, ReadTask>()
   for (const { entry, path: levelPath } of levels)
@@ -135,6 +137,7 @@ function readTasks(levels: readonly Level[], options: Inside): readonly ReadTask
       const { work, texts, placedBy } = readWork(all, inside)
       const env = readVariables(all, inside)
       const recipe = { ...work, ...circumstancesOf(all, env, inside) }
+      checkWorkspaceWord(recipe, all, complain)
       read.set(name, { name, recipe, env, texts, placedBy })
     }
   return [...read.values()]
@@ -152,6 +155,7 @@ function circumstancesOf(
   ) as EnvironmentEntry
   const check = readHealthCheck(levels)
   return {
+    workspace: readWorkspace(levels, options),
     env: Object.fromEntries(env.map(({ name, value }) => [name, value])),
     timeoutSeconds: entry.timeout ?? DEFAULTS.timeout,
     silenceSeconds: entry.silence_timeout ?? DEFAULTS.silence_timeout,
@@ -188,7 +192,9 @@ function readEnvironment(levels: readonly Level[], options: Inside) {
   const circumstances = circumstancesOf(levels, env, options)
   const inFolder = readTasksFolder(levels, { ...options, complain() {} }) // readWork has complained
   const anyTask = inFolder && { ...inFolder.work, ...circumstances }
-  return { entry, recipe: { ...work, ...circumstances }, anyTask, texts, placedBy, slack, env }
+  const recipe = { ...work, ...circumstances }
+  checkWorkspaceWord(recipe, levels, options.complain)
+  return { entry, recipe, anyTask, texts, placedBy, slack, env }
 }
 
 function readVariables(

@@ -18,6 +18,9 @@ const ORDINARY_OF_ENVIRONMENT = new Set([
   'ansible.config',
   'tasks_folder',
   'health_check.url',
+  'workspace.url',
+  'workspace.ssh_key_file',
+  'workspace.known_hosts_file',
   'hooks.before',
   'hooks.verify',
   'hooks.after_success',
@@ -81,10 +84,10 @@ export function fillDocument(root: unknown, options: FillOptions): FilledDocumen
   return { root: fillAt(root, []), secrets, plain, tooShort }
 }
 
-/** Whether what stands here must never be quoted: a secret key, or a variable of `env:`. */
+/** Whether what stands here must never be quoted: a secret key, a variable of `env:`, an address with a password in it. */
 export const isConfidential = (path: Path): boolean =>
   path.some((_, index) => isSecretKey(path.slice(0, index + 1))) ||
-  /^(?:env|ansible\.extra_vars)\./.test(keyOfEnvironment(path))
+  /^(?:env|ansible\.extra_vars)\.|^workspace\.url$/.test(keyOfEnvironment(path))
 
 const isSecretKey = (path: Path): boolean =>
   path[0] === 'repositories' ? isSlackAddressOfEnvironment(path) : SECRET.test(path.join('.'))

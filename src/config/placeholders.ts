@@ -12,6 +12,8 @@ export interface PlaceholderValues {
   readonly repository: string
   /** The commit of the last success before; undefined when there was none. */
   readonly previousSha: string | undefined
+  /** The path of the checkout; undefined where the recipe has none. */
+  readonly workspace: string | undefined
   /** Whatever came with the deployment, read as JSON. */
   readonly payload: unknown
 }
@@ -31,6 +33,7 @@ const FILL = {
   task: ({ task }) => task,
   repository: ({ repository }) => repository,
   previous_sha: ({ previousSha }) => previousSha ?? '',
+  workspace: ({ workspace }) => workspace ?? '',
 } as const satisfies Record<string, (values: PlaceholderValues) => string>
 
 /** The words that may stand between braces; beside them `payload.` and a path. */

@@ -91,12 +91,52 @@ export const HEALTH_CHECK = {
   }),
 }
 
+const SOURCE = 'an address such as https://git.example.org/shop.git or git@example.org:shop.git, or a path'
+/** No credentials, since it is shown; no other transports, since some of them start programs: gitremote-helpers(7). */
+const SOURCE_SHAPE =
+  /^(?:https?:\/\/(?![^/]*@)[^\s/]+\/\S+|ssh:\/\/(?![^/]*:[^/]*@)[^\s/-]\S*|file:\/\/\/\S+|[\w.-]+@[\w][\w.-]*:[^\s-]\S*|\.{0,2}\/[^\0]*)$/
+
+/** The keys of `workspace` in its long form. */
+export const WORKSPACE = {
+  url: text(SOURCE)
+    .refine((given) => SOURCE_SHAPE.test(given), expecting(SOURCE))
+    .optional()
+    .describe(
+      'Where the repository is, if not at GitHub: an address without credentials in it, or a path. The token is shown to GitHub only.',
+    ),
+  submodules: toggle('Check out its submodules as well, over https and ssh only.').meta({ default: false }),
+  lfs: toggle('Fetch the files that Git LFS keeps elsewhere; this machine needs git-lfs.').meta({
+    default: false,
+  }),
+  ssh_key_file: text('a path')
+    .optional()
+    .describe(
+      'A private key without a passphrase, such as a deploy key: it is fetched over ssh then, and commands find it in GIT_SSH_COMMAND.',
+    ),
+  known_hosts_file: text('a path')
+    .optional()
+    .describe('The host keys that are trusted, as ssh-keyscan prints them; without it those that ssh knows.'),
+}
+
+const WORKSPACE_FORMS = 'fresh, none, or a mapping with keys such as submodules and ssh_key_file'
+
 /** What can be said of everything that is run: of an environment, and of each of its tasks. */
 export const RECIPE = {
+  workspace: z
+    .union(
+      [z.enum(['fresh', 'none']), z.strictObject(WORKSPACE, expecting(WORKSPACE_FORMS))],
+      expecting(WORKSPACE_FORMS),
+    )
+    .optional()
+    .meta({
+      description:
+        'Where it runs in a checkout of the commit: `fresh`, or a mapping that says more, gives each deployment its own and removes it afterwards; `folder` is then a path in it.',
+      default: 'none',
+    }),
   folder: text('a path')
     .optional()
     .describe(
-      'Where the commands run: absolute, or relative to this file. For a playbook its own folder, if not said.',
+      'Where the commands run: absolute, or relative to this file, or in the checkout where `workspace` makes one. For a playbook its own folder, if not said.',
     ),
   commands: commands('at least one command such as [git, fetch]')
     .optional()

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { ANSIBLE } from './ansible.ts'
 import { DEFAULTS } from './defaults.ts'
 import { expecting, measure, text, textRead, toggle } from './expecting.ts'
-import { HEALTH_CHECK, HOOKS, NAMED_COMMAND, RECIPE, TASKS } from './recipe-schema.ts'
+import { HEALTH_CHECK, HOOKS, NAMED_COMMAND, RECIPE, TASKS, WORKSPACE } from './recipe-schema.ts'
 import {
   readAge,
   readBytes,
@@ -435,6 +435,7 @@ function keysOfRecipe([key, ...inner]: readonly (string | number | undefined)[])
   if (key === 'ansible') return [Object.keys(ANSIBLE), ['file']][inner.length]
   if (key === 'commands') return Object.keys(NAMED_COMMAND)
   if (key === 'health_check') return Object.keys(HEALTH_CHECK)
+  if (key === 'workspace') return Object.keys(WORKSPACE)
   if (key === 'hooks') return Object.keys(inner.length === 0 ? HOOKS : NAMED_COMMAND)
   return undefined
 }

@@ -8,6 +8,7 @@ import { readPlaybookOptions, type ReadText } from './playbook-options.ts'
 import type { Path } from './positions.ts'
 import type { Variables } from './references.ts'
 import type { EnvironmentEntry } from './schema.ts'
+import { folderInWorkspace, hasWorkspace } from './workspace.ts'
 
 /** An entry and where it stands: a task's, an environment's own, or the repository's. */
 export interface Level {
@@ -65,6 +66,16 @@ export function readWork(levels: readonly Level[], options: WorkOptions): WorkRe
   if (entry === undefined && read.isUnmentioned(...WORK))
     complain(read.origin('commands'), 'is missing: expected at least one command such as [git, fetch]')
   const folder = read.text('folder')
+  if (hasWorkspace(levels))
+    return {
+      work: {
+        kind: 'commands',
+        folder: folderInWorkspace(levels, folder, complain),
+        commands: lists[nearest] ?? [],
+      },
+      texts: [],
+      placedBy: undefined, // nobody else is there
+    }
   if (folder === undefined && read.isUnmentioned('folder'))
     complain(read.origin('folder'), 'is missing: expected where the commands run')
   return {
@@ -88,17 +99,19 @@ export function readTasksFolder(
     complain(originIn(levels, 'tasks_folder'), `{${placeholder}} is not filled here; write the path as it is`)
   const tasksFolder = resolve(directory, given)
   const folder = levels.find(({ entry }) => entry.folder !== undefined)?.entry.folder
+  const isFresh = hasWorkspace(levels)
+  const inPlace = folder === undefined ? dirname(tasksFolder) : resolve(directory, folder)
   const blocks = levels.find(({ entry }) => entry.pre_task_blocks !== undefined)?.entry.pre_task_blocks
   return {
     work: {
       kind: 'tasks_folder',
-      folder: folder === undefined ? dirname(tasksFolder) : resolve(directory, folder),
+      folder: isFresh ? folderInWorkspace(levels, folder, complain) : inPlace,
       tasksFolder,
       preTaskBlocks: blocks ?? DEFAULTS.pre_task_blocks,
     },
     texts: [],
     // Several environments may have one folder of executables, and know where else they work.
-    placedBy: folder === undefined ? undefined : originIn(levels, 'folder'),
+    placedBy: folder === undefined || isFresh ? undefined : originIn(levels, 'folder'),
   }
 }
 
@@ -158,7 +171,8 @@ function readPlaybook(
       complain(origin(key), `{${placeholder}} is not filled here; write the path as it is`)
   }
   const given = text('folder')
-  const base = resolve(directory, given ?? '')
+  const isFresh = hasWorkspace(levels)
+  const base = isFresh ? folderInWorkspace(levels, given, complain) : resolve(directory, given ?? '')
   const playbookPath = resolve(base, playbook ?? '')
   const { options, texts } = readPlaybookOptions(levels, { ...workOptions, base })
   return {
@@ -171,8 +185,9 @@ function readPlaybook(
       options,
     },
     texts,
-    placedBy: isUnmentioned('folder', 'lane', 'ansible_playbook')
-      ? origin(given === undefined ? 'ansible_playbook' : 'folder')
-      : undefined,
+    placedBy:
+      !isFresh && isUnmentioned('folder', 'lane', 'ansible_playbook')
+        ? origin(given === undefined ? 'ansible_playbook' : 'folder')
+        : undefined,
   }
 }

@@ -39,6 +39,7 @@ export const FAILED = {
   locked_already: 'could_not_run',
   lock_is_newer: 'could_not_run',
   lock_is_over: 'could_not_run',
+  source_unavailable: 'could_not_run',
   config_invalid: 'could_not_run',
   config_removed: 'could_not_run',
   folder_missing: 'could_not_run',

@@ -79,8 +79,10 @@ export const USUAL_OPTIONS: PlaybookOptions = { tags: [], skipTags: [], extraVar
 
 /** Where, with what and within which limits something runs. */
 export interface Circumstances {
-  /** Absolute path; the working directory of every command. */
+  /** Absolute path; the working directory of every command. In a checkout it begins with `IN_WORKSPACE`. */
   readonly folder: string
+  /** Each deployment has a checkout of its own; undefined: all work in the same folder. */
+  readonly workspace?: Workspace | undefined
   readonly env: Readonly<Record<string, Value>>
   /** Limit for all steps together, counted from `running`. */
   readonly timeoutSeconds: number
@@ -102,6 +104,43 @@ export interface HealthCheck {
   /** From one try to the next. */
   readonly intervalSeconds: number
   readonly answerWithinSeconds: number
+}
+
+/** Where a fresh checkout for each deployment comes from, and what belongs to it; the paths are absolute. */
+export interface Workspace {
+  /** Without credentials in it; undefined: the repository at GitHub, over ssh where there is a key for that. */
+  readonly url?: string | undefined
+  readonly submodules: boolean
+  readonly lfs: boolean
+  readonly sshKeyFile?: string | undefined
+  /** Undefined: those that ssh knows by itself. */
+  readonly knownHostsFile?: string | undefined
+}
+
+/** Stands for the checkout in the paths of a recipe, which does not know yet where that will be. */
+export const IN_WORKSPACE = '/{workspace}'
+
+/** The recipe for a checkout at this absolute path. Pure. */
+export function recipeAt<Any extends Recipe>(recipe: Any, workspace: string): Any {
+  const at = (path: string): string =>
+    path === IN_WORKSPACE || path.startsWith(`${IN_WORKSPACE}/`)
+      ? `${workspace}${path.slice(IN_WORKSPACE.length)}`
+      : path
+  const maybe = (path: string | undefined): string | undefined => (path === undefined ? path : at(path))
+  const placed = { ...recipe, folder: at(recipe.folder) }
+  if (placed.kind !== 'ansible') return placed
+  const { vaultPasswordFile, requirements, config } = placed.options
+  const files = {
+    vaultPasswordFile: maybe(vaultPasswordFile),
+    requirements: maybe(requirements),
+    config: maybe(config),
+  }
+  return {
+    ...placed,
+    inventory: at(placed.inventory),
+    playbook: at(placed.playbook),
+    options: { ...placed.options, ...files },
+  }
 }
 
 /** What is run around the work. */

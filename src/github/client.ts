@@ -25,6 +25,7 @@ import { recentDeliveries, redeliver } from './hook-deliveries.ts'
 import { createOwnCommits } from './own-commits.ts'
 import { branchHead, compare, repositoryFacts, seenRepository } from './places.ts'
 import { authorsOf, commitFacts, mergeOf } from './pull-requests.ts'
+import { createReadingTokens } from './reading.ts'
 import { resolveRef } from './refs.ts'
 import {
   createRequests,
@@ -130,6 +131,10 @@ export function createGitHub(options: GitHubOptions): GitHub {
     isOwnCommit: createOwnCommits(requests),
     repository: (repository) => repositoryFacts(requests, repository),
     access: (repository) => access(requests, repository),
+    readingToken:
+      'app' in options
+        ? createReadingTokens(options.app, requests, options)
+        : () => Promise.resolve(options.token),
     app: 'app' in options ? viewOf(options.app, requests) : undefined,
     get tokenExpiresAt() {
       return requests.tokenExpiresAt

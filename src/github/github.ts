@@ -86,6 +86,11 @@ export interface GitHub {
   repository(repository: string): Promise<RepositoryFacts | undefined>
   /** What the token may do with a repository, as far as GitHub tells without anything being written. */
   access(repository: string): Promise<Access>
+  /**
+   * A token that may read a repository, for git; where we are an App one of its own, which opens nothing else but,
+   * with `others`, what else its installation covers.
+   */
+  readingToken(repository: string, of: { readonly others: boolean }): Promise<string>
   /** Undefined where we ask with a token. */
   readonly app: AppView | undefined
   /** When the token ends, as GitHub said last; undefined for one that lives for ever, before any answer, and for an App. */

@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-const TIMEOUT_MS = 10_000
+import { askGit } from './git-question.ts'
 
 export interface Asked {
   readonly sha: string
@@ -21,7 +21,7 @@ export async function commitInFolder(
 ): Promise<string | undefined> {
   const tree = workTreeOf(folder)
   if (tree === undefined) return undefined
-  const git = (...args: string[]): Promise<string | undefined> => ask(tree, path, args)
+  const git = (...args: string[]): Promise<string | undefined> => askGit(tree, path, args)
   const head = await git('rev-parse', '--verify', '--quiet', '--end-of-options', 'HEAD^{commit}')
   if (head === undefined || !/^[0-9a-f]{40,64}$/.test(head)) return undefined
   if (head === sha) return head
@@ -53,32 +53,3 @@ const isRemoteOf = (address: string, repository: string): boolean =>
     .slice(-2)
     .join('/')
     .toLowerCase() === repository.toLowerCase()
-
-async function ask(tree: string, path: string, args: readonly string[]): Promise<string | undefined> {
-  const safe = ['core.fsmonitor=false', 'core.hooksPath=/dev/null', `safe.directory=${tree}`].flatMap(
-    (setting) => ['-c', setting],
-  )
-  const { execa } = await import('execa') // a server need not have it in memory before it asks git
-  const { failed, stdout } = await execa('git', [...safe, ...args], {
-    cwd: tree,
-    extendEnv: false,
-    env: {
-      PATH: path,
-      LC_ALL: 'C.UTF-8',
-      GIT_TERMINAL_PROMPT: '0',
-      GIT_CONFIG_NOSYSTEM: '1',
-      GIT_CONFIG_GLOBAL: '/dev/null',
-      GIT_OPTIONAL_LOCKS: '0',
-      // A partial clone would fetch what it does not have, with the programs that its configuration names.
-      GIT_NO_LAZY_FETCH: '1',
-      GIT_ALLOW_PROTOCOL: 'none',
-    },
-    stdin: 'ignore',
-    stderr: 'ignore',
-    maxBuffer: 100_000,
-    timeout: TIMEOUT_MS,
-    killDescendants: true,
-    reject: false,
-  })
-  return failed ? undefined : stdout.trim()
-}

@@ -15,6 +15,8 @@ export interface RunSide {
   readonly runId: string
   readonly previousSha: string | undefined
   readonly payloadFile: string
+  /** The path of the checkout; undefined where the recipe has none. */
+  readonly workspace?: string | undefined
   /** The recipe's `env`, resolved. */
   readonly env: Readonly<Record<string, string>>
 }
@@ -95,7 +97,7 @@ function githubVariables(deployment: Deployment): Record<string, string> {
 
 function ferrymanVariables(
   deployment: Deployment,
-  { runId, previousSha, payloadFile }: RunSide,
+  { runId, previousSha, payloadFile, workspace }: RunSide,
 ): Record<string, string> {
   const { id, number, environment, sha, payload } = deployment
   return {
@@ -108,6 +110,7 @@ function ferrymanVariables(
     FERRYMAN_PREVIOUS_SHA: previousSha ?? '',
     FERRYMAN_RUN_ID: runId,
     FERRYMAN_PAYLOAD_FILE: payloadFile,
+    ...(workspace === undefined ? {} : { FERRYMAN_WORKSPACE: workspace }),
     ...(Buffer.byteLength(payload) <= MOST_PAYLOAD_BYTES ? { FERRYMAN_PAYLOAD: payload } : {}),
   }
 }

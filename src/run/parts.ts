@@ -6,6 +6,7 @@ import type { Patience } from './ending.ts'
 import type { ServerSide } from './environment.ts'
 import type { Guard } from './guard.ts'
 import type { Standby } from './standby.ts'
+import type { Checkouts } from './workspace/check-out.ts'
 
 /** What a run needs; app.ts supplies it. */
 export interface RunParts {
@@ -35,6 +36,7 @@ export interface RunParts {
   readonly directory: string
   /** Where what playbooks need is kept from one deployment to the next. */
   readonly installed: string
+  readonly checkouts: Checkouts
   readonly patience: Patience
 }
 

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { secretsIn } from '../config/values.ts'
 import { nameOf, type Deployment, type StepResult } from '../deployment/deployment.ts'
 import type { FailedReason } from '../deployment/reasons.ts'
-import { FerrymanError } from '../errors.ts'
-import type { PlaybookRecipe } from '../deployment/recipe.ts'
+import { FerrymanError, messageOf } from '../errors.ts'
+import { recipeAt, type PlaybookRecipe, type Recipe } from '../deployment/recipe.ts'
 import { clear, homeOf } from './ansible/galaxy.ts'
 import { preparePlaybook, type Prepared } from './ansible/playbook.ts'
 import { extraVariables, resolveVariables } from './ansible/variables.ts'
@@ -19,6 +19,9 @@ import { carriersOf, namesOf } from './processes.ts'
 import { listFolders } from './listing.ts'
 import { carryOutStep, tellStuck, type Cause, type Failure, type StepFailure } from './step.ts'
 import { compile, foldersOf, NOT_NOW, type Runbook, type Step } from './steps.ts'
+import { checkOutStep } from './workspace/check-out.ts'
+import { removeTree } from './workspace/remove.ts'
+import { sshCommand } from './workspace/source.ts'
 
 type Variables = Readonly<Record<string, string>>
 
@@ -49,25 +52,35 @@ export type RunResult =
  * Carries a deployment out, step by step, and tells its log what happens. Answers truthfully; throws for nothing
  * that it can name, but `StillThere` when something of it cannot be ended and the server has to.
  */
-export async function run(deployment: Deployment, parts: RunParts): Promise<RunResult> {
+export async function run(given: Deployment, parts: RunParts): Promise<RunResult> {
   const { log, previousSha, directory, runId } = parts
   const folder = join(directory, runId)
+  const workspace = given.recipe.workspace && join(parts.checkouts.workspaces, runId)
+  const deployment = workspace === undefined ? given : inCheckout(given, workspace)
   const tellNoMore = tellStopping(parts)
   const begun: Begun = { ...parts, folder, results: [], reported: [], begun: [] }
   try {
     const introduced = log.announce(introduction(deployment))
     introduced.catch(() => {}) // told below, when nothing else is under way
     const listed = await listFolders(foldersOf(deployment))
-    const runbook = compile(deployment, { previousSha, folder, listed })
-    if ('reason' in runbook) return await refuse(runbook, parts)
-    const environment = await prepare(deployment, folder, parts)
+    const runbook = compile(deployment, { previousSha, folder, workspace, listed })
+    if ('reason' in runbook) return await refuse(runbook, begun)
+    const environment = await prepare(deployment, { folder, workspace }, parts)
     await introduced
-    if ('reason' in environment) return await refuse(environment, parts)
+    if ('reason' in environment) return await refuse(environment, begun)
     const { variables } = environment
-    const book = { ...runbook, work: [...environment.before, ...runbook.work] }
-    const carriedOut = await withinLimit(deployment, parts, (signal) =>
-      carryOut(deployment, book, environment, { ...begun, signal }),
-    )
+    let isReady = false
+    const carriedOut = await withinLimit(deployment, parts, async (signal) => {
+      const running = { ...begun, signal }
+      const missing = await checkOut(deployment, { workspace, variables }, running)
+      if (missing !== undefined) return missing
+      const ready = await prepareWork(deployment, variables, running)
+      if ('reason' in ready) return refuse(ready, running)
+      isReady = true
+      const book = { ...runbook, work: [...ready.before, ...runbook.work] }
+      return carryOut(deployment, book, { variables, ...ready }, running)
+    })
+    if (!isReady) return carriedOut
     const result = await goBack(deployment, carriedOut, { runbook, variables }, begun)
     await tellHooks(deployment, result, { runbook, variables }, begun)
     return result
@@ -80,8 +93,17 @@ export async function run(deployment: Deployment, parts: RunParts): Promise<RunR
     tellNoMore()
     // What the commands put there may be beyond our rights; that changes nothing about how they ended.
     await rm(folder, { recursive: true, force: true }).catch(() => {})
+    if (workspace !== undefined)
+      await removeTree(workspace).catch((thrown: unknown) =>
+        log.line(`The checkout could not be removed: ${messageOf(thrown)}. The next start tries again.`),
+      )
   }
 }
+
+const inCheckout = (deployment: Deployment, workspace: string): Deployment => ({
+  ...deployment,
+  recipe: recipeAt(deployment.recipe, workspace),
+})
 
 /** Whoever reads along learns what a server that stops will do. */
 function tellStopping({ stopping, log }: RunParts): () => void {
@@ -97,26 +119,29 @@ const introduction = (deployment: Deployment): string => {
   return `${nameOf(deployment)}: ${task} ${sha} (${ref}), asked for by ${actor}${through}${force}`
 }
 
-async function refuse({ reason, detail }: Failure, { log, masker }: RunParts): Promise<RunResult> {
+async function refuse({ reason, detail }: Failure, { log, masker, results }: Begun): Promise<RunResult> {
   const masked = masker.mask(detail)
   await log.line(masked)
-  return { state: 'failed', steps: [], reason, detail: masked, lastLines: log.lastLines(LAST_LINES) }
+  return { state: 'failed', steps: results, reason, detail: masked, lastLines: log.lastLines(LAST_LINES) }
 }
 
 /** So many lines of a failed step are told with its failure. */
 const LAST_LINES = 10
 
-/** What the steps are run with. */
+/** What the work is run with. */
 interface Ready {
-  readonly variables: Variables
-  /** Beside them, for the work alone: hooks learn nothing of how a playbook is run. */
+  /** Beside the variables of all commands, for the work alone: hooks learn nothing of how a playbook is run. */
   readonly ofWork: Variables
   /** What has to be done before the work. */
   readonly before: readonly Step[]
 }
 
 /** The private folder with what the steps need, and the environment of every command; or why nothing can run. */
-async function prepare(deployment: Deployment, folder: string, parts: RunParts): Promise<Ready | Failure> {
+async function prepare(
+  deployment: Deployment,
+  { folder, workspace }: { readonly folder: string; readonly workspace: string | undefined },
+  parts: RunParts,
+): Promise<{ readonly variables: Variables } | Failure> {
   const payloadFile = join(folder, 'payload.json')
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await writeFile(payloadFile, deployment.payload, { mode: 0o600 })
@@ -129,16 +154,51 @@ async function prepare(deployment: Deployment, folder: string, parts: RunParts):
         secretsIn(name, value, env[name] ?? ''),
       ),
     )
-    const variables = commandEnvironment(deployment, parts.server, { ...parts, payloadFile, env })
-    if (deployment.recipe.kind !== 'ansible') return { variables, ofWork: {}, before: [] }
-    const prepared = await preparePlaybookOf(deployment, deployment.recipe, variables, { folder, ...parts })
-    return 'reason' in prepared
-      ? prepared
-      : { variables, ofWork: prepared.variables, before: prepared.before }
+    const side = { ...parts, payloadFile, workspace, env: { ...sshFor(deployment.recipe), ...env } }
+    return { variables: commandEnvironment(deployment, parts.server, side) }
   } catch (thrown) {
-    if (thrown instanceof FerrymanError)
-      return { reason: 'config_invalid', detail: `${thrown.message} ${thrown.hint}` }
-    throw thrown
+    return configFailure(thrown)
+  }
+}
+
+/** The key that opens the source is for commands, too. */
+const sshFor = ({ workspace }: Recipe): Variables =>
+  workspace?.sshKeyFile === undefined
+    ? {}
+    : { GIT_SSH_COMMAND: sshCommand(workspace.sshKeyFile, workspace.knownHostsFile) }
+
+/** What of the configuration cannot be read any more is a failure with a name. */
+function configFailure(thrown: unknown): Failure {
+  if (!(thrown instanceof FerrymanError)) throw thrown
+  return { reason: 'config_invalid', detail: `${thrown.message} ${thrown.hint}` }
+}
+
+/** The checkout of the commit, where the recipe has one; answers how the run ends when there can be none. */
+async function checkOut(
+  deployment: Deployment,
+  { workspace: path, variables }: { readonly workspace: string | undefined; readonly variables: Variables },
+  parts: Begun,
+): Promise<RunResult | undefined> {
+  const { workspace } = deployment.recipe
+  if (workspace === undefined || path === undefined) return undefined
+  const step = checkOutStep(deployment, { ...parts.checkouts, workspace, path, variables })
+  const failure = await carryOutStep(deployment, step, variables, parts)
+  return failure && breakOff(deployment, failure, parts)
+}
+
+/** What the work needs that lies in its folder; or why it cannot begin. */
+async function prepareWork(
+  deployment: Deployment,
+  variables: Variables,
+  parts: Begun,
+): Promise<Ready | Failure> {
+  const { recipe } = deployment
+  if (recipe.kind !== 'ansible') return { ofWork: {}, before: [] }
+  try {
+    const prepared = await preparePlaybookOf(deployment, recipe, variables, parts)
+    return 'reason' in prepared ? prepared : { ofWork: prepared.variables, before: prepared.before }
+  } catch (thrown) {
+    return configFailure(thrown)
   }
 }
 
@@ -180,17 +240,12 @@ async function withinLimit<Result>(
 async function carryOut(
   deployment: Deployment,
   { before, work, verify }: Runbook,
-  { variables, ofWork }: Pick<Ready, 'variables' | 'ofWork'>,
+  { variables, ofWork }: Pick<Ready, 'ofWork'> & { readonly variables: Variables },
   parts: Begun,
 ): Promise<RunResult> {
   const { results: steps, log, signal } = parts
   const { sha } = deployment
-  const stop = async (cause: StepFailure): Promise<RunResult> => {
-    const lastLines = log.lastLines(LAST_LINES)
-    if (signal.aborted) await endRest(parts)
-    else await tellLiving(deployment, parts)
-    return endedBy(cause, steps, lastLines)
-  }
+  const stop = (cause: StepFailure): Promise<RunResult> => breakOff(deployment, cause, parts)
   for (const step of before) {
     const failure = await carryOutStep(deployment, step, { ...variables, ...hookVariables(step) }, parts)
     if (failure === undefined) continue
@@ -250,6 +305,14 @@ async function goBack(
       : `rolling back to ${to} failed as well (${failure.detail}): the application may be unstable`
   await parts.log.line(`${outcome.charAt(0).toUpperCase()}${outcome.slice(1)}.`)
   return { ...result, detail: `${result.detail}; ${outcome}` }
+}
+
+/** Ends a run before its last step. */
+async function breakOff(deployment: Deployment, cause: StepFailure, parts: Begun): Promise<RunResult> {
+  const lastLines = parts.log.lastLines(LAST_LINES)
+  if (parts.signal.aborted) await endRest(parts)
+  else await tellLiving(deployment, parts)
+  return endedBy(cause, parts.results, lastLines)
 }
 
 /** What a failure of a step means for the run. */

@@ -97,7 +97,7 @@ async function runStep(
     signal: anySignal,
     interrupting: () => void stop(),
     stuck: (pids) => tellStuck(pids, parts),
-    leaveProcesses: recipe.leaveProcesses,
+    leaveProcesses: step.leaveProcesses ?? recipe.leaveProcesses,
     argv: step.argv,
     folder: step.folder ?? recipe.folder,
     environment: { ...environment, ...step.environment },

@@ -23,6 +23,8 @@ export interface CommandStep {
   readonly folder?: string
   /** What of its environment differs from that of the other steps. */
   readonly environment?: Readonly<Record<string, string>>
+  /** What it leaves in its group lives on, if that is not as the recipe says. */
+  readonly leaveProcesses?: boolean
   /** Told when it has succeeded. */
   readonly succeeded?: () => Promise<void>
   /** What the configuration calls it. */
@@ -44,7 +46,7 @@ export interface ActionStep {
 }
 
 /** What an action can do. */
-interface Doing extends Pick<Begun, 'log' | 'folder' | 'runId' | 'masker'> {
+export interface Doing extends Pick<Begun, 'log' | 'folder' | 'runId' | 'masker'> {
   /** Aborted when the run has to end; what waits for anything else than a command has to listen. */
   readonly signal: AbortSignal
   /** Runs a command like any other step, in this environment; answers why it did not succeed. */
@@ -84,6 +86,8 @@ export interface CompileFacts {
   readonly previousSha: string | undefined
   /** The private folder of the run. */
   readonly folder: string
+  /** The path of its checkout; undefined where the recipe has none. */
+  readonly workspace: string | undefined
   /** What is in the folders that the recipe names; see `foldersOf`. */
   readonly listed: ReadonlyMap<string, Listing>
 }
@@ -164,7 +168,11 @@ function compileCommand(
   return { ...step, label, timeoutSeconds, onFailure: continueOnError === true ? 'goes_on' : onFailure }
 }
 
-function filled(words: readonly string[], deployment: Deployment, { previousSha }: CompileFacts): string[] {
+function filled(
+  words: readonly string[],
+  deployment: Deployment,
+  { previousSha, workspace }: CompileFacts,
+): string[] {
   const { sha, ref, environment, task, repository, payload } = deployment
   const values: PlaceholderValues = {
     sha,
@@ -173,6 +181,7 @@ function filled(words: readonly string[], deployment: Deployment, { previousSha 
     task,
     repository,
     previousSha,
+    workspace,
     payload: readJson(payload),
   }
   return words.map((word) => {

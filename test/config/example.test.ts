@@ -25,6 +25,7 @@ describe('config.example.yml', () => {
       'acme/blog',
       'acme/backend',
       'acme/backend-docs',
+      'acme/site',
       'acme/infrastructure',
     ])
   })
@@ -39,6 +40,7 @@ describe('config.example.yml', () => {
     ...(keysAt([...entry, 'environments', 'production']) ?? [])
       .filter((key) => keysAt(entry)?.includes(key) !== true)
       .map((key) => ({ key, indent: 8 })),
+    ...(keysAt([...entry, 'workspace']) ?? []).map((key) => ({ key, indent: 6 })),
     ...(keysAt([...entry, 'ansible']) ?? []).map((key) => ({ key, indent: 6 })),
     ...(keysAt([...entry, 'notify']) ?? []).map((key) => ({ key, indent: 6 })),
     ...(keysAt([...entry, 'notify', 'slack']) ?? []).map((key) => ({ key, indent: 8 })),

@@ -11,6 +11,7 @@ const values = (given: Partial<Parameters<typeof fill>[1]> = {}) => ({
   task: 'deploy',
   repository: 'acme/shop',
   previousSha: undefined,
+  workspace: undefined,
   payload: {},
   ...given,
 })

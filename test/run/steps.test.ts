@@ -4,7 +4,12 @@ import { compile, type CompileFacts, type Runbook } from '../../src/run/steps.ts
 import { runningDeployment } from '../support/running.ts'
 import { recipe, SHA } from '../support/samples.ts'
 
-const FACTS: CompileFacts = { previousSha: undefined, folder: '/run', listed: new Map() }
+const FACTS: CompileFacts = {
+  previousSha: undefined,
+  folder: '/run',
+  workspace: undefined,
+  listed: new Map(),
+}
 
 const compiled = (command: readonly string[], given: Parameters<typeof runningDeployment>[0] = {}) =>
   compile(runningDeployment({ ...given, recipe: recipe({ commands: [command] }) }), FACTS)

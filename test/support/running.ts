@@ -14,6 +14,7 @@ import { statOf } from '../../src/run/processes.ts'
 import type { RunParts } from '../../src/run/parts.ts'
 import { run } from '../../src/run/run.ts'
 import { startStandby } from '../../src/run/standby.ts'
+import { createMirrors } from '../../src/run/workspace/mirrors.ts'
 import { recipe, SHA } from './samples.ts'
 
 /** The path of a program in test/fixtures/commands. */
@@ -123,6 +124,12 @@ export async function runFor({ commands, deployment: given, parts, ...options }:
       runId: randomBytes(16).toString('hex'),
       directory: join(directory, 'runs'),
       installed: join(directory, 'installed'),
+      checkouts: {
+        mirrors: createMirrors(join(directory, 'mirrors')),
+        workspaces: join(directory, 'workspaces'),
+        githubUrl: () => 'https://github.com',
+        readingToken: () => Promise.reject(new Error('Nobody is asked.')),
+      },
       patience: { ...PATIENCE, intMs: 200, termMs: 200, leaveMs: 500, quietMs: 100 },
       ...parts,
     })
