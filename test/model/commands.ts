@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 
 import type { Doom } from './mortal.ts'
-import { HOUR, SHOP, type Model } from './model.ts'
+import { FerrymanError } from '../../src/errors.ts'
+import { DAY, HOUR, SHOP, type Model } from './model.ts'
 import { assertPromises } from './promises.ts'
 import type { World } from './world.ts'
 
@@ -12,7 +13,9 @@ interface Command extends fc.AsyncCommand<Model, World> {
   readonly act: Act
 }
 
-const ENVIRONMENTS = ['production', 'preview', 'staging'] as const
+const ENVIRONMENTS = ['production', 'preview', 'staging', 'release'] as const
+/** The first two write what is deployed. */
+const PEOPLE = ['ann', 'octo', 'carol'] as const
 const PLACES = ['*', SHOP, ...ENVIRONMENTS.map((name) => `${SHOP}/${name}`)]
 const MINUTE = 60_000
 
@@ -48,9 +51,10 @@ async function deliver(
 const newCommits = ({ model, github }: World, count: number): string => {
   const made = github.addCommits(
     SHOP,
-    Array.from({ length: count }, () => ({ message: 'Change' })),
+    Array.from({ length: count }, (_, index) => ({ message: 'Change', login: PEOPLE[index % 2] })),
   )
   model.commits.push(...made.map(({ sha }) => sha))
+  for (const [index, { sha }] of made.entries()) model.authors.set(sha, PEOPLE[index % 2] ?? '')
   return model.commits.at(-1) ?? ''
 }
 
@@ -121,18 +125,42 @@ async function wish(world: World, environment: string, which: number, isForced: 
   const { model, life } = world
   const sha = pick(model.commits, which) ?? ''
   if (isForced) model.forcedWishes.add(`${environment} ${sha}`)
-  const { deployment } = await life.wish({
-    by: 'mona',
-    repository: SHOP,
-    environment,
-    ref: sha,
-    reason: 'because',
-    force: isForced,
-    task: undefined,
-    key: undefined,
+  const granted = await unlessRefused(
+    life.wish({
+      by: 'mona',
+      repository: SHOP,
+      environment,
+      ref: sha,
+      reason: 'because',
+      force: isForced,
+      task: undefined,
+      key: undefined,
+    }),
+  )
+  if (granted === undefined) return
+  model.pinned.set(granted.deployment.id, sha)
+  if (isForced) model.forced.add(granted.deployment.id)
+}
+
+/** A no that people are given; undefined then. */
+const unlessRefused = <T>(work: Promise<T>): Promise<T | undefined> =>
+  work.catch((thrown: unknown) => {
+    if (!(thrown instanceof FerrymanError)) throw thrown
+    return undefined
   })
-  model.pinned.set(deployment.id, sha)
-  if (isForced) model.forced.add(deployment.id)
+
+/** Somebody agrees to one of those that wait to go to `release`. */
+export async function agree(world: World, by: string, number: number): Promise<void> {
+  const { model, life } = world
+  const one = pick(
+    queued(model).filter(({ environment }) => environment === 'release'),
+    number,
+  )
+  if (one === undefined) return
+  const approval = { environment: one.environment, sha: one.sha, by, until: model.now + DAY }
+  model.approvals.push(approval) // it may be written down before the server dies
+  const given = await unlessRefused(life.approve(one.id, by))
+  if (given === undefined) model.approvals.splice(model.approvals.indexOf(approval), 1)
 }
 
 const which = fc.nat(11)
@@ -243,6 +271,37 @@ const forces = which.map((number) =>
     (model) => queued(model).length > 0,
   ),
 )
+/** Somebody has a commit deployed to staging with success, and asks for it on release. */
+const promotions = newest.map((number) =>
+  command(`a person takes ${number} from staging to release`, async (world) => {
+    const { model } = world
+    const commit = chosen(number, model)
+    await wish(world, 'staging', commit, false)
+    await world.life.look()
+    await world.life.claim()
+    for (const id of world.life.running.keys())
+      if ((await world.life.store.deployment(id))?.environment === 'staging') {
+        model.ends.set(id, 'well')
+        await world.life.end(id, 'well')
+      }
+    await wish(world, 'release', commit, false)
+    await world.life.look()
+  }),
+)
+const approvals = fc.record({ number: which, by: fc.constantFrom(...PEOPLE) }).map(({ number, by }) =>
+  command(
+    `${by} approves ${number}`,
+    (world) => agree(world, by, number),
+    (model) => queued(model).some(({ environment }) => environment === 'release'),
+  ),
+)
+const failures = fc
+  .integer({ min: 1, max: 8 })
+  .map((times) =>
+    command(`GitHub fails ${times} times`, ({ github }) =>
+      Promise.resolve(github.fail({ times, with: { status: 502, body: '<html>Bad gateway</html>' } })),
+    ),
+  )
 const looks = fc
   .constantFrom('all', 'all', 'moved', 'quiet')
   .map((kind) =>
@@ -269,7 +328,19 @@ const dooms = fc
 
 /** Something happens while the holds are looked at. What came of it is looked at when both are done. */
 const together = fc
-  .oneof(branches, lateBranches, checks, publications, publicationsTold, locks, ends, cancels, forces, claims)
+  .oneof(
+    branches,
+    lateBranches,
+    checks,
+    publications,
+    publicationsTold,
+    locks,
+    ends,
+    cancels,
+    forces,
+    approvals,
+    claims,
+  )
   .map((other) =>
     command(
       `look while: ${other.toString()}`,
@@ -295,6 +366,9 @@ export const commands = fc.oneof(
   often(5, ends),
   often(2, cancels),
   often(1, forces),
+  often(2, promotions),
+  often(3, approvals),
+  often(1, failures),
   often(6, looks),
   often(5, claims),
   often(1, crashes),

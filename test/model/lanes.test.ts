@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, inject, test } from 'vitest'
 
-import { commands, tellDeployment } from './commands.ts'
-import { HOUR, isMidday, SHOP } from './model.ts'
+import { agree, commands, tellDeployment } from './commands.ts'
+import { DAY, HOUR, isMidday, SHOP } from './model.ts'
 import { assertNone, assertPromises, leftInFreeLane, ofTheEnd } from './promises.ts'
 import { openWorld, type Engine, type World } from './world.ts'
 
@@ -46,10 +46,14 @@ describe.each(ENGINES)('the lanes on $engine', ({ engine, missing, numRuns }) =>
   )
 })
 
-/** No lock, no check that is pending, an open window, and GitHub tells of everything: what is there goes on until nothing moves. */
+/**
+ * No lock, no check that is pending, an open window, everybody agrees, and GitHub answers and tells of everything: what is there goes
+ * on until nothing moves. What staging never has is waited for in vain.
+ */
 async function comeToRest(world: World): Promise<void> {
   const { model, github, published } = world
   world.life.death.dieAt(undefined)
+  github.mend()
   for (const { id } of model.locks) await world.life.store.locks.free(id)
   model.locks = []
   for (const sha of model.commits)
@@ -67,8 +71,11 @@ async function comeToRest(world: World): Promise<void> {
       await world.act(() => world.life.end(id, 'well'))
     }
     await assertPromises(world)
-    if (!model.seen.some(({ state }) => ['queued', 'running', 'cancelling'].includes(state))) break
-    model.now += isMidday(model.now) ? 6 * HOUR : 10_000
+    const open = model.seen.filter(({ state }) => ['queued', 'running', 'cancelling'].includes(state))
+    if (open.length === 0) break
+    for (const index of open.keys()) await world.act(() => agree(world, 'carol', index))
+    const isInVain = open.every(({ hold }) => hold?.reason === 'earlier_environment')
+    model.now += isInVain ? 31 * DAY : isMidday(model.now) ? 6 * HOUR : 10_000
   }
   assertNone(ofTheEnd(model.seen, model, published), model.seen)
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 
 import type { Config } from '../../src/config/config.ts'
+import { approve, type Approved } from '../../src/decide/approve.ts'
 import { createElapsed } from '../../src/decide/elapsed.ts'
 import { force } from '../../src/decide/force.ts'
 import { createGate, withChecks } from '../../src/decide/gates.ts'
@@ -51,6 +52,7 @@ export interface Life {
   claim(): Promise<void>
   cancel(id: number): Promise<unknown>
   force(id: number): Promise<unknown>
+  approve(id: number, by: string): Promise<Approved>
   end(id: number, how: RunEnd): Promise<void>
 }
 
@@ -214,6 +216,8 @@ export async function beginLife({ config, clock, begun, ...given }: LifeParts): 
         { by: 'mona', reason: 'urgent' },
         { store, environmentOf, mask: (text) => text, reports: forcedReports, clock, journal, forced() {} },
       ),
+    approve: (id, by) =>
+      approve(id, by, { store, gate, github, environmentOf, clock, journal, decided() {} }),
     async end(id, how) {
       const { promise, resolve } = Promise.withResolvers<void>()
       ended.set(id, resolve)

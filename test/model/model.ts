@@ -2,6 +2,7 @@ import type { Deployment } from '../../src/deployment/deployment.ts'
 
 export const SHOP = 'acme/shop'
 export const HOUR = 60 * 60_000
+export const DAY = 24 * HOUR
 
 /** A run that has begun, and what stood in its way at that moment. */
 interface Begun {
@@ -10,6 +11,13 @@ interface Begun {
   readonly sha: string
   readonly byItself: boolean
   readonly closed: string | undefined
+}
+
+interface ApprovalGiven {
+  readonly environment: string
+  readonly sha: string
+  readonly by: string
+  readonly until: number
 }
 
 interface LockTaken {
@@ -34,6 +42,10 @@ export interface Model {
   readonly checksSince: Map<string, number>
   /** Which commit was asked for, of the deployments of which we were told. */
   readonly pinned: Map<number, string>
+  /** Who wrote a commit. */
+  readonly authors: Map<string, string>
+  /** What was approved, or may have been when the server died. */
+  readonly approvals: ApprovalGiven[]
   readonly forced: Set<number>
   /** `environment sha` of what people have asked for with force: of a wish that died they were told nothing. */
   readonly forcedWishes: Set<string>
@@ -62,6 +74,8 @@ export function createModel(): Model {
     checks: new Map(),
     checksSince: new Map(),
     pinned: new Map(),
+    authors: new Map(),
+    approvals: [],
     forced: new Set(),
     forcedWishes: new Set(),
     cancelled: new Set(),
@@ -75,7 +89,10 @@ export function createModel(): Model {
       const { id, environment, sha, origin } = one
       const isForced =
         model.forced.has(id) || (origin === 'person' && model.forcedWishes.has(`${environment} ${sha}`))
-      const closed = isForced ? undefined : (closedFor(environment, model) ?? checksOf(model, one))
+      const passable = isForced
+        ? undefined
+        : (closedFor(environment, model) ?? checksOf(model, one) ?? unproved(model, one))
+      const closed = passable ?? unapproved(model, one)
       model.begun.push({ id, environment, sha, byItself: origin === 'merge' || origin === 'push', closed })
     },
   }
@@ -100,6 +117,26 @@ function checksOf(
   return environment === 'production' && origin !== 'deployment' && stands !== 'success' && isOld
     ? `a check that is ${stands}`
     : undefined
+}
+
+/** What goes to `release` has to have succeeded on `staging`. */
+function unproved({ begun, ends }: Model, { environment, sha }: Deployment): string | undefined {
+  const isProved = begun.some(
+    (one) => one.environment === 'staging' && one.sha === sha && ends.get(one.id) === 'well',
+  )
+  return environment === 'release' && !isProved ? 'staging, which has not had it' : undefined
+}
+
+/** Somebody other than whoever wrote it or asked for it has to agree to what goes to `release`, forced or not. */
+function unapproved(
+  { now, authors, approvals }: Model,
+  { environment, sha, actor, creator }: Deployment,
+): string | undefined {
+  const own = [authors.get(sha), actor, creator]
+  const isApproved = approvals.some(
+    (one) => one.environment === environment && one.sha === sha && one.until > now && !own.includes(one.by),
+  )
+  return environment === 'release' && !isApproved ? 'a missing approval' : undefined
 }
 
 export const isMidday = (now: number): boolean => {

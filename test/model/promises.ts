@@ -1,7 +1,7 @@
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import { CANCELLED, FAILED, HELD } from '../../src/deployment/reasons.ts'
 import { isFinal } from '../../src/deployment/state.ts'
-import { HOUR, type Model } from './model.ts'
+import { DAY, HOUR, type Model } from './model.ts'
 import type { World } from './world.ts'
 
 const FINAL_STATUSES: readonly unknown[] = ['success', 'failure', 'error', 'inactive']
@@ -134,6 +134,10 @@ export function ofTheEnd(
   ]
 }
 
+/** Checks are waited for three hours, GitHub a day, and people and other environments a month. */
+const hasWaited = ({ environment, createdAt, finishedAt = 0 }: Deployment): boolean =>
+  finishedAt - createdAt >= (environment === 'production' ? 3 * HOUR : DAY)
+
 /** Whether the end of a deployment is what has happened, as far as one can see from outside. */
 function isTrue(row: Deployment, rows: readonly Deployment[], model: Model): boolean {
   const { id, sha, environment, origin, reason, state, detail = '' } = row
@@ -152,7 +156,7 @@ function isTrue(row: Deployment, rows: readonly Deployment[], model: Model): boo
     case 'checks_failed':
       return environment === 'production' && origin !== 'deployment' && model.red.has(sha)
     case 'wait_expired':
-      return environment === 'production' && (row.finishedAt ?? 0) - row.createdAt >= 3 * HOUR
+      return hasWaited(row)
     case 'superseded':
       if (successor === undefined) return false
       // Where the latest counts alone, what is asked for later takes the place of all that has not begun.

@@ -14,7 +14,7 @@ import { emptyDatabase } from '../support/stores.ts'
 import { beginLife, type Life } from './life.ts'
 import { createModel, SHOP, type Model } from './model.ts'
 
-/** Two environments share a lane; one has a window and checks, one takes the latest only. */
+/** Two environments share a lane; one has a window and checks, one takes the latest only, one what that has proved and people agree to. */
 const CONFIG = `
 server: {public_url: https://deploy.example.org}
 github: {webhook_secret: a-secret-of-some-length, token: robot-token}
@@ -30,6 +30,7 @@ repositories:
         windows: {zone: UTC, deny: [{cron: '0 12 * * *', duration: 6h, name: midday}]}
       preview: {lane: shop}
       staging: {deploy_on: push, order: latest, folder: /srv/staging}
+      release: {deploy_on: none, after: staging, approval: true, folder: /srv/release}
 `
 
 /** Everything that is real: GitHub's double, the database, and one life of the server after the other. */
