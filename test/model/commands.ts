@@ -139,6 +139,7 @@ async function wish(world: World, environment: string, which: number, isForced: 
   )
   if (granted === undefined) return
   model.pinned.set(granted.deployment.id, sha)
+  model.asked(granted.deployment)
   if (isForced) model.forced.add(granted.deployment.id)
 }
 

@@ -53,6 +53,8 @@ export interface Model {
   readonly interrupted: Set<number>
   /** Runs that were to end well, or badly. */
   readonly ends: Map<number, 'well' | 'badly'>
+  /** What was there when a deployment was asked for of which we were told: its place on the branch; -1: nothing. */
+  readonly before: Map<number, number>
   /** GitHub's deployments that were delivered late. */
   readonly late: Set<number>
   readonly begun: Begun[]
@@ -61,6 +63,8 @@ export interface Model {
   /** Deliveries that were sent, to be sent again. */
   readonly deliveries: { readonly event: string; readonly payload: object; readonly guid: string }[]
   begin(deployment: Deployment): void
+  /** Somebody has asked for this one now. */
+  asked(deployment: Pick<Deployment, 'id' | 'environment'>): void
 }
 
 export function createModel(): Model {
@@ -81,10 +85,18 @@ export function createModel(): Model {
     cancelled: new Set(),
     interrupted: new Set(),
     ends: new Map(),
+    before: new Map(),
     late: new Set(),
     begun: [],
     seen: [],
     deliveries: [],
+    asked({ id, environment }) {
+      const live = model.begun.findLast(
+        (one) => one.environment === environment && model.ends.get(one.id) === 'well',
+      )
+      if (!model.before.has(id))
+        model.before.set(id, live === undefined ? -1 : model.commits.indexOf(live.sha))
+    },
     begin(one) {
       const { id, environment, sha, origin } = one
       const isForced =

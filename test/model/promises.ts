@@ -74,7 +74,7 @@ function ofNumbers(rows: readonly Deployment[]): string[] {
 }
 
 /** Nothing is started twice, past a gate, or backwards. */
-function ofBeginnings(rows: readonly Deployment[], { begun, commits }: Model): string[] {
+function ofBeginnings(rows: readonly Deployment[], { begun, commits, before: there }: Model): string[] {
   const byId = new Map(rows.map((row) => [row.id, row]))
   return begun.flatMap(({ id, environment, sha, byItself, closed }, index) => {
     const before = begun.slice(0, index)
@@ -86,11 +86,16 @@ function ofBeginnings(rows: readonly Deployment[], { begun, commits }: Model): s
       (one) => one.environment === environment && byId.get(one.id)?.state === 'succeeded',
     )
     const goesBack = byItself && live !== undefined && commits.indexOf(live.sha) >= commits.indexOf(sha)
+    // Whoever asked for something older than what was there wanted to go back.
+    const wasNewer = (there.get(id) ?? Infinity) <= commits.indexOf(sha)
+    const takesAway =
+      wasNewer && live !== undefined && live.id > id && commits.indexOf(live.sha) > commits.indexOf(sha)
     const name = `${environment} ${sha.slice(0, 7)} (${id})`
     return [
       ...(byId.get(id)?.sha === sha ? [] : [`${name} ran with another commit`]),
       ...(isTwice ? [`${name} was started twice`] : []),
       ...(closed === undefined ? [] : [`${name} began in spite of ${closed}`]),
+      ...(takesAway ? [`${name} took away ${live.sha.slice(0, 7)}, which came later`] : []),
       ...(goesBack ? [`${name} went there by itself after ${live.sha.slice(0, 7)}`] : []),
     ]
   })
