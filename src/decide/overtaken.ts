@@ -35,20 +35,22 @@ export async function overtakenMeanwhile(
   deployment: Deployment,
   { store, history }: { readonly store: Pick<Store, 'meanwhile'>; readonly history: History },
 ): Promise<Outcome | undefined> {
+  if (deployment.task !== 'deploy') return undefined // another task puts nothing in place
   const { before, live, running } = await store.meanwhile(deployment.id)
   if (live === undefined && running === undefined) return undefined
   const isOlderThan = async (other: Place): Promise<boolean> =>
     (await history.compare(deployment.repository, deployment.sha, other.sha))?.status === 'ahead'
-  if (asksForPrevious(deployment) || (before !== undefined && (await isOlderThan(before)))) return undefined
+  if (asksToGoBack(deployment) || (before !== undefined && (await isOlderThan(before)))) return undefined
   if (running !== undefined && (await isOlderThan(running))) return waitFor(running, deployment.sha)
   return live !== undefined && (await isOlderThan(live)) ? endedBy(newerThere(live)) : undefined
 }
 
 type Place = NonNullable<Meanwhile['live']>
 
-/** What a person asks for stands in the payload that we have made of it. */
-const asksForPrevious = ({ origin, payload }: Deployment): boolean =>
-  origin === 'person' && Reflect.get(Object(JSON.parse(payload)), 'asked_for') === ':previous'
+/** Whether a person has asked for what was there before, in the payload that we have made of that. */
+const asksToGoBack = ({ origin, payload }: Deployment): boolean =>
+  origin === 'person' && TO_GO_BACK.test(String(Reflect.get(Object(JSON.parse(payload)), 'asked_for')))
+const TO_GO_BACK = /^(?::previous|#\d+)$/
 
 const newerThere = ({ number, sha }: Place): string =>
   `#${number} has deployed ${short(sha)}, which is newer, already.`

@@ -76,17 +76,25 @@ test('who asks for something older than what is there wants to go back, whatever
   expect(await look(4_000)).toEqual(['queued', undefined, undefined])
 })
 
-test('who asks for the previous one gets it, also where going back is going forward', async () => {
+test.each([':previous', '#1'])(
+  'who asks for %s gets it, also where going back is going forward',
+  async (ref) => {
+    const { tea, coffee, milk, deploy, hold } = await shop()
+    await deploy(coffee)
+    await deploy(tea)
+    const payload = JSON.stringify({ asked_for: ref })
+    const person = { origin: 'person', payload, githubId: undefined, nonce: 'a'.repeat(32) } as const
+    const look = await hold(coffee, person)
+    await deploy(milk)
+
+    expect((await look(4_000)).slice(0, 2)).toEqual(['queued', undefined])
+  },
+)
+
+test('another task than deploying is overtaken by nothing', async () => {
   const { tea, coffee, milk, deploy, hold } = await shop()
-  await deploy(coffee)
   await deploy(tea)
-  const asked = JSON.stringify({ asked_for: ':previous' })
-  const look = await hold(coffee, {
-    origin: 'person',
-    payload: asked,
-    githubId: undefined,
-    nonce: 'a'.repeat(32),
-  })
+  const look = await hold(coffee, { task: 'migrate' })
   await deploy(milk)
 
   expect((await look(4_000)).slice(0, 2)).toEqual(['queued', undefined])
