@@ -7,6 +7,9 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
+    // A new process for each file would spend a third of the time on loading the same modules again; what a test changes
+    // in its process it puts back (onTestFinished).
+    isolate: false,
     // Most tests wait for processes: on two processors one worker would leave one of them idle.
     maxWorkers: '100%',
     coverage: {
