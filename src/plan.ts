@@ -61,6 +61,8 @@ interface PlannedStep {
   readonly name: string
   readonly label: string | undefined
   readonly timeoutSeconds: number | undefined
+  /** It is run only where a file that matches one of these patterns has changed. */
+  readonly onlyIfChanged: readonly string[] | undefined
   /** What becomes of the deployment when it fails. */
   readonly onFailure: Step['onFailure']
 }
@@ -217,6 +219,7 @@ function shown(step: Shown, phase: PlannedStep['phase'], mask: (text: string) =>
     name: mask(step.name),
     label: label === undefined ? undefined : mask(label),
     timeoutSeconds: step.kind === 'action' ? undefined : step.timeoutSeconds,
+    onlyIfChanged: step.kind === 'action' ? undefined : step.onlyIfChanged,
     onFailure: step.onFailure,
   }
 }

@@ -51,6 +51,7 @@ const ONE_DOOR: Readonly<Record<string, readonly string[]>> = {
   '@octokit/webhooks': ['receive'],
   '@slack/webhook': ['report'],
   execa: ['run'],
+  picomatch: ['run'],
   yauzl: ['run'],
   aws4fetch: ['run'],
   'js-yaml': ['config'],

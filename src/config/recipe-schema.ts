@@ -2,8 +2,9 @@ import { z } from 'zod'
 
 import { ERRAND_TASKS } from '../deployment/errand.ts'
 import { ansible } from './ansible.ts'
+import { readCondition } from './condition.ts'
 import { DEFAULTS } from './defaults.ts'
-import { expecting, measure, text, toggle } from './expecting.ts'
+import { expecting, measure, text, textRead, toggle } from './expecting.ts'
 import { readBytes, readSeconds } from './units.ts'
 
 /** Names that Ferryman sets itself for every command, beside FERRYMAN_…. */
@@ -28,6 +29,11 @@ export const NAMED_COMMAND = {
     .optional()
     .describe('Its own limit, within that of all commands together: seconds or a text like 5m.'),
   continue_on_error: toggle('Begin the next one although this one fails.').meta({ default: false }),
+  if: textRead('a text such as changed("db/**")', readCondition)
+    .optional()
+    .describe(
+      'When it is run: `changed("db/**", "package.json")`, where a file that matches one of these patterns differs from the last success. Where that cannot be known, it is run.',
+    ),
 }
 
 const commands = (what: string) =>

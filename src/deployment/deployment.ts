@@ -109,7 +109,7 @@ export interface Forced {
 /** When a hook is run: before the work, right after it, or when it is known how it ended. */
 export type HookPhase = 'before' | 'verify' | 'after_success' | 'after_failure'
 
-/** How one step went. A step that never started has no entry. */
+/** How one step went. A step that never came to its turn has no entry. */
 export interface StepResult {
   /** The command as written to the log, secrets masked. */
   readonly name: string
@@ -119,6 +119,8 @@ export interface StepResult {
   readonly hook?: HookPhase
   /** How it went, where it was no program but code of our own. */
   readonly action?: 'done' | 'failed'
+  /** Why it was left out, in one sentence: it has no exit code then, and took no time. */
+  readonly skipped?: string
   readonly exitCode: number | undefined
   readonly signal: string | undefined
   readonly seconds: number

@@ -33,6 +33,8 @@ interface NamedCommand {
   readonly timeoutSeconds?: number
   /** The next one is begun although it fails. */
   readonly continueOnError?: boolean
+  /** It is left out where none of the files that differ from the last success matches one of these patterns. */
+  readonly onlyIfChanged?: readonly string[]
 }
 
 /** Runs the executable that is named after the task. */

@@ -33,7 +33,7 @@ export async function commitInFolder(
 }
 
 /** Where the work tree begins that the folder is in: git wants its true path before it trusts it. */
-function workTreeOf(folder: string): string | undefined {
+export function workTreeOf(folder: string): string | undefined {
   try {
     return upwards(realpathSync(folder)).find((path) => existsSync(join(path, '.git')))
   } catch {

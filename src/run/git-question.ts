@@ -2,12 +2,13 @@ const TIMEOUT_MS = 10_000
 
 /**
  * What git answers about a folder at once, without asking anybody else and without running anything that the
- * folder's configuration names; undefined when it answers no, or not in time. Work for git is a step instead.
+ * folder's configuration names; undefined when it answers no, not in time, or more than so many bytes. Work for git is a step instead.
  */
 export async function askGit(
   folder: string,
   path: string,
   args: readonly string[],
+  { mostBytes = 100_000 }: { readonly mostBytes?: number } = {},
 ): Promise<string | undefined> {
   const safe = ['core.fsmonitor=false', 'core.hooksPath=/dev/null', `safe.directory=${folder}`].flatMap(
     (setting) => ['-c', setting],
@@ -29,10 +30,10 @@ export async function askGit(
     },
     stdin: 'ignore',
     stderr: 'ignore',
-    maxBuffer: 100_000,
+    maxBuffer: mostBytes,
     timeout: TIMEOUT_MS,
     killDescendants: true,
     reject: false,
   })
-  return failed ? undefined : stdout.trim()
+  return failed ? undefined : stdout.trimEnd()
 }

@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 
-import type { Deployment } from '../deployment/deployment.ts'
+import type { Deployment, StepResult } from '../deployment/deployment.ts'
 import type { FailedReason } from '../deployment/reasons.ts'
 import type { Recipe } from '../deployment/recipe.ts'
 import { isInTrouble, readAccount, recapLines, type Account } from './ansible/recap.ts'
 import { playbookFailure, type PlaybookEnd } from './ansible/verdict.ts'
+import { changedIn } from './changed.ts'
 import { runCommand, type Ended } from './command.ts'
 import { endConnections, type Leaving } from './ending.ts'
 import { createLimit, type Limit, type Stop } from './limits.ts'
@@ -27,14 +28,58 @@ export type StepFailure = Cause & { readonly exitCode?: number | undefined }
 
 type Variables = Readonly<Record<string, string>>
 
-/** Runs one step and adds its result; answers why it did not succeed, if it did not. */
-export const carryOutStep = (
+/** Runs one step, or leaves it out, and adds its result; answers why it did not succeed, if it did not. */
+export async function carryOutStep(
   deployment: Deployment,
   step: Step,
   environment: Variables,
   parts: Begun,
-): Promise<StepFailure | undefined> =>
-  step.kind === 'action' ? perform(deployment, step, parts) : runStep(deployment, step, environment, parts)
+): Promise<StepFailure | undefined> {
+  if (step.kind === 'action') return perform(deployment, step, parts)
+  const isLeftOut = await leaveOut(deployment, step, environment, parts)
+  return isLeftOut ? undefined : runStep(deployment, step, environment, parts)
+}
+
+/** Whether nothing has changed that the step is there for; then that is told, and its result. */
+async function leaveOut(
+  { recipe, sha }: Deployment,
+  step: CommandStep,
+  environment: Variables,
+  { previousSha, log, masker, signal, results }: Begun,
+): Promise<boolean> {
+  if (step.onlyIfChanged === undefined || signal.aborted) return false
+  const folder = step.folder ?? recipe.folder
+  const path = environment['PATH'] ?? ''
+  const changed = await changedIn(step.onlyIfChanged, { folder, sha, previousSha, path })
+  if (changed.isChanged === true) return false
+  const because = masker.mask(changed.because)
+  if (changed.isChanged === undefined) {
+    await log.line(`The next step runs whatever has changed: ${because}.`)
+    return false
+  }
+  const { name, about } = namesOfStep(step, masker)
+  await log.announce(announcement(name, about.label))
+  await log.line(`skipped: ${because}`)
+  results.push({ name, ...about, skipped: because, exitCode: undefined, signal: undefined, seconds: 0 })
+  return true
+}
+
+/** What a step is called where it is told, secrets masked. */
+function namesOfStep(
+  { name, label, hook }: CommandStep,
+  { mask }: RunParts['masker'],
+): { readonly name: string; readonly about: Pick<StepResult, 'label' | 'hook'> } {
+  return {
+    name: mask(name),
+    about: {
+      ...(label === undefined ? {} : { label: mask(label) }),
+      ...(hook === undefined ? {} : { hook }),
+    },
+  }
+}
+
+const announcement = (name: string, label: string | undefined): string =>
+  `$ ${name}${label === undefined ? '' : `  # ${label}`}`
 
 /** Does what is code of our own. Each command in it has a result, and so has the whole. */
 async function perform(
@@ -76,10 +121,10 @@ async function runStep(
 ): Promise<StepFailure | undefined> {
   const { log, masker, signal, clock, folder, results, begun } = parts
   const { recipe } = deployment
-  const name = masker.mask(step.name)
-  const label = step.label === undefined ? undefined : masker.mask(step.label)
+  const { name, about } = namesOfStep(step, masker)
+  const { label } = about
   if (signal.aborted) return stopped(signal, name, parts)
-  const announced = log.announce(`$ ${name}${label === undefined ? '' : `  # ${label}`}`)
+  const announced = log.announce(announcement(name, label))
   announced.catch(() => {}) // told below, when nothing is left of the command
   log.mark()
   const startedAt = clock()
@@ -129,10 +174,6 @@ async function runStep(
   const { exitCode, signal: killedBy, isStopped } = result
   const account = step.kind === 'playbook' ? await seePlaybookOut(folder, parts) : undefined
   const recap = account?.kind === 'complete' ? { recap: account.recap } : {}
-  const about = {
-    ...(label === undefined ? {} : { label }),
-    ...(step.hook === undefined ? {} : { hook: step.hook }),
-  }
   results.push({ name, ...about, exitCode, signal: killedBy, seconds, ...recap })
   log.flush()
   const ending = exitCode === undefined ? `ended by ${killedBy ?? 'a signal'}` : `exit ${exitCode}`

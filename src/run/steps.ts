@@ -31,6 +31,8 @@ export interface CommandStep {
   readonly label?: string | undefined
   readonly hook?: HookPhase
   readonly timeoutSeconds?: number | undefined
+  /** Patterns of files: left out where none of what has changed matches. */
+  readonly onlyIfChanged?: readonly string[] | undefined
   readonly onFailure: OnFailure
 }
 
@@ -164,8 +166,9 @@ function compileCommand(
   const argv = filled(wordsOf(command), deployment, facts)
   const step = { kind: 'command' as const, name: argv.map(quoted).join(' '), argv, onFailure }
   if (!('words' in command)) return step
-  const { name: label, timeoutSeconds, continueOnError } = command
-  return { ...step, label, timeoutSeconds, onFailure: continueOnError === true ? 'goes_on' : onFailure }
+  const { name: label, timeoutSeconds, continueOnError, onlyIfChanged } = command
+  const isFree = continueOnError === true
+  return { ...step, label, timeoutSeconds, onlyIfChanged, onFailure: isFree ? 'goes_on' : onFailure }
 }
 
 function filled(
