@@ -336,6 +336,7 @@ export async function startApp(
     const resolve = (value: Value): string => resolveValue(value, { environment, lookup: config.lookup })
     const planning: PlanParts = { pipeline, store, github: () => github, gate, server: side, resolve, clock }
     await serveApi(control, {
+      linkOf: (deployment) => links.forReport(deployment),
       plan: (wanted) => planFor(wanted, planning),
       planDelivery: (delivery) => planForDelivery(delivery, planning),
       inbox: store.inbox,

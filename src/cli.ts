@@ -37,6 +37,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     summary: 'say why an environment is not deploying, and what is behind it',
     load: async () => (await import('./commands/why.ts')).why,
   },
+  show: {
+    summary: 'show a deployment: what, who and when, and each step with its exit code and duration',
+    load: async () => (await import('./commands/show.ts')).show,
+  },
   queue: {
     summary: 'show what runs and what waits, and when it begins',
     load: async () => (await import('./commands/queue.ts')).queue,

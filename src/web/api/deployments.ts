@@ -5,9 +5,12 @@ import { nameOf, readName, type Deployment } from '../../deployment/deployment.t
 import { FerrymanError, problem } from '../../errors.ts'
 import type { Store } from '../../store/store.ts'
 import { id, personOf, read, reasonText } from './request.ts'
+import { stepsShown } from './steps.ts'
 
 export interface DeploymentsParts {
   readonly store: Pick<Store, 'deployment' | 'named'>
+  /** Where its log can be read, for whoever may; undefined where the server has no public address. */
+  linkOf(deployment: Deployment): string | undefined
   /** Takes a deployment back; answers what that came to. */
   cancel(id: number, wish: { readonly by: string; readonly why: string | undefined }): Promise<Cancelled>
 }
@@ -26,7 +29,7 @@ const Which = z.object({ id })
 const Wish = z.strictObject({ reason: reasonText.optional() })
 
 /** Deployments: find one, and take it back. */
-export function serveDeployments(routes: FastifyInstance, { store, cancel }: DeploymentsParts): void {
+export function serveDeployments(routes: FastifyInstance, { store, linkOf, cancel }: DeploymentsParts): void {
   routes.get('/deployments', async (request) => {
     const { name } = read(Named, request.query)
     const wanted = readName(name)
@@ -39,7 +42,9 @@ export function serveDeployments(routes: FastifyInstance, { store, cancel }: Dep
     const { id } = read(Which, request.params)
     const deployment = await store.deployment(id)
     if (deployment === undefined) throw problem('deployment_unknown', { id: String(id) })
-    return { deployment: shown(deployment) }
+    return {
+      deployment: { ...shown(deployment), ...historyOf(deployment), log_url: linkOf(deployment) ?? null },
+    }
   })
 
   routes.post('/deployments/:id/cancel', async (request) => {
@@ -91,6 +96,16 @@ export const shown = ({ hold, changes, markedBad, ...deployment }: Deployment) =
     authors: changes.authors,
   },
   actor: deployment.actor,
+})
+
+/** Beside what it is: what was done, and when. */
+const historyOf = (deployment: Deployment) => ({
+  task: deployment.task,
+  creator: deployment.creator,
+  asked_at: text(deployment.createdAt),
+  started_at: deployment.startedAt === undefined ? null : text(deployment.startedAt),
+  finished_at: deployment.finishedAt === undefined ? null : text(deployment.finishedAt),
+  steps: stepsShown(deployment),
 })
 
 const text = (at: number): string => new Date(at).toISOString()
