@@ -203,8 +203,9 @@ const isSamePlace = (ours: Deployment, given: NewDeployment): boolean =>
   ours.sha === given.sha &&
   ours.task === given.task
 
-/** The same words as of the unique index. */
+/** The same words as of the unique index. An id of 0 is none: it tells no repository from another. */
 async function byCommit({ trx }: Batch, given: NewDeployment): Promise<Deployment | undefined> {
+  const { repositoryGithubId: githubId } = given
   const row = await trx
     .selectFrom('deployments')
     .innerJoin('environments', 'environments.id', 'deployments.environment_id')
@@ -213,7 +214,7 @@ async function byCommit({ trx }: Batch, given: NewDeployment): Promise<Deploymen
     .where((where) =>
       where.or([
         where('repositories.configured_as', '=', given.configuredAs),
-        where('repositories.github_id', '=', given.repositoryGithubId),
+        ...(githubId === 0 ? [] : [where('repositories.github_id', '=', githubId)]),
       ]),
     )
     .where('environments.name_key', '=', given.environment.toLowerCase())

@@ -132,6 +132,15 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         expect(await store.waiting()).toEqual([held])
       })
 
+      test('of a repository whose id is not known is no merge of another one', async () => {
+        const here = await merge({ repositoryGithubId: 0 })
+        const there = await merge({ configuredAs: 'acme/store', repositoryGithubId: 0 })
+        const again = await accept(mergeIntake(newMerge({ repositoryGithubId: 0 })))
+
+        expect([there.id === here.id, there.configuredAs]).toEqual([false, 'acme/store'])
+        expect(again).toMatchObject({ verdict: 'repeated', deployments: [{ id: here.id }] })
+      })
+
       test('goes to an environment only once; to another one it goes as well', async () => {
         await merge()
 
