@@ -1,7 +1,8 @@
 /** How many milliseconds ago a thing began. */
 export type Elapsed = (thing: string, beganAt: number) => number
 
-const MOST_THINGS = 10_000
+/** Several times as many as wait at once, where ten thousand repositories do. */
+const MOST_THINGS = 50_000
 
 /**
  * Measures how long things last. When one began is known by the clock, which people and their machines set back
@@ -14,8 +15,7 @@ export function createElapsed({ clock, steady }: Record<'clock' | 'steady', () =
     const first = known.get(thing) ?? { ms: Math.max(0, clock() - beganAt), at: now }
     known.delete(thing)
     known.set(thing, first)
-    const [oldest] = known.keys()
-    if (known.size > MOST_THINGS && oldest !== undefined) known.delete(oldest)
+    if (known.size > MOST_THINGS) known.delete(known.keys().next().value ?? thing)
     return first.ms + now - first.at
   }
 }
