@@ -5,7 +5,7 @@ import type { ChecksSignal } from '../deployment/signal.ts'
 import { createSeldom } from '../logs/seldom.ts'
 import { createWaker } from '../waker.ts'
 import type { Store } from '../store/store.ts'
-import { EVERYWHERE, placesOf, type GateFacts } from '../deployment/gates.ts'
+import { EVERYWHERE, type GateFacts } from '../deployment/gates.ts'
 import { createElapsed } from './elapsed.ts'
 import { isOfGate } from './gates.ts'
 import { createHistory } from './history.ts'
@@ -14,7 +14,7 @@ import { isAsked, look, stillClosed, type LookParts } from './look.ts'
 export interface HoldParts extends Omit<LookParts, 'store' | 'history' | 'elapsed'> {
   /** After how many milliseconds GitHub may be asked again; 0: now. */
   asking(kind: LookKind): number
-  readonly store: LookParts['store'] & Pick<Store, 'checksMoved' | 'locks' | 'pins' | 'waiting'>
+  readonly store: LookParts['store'] & Pick<Store, 'checksMoved' | 'gateFactsOf' | 'waiting'>
 }
 
 /** How often GitHub may be asked by looks: those that something has called for, and those that only their time has. */
@@ -147,23 +147,15 @@ export function startHolds(parts: HoldParts): Holds {
   }
   /** Judges the places where all that waits stands at gates, without asking GitHub or the store for each of them. */
   const judgeQuietly = async (quiet: readonly Place[]): Promise<void> => {
+    if (quiet.length === 0) return
+    const asked = quiet.flatMap(({ waiting }) =>
+      waiting.map((deployment) => ({ deployment, ...parts.gate.wanted(deployment) })),
+    )
     const at = parts.clock()
-    const locks = quiet.length === 0 ? [] : await store.locks.all(at)
-    const pins = quiet.length === 0 ? [] : await store.pins.all()
-    const factsOf = async (one: Deployment): Promise<GateFacts> => {
-      const wanted = parts.gate.wanted(one)
-      if (wanted.after !== undefined || wanted.approval) return store.gateFacts(one, { ...wanted, at })
-      const over = placesOf(one)
-      return {
-        now: at,
-        pin: pins.find((pin) => pin.place === placeOf(one)),
-        locks: over.flatMap((place) => locks.filter((lock) => lock.place === place)),
-        approvals: [],
-        authors: [],
-        areAuthorsKnown: false,
-        upstream: undefined,
-      }
-    }
+    const from = now() // of all of them, so that they are due together again
+    const facts = await store.gateFactsOf(asked, at)
+    const factsOf = async (one: Deployment): Promise<GateFacts> =>
+      facts.get(one.id) ?? store.gateFacts(one, { ...parts.gate.wanted(one), at })
     for (const [index, place] of quiet.entries()) {
       if (index % JUDGED_AT_ONCE === JUDGED_AT_ONCE - 1) await turn()
       if (ended) return
@@ -172,7 +164,7 @@ export function startHolds(parts: HoldParts): Holds {
         if (still === undefined) place.news = 'anything'
         else {
           place.news = undefined
-          place.dueAt = now() + (still.lookAgainMs ?? LOOK_AGAIN_MS)
+          place.dueAt = from + (still.lookAgainMs ?? LOOK_AGAIN_MS)
           if (!still.isSame) isStale = true
         }
       } catch (thrown) {

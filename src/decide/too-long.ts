@@ -7,6 +7,7 @@ import type { Outcome } from './gate.ts'
 
 /** Who or what is waited for may never come. */
 const PATIENCE_DAYS = 30
+const PATIENCE_MS = PATIENCE_DAYS * 86_400_000
 const ENDS: ReadonlySet<HoldReason> = new Set<HoldReason>(['earlier_environment', 'approval_pending'])
 
 /**
@@ -20,11 +21,11 @@ export async function waitedTooLong(
   { store, elapsed }: { readonly store: Pick<Store, 'heldBefore'>; readonly elapsed: Elapsed },
 ): Promise<Outcome | undefined> {
   if (hold?.reason !== reason || !ENDS.has(reason) || until !== undefined) return undefined
-  const lasts = elapsed(`hold of ${id} since ${hold.since}`, hold.since)
-  const held = (await store.heldBefore(id, reason)) + lasts
-  // What was written down may be of a clock that was wrong for a while.
+  // What was written down may be of a clock that was wrong for a while; and nobody has waited for longer than it is there.
   const age = elapsed(`deployment ${id}`, createdAt)
-  if (Math.min(held, age) < PATIENCE_DAYS * 86_400_000) return undefined
+  if (age < PATIENCE_MS) return undefined
+  const lasts = elapsed(`hold of ${id} since ${hold.since}`, hold.since)
+  if ((await store.heldBefore(id, reason)) + lasts < PATIENCE_MS) return undefined
   const said = `Not deployed within ${PATIENCE_DAYS} days: ${detail}`
   return { kind: 'end', state: 'failed', reason: 'wait_expired', detail: said }
 }

@@ -1,6 +1,5 @@
 import { sql, type Kysely } from 'kysely'
 
-import type { Judged } from './store.ts'
 import type { Tables } from './schema.ts'
 import { inTransaction, type Handle } from './transaction.ts'
 
@@ -12,27 +11,44 @@ export interface Authorship {
 }
 
 /**
- * What any deployment of the commit in the repository has told: whoever deploys it again, those who made it stay the
- * same. One that put another commit in place has told of both.
+ * What any deployment of the same commit in the repository has told, by the ids of these deployments: whoever deploys it
+ * again, those who made it stay the same. One that put another commit in place has told of both.
  */
-export async function authorsOf(handle: Handle, { id, sha }: Judged): Promise<Authorship> {
+export async function authorsOf(
+  handle: Handle,
+  ids: readonly number[],
+): Promise<ReadonlyMap<number, Authorship>> {
+  if (ids.length === 0) return new Map()
   const told = handle
     .selectFrom('deployments as this')
     .innerJoin('environments as here', 'here.id', 'this.environment_id')
     .innerJoin('environments as there', 'there.repository_id', 'here.repository_id')
     .innerJoin('deployments as other', 'other.environment_id', 'there.id')
+    .select(['this.id as told_to', 'this.sha as wanted'])
     .select(['other.id', 'other.sha', 'other.authors', 'other.authors_asked'])
-    .where('this.id', '=', id)
+    .where('this.id', 'in', ids)
     .where('other.authors', 'is not', null)
   // Not one query with an "or": SQLite would look at everything that was ever deployed there.
   const rows = await told
-    .where('other.sha', '=', sha)
-    .union(told.where(sql`coalesce(other.deployed_sha, other.sha)`, '=', sha))
+    .whereRef('other.sha', '=', 'this.sha')
+    .union(told.where(sql<boolean>`coalesce(other.deployed_sha, other.sha) = this.sha`))
     .execute()
-  const oldestFirst = rows.toSorted((one, other) => one.id - other.id)
+  return new Map([...Map.groupBy(rows, (row) => row.told_to)].map(([id, those]) => [id, authorshipIn(those)]))
+}
+
+interface Told {
+  readonly id: number
+  readonly sha: string
+  readonly authors: string | null
+  readonly authors_asked: number
+  readonly wanted: string
+}
+
+function authorshipIn(told: readonly Told[]): Authorship {
+  const oldestFirst = told.toSorted((one, other) => one.id - other.id)
   return {
     authors: [...new Set(oldestFirst.flatMap(({ authors }) => loginsIn(authors)))],
-    areAuthorsKnown: rows.some((row) => row.sha === sha && row.authors_asked === 1),
+    areAuthorsKnown: told.some(({ sha, wanted, authors_asked: asked }) => sha === wanted && asked === 1),
   }
 }
 

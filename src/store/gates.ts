@@ -1,3 +1,5 @@
+import { setImmediate as turn } from 'node:timers/promises'
+
 import { sql, type Kysely, type Transaction } from 'kysely'
 
 import { placeOf } from '../deployment/deployment.ts'
@@ -6,10 +8,10 @@ import type { HoldReason } from '../deployment/reasons.ts'
 import { authorsOf } from './authors.ts'
 import type { Database } from './database.ts'
 import { holdGates } from './gates-lock.ts'
-import { pinAt } from './pins.ts'
+import { pinsAt } from './pins.ts'
 import type { Tables } from './schema.ts'
 import type { Selectable } from 'kysely'
-import type { FactsWanted, Judged, Locks } from './store.ts'
+import type { FactsAsked, FactsWanted, Judged, Locks } from './store.ts'
 import { inTransaction, type Handle } from './transaction.ts'
 
 type Trx = Transaction<Tables>
@@ -18,30 +20,70 @@ type Trx = Transaction<Tables>
 export async function gateFacts(
   handle: Handle,
   deployment: Judged,
-  { at, after, approval }: FactsWanted,
+  { at, ...wanted }: FactsWanted,
 ): Promise<GateFacts> {
-  return {
-    now: at,
-    locks: await locksOver(handle, deployment, at),
-    pin: await pinAt(handle, placeOf(deployment)),
-    approvals: approval ? await approvalsOf(handle, deployment) : [],
-    ...(approval ? await authorsOf(handle, deployment) : { authors: [], areAuthorsKnown: false }),
-    upstream: after === undefined ? undefined : await upstreamOf(handle, deployment, after),
-  }
+  const facts = await gateFactsOf(handle, [{ deployment, ...wanted }], at)
+  return facts.get(deployment.id) ?? { ...NOTHING, now: at }
 }
 
-async function locksOver(handle: Handle, deployment: Judged, at: number): Promise<readonly Lock[]> {
-  const places = placesOf(deployment)
+const NOTHING = { locks: [], approvals: [], authors: [], areAuthorsKnown: false, upstream: undefined }
+
+/** Many are looked up with few questions; between those others have their turn. */
+const AT_ONCE = 250
+
+/** The same of many, by their ids. */
+export async function gateFactsOf(
+  handle: Handle,
+  asked: readonly FactsAsked[],
+  at: number,
+): Promise<ReadonlyMap<number, GateFacts>> {
+  const facts = new Map<number, GateFacts>()
+  if (asked.length === 0) return facts
+  // Of one alone no other locks and pins are read; of many all, which are few.
+  const only = asked.length === 1 ? asked[0]?.deployment : undefined
+  const locks = await locksOver(handle, only && placesOf(only), at)
+  const pins = await pinsAt(handle, only && [placeOf(only)])
+  for (let from = 0; from < asked.length; from += AT_ONCE) {
+    if (from > 0) await turn()
+    const some = asked.slice(from, from + AT_ONCE)
+    const approved = some.flatMap(({ deployment, approval }) => (approval ? deployment.id : []))
+    const approvals = await approvalsOf(handle, approved)
+    const authorships = await authorsOf(handle, approved)
+    const upstreams = await upstreamsOf(handle, some)
+    for (const { deployment } of some)
+      facts.set(deployment.id, {
+        ...NOTHING,
+        now: at,
+        pin: pins.get(placeOf(deployment)),
+        locks: placesOf(deployment).flatMap((place) => locks.get(place) ?? []),
+        approvals: approvals.get(deployment.id) ?? [],
+        ...authorships.get(deployment.id),
+        upstream: upstreams.get(deployment.id),
+      })
+  }
+  return facts
+}
+
+/** By their place; undefined `places`: all of them. */
+async function locksOver(
+  handle: Handle,
+  places: readonly string[] | undefined,
+  at: number,
+): Promise<ReadonlyMap<string, Lock>> {
   const rows = await handle
     .selectFrom('locks')
     .selectAll()
-    .where('place', 'in', places)
+    .$if(places !== undefined, (query) => query.where('place', 'in', places ?? []))
     .where((where) => where.or([where('until', 'is', null), where('until', '>', at)]))
     .execute()
-  return rows.map(lockOf).toSorted((one, other) => places.indexOf(one.place) - places.indexOf(other.place))
+  return new Map(rows.map((row) => [row.place, lockOf(row)]))
 }
 
-async function approvalsOf(handle: Handle, { id }: Judged): Promise<readonly Approval[]> {
+async function approvalsOf(
+  handle: Handle,
+  ids: readonly number[],
+): Promise<ReadonlyMap<number, readonly Approval[]>> {
+  if (ids.length === 0) return new Map()
   const rows = await handle
     .selectFrom('deployments')
     .innerJoin('approvals', (join) =>
@@ -49,31 +91,47 @@ async function approvalsOf(handle: Handle, { id }: Judged): Promise<readonly App
         .onRef('approvals.environment_id', '=', 'deployments.environment_id')
         .onRef('approvals.sha', '=', 'deployments.sha'),
     )
-    .select(['approvals.given_by as by', 'approvals.at', 'approvals.until'])
-    .where('deployments.id', '=', id)
+    .select(['deployments.id', 'approvals.given_by as by', 'approvals.at', 'approvals.until'])
+    .where('deployments.id', 'in', ids)
     .orderBy('approvals.id')
     .execute()
-  return rows
+  const grouped = Map.groupBy(rows, ({ id }) => id)
+  return new Map(
+    [...grouped].map(([id, theirs]) => [id, theirs.map(({ by, at, until }) => ({ by, at, until }))]),
+  )
 }
 
-async function upstreamOf(
+async function upstreamsOf(
   handle: Handle,
-  { id, sha }: Judged,
-  environment: string,
-): Promise<Upstream | undefined> {
-  const tries = await handle
+  asked: readonly FactsAsked[],
+): Promise<ReadonlyMap<number, Upstream>> {
+  const upstreams = new Map<number, Upstream>()
+  for (const [environment, those] of Map.groupBy(asked, ({ after }) => after)) {
+    if (environment === undefined) continue
+    const ids = those.map(({ deployment }) => deployment.id)
+    const tries = Map.groupBy(await triesOf(handle, ids, environment), ({ id }) => id)
+    for (const id of ids) upstreams.set(id, upstreamIn(environment, tries.get(id) ?? []))
+  }
+  return upstreams
+}
+
+/** What the commits of these deployments have come to in another environment, oldest first. */
+const triesOf = (handle: Handle, ids: readonly number[], environment: string) =>
+  handle
     .selectFrom('deployments as this')
     .innerJoin('environments as here', 'here.id', 'this.environment_id')
     .innerJoin('environments as there', 'there.repository_id', 'here.repository_id')
     .innerJoin('deployments as other', 'other.environment_id', 'there.id')
-    .select(['other.number', 'other.state', 'other.finished_at'])
+    .select(['this.id', 'other.number', 'other.state', 'other.finished_at'])
     .select(['other.marked_bad_at', 'other.marked_bad_by', 'other.marked_bad_reason'])
-    .where('this.id', '=', id)
+    .where('this.id', 'in', ids)
     .where('there.name_key', '=', environment.toLowerCase())
     .where('other.task', '=', 'deploy')
-    .where(sql`coalesce(other.deployed_sha, other.sha)`, '=', sha)
+    .where(sql<boolean>`coalesce(other.deployed_sha, other.sha) = this.sha`)
     .orderBy('other.id')
     .execute()
+
+function upstreamIn(environment: string, tries: Awaited<ReturnType<typeof triesOf>>): Upstream {
   const first = tries.find(({ state }) => state === 'succeeded')
   const others = tries.flatMap(({ number, state }) => (state === 'succeeded' ? [] : { number, state }))
   const bad = tries.findLast((one) => one.marked_bad_at !== null)

@@ -26,10 +26,17 @@ async function allPins(database: Kysely<Tables>): Promise<readonly Pin[]> {
   return rows.map(pinOf)
 }
 
-/** The pin at a place, `owner/name/environment` in lower case. */
-export async function pinAt(handle: Handle, place: string): Promise<Pin | undefined> {
-  const row = await handle.selectFrom('pins').selectAll().where('place', '=', place).executeTakeFirst()
-  return row && pinOf(row)
+/** The pins at these places, `owner/name/environment` in lower case; undefined: all of them. */
+export async function pinsAt(
+  handle: Handle,
+  places: readonly string[] | undefined,
+): Promise<ReadonlyMap<string, Pin>> {
+  const rows = await handle
+    .selectFrom('pins')
+    .selectAll()
+    .$if(places !== undefined, (query) => query.where('place', 'in', places ?? []))
+    .execute()
+  return new Map(rows.map((row) => [row.place, pinOf(row)]))
 }
 
 /** Puts a pin in place of the one that is there, within the transaction that asks for what is pinned. */

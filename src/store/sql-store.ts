@@ -16,7 +16,7 @@ import { beginAfter } from './ids.ts'
 import { checked, checksMoved } from './checked.ts'
 import { putBack, unblock } from './blocking.ts'
 import { claim, force, hold, release } from './claims.ts'
-import { createLocks, gateFacts, heldBefore } from './gates.ts'
+import { createLocks, gateFacts, gateFactsOf, heldBefore } from './gates.ts'
 import { move, moveAll } from './moves.ts'
 import { createPins } from './pins.ts'
 import { createOutbox } from './outbox.ts'
@@ -107,6 +107,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     release: (id, change) => release(kysely, id, change),
     force: (id, forced, change) => force(kysely, id, forced, change),
     gateFacts: (deployment, wanted) => gateFacts(kysely, deployment, wanted),
+    gateFactsOf: (asked, at) => gateFactsOf(kysely, asked, at),
     noteAuthors: (id, logins) => noteAuthors(kysely, id, logins),
     heldBefore: (id, reason) => heldBefore(kysely, id, reason),
     locks: createLocks(database),

@@ -71,6 +71,8 @@ export interface Store {
   force(id: number, forced: Forced, change: Pick<Change, 'at' | 'reports'>): Promise<Deployment | undefined>
   /** What the gates of a deployment are judged by now. */
   gateFacts(deployment: Judged, wanted: FactsWanted): Promise<GateFacts>
+  /** The same of many at once, by their ids. */
+  gateFactsOf(asked: readonly FactsAsked[], at: number): Promise<ReadonlyMap<number, GateFacts>>
   /** Adds these to whose change a deployment is, in GitHub's own words: from now on the authors of its commit are known. */
   noteAuthors(id: number, logins: readonly string[]): Promise<void>
   /**
@@ -183,6 +185,11 @@ export interface FactsWanted {
   /** The environment that has to take the commit first. */
   readonly after: string | undefined
   readonly approval: boolean
+}
+
+/** Of which deployment facts are wanted, and which. */
+export interface FactsAsked extends Omit<FactsWanted, 'at'> {
+  readonly deployment: Judged
 }
 
 /** What a claim came to. */

@@ -23,9 +23,9 @@ async function waiting(
   await store.accept([{ ...queuedIntake(newMerge({ sha, ...hold })), verdict: 'deciding' }])
   if (given.isLocked === true) await store.locks.take(LOCK)
   let judged = 0
-  const all: typeof store.locks.all = (at) => {
+  const gateFactsOf: typeof store.gateFactsOf = (asked, at) => {
     judged += 1
-    return store.locks.all(at)
+    return store.gateFactsOf(asked, at)
   }
   let reads = 0
   const read: typeof store.waiting = (among) => {
@@ -36,7 +36,7 @@ async function waiting(
   const said: string[] = []
   const client = clientOf(github)
   const holds = startHolds({
-    store: { ...store, waiting: read, locks: { ...store.locks, all } },
+    store: { ...store, waiting: read, gateFactsOf },
     gate: createGate(() => production),
     github: () => client,
     environmentOf: () => production,

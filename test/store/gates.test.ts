@@ -65,6 +65,64 @@ describe.each(ENGINES)('what gates are judged by, on $engine', ({ engine, missin
       expect(await store.heldBefore(id, 'locked')).toBe(0)
     })
 
+    test('of many at once it is the same as of each alone, and of nobody else', async () => {
+      const hold = { reason: 'deciding', detail: '', since: 1_000, until: undefined } as const
+      const place = (number: number) => {
+        const name = `acme/shop${number}`
+        const repository = { repository: name, configuredAs: name, repositoryGithubId: 100 + number }
+        return { ...repository, lane: `${name}/production`, hold }
+      }
+      const many = await Promise.all(
+        Array.from({ length: 300 }, (_, index) => queue({ ...place(index), authors: [`author${index}`] })),
+      )
+      const [first, second, third] = many as [Deployment, Deployment, Deployment]
+      await queue({ ...place(1), environment: 'staging' })
+      await queue({ ...place(2), environment: 'QA' })
+      const twin = await queue({ ...place(0), sha: OTHER, authors: ['other'] })
+      await store.approvals.give(first.id, { by: 'ann', at: 2_000, until: 5_000 })
+      await store.noteAuthors(second.id, ['octo'])
+      await store.noteAuthors(twin.id, ['bob'])
+      for (const [lock, until] of Object.entries({
+        '*': 3_000,
+        'acme/shop2': 9_000,
+        'acme/shop2/production': 9_000,
+      }))
+        await store.locks.take({ place: lock, reason: 'a freeze', by: 'ann', since: 1_000, until })
+      const all = [...many, twin]
+      const asked = all.map((deployment) => ({
+        deployment,
+        approval: deployment.id % 2 === first.id % 2 || deployment === second,
+        after: deployment === third ? 'qa' : 'staging',
+      }))
+
+      const facts = await store.gateFactsOf(asked, 4_000)
+
+      expect(facts.size).toBe(301)
+      for (const { deployment, ...wanted } of asked.filter((_, index) => index < 4 || index > 298))
+        expect(facts.get(deployment.id)).toEqual(await store.gateFacts(deployment, { ...wanted, at: 4_000 }))
+      const tried = { success: undefined, bad: undefined, other: { number: 1, state: 'queued' } }
+      expect(facts.get(first.id)).toEqual({
+        now: 4_000,
+        locks: [],
+        approvals: [{ by: 'ann', at: 2_000, until: 5_000 }],
+        authors: ['author0'],
+        areAuthorsKnown: false,
+        upstream: { environment: 'staging', success: undefined, bad: undefined, other: undefined },
+      })
+      expect(facts.get(second.id)).toMatchObject({
+        approvals: [],
+        authors: ['author1', 'octo'],
+        areAuthorsKnown: true,
+        upstream: { environment: 'staging', ...tried },
+      })
+      expect(facts.get(third.id)).toMatchObject({
+        locks: [{ place: 'acme/shop2' }, { place: 'acme/shop2/production' }],
+        upstream: { environment: 'qa', ...tried },
+      })
+      expect(facts.get(twin.id)).toMatchObject({ approvals: [] })
+      expect(await store.gateFactsOf([], 4_000)).toEqual(new Map())
+    })
+
     describe('an approval', () => {
       const ANN = { by: 'ann', at: 2_000, until: 5_000 }
       const gate = createGate(() => environmentConfig({ approval: DEMAND }))
