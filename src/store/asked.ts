@@ -1,21 +1,23 @@
-import type { Kysely, Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
 
 import { placeOf, type Deployment } from '../deployment/deployment.ts'
 import { createDeployment, type InBatch } from './batch.ts'
 import { byNonce } from './binding.ts'
-import { isUniqueViolation } from './database.ts'
+import { isUniqueViolation, type Database } from './database.ts'
+import { holdGates } from './gates-lock.ts'
 import { putPin } from './pins.ts'
 import type { Tables } from './schema.ts'
 import type { Asked, NewDeployment } from './store.ts'
 
 /** `Store.ask`. */
 export async function ask(
-  database: Kysely<Tables>,
+  { kysely, engine }: Pick<Database, 'kysely' | 'engine'>,
   inBatch: InBatch,
   { wanted, at }: { readonly wanted: NewDeployment & { readonly nonce: string }; readonly at: number },
 ): Promise<Asked> {
   try {
     return await inBatch(async (batch) => {
+      if (wanted.pin !== undefined) await holdGates(engine, batch.trx, 'change')
       const known = await byNonce(batch.trx, wanted.nonce)
       if (known !== undefined) return { deployment: known, isNew: false }
       const origin = { deliveryId: null, at, end: undefined }
@@ -25,7 +27,7 @@ export async function ask(
     })
   } catch (thrown) {
     // Two asked with one nonce at the same moment: the index decided.
-    const known = isUniqueViolation(thrown) ? await byNonce(database, wanted.nonce) : undefined
+    const known = isUniqueViolation(thrown) ? await byNonce(kysely, wanted.nonce) : undefined
     if (known === undefined) throw thrown
     return { deployment: known, isNew: false }
   }

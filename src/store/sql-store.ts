@@ -55,7 +55,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     },
     async ask(wanted, at) {
       database.assertSound()
-      return ask(kysely, inBatch, { wanted, at })
+      return ask(database, inBatch, { wanted, at })
     },
     byNonce: (nonce) => byNonce(kysely, nonce),
     async claim(options) {

@@ -81,6 +81,10 @@ describe.skipIf(inject('postgres') === undefined)('a gate that closes while Post
           }),
         ),
       ]),
+    'a way back, and a pin': () => {
+      const pin = { by: 'ann', reason: undefined, leaves: undefined }
+      return store.ask({ ...newDeployment({ reports: nothing }), nonce: 'n'.repeat(32), pin }, 1_500)
+    },
     'a mark of the commit as bad': () => store.markBad(1, { at: 1_500, by: 'ann', reason: undefined }),
   }
 
