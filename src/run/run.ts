@@ -20,6 +20,7 @@ import { listFolders } from './listing.ts'
 import { carryOutStep, tellStuck, type Cause, type Failure, type StepFailure } from './step.ts'
 import { compile, foldersOf, NOT_NOW, type Runbook, type Step } from './steps.ts'
 import { checkOutStep } from './workspace/check-out.ts'
+import { tidyStep } from './workspace/tidy.ts'
 import { removeTree } from './workspace/remove.ts'
 import { sshCommand } from './workspace/source.ts'
 
@@ -83,6 +84,7 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
     if (!isReady) return carriedOut
     const result = await goBack(deployment, carriedOut, { runbook, variables }, begun)
     await tellHooks(deployment, result, { runbook, variables }, begun)
+    await tidy(deployment, { result, variables }, begun)
     return result
   } catch (thrown) {
     if (!(thrown instanceof FerrymanError) || thrown.code !== 'log_unwritable') throw thrown
@@ -365,6 +367,33 @@ async function tellHooks(
     limit.close()
   }
 }
+
+/** Keeps what a success has fetched small, where it is time for that. Nobody else is held up by it for long. */
+async function tidy(
+  deployment: Deployment,
+  { result, variables }: { readonly result: RunResult; readonly variables: Variables },
+  parts: Begun,
+): Promise<void> {
+  const { workspace } = deployment.recipe
+  if (workspace === undefined || result.state !== 'succeeded' || parts.signal.aborted) return
+  const step = await tidyStep(deployment, { ...parts.checkouts, workspace, variables })
+  if (step === undefined) return
+  const limit = createLimit(TIDY_SECONDS, { kind: 'timed_out', detail: `${TIDY_SECONDS} s have passed` })
+  limit.start()
+  try {
+    await carryOutStep(deployment, step, variables, {
+      ...parts,
+      signal: AbortSignal.any([parts.signal, limit.signal]),
+    })
+  } catch (thrown) {
+    // The work is done; its log says no more.
+    if (!(thrown instanceof FerrymanError) || thrown.code !== 'log_unwritable') throw thrown
+  } finally {
+    limit.close()
+  }
+}
+
+const TIDY_SECONDS = 300
 
 /** Hooks hear of what has happened: not of what was taken back, nor of what a server that stops has cut short. */
 function hooksAfter(result: RunResult, { afterSuccess, afterFailure }: Runbook): readonly Step[] {

@@ -129,6 +129,9 @@ async function runStep(
   log.mark()
   const startedAt = clock()
   const silence = silenceLimit(recipe)
+  const listen = (): void => {
+    if (step.mayBeSilent !== true) silence.start()
+  }
   const ownLimit = limitOf(step)
   const anySignal = AbortSignal.any([
     signal,
@@ -151,13 +154,13 @@ async function runStep(
       await parts.record(process)
       begun.push(process)
       await announced // what cannot be told must not begin
-      silence.start()
+      listen()
       ownLimit?.start()
     },
     async write(chunk) {
       silence.pause() // while the log is busy the command has to wait
       await log.write(chunk)
-      silence.start()
+      listen()
     },
   }).finally(() => {
     silence.close()

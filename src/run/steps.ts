@@ -23,6 +23,8 @@ export interface CommandStep {
   readonly folder?: string
   /** What of its environment differs from that of the other steps. */
   readonly environment?: Readonly<Record<string, string>>
+  /** It may print nothing for as long as it takes: it watches itself. */
+  readonly mayBeSilent?: boolean
   /** What it leaves in its group lives on, if that is not as the recipe says. */
   readonly leaveProcesses?: boolean
   /** Told when it has succeeded. */

@@ -98,6 +98,7 @@ async function checkOutFrom(wanted: Wanted, path: string, git: Git): Promise<Ste
  * which cost nothing and stay when the mirror goes.
  */
 async function layOut({ mirror, sha }: Wanted, path: string, git: Git): Promise<StepFailure | undefined> {
+  await git.pointTo(mirror, sha) // or git would say that nothing was cloned
   const clone = ['clone', '--quiet', '--local', '--no-checkout', '--template=', '--', mirror, path]
   const failure = await git.run(clone, { folder: mirror, also: ['file'] })
   if (failure !== undefined) return failure

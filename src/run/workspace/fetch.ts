@@ -27,7 +27,7 @@ export async function fetchCommit(wanted: Wanted, git: Git): Promise<StepFailure
   else await clearUp(mirror)
   const made = isThere ? undefined : await make(mirror, git)
   if (made !== undefined) return made
-  const failure = await fetchInto(wanted, git, !isThere)
+  const failure = await fetchInto(wanted, git)
   if (failure === undefined || !isThere || !git.isItsOwn(failure) || (await git.isSound(mirror)))
     return failure
   return fetchAnew(wanted, git)
@@ -38,7 +38,7 @@ export async function fetchAnew(wanted: Wanted, git: Git): Promise<StepFailure |
   const { mirror, repository } = wanted
   await git.say(`What is kept of ${repository} is damaged: it is fetched anew.`)
   await removeTree(mirror)
-  return (await make(mirror, git)) ?? (await fetchInto(wanted, git, true))
+  return (await make(mirror, git)) ?? (await fetchInto(wanted, git))
 }
 
 async function make(mirror: string, git: Git): Promise<StepFailure | undefined> {
@@ -50,12 +50,10 @@ async function make(mirror: string, git: Git): Promise<StepFailure | undefined> 
 async function fetchInto(
   { mirror, sha, repository, environment }: Wanted,
   git: Git,
-  isNew: boolean,
 ): Promise<StepFailure | undefined> {
   const { url } = git.source
-  const progress = isNew ? ['--progress'] : []
   const fetch = (...rest: string[]): Promise<StepFailure | undefined> =>
-    git.run(['fetch', ...progress, '--no-write-fetch-head', ...rest], { folder: mirror, asks: true })
+    git.run(['fetch', '--no-write-fetch-head', ...rest], { folder: mirror, asks: true })
   const first = await fetch('--end-of-options', url, `+${sha}:${keptAs(environment)}`)
   if (first === undefined || !git.isItsOwn(first)) return first
   // Nothing is listed: whether it answers at all is what matters.

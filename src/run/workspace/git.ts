@@ -17,6 +17,8 @@ export interface Git {
   /** Whether a checkout fetches what Git LFS keeps elsewhere. */
   readonly fetchesLargeFiles: boolean
   run(words: readonly string[], how: GitRun): Promise<StepFailure | undefined>
+  /** Lets the head of a bare repository be the commit. */
+  pointTo(repository: string, sha: string): Promise<void>
   /** Whether the commit is in a repository. */
   knows(repository: string, sha: string): Promise<boolean>
   isRepository(path: string): Promise<boolean>
@@ -92,6 +94,7 @@ export async function withGit(
           argv,
           folder,
           leaveProcesses: false,
+          mayBeSilent: true,
           onFailure: 'ends',
         },
         gitEnvironment(variables, source, { settings, credentials, ceilings }, protocols),
@@ -102,6 +105,9 @@ export async function withGit(
         ? `${repository} cannot be fetched from ${source.url}`
         : `git ${words[0] ?? ''} failed`
       return { reason: 'source_unavailable', detail: `${what}: ${said === '' ? failure.detail : said}` }
+    },
+    async pointTo(folder, sha) {
+      await askGit(folder, path, ['--git-dir=.', 'update-ref', '--no-deref', 'HEAD', sha])
     },
     knows: async (folder, sha) =>
       (await askGit(folder, path, ['--git-dir=.', 'cat-file', '-e', `${sha}^{commit}`])) !== undefined,

@@ -37,8 +37,9 @@ export function createMirrors(directory: string): Mirrors {
       if (before !== undefined) {
         wait?.waiting()
         await (wait === undefined ? before : Promise.race([before, aborted(wait.signal)]))
+        if (wait?.signal.aborted === true) return undefined
       }
-      return wait?.signal.aborted === true ? undefined : await work()
+      return await work()
     } finally {
       left.resolve()
     }

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
@@ -76,6 +85,7 @@ test('each deployment has a checkout of its own, with what git knows of its hist
 
   expect(one.result).toMatchObject({ state: 'succeeded', deployedSha: undefined })
   expect(one.log).toContain('\ntwo\n')
+  expect(one.log).not.toContain('warning')
   expect(one.log).toMatch(/\nv1-1-g\w+\n/)
   expect(one.log).toContain('\nSecond\nFirst\n')
   expect(one.log).toContain('\n## HEAD (no branch)\n▸')
@@ -206,6 +216,29 @@ test('a checkout goes after a failure and after a cancel, also where it may not 
   expect(failed.result).toMatchObject({ state: 'failed', reason: 'command_failed' })
   expect((await cancelled).result).toMatchObject({ state: 'cancelled' })
   expect(left()).toEqual([])
+})
+
+test('once a day what is kept is tidied, and large files that were fetched long ago go', async () => {
+  const { source, deploy, mirror } = place()
+  const sha = source.commit({ a: '' })
+  const old = join(mirror, 'lfs/objects/ab/cd/abcd')
+  const commands = [['true']]
+
+  const first = await deploy({ sha, commands })
+  mkdirSync(join(old, '..'), { recursive: true })
+  writeFileSync(old, '')
+  const long = new Date(Date.now() - 40 * 86_400_000)
+  utimesSync(old, long, long)
+  const second = await deploy({ sha, commands })
+  utimesSync(join(mirror, 'ferryman-tidied'), long, long)
+  expect(existsSync(old)).toBe(true)
+  const third = await deploy({ sha, commands })
+
+  const isTidied = ({ log }: { log: string }): boolean => log.includes('▸ tidy what is kept of acme/shop\n')
+  expect([first, second, third].map(isTidied)).toEqual([true, false, true])
+  expect(commandsIn(third.log).at(-1)).toBe('git -c')
+  expect(third.result.state).toBe('succeeded')
+  expect(existsSync(old)).toBe(false)
 })
 
 test('submodules are checked out when that is asked for', async () => {
