@@ -112,12 +112,12 @@ export function staleChecks(deployment: Deployment, asked: ChecksAsked, now: num
   const age = now - (deployment.checkedAt ?? -Infinity)
   if (age >= 0 && age <= FRESH_MS) return undefined // else the clock was set back, too
   const detail = 'Its checks are looked at again before it begins'
-  return { reason: 'checks_pending', detail, until: undefined }
+  return { reason: 'checks_stale', detail, until: undefined }
 }
 
-/** It has waited for its checks since it came; after another gate, since that has opened. */
+/** It has waited for its checks since it came; after another gate, since that has opened; after its turn, since that came. */
 const sinceOf = ({ hold }: Deployment, otherwise: number): number =>
-  hold?.reason === 'checks_pending' ? hold.since : otherwise
+  hold?.reason === 'checks_pending' || hold?.reason === 'checks_stale' ? hold.since : otherwise
 
 /** A gate that is closed, as what a look comes to. Until when is a matter of the clock, which may be set meanwhile. */
 export const atGate = ({ reason, detail, until }: Closed, now: number): Waiting => ({

@@ -311,7 +311,8 @@ async function settle(
       return bound !== undefined && bound.state !== 'failed' && bound.state !== 'cancelled'
     }
     case 'through': {
-      const released = await store.release(deployment.id, { at: clock(), reports })
+      const told = wasAskedInSilence(deployment) ? () => [] : reports
+      const released = await store.release(deployment.id, { at: clock(), reports: told })
       if (released !== undefined) {
         journal.info('deployment:released', about)
         await takeOlderBack(released, parts)
@@ -351,6 +352,10 @@ async function settle(
       return outcome satisfies never
   }
 }
+
+/** It was let through before, and nobody has heard that something was asked again: it still waits for its turn. */
+const wasAskedInSilence = ({ hold }: Deployment): boolean =>
+  hold?.reason === 'checks_stale' || hold?.reason === 'author_unknown'
 
 /**
  * Where the latest counts alone, what goes there by itself takes back what was asked for before, once it is let through.

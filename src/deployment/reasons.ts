@@ -67,6 +67,8 @@ export const CANCELLED = {
 export const HELD = {
   deciding: 'It has just come; nothing was asked yet.',
   checks_pending: 'Required checks have not passed yet.',
+  checks_stale:
+    'Its checks passed a while ago, or have moved since; they are looked at again before it begins.',
   commit_unchecked: 'Whether the commit belongs to the repository itself is still to be seen.',
   locked: 'Somebody has locked the environment, its repository or everything.',
   pinned: 'Somebody went back to an earlier commit, and nothing goes there by itself until that is over.',

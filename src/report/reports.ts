@@ -21,7 +21,12 @@ export interface ReportContext {
 }
 
 /** Whether it waits for anything is not known yet: nobody has to hear that, and it costs GitHub a status. */
-const UNDECIDED: ReadonlySet<HoldReason> = new Set<HoldReason>(['deciding', 'commit_unchecked'])
+const UNDECIDED: ReadonlySet<HoldReason> = new Set<HoldReason>([
+  'deciding',
+  'commit_unchecked',
+  'checks_stale',
+  'author_unknown',
+])
 const isUndecided = ({ hold }: Deployment): boolean => hold !== undefined && UNDECIDED.has(hold.reason)
 
 /** What has happened, in the words in which Slack is told of it; undefined: nothing that anybody should hear. */

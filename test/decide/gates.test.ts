@@ -64,15 +64,15 @@ const FORCED = { forced: { by: 'ann', why: 'the sale begins' } }
 
 test.each([
   ['so long ago as may be', heldFor(60_000, {}), undefined],
-  ['too long ago', heldFor(60_001, {}), 'checks_pending'],
-  ['by a clock that was set back since', heldFor(-1, {}), 'checks_pending'],
-  ['never', heldFor(undefined, {}), 'checks_pending'],
+  ['too long ago', heldFor(60_001, {}), 'checks_stale'],
+  ['by a clock that was set back since', heldFor(-1, {}), 'checks_stale'],
+  ['never', heldFor(undefined, {}), 'checks_stale'],
   ['never, and none are required', heldFor(undefined, { requiredContexts: undefined }), undefined],
   ['never, and it is forced', heldFor(undefined, {}, FORCED), undefined],
   [
     'never, and some count even then',
     heldFor(undefined, { evenWhenForced: ['audit'] }, FORCED),
-    'checks_pending',
+    'checks_stale',
   ],
   ['never, and GitHub has seen to them itself', heldFor(undefined, {}, { origin: 'deployment' }), undefined],
 ])('checks that were seen to pass %s let it begin, or have it looked at again', (_when, reason, expected) => {

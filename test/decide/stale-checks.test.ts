@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 
+import type { Deployment } from '../../src/deployment/deployment.ts'
 import { openLooks } from '../support/looking.ts'
 import { newDeployment, newMerge } from '../support/samples.ts'
 
@@ -27,7 +28,7 @@ test('a check that turns red while the deployment waits for its turn ends it whe
   report('failure')
 
   expect(await claim(63_000)).toBeUndefined()
-  expect(await stands()).toBe('queued: checks_pending')
+  expect(await stands()).toBe('queued: checks_stale')
   await lookAt(64_000)
 
   expect(await stands()).toBe('failed: checks_failed')
@@ -45,14 +46,20 @@ test('one that runs again is waited for, from then on', async () => {
   expect(await claim(3_651_000)).toMatchObject({ state: 'running' })
 })
 
-test('what is still green begins, and GitHub is asked once more at the most', async () => {
+test('what is still green begins, GitHub is asked once more at the most, and nobody hears of it', async () => {
   const { github, claim, lookAt } = await ready()
+  const told: Deployment[] = []
+  const reports = (one: Deployment) => {
+    told.push(one)
+    return []
+  }
   await claim(63_000)
-  await lookAt(64_000)
+  await lookAt(64_000, { reports })
   const asked = github.requests.length
 
   expect(await claim(65_000)).toMatchObject({ state: 'running' })
   expect(github.requests).toHaveLength(asked)
+  expect(told).toEqual([])
   expect(github.requests.filter(({ method }) => method === 'POST')).toHaveLength(1)
 })
 
@@ -63,7 +70,7 @@ test('checks that have moved are looked at again, however lately they were seen 
   await store.checksMoved('acme/shop', sha)
 
   expect(await claim(3_000)).toBeUndefined()
-  expect(await stands()).toBe('queued: checks_pending')
+  expect(await stands()).toBe('queued: checks_stale')
 })
 
 test('a check that nobody can skip is looked at again before what is forced begins', async () => {

@@ -30,6 +30,8 @@ const hold = { reason: 'checks_pending', detail: 'Waiting for ci/test', since: 0
 
 test.each<[Partial<Deployment>, SlackEvent | undefined, string | undefined]>([
   [{ state: 'queued', hold: { ...hold, reason: 'deciding' } }, undefined, undefined],
+  [{ state: 'queued', hold: { ...hold, reason: 'checks_stale' } }, undefined, undefined],
+  [{ state: 'queued', hold: { ...hold, reason: 'author_unknown' } }, undefined, undefined],
   [{ state: 'queued', hold: { ...hold, reason: 'commit_unchecked' } }, undefined, undefined],
   [{ state: 'queued', hold }, 'held', 'Held'],
   [{ state: 'queued' }, 'queued', 'Queued'],
