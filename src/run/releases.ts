@@ -15,6 +15,8 @@ import {
 import { dirname, join, relative, resolve } from 'node:path'
 
 import { ReleaseFailure, sayDisk } from './sources/failure.ts'
+import { copyFolder, flush, synchronise } from './synchronise.ts'
+import { removeTree } from './workspace/remove.ts'
 
 /**
  * A folder of releases:
@@ -23,6 +25,8 @@ import { ReleaseFailure, sayDisk } from './sources/failure.ts'
  *     current -> releases/12       switched by rename: there is always one, and it is whole
  *     shared/.env                  what all of them have in common, linked into each
  *     releases/.12.json            written when 12 has succeeded: only then it is good
+ *
+ * With `target: directory` current is a folder, which .current.json says the release of, and saved/ is what was in it.
  *
  * A release without that note that is not current was never finished, and is removed when the next one begins. So a
  * crash at any moment leaves what was current before, or what was to become it, and nothing in between.
@@ -34,6 +38,8 @@ export interface Releases {
   readonly keep: number
   /** What is linked in from `shared`; a folder ends with `/`, and is made where it is missing. */
   readonly shared: readonly string[]
+  /** What `current` is: a link, or for what cannot follow one a folder that is made equal to the release. */
+  readonly target: 'link' | 'directory'
 }
 
 /** What is known of a release that has succeeded. */
@@ -49,32 +55,49 @@ export interface Good {
 const RELEASES = 'releases'
 const CURRENT = 'current'
 const SHARED = 'shared'
+const SAVED = 'saved'
 const NOTE = /^\.(.+)\.json$/
 
+/** Which release `current` is made equal to, where it is a folder. */
+const IN_FOLDER = '.current.json'
+/** That it is being made equal to another one: what is found then is neither. */
+const UNDER_WAY = '.switching.json'
+
+type Place = Pick<Releases, 'path' | 'target'>
+
 /** Where a release lies. */
-export const folderOf = ({ path }: Pick<Releases, 'path'>, release: string): string =>
+export const folderOf = ({ path }: Pick<Place, 'path'>, release: string): string =>
   join(path, RELEASES, release)
 
 /** Where the current release is to be found, whichever it is. */
-export const currentOf = ({ path }: Pick<Releases, 'path'>): string => join(path, CURRENT)
+export const currentOf = ({ path }: Pick<Place, 'path'>): string => join(path, CURRENT)
 
-/** The release that is current; undefined where none is. Throws where `current` is no link of ours. */
-export async function currentRelease(releases: Pick<Releases, 'path'>): Promise<string | undefined> {
-  const link = currentOf(releases)
-  const found = await lstat(link).catch(ifMissing)
+/** With `target: directory`, what was in `current` before it was changed last. */
+export const savedOf = ({ path }: Pick<Place, 'path'>): string => join(path, SAVED)
+
+/** The release that is current; undefined where none is. Throws where `current` is not what it should be. */
+export async function currentRelease(releases: Place): Promise<string | undefined> {
+  const current = currentOf(releases)
+  const found = await lstat(current).catch(ifMissing)
   if (found === undefined) return undefined
-  if (!found.isSymbolicLink())
-    throw failed(
-      `${link} is no link: move it away, so that it can become one, or deploy with \`target: directory\``,
-    )
-  const target = resolve(dirname(link), await readlink(link))
-  const name = relative(join(releases.path, RELEASES), target)
-  // Somebody's own link may lead anywhere: it is replaced, and what it leads to is left alone.
+  if (found.isSymbolicLink()) return nameBehind(releases, await readlink(current))
+  if (releases.target === 'directory' && found.isDirectory())
+    return (await readState(releases, IN_FOLDER))?.release
+  throw failed(
+    releases.target === 'directory'
+      ? `${current} is no folder: move it away, so that one can be made`
+      : `${current} is no link: move it away, so that it can become one, or deploy with \`target: directory\``,
+  )
+}
+
+/** Somebody's own link may lead anywhere: it is replaced, and what it leads to is left alone. */
+function nameBehind({ path }: Place, target: string): string | undefined {
+  const name = relative(join(path, RELEASES), resolve(path, target))
   return name === '' || name.startsWith('..') || name.includes('/') ? undefined : name
 }
 
 /** The good ones, newest first. */
-export async function goodReleases(releases: Pick<Releases, 'path'>): Promise<readonly Good[]> {
+export async function goodReleases(releases: Pick<Place, 'path'>): Promise<readonly Good[]> {
   const names = await readdir(join(releases.path, RELEASES)).catch(ifMissing)
   const found = await Promise.all(
     (names ?? []).map(async (name) => {
@@ -96,30 +119,41 @@ async function readNote(file: string, release: string): Promise<Good | undefined
 }
 
 /**
- * Begins a release: removes what was never finished, and makes an empty folder for it. Answers its name, which is its
- * number, and a little more where a release of that number is good or current already.
+ * The name of a release to begin: its number, and a little more where a release of that number is good or current
+ * already. Changes nothing.
  */
-export function beginRelease(releases: Releases, number: number): Promise<string> {
+export async function nameRelease(releases: Place, number: number): Promise<string> {
+  const taken = await finished(releases)
+  let release = String(number)
+  for (let again = 2; taken.has(release); again += 1) release = `${number}.${again}`
+  return release
+}
+
+/** Makes an empty folder for a release, and removes what was never finished; answers that folder. */
+export function beginRelease(releases: Releases, release: string): Promise<string> {
   return onDisk(releases.path, async () => {
+    await endSwitching(releases)
     await removeUnfinished(releases)
-    const taken = new Set(await readdir(join(releases.path, RELEASES)))
-    let release = String(number)
-    for (let again = 2; taken.has(release); again += 1) release = `${number}.${again}`
-    await mkdir(folderOf(releases, release))
-    return release
+    const folder = folderOf(releases, release)
+    await mkdir(folder)
+    return folder
   })
 }
 
+async function finished(releases: Place): Promise<ReadonlySet<string>> {
+  const names = new Set((await goodReleases(releases)).map(({ release }) => release))
+  const current = await currentRelease(releases)
+  return current === undefined ? names : names.add(current)
+}
+
 /** Removes what no deployment has finished: nothing that is current or good. */
-async function removeUnfinished(releases: Releases): Promise<void> {
+async function removeUnfinished(releases: Place): Promise<void> {
   const folder = join(releases.path, RELEASES)
   await mkdir(folder, { recursive: true })
-  const kept = new Set((await goodReleases(releases)).map(({ release }) => release))
-  const current = await currentRelease(releases)
-  if (current !== undefined) kept.add(current)
+  const kept = await finished(releases)
   const names = await readdir(folder)
   const isOver = (name: string): boolean => !kept.has(NOTE.exec(name)?.[1] ?? name)
-  for (const name of names.filter(isOver)) await rm(join(folder, name), { recursive: true, force: true })
+  for (const name of names.filter(isOver)) await removeTree(join(folder, name))
   const links = (await readdir(releases.path)).filter((name) => TEMPORARY.test(name))
   for (const link of links) await rm(join(releases.path, link), { force: true })
 }
@@ -134,14 +168,15 @@ export function linkShared(releases: Releases, release: string): Promise<void> {
   })
 }
 
-async function linkOne({ path }: Releases, folder: string, entry: string): Promise<void> {
+async function linkOne({ path, target }: Releases, folder: string, entry: string): Promise<void> {
   const name = entry.replace(/\/+$/, '')
   const shared = join(path, SHARED, name)
   const inside = join(folder, name)
   await makeParent(folder, inside)
   if ((await lstat(shared).catch(ifMissing)) === undefined) await begin(shared, inside, entry)
   await rm(inside, { recursive: true, force: true })
-  await symlink(relative(dirname(inside), shared), inside)
+  // A relative one would lead elsewhere from a copy.
+  await symlink(target === 'directory' ? shared : relative(dirname(inside), shared), inside)
 }
 
 /** A release may bring links of its own: nothing is made behind one that leads out of it. */
@@ -170,30 +205,74 @@ async function begin(shared: string, inside: string, entry: string): Promise<voi
   await rename(copy, shared)
 }
 
-/** Makes the release the current one, at once: whoever looks sees the one before or this one. */
-export function switchCurrent(releases: Pick<Releases, 'path'>, release: string): Promise<void> {
+/**
+ * Makes the release the current one. A link is switched at once: whoever looks sees the one before or this one. A folder is
+ * made equal to it file by file; what was there is saved first, and put back when that does not succeed.
+ */
+export function switchCurrent(releases: Place, release: string): Promise<void> {
   return onDisk(releases.path, async () => {
-    await currentRelease(releases) // refuses to replace what is no link
+    await currentRelease(releases) // refuses to replace what is neither
     await lstat(folderOf(releases, release))
+    if (releases.target === 'directory') return switchFolder(releases, release)
     const temporary = join(releases.path, `.current.${randomBytes(6).toString('hex')}`)
     await symlink(join(RELEASES, release), temporary)
     await rename(temporary, currentOf(releases))
   })
 }
 
-/** Notes that a release has succeeded: from now on it is one to go back to. */
-export function markGood(releases: Pick<Releases, 'path'>, { release, ...facts }: Good): Promise<void> {
-  return onDisk(releases.path, async () => {
-    const note = join(releases.path, RELEASES, `.${release}.json`)
-    await writeFile(`${note}.new`, JSON.stringify(facts), { mode: 0o644, flush: true })
-    await rename(`${note}.new`, note)
-  })
+async function switchFolder(releases: Place, release: string): Promise<void> {
+  const current = currentOf(releases)
+  const found = await lstat(current).catch(ifMissing)
+  if (found?.isSymbolicLink() === true) {
+    await replaceLink(releases, release)
+    return writeNote(join(releases.path, IN_FOLDER), { release })
+  }
+  if (found === undefined) await mkdir(current)
+  await copyFolder(current, savedOf(releases))
+  await writeNote(join(releases.path, UNDER_WAY), { release })
+  try {
+    await synchronise(folderOf(releases, release), current)
+    await flush(current)
+  } catch (thrown) {
+    await endSwitching(releases)
+    throw thrown
+  }
+  await rename(join(releases.path, UNDER_WAY), join(releases.path, IN_FOLDER))
 }
 
-/** Removes a release that did not become one; never the current one. */
-export async function discardRelease(releases: Pick<Releases, 'path'>, release: string): Promise<void> {
-  if ((await currentRelease(releases)) === release) return
-  await rm(folderOf(releases, release), { recursive: true, force: true })
+/** No rename puts a folder in the place of a link: for a moment neither is there. */
+async function replaceLink(releases: Place, release: string): Promise<void> {
+  const current = currentOf(releases)
+  const beside = `${current}.new`
+  await copyFolder(folderOf(releases, release), beside)
+  await rm(current)
+  await rename(beside, current)
+}
+
+/** Puts back what was in the folder before, where it was left between two releases: by a full disk, or by a crash. */
+async function endSwitching(releases: Place): Promise<void> {
+  if ((await readState(releases, UNDER_WAY)) === undefined) return
+  await synchronise(savedOf(releases), currentOf(releases))
+  await rm(join(releases.path, UNDER_WAY), { force: true })
+}
+
+async function readState({ path }: Place, name: string): Promise<{ readonly release: string } | undefined> {
+  try {
+    const { release } = JSON.parse(await readFile(join(path, name), 'utf8')) as { release?: unknown }
+    return typeof release === 'string' ? { release } : undefined
+  } catch {
+    return undefined // it is not there: notes are written beside their place first
+  }
+}
+
+async function writeNote(file: string, content: object): Promise<void> {
+  await writeFile(`${file}.new`, JSON.stringify(content), { mode: 0o644, flush: true })
+  await rename(`${file}.new`, file)
+}
+
+/** Notes that a release has succeeded: from now on it is one to go back to. */
+export function markGood(releases: Place, { release, ...facts }: Good): Promise<void> {
+  return onDisk(releases.path, () => writeNote(join(releases.path, RELEASES, `.${release}.json`), facts))
 }
 
 /** Removes the oldest good ones until so many are left; never the current one. Answers which went. */
@@ -205,7 +284,7 @@ export function prune(releases: Releases): Promise<readonly string[]> {
     for (const release of over) {
       // The note first: a release that is half gone is nothing to go back to.
       await rm(join(releases.path, RELEASES, `.${release}.json`), { force: true })
-      await rm(folderOf(releases, release), { recursive: true, force: true })
+      await removeTree(folderOf(releases, release))
     }
     return over
   })

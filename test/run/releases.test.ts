@@ -12,18 +12,19 @@ import {
 import { join } from 'node:path'
 
 import fc from 'fast-check'
-import { expect, inject, test } from 'vitest'
+import { describe, expect, inject, test } from 'vitest'
 
 import {
   beginRelease,
   currentOf,
   currentRelease,
-  discardRelease,
   folderOf,
   goodReleases,
   linkShared,
   markGood,
+  nameRelease,
   prune,
+  savedOf,
   switchCurrent,
   type Releases,
 } from '../../src/run/releases.ts'
@@ -34,12 +35,19 @@ const releasesIn = (path: string, given: Partial<Releases> = {}): Releases => ({
   path,
   keep: 3,
   shared: [],
+  target: 'link',
   ...given,
 })
 
+async function begin(releases: Releases, number: number): Promise<string> {
+  const release = await nameRelease(releases, number)
+  await beginRelease(releases, release)
+  return release
+}
+
 /** What a deployment does, up to one of its steps. */
 async function deploy(releases: Releases, number: number, until: 'built' | 'current' | 'good' = 'good') {
-  const release = await beginRelease(releases, number)
+  const release = await begin(releases, number)
   writeFileSync(join(folderOf(releases, release), 'version'), String(number))
   if (until === 'built') return release
   await switchCurrent(releases, release)
@@ -155,7 +163,7 @@ test('shared folders and files are linked in, in place of what the release bring
   const releases = releasesIn(path, { shared: ['.env', 'storage/', 'public/uploads/'] })
   mkdirSync(join(path, 'shared'))
   writeFileSync(join(path, 'shared/.env'), 'KEY=1')
-  const release = await beginRelease(releases, 1)
+  const release = await begin(releases, 1)
   const folder = folderOf(releases, release)
   mkdirSync(join(folder, 'storage/logs'), { recursive: true })
   writeFileSync(join(folder, 'storage/logs/.gitkeep'), '')
@@ -167,11 +175,11 @@ test('shared folders and files are linked in, in place of what the release bring
   expect(existsSync(join(folder, 'storage/logs/.gitkeep'))).toBe(true)
   writeFileSync(join(folder, 'storage/kept'), 'by the first')
 
-  const next = await beginRelease(releases, 2)
+  const next = await begin(releases, 2)
   await linkShared(releases, next)
   await linkShared(releases, next)
   expect(readFileSync(join(folderOf(releases, next), 'storage/kept'), 'utf8')).toBe('by the first')
-  await discardRelease(releases, next)
+  await deploy(releases, 3)
   expect(readFileSync(join(path, 'shared/storage/kept'), 'utf8')).toBe('by the first')
 })
 
@@ -179,7 +187,7 @@ test('a shared file that is not there, and a release whose links lead out, are r
   const path = temporaryFolder()
   const outside = temporaryFolder()
   const releases = releasesIn(path, { shared: ['.env'] })
-  const release = await beginRelease(releases, 1)
+  const release = await begin(releases, 1)
 
   await expect(linkShared(releases, release)).rejects.toMatchObject({
     reason: 'release_failed',
@@ -199,7 +207,7 @@ test('what stands where the link has to be is never removed', async () => {
   mkdirSync(join(path, 'current'))
   writeFileSync(join(path, 'current/precious'), '')
 
-  await expect(beginRelease(releases, 1)).rejects.toMatchObject({
+  await expect(beginRelease(releases, '1')).rejects.toMatchObject({
     reason: 'release_failed',
     message: `${path}/current is no link: move it away, so that it can become one, or deploy with \`target: directory\`.`,
   })
@@ -237,11 +245,106 @@ test('what a crash has left beside them goes, and a note that broke off makes no
   expect(readdirSync(join(releases.path, 'releases')).toSorted()).toEqual(['.1.json', '.3.json', '1', '3'])
 })
 
+describe('target: directory', () => {
+  const inFolder = (path: string) => releasesIn(path, { target: 'directory' })
+  const version = (releases: Releases): string => readFileSync(join(currentOf(releases), 'version'), 'utf8')
+
+  test('current is a folder that is made equal to each release; what was in it before is saved', async () => {
+    const releases = inFolder(temporaryFolder())
+    await deploy(releases, 1)
+    writeFileSync(join(currentOf(releases), 'made by the application'), '')
+    await deploy(releases, 2)
+
+    expect(lstatSync(currentOf(releases)).isDirectory()).toBe(true)
+    expect(await currentRelease(releases)).toBe('2')
+    expect(readdirSync(currentOf(releases))).toEqual(['version'])
+    expect(version(releases)).toBe('2')
+    expect(readdirSync(savedOf(releases)).toSorted()).toEqual(['made by the application', 'version'])
+    expect(readFileSync(join(savedOf(releases), 'version'), 'utf8')).toBe('1')
+    expect((await goodReleases(releases)).map(({ release }) => release)).toEqual(['2', '1'])
+  })
+
+  test('a folder that was there before us is saved, and becomes the first release', async () => {
+    const path = temporaryFolder()
+    const releases = inFolder(path)
+    mkdirSync(join(path, 'current'))
+    writeFileSync(join(path, 'current/precious'), 'x')
+
+    expect(await currentRelease(releases)).toBeUndefined()
+    await deploy(releases, 1)
+
+    expect(readdirSync(join(path, 'current'))).toEqual(['version'])
+    expect(readFileSync(join(path, 'saved/precious'), 'utf8')).toBe('x')
+  })
+
+  test('what a crash has left between two releases is put back when the next one begins', async () => {
+    const releases = inFolder(temporaryFolder())
+    await deploy(releases, 1)
+    await deploy(releases, 2)
+    writeFileSync(join(currentOf(releases), 'version'), 'half of 3')
+    writeFileSync(join(currentOf(releases), 'new in 3'), '')
+    writeFileSync(join(savedOf(releases), 'version'), '2')
+    writeFileSync(join(releases.path, '.switching.json'), '{"release":"3"}')
+
+    await deploy(releases, 4, 'built')
+
+    expect(version(releases)).toBe('2')
+    expect(readdirSync(currentOf(releases))).toEqual(['version'])
+    expect(await currentRelease(releases)).toBe('2')
+    expect(existsSync(join(releases.path, '.switching.json'))).toBe(false)
+  })
+
+  test('a link becomes a folder, and a folder does not become a link unasked', async () => {
+    const path = temporaryFolder()
+    await deploy(releasesIn(path), 1)
+    await deploy(inFolder(path), 2)
+
+    expect(lstatSync(join(path, 'current')).isDirectory()).toBe(true)
+    expect(version(inFolder(path))).toBe('2')
+    expect(readFileSync(join(path, 'releases/1/version'), 'utf8')).toBe('1')
+    await expect(deploy(releasesIn(path), 3)).rejects.toMatchObject({ reason: 'release_failed' })
+    expect(version(inFolder(path))).toBe('2')
+  })
+
+  test('shared things are linked by their whole path, which is right from both places', async () => {
+    const path = temporaryFolder()
+    const releases = releasesIn(path, { target: 'directory', shared: ['storage/'] })
+    const release = await begin(releases, 1)
+    await linkShared(releases, release)
+    await switchCurrent(releases, release)
+    writeFileSync(join(path, 'shared/storage/kept'), 'x')
+
+    expect(readFileSync(join(path, 'current/storage/kept'), 'utf8')).toBe('x')
+  })
+
+  test.skipIf(!inject('mounts'))('a disk that fills up meanwhile leaves what was there before', async () => {
+    const disk = mountSmallDisk(join(temporaryFolder(), 'disk'), { megabytes: 8 })
+    const releases = inFolder(join(disk.folder, 'shop'))
+    await deploy(releases, 1)
+    const release = await deploy(releases, 2, 'built')
+    for (const name of ['a', 'b', 'c'])
+      writeFileSync(join(folderOf(releases, release), name), Buffer.alloc(500_000))
+    disk.fill(700_000)
+
+    await expect(switchCurrent(releases, release)).rejects.toMatchObject({
+      reason: 'release_failed',
+      message: `Nothing can be written to ${releases.path}: the disk is full.`,
+    })
+
+    expect(readdirSync(currentOf(releases))).toEqual(['version'])
+    expect(version(releases)).toBe('1')
+    expect(await currentRelease(releases)).toBe('1')
+    disk.empty()
+    await switchCurrent(releases, release)
+    expect(readdirSync(currentOf(releases))).toEqual(['a', 'b', 'c', 'version'])
+  })
+})
+
 test('a folder that may not be written is named', async () => {
   const path = join(temporaryFolder(), 'file', 'shop')
   writeFileSync(join(path, '..'), '')
 
-  await expect(beginRelease(releasesIn(path), 1)).rejects.toMatchObject({
+  await expect(beginRelease(releasesIn(path), '1')).rejects.toMatchObject({
     reason: 'release_failed',
     message: expect.stringContaining(`Nothing can be written to ${path}: `),
   })

@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto'
+import {
+  chmod,
+  copyFile,
+  cp,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  type FileHandle,
+} from 'node:fs/promises'
+import { constants, type Stats } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * Makes a folder equal to another one: every file and link is replaced by rename, so that whoever reads it sees the old
+ * one or the new one; what is equal is not touched; what is not in the other folder goes at last. Times and owners do not
+ * count. Of pipes and sockets nothing is taken over.
+ */
+export async function synchronise(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true })
+  const wanted = await readdir(from)
+  for (const name of wanted) await bring(join(from, name), join(to, name))
+  const others = (await readdir(to)).filter((name) => !wanted.includes(name))
+  for (const name of others) await rm(join(to, name), { recursive: true, force: true })
+}
+
+async function bring(from: string, to: string): Promise<void> {
+  const source = await lstat(from)
+  const there = await lstat(to).catch(() => undefined)
+  if (source.isDirectory()) {
+    if (there !== undefined && !there.isDirectory()) await rm(to)
+    await synchronise(from, to)
+    return chmod(to, source.mode & 0o7777)
+  }
+  const isKnown = source.isFile() || source.isSymbolicLink()
+  if (!isKnown || (there !== undefined && (await areEqual({ from, source }, { to, there })))) return
+  if (there?.isDirectory() === true) await rm(to, { recursive: true })
+  const beside = `${to}.${randomBytes(6).toString('hex')}.new`
+  if (source.isSymbolicLink()) await symlink(await readlink(from), beside)
+  else {
+    await copyFile(from, beside, constants.COPYFILE_FICLONE)
+    await chmod(beside, source.mode & 0o7777)
+  }
+  await rename(beside, to)
+}
+
+async function areEqual(
+  { from, source }: { readonly from: string; readonly source: Stats },
+  { to, there }: { readonly to: string; readonly there: Stats },
+): Promise<boolean> {
+  if (source.isSymbolicLink() || there.isSymbolicLink())
+    return (
+      source.isSymbolicLink() && there.isSymbolicLink() && (await readlink(from)) === (await readlink(to))
+    )
+  if (!there.isFile() || source.size !== there.size || source.mode !== there.mode) return false
+  const files = [await open(from), await open(to).catch(() => undefined)] as const
+  const [one, other] = files
+  try {
+    return other !== undefined && (await haveSameContent(one, other))
+  } finally {
+    await one.close()
+    await other?.close()
+  }
+}
+
+const PIECE = 262_144
+
+async function haveSameContent(one: FileHandle, other: FileHandle): Promise<boolean> {
+  const [ours, theirs] = [Buffer.alloc(PIECE), Buffer.alloc(PIECE)]
+  for (let at = 0; ; at += PIECE) {
+    const read = await one.read(ours, 0, PIECE, at)
+    const compared = await other.read(theirs, 0, PIECE, at)
+    if (read.bytesRead !== compared.bytesRead) return false
+    if (!ours.subarray(0, read.bytesRead).equals(theirs.subarray(0, read.bytesRead))) return false
+    if (read.bytesRead < PIECE) return true
+  }
+}
+
+/** A copy of a folder as it is, in place of the one before: whole, or not there. Pipes and sockets are left out. */
+export async function copyFolder(from: string, to: string): Promise<void> {
+  const beside = `${to}.new`
+  await rm(beside, { recursive: true, force: true })
+  await cp(from, beside, {
+    recursive: true,
+    verbatimSymlinks: true,
+    preserveTimestamps: true,
+    mode: constants.COPYFILE_FICLONE,
+    async filter(path) {
+      const found = await lstat(path)
+      return found.isDirectory() || found.isFile() || found.isSymbolicLink()
+    },
+  })
+  await rm(to, { recursive: true, force: true })
+  await rename(beside, to)
+}
+
+/** Everything written there so far is on the disk, as far as the system can say: power may fail from here on. */
+export async function flush(folder: string): Promise<void> {
+  const { execa } = await import('execa')
+  // One call for the whole disk, where a call for each file would take minutes.
+  await execa('sync', ['-f', folder], { reject: false, timeout: 120_000, stdio: 'ignore' })
+}
