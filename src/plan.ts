@@ -12,6 +12,7 @@ import { factsOfPlace, readDelivery, type Parts as PipelineParts } from './pipel
 import { commandEnvironment, type ServerSide } from './run/environment.ts'
 import { listFolders } from './run/listing.ts'
 import { compile, foldersOf, type ActionStep, type CommandStep, type Step } from './run/steps.ts'
+import { archiveName } from './run/place-release.ts'
 import { checkOutName } from './run/workspace/check-out.ts'
 import type { Gate, NewDelivery, NewDeployment, Store } from './store/store.ts'
 
@@ -159,7 +160,7 @@ async function planOf(planned: Planned, environment: EnvironmentConfig, parts: P
   const compiled = compile(deployment, {
     previousSha: live?.sha,
     folder: PRIVATE_FOLDER,
-    workspace: recipe.workspace && CHECKOUT,
+    workspace: recipe.workspace === undefined && recipe.releases === undefined ? undefined : CHECKOUT,
     listed: await listFolders(foldersOf(deployment)),
   })
   const variables = commandEnvironment(deployment, server, {
@@ -189,9 +190,10 @@ async function planOf(planned: Planned, environment: EnvironmentConfig, parts: P
       'reason' in compiled
         ? []
         : [
-            ...checkOutSteps(deployment).map((step) => shown(step, 'before', mask)),
+            ...sourceSteps(deployment, parts).map((step) => shown(step, 'before', mask)),
             ...compiled.before.map((step) => shown(step, 'before', mask)),
             ...compiled.work.map((step) => shown(step, 'work', mask)),
+            ...activatingSteps(deployment).map((step) => shown(step, 'work', mask)),
             ...compiled.verify.map((step) => shown(step, 'verify', mask)),
             ...compiled.afterSuccess.map((step) => shown(step, 'after_success', mask)),
             ...compiled.afterFailure.map((step) => shown(step, 'after_failure', mask)),
@@ -207,10 +209,16 @@ async function planOf(planned: Planned, environment: EnvironmentConfig, parts: P
 type Shown = CommandStep | Pick<ActionStep, 'kind' | 'name' | 'onFailure'>
 
 /** What comes before everything else. */
-const checkOutSteps = (deployment: Deployment): readonly Shown[] =>
-  deployment.recipe.workspace === undefined
-    ? []
-    : [{ kind: 'action', name: checkOutName(deployment), onFailure: 'ends' }]
+function sourceSteps(deployment: Deployment, { resolve }: PlanParts): readonly Shown[] {
+  const { workspace, releases } = deployment.recipe
+  if (releases?.source !== undefined) return [action(archiveName(deployment, releases.source, resolve))]
+  return workspace === undefined ? [] : [action(checkOutName(deployment))]
+}
+
+const activatingSteps = ({ recipe: { releases } }: Deployment): readonly Shown[] =>
+  releases === undefined ? [] : [action(`make it the current release in ${releases.path}`)]
+
+const action = (name: string): Shown => ({ kind: 'action', name, onFailure: 'ends' })
 
 function shown(step: Shown, phase: PlannedStep['phase'], mask: (text: string) => string): PlannedStep {
   const label = step.kind === 'action' ? undefined : step.label

@@ -23,4 +23,5 @@ export const DEFAULTS = {
   health_interval: 3,
   health_timeout: 5,
   pre_task_blocks: false,
+  keep_releases: 5,
 } as const

@@ -1,4 +1,5 @@
 import { realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
 
 import type { Circumstances, Recipe } from '../deployment/recipe.ts'
 import { contextOf } from '../deployment/status.ts'
@@ -11,6 +12,7 @@ import type {
 } from './config.ts'
 import { readHealthCheck, readHooks } from './hooks.ts'
 import { readSlackNotices, type General } from './notify.ts'
+import { checkReleases, createReleasesCheck, currentIn, readReleases } from './releases.ts'
 import { readPredecessors } from './predecessors.ts'
 import { placeholdersIn } from './placeholders.ts'
 import type { Path, Positions } from './positions.ts'
@@ -51,6 +53,7 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
   const tooShort: Path[] = []
   const literals: Entries['literals'][number][] = []
   const folders = createFolderCheck(options)
+  const releases = createReleasesCheck(options.complain)
   const isNewRepository = createTwinCheck('repository', options)
   const shareWindows = createWindowsPool()
 
@@ -87,6 +90,7 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
       const config = assemble({ repository: name, environment, env: ownEnv, windows, after, tasks, ...rest })
       for (const { recipe, placedBy } of tasks)
         if (placedBy !== undefined) folders({ ...config, recipe }, placedBy)
+      releases(`${name} ${environment}`, config.recipe, levelsOfThis)
       if (rest.placedBy !== undefined) folders(config, rest.placedBy)
       environments.set(environment.toLowerCase(), config)
     }
@@ -117,8 +121,13 @@ interface ReadTask {
  * which variables and within which limits they say themselves, or the environment does.
  */
 function readTasks(levels: readonly Level[], options: Inside): readonly ReadTask[] {
+  const current = currentIn(levels, options)
   const around = levels.map(({ entry, path }) => {
-    const { folder, workspace, env, timeout, silence_timeout, leave_processes, max_log_bytes } = entry
+    const { env, timeout, silence_timeout, leave_processes, max_log_bytes } = entry
+    const isPlace = entry.releases !== undefined || entry.folder !== undefined
+    const folder = current !== undefined && isPlace ? resolve(current, entry.folder ?? '.') : entry.folder
+    // A task makes no release: it works in the one that is there.
+    const workspace = current === undefined ? entry.workspace : 'none'
     const kept = { folder, workspace, env, timeout, silence_timeout, leave_processes, max_log_bytes }
     return { entry: kept, path }
   })
@@ -192,9 +201,11 @@ function readEnvironment(levels: readonly Level[], options: Inside) {
   const circumstances = circumstancesOf(levels, env, options)
   const inFolder = readTasksFolder(levels, { ...options, complain() {} }) // readWork has complained
   const anyTask = inFolder && { ...inFolder.work, ...circumstances }
-  const recipe = { ...work, ...circumstances }
+  const read = readReleases(levels, options)
+  const recipe = { ...work, ...circumstances, ...(read && { releases: read.releases }) }
+  checkReleases(recipe, levels, options.complain)
   checkWorkspaceWord(recipe, levels, options.complain)
-  return { entry, recipe, anyTask, texts, placedBy, slack, env }
+  return { entry, recipe, anyTask, texts: [...texts, ...(read?.texts ?? [])], placedBy, slack, env }
 }
 
 function readVariables(

@@ -17,6 +17,7 @@ const ORDINARY_OF_ENVIRONMENT = new Set([
   'ansible.requirements',
   'ansible.config',
   'tasks_folder',
+  'releases.path',
   'health_check.url',
   'workspace.url',
   'workspace.ssh_key_file',
@@ -87,7 +88,7 @@ export function fillDocument(root: unknown, options: FillOptions): FilledDocumen
 /** Whether what stands here must never be quoted: a secret key, a variable of `env:`, an address with a password in it. */
 export const isConfidential = (path: Path): boolean =>
   path.some((_, index) => isSecretKey(path.slice(0, index + 1))) ||
-  /^(?:env|ansible\.extra_vars)\.|^workspace\.url$/.test(keyOfEnvironment(path))
+  /^(?:env|ansible\.extra_vars)\.|^workspace\.url$|^source(?:\.|$)/.test(keyOfEnvironment(path))
 
 const isSecretKey = (path: Path): boolean =>
   path[0] === 'repositories' ? isSlackAddressOfEnvironment(path) : SECRET.test(path.join('.'))

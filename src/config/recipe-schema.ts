@@ -9,7 +9,7 @@ import { readBytes, readSeconds } from './units.ts'
 
 /** Names that Ferryman sets itself for every command, beside FERRYMAN_…. */
 const SET_BY_US =
-  /^(?:FERRYMAN_.*|GITHUB_(?:TASK|DEPLOYMENT_ID|DEPLOYMENT_URL|REF|SHA|OWNER|REPO|CREATOR|CREATOR_AVATAR|ENV))$/
+  /^(?:FERRYMAN_.*|(?:CURRENT|PREVIOUS)_CONFIG|GITHUB_(?:TASK|DEPLOYMENT_ID|DEPLOYMENT_URL|REF|SHA|OWNER|REPO|CREATOR|CREATOR_AVATAR|ENV))$/
 
 const word = z
   .string(expecting('a text'))

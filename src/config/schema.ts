@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { ANSIBLE } from './ansible.ts'
 import { DEFAULTS } from './defaults.ts'
 import { expecting, measure, text, textRead, toggle } from './expecting.ts'
+import { RELEASE_KEYS, RELEASES, SOURCE } from './releases.ts'
 import { HEALTH_CHECK, HOOKS, NAMED_COMMAND, RECIPE, TASKS, WORKSPACE } from './recipe-schema.ts'
 import {
   readAge,
@@ -187,6 +188,7 @@ const APPROVAL = {
 const ENVIRONMENT = {
   ...RECIPE,
   ...TASKS,
+  ...RELEASE_KEYS,
   required_contexts: z
     .union(
       [z.literal('all'), z.array(text('the name of a check'))],
@@ -404,7 +406,7 @@ export type EnvironmentEntry = z.output<typeof environment>
 export type SecretSetting = z.output<ReturnType<typeof secret>>
 
 /** Keys that the design names and this version does not know yet: refused, never ignored. */
-export const NOT_YET: ReadonlySet<string> = new Set('auto_merge lock runs_on source'.split(' '))
+export const NOT_YET: ReadonlySet<string> = new Set('auto_merge lock runs_on'.split(' '))
 
 /** Whether a key can stand below `environments` only, and there in one of them. */
 export const isOfOneEnvironment = (key: string): boolean => Object.hasOwn(PLACE, key)
@@ -422,6 +424,8 @@ export function keysAt(path: readonly (string | number)[]): readonly string[] | 
   const ofRecipe = keysOfRecipe([key, ...inner])
   if (ofRecipe !== undefined) return ofRecipe
   if (key === 'windows') return Object.keys(inner.length === 0 ? WINDOWS : WINDOW)
+  if (key === 'releases') return Object.keys(RELEASES)
+  if (key === 'source') return inner.length === 0 ? Object.keys(SOURCE) : ['file']
   if (key === 'approval') return Object.keys(APPROVAL)
   if (key === 'notify') return [Object.keys(NOTIFY), Object.keys(NOTIFY_SLACK), ['file']][inner.length]
   return undefined

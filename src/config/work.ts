@@ -7,6 +7,7 @@ import { placeholdersIn } from './placeholders.ts'
 import { readPlaybookOptions, type ReadText } from './playbook-options.ts'
 import type { Path } from './positions.ts'
 import type { Variables } from './references.ts'
+import { hasReleases } from './releases.ts'
 import type { EnvironmentEntry } from './schema.ts'
 import { folderInWorkspace, hasWorkspace } from './workspace.ts'
 
@@ -63,7 +64,7 @@ export function readWork(levels: readonly Level[], options: WorkOptions): WorkRe
   if (!isPlaybook) refuseAnsible(levels.slice(0, (isInFolder ? nearestFolder : nearest) + 1), complain)
   if (isInFolder) return inFolder
   if (isPlaybook) return readPlaybook(levels, read, options)
-  if (entry === undefined && read.isUnmentioned(...WORK))
+  if (entry === undefined && !hasReleases(levels) && read.isUnmentioned(...WORK))
     complain(read.origin('commands'), 'is missing: expected at least one command such as [git, fetch]')
   const folder = read.text('folder')
   if (hasWorkspace(levels))

@@ -2,6 +2,7 @@ import { isAbsolute, resolve } from 'node:path'
 
 import { IN_WORKSPACE, type Recipe, type Workspace, wordsOf } from '../deployment/recipe.ts'
 import { placeholdersIn } from './placeholders.ts'
+import { hasReleases, isOfArchive } from './releases.ts'
 import { originIn, type Level, type WorkOptions } from './work.ts'
 
 /** What the nearest level says about a checkout for each deployment; undefined: there is none. */
@@ -34,11 +35,13 @@ export function readWorkspace(
 }
 
 /** Whether the nearest level that speaks of it wants a checkout. */
-export const hasWorkspace = (levels: readonly Level[]): boolean => workspaceIn(levels) !== undefined
+export const hasWorkspace = (levels: readonly Level[]): boolean =>
+  workspaceIn(levels) !== undefined || hasReleases(levels)
 
 function workspaceIn(levels: readonly Level[]) {
   const said = levels.find(({ entry }) => entry.workspace !== undefined)?.entry.workspace
-  if (said === undefined || said === 'none') return undefined
+  if (said === undefined || said === 'none')
+    return hasReleases(levels) && !isOfArchive(levels) ? {} : undefined
   return said === 'fresh' ? {} : said
 }
 

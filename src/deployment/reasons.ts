@@ -40,6 +40,8 @@ export const FAILED = {
   lock_is_newer: 'could_not_run',
   lock_is_over: 'could_not_run',
   source_unavailable: 'could_not_run',
+  source_refused: 'could_not_run',
+  release_failed: 'could_not_run',
   config_invalid: 'could_not_run',
   config_removed: 'could_not_run',
   folder_missing: 'could_not_run',

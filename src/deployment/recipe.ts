@@ -85,6 +85,8 @@ export interface Circumstances {
   readonly folder: string
   /** Each deployment has a checkout of its own; undefined: all work in the same folder. */
   readonly workspace?: Workspace | undefined
+  /** Each deployment makes a release, in whose folder it runs: that is the checkout, or what a zip is unpacked to. */
+  readonly releases?: ReleasesRecipe | undefined
   readonly env: Readonly<Record<string, Value>>
   /** Limit for all steps together, counted from `running`. */
   readonly timeoutSeconds: number
@@ -117,6 +119,32 @@ export interface Workspace {
   readonly sshKeyFile?: string | undefined
   /** Undefined: those that ssh knows by itself. */
   readonly knownHostsFile?: string | undefined
+}
+
+/** A folder of releases, and what they are made of. */
+export interface ReleasesRecipe {
+  /** Absolute. */
+  readonly path: string
+  /** How many good ones are kept. */
+  readonly keep: number
+  /** What is linked into each; what ends with `/` is a folder. */
+  readonly shared: readonly string[]
+  readonly target: 'link' | 'directory'
+  /** Undefined: the checkout. */
+  readonly source?: ZipSource | undefined
+}
+
+/** A zip that is downloaded; placeholders are still in its address. */
+export interface ZipSource {
+  readonly address: Value
+  readonly s3: {
+    readonly region?: string | undefined
+    readonly endpoint?: string | undefined
+    /** Absolute. */
+    readonly keyFile?: string | undefined
+    readonly accessKeyId?: Value | undefined
+    readonly secretAccessKey?: Value | undefined
+  }
 }
 
 /** Stands for the checkout in the paths of a recipe, which does not know yet where that will be. */

@@ -17,6 +17,8 @@ export interface RunSide {
   readonly payloadFile: string
   /** The path of the checkout; undefined where the recipe has none. */
   readonly workspace?: string | undefined
+  /** What is said of the release that it makes; nothing where it makes none. */
+  readonly release?: Readonly<Record<string, string>>
   /** The recipe's `env`, resolved. */
   readonly env: Readonly<Record<string, string>>
 }
@@ -36,6 +38,7 @@ export function commandEnvironment(
     ...baseEnvironment(server, run.env),
     ...githubVariables(deployment),
     ...ferrymanVariables(deployment, run),
+    ...run.release,
   }
   // No process can be handed a NUL.
   return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, value.replaceAll('\0', '')]))

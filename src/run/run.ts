@@ -19,6 +19,16 @@ import { carriersOf, namesOf } from './processes.ts'
 import { listFolders } from './listing.ts'
 import { carryOutStep, tellStuck, type Cause, type Failure, type StepFailure } from './step.ts'
 import { compile, foldersOf, NOT_NOW, type Runbook, type Step } from './steps.ts'
+import {
+  archiveStep,
+  configVariables,
+  fetchStep,
+  findPlacing,
+  keepRelease,
+  switchBackStep,
+  switchStep,
+  type Placing,
+} from './place-release.ts'
 import { checkOutStep } from './workspace/check-out.ts'
 import { tidyStep } from './workspace/tidy.ts'
 import { removeTree } from './workspace/remove.ts'
@@ -56,34 +66,44 @@ export type RunResult =
 export async function run(given: Deployment, parts: RunParts): Promise<RunResult> {
   const { log, previousSha, directory, runId } = parts
   const folder = join(directory, runId)
-  const workspace = given.recipe.workspace && join(parts.checkouts.workspaces, runId)
+  const found = given.recipe.releases && (await findPlacing(given, given.recipe.releases))
+  const placing = found === undefined || 'reason' in found ? undefined : found
+  const temporary = placing === undefined && given.recipe.workspace !== undefined
+  const workspace = temporary ? join(parts.checkouts.workspaces, runId) : placing?.folder
   const deployment = workspace === undefined ? given : inCheckout(given, workspace)
   const tellNoMore = tellStopping(parts)
   const begun: Begun = { ...parts, folder, results: [], reported: [], begun: [] }
   try {
     const introduced = log.announce(introduction(deployment))
     introduced.catch(() => {}) // told below, when nothing else is under way
+    if (found !== undefined && 'reason' in found) return await refuse(found, begun)
     const listed = await listFolders(foldersOf(deployment))
-    const runbook = compile(deployment, { previousSha, folder, workspace, listed })
-    if ('reason' in runbook) return await refuse(runbook, begun)
-    const environment = await prepare(deployment, { folder, workspace }, parts)
+    const compiled = compile(deployment, { previousSha, folder, workspace, listed })
+    if ('reason' in compiled) return await refuse(compiled, begun)
+    const runbook = { ...compiled, ...placingSteps(placing) }
+    const environment = await prepare(deployment, { folder, workspace, placing }, parts)
     await introduced
     if ('reason' in environment) return await refuse(environment, begun)
     const { variables } = environment
+    const inPlace = placing === undefined ? variables : { ...variables, ...configVariables(placing, 'after') }
     let isReady = false
     const carriedOut = await withinLimit(deployment, parts, async (signal) => {
       const running = { ...begun, signal }
-      const missing = await checkOut(deployment, { workspace, variables }, running)
+      const missing = await bringSource(deployment, { workspace, placing, variables }, running)
       if (missing !== undefined) return missing
       const ready = await prepareWork(deployment, variables, running)
       if ('reason' in ready) return refuse(ready, running)
       isReady = true
       const book = { ...runbook, work: [...ready.before, ...runbook.work] }
-      return carryOut(deployment, book, { variables, ...ready }, running)
+      return carryOut(deployment, book, { variables, inPlace, ...ready }, running)
     })
     if (!isReady) return carriedOut
-    const result = await goBack(deployment, carriedOut, { runbook, variables }, begun)
-    await tellHooks(deployment, result, { runbook, variables }, begun)
+    const back = placing === undefined ? variables : { ...inPlace, PREVIOUS_CONFIG: '' }
+    const result = await goBack(deployment, carriedOut, { runbook, variables: back }, begun)
+    if (result.state === 'succeeded' && placing !== undefined)
+      await keepRelease(placing, { sha: result.deployedSha ?? given.sha, at: given.startedAt ?? 0 }, log)
+    const now = result.state === 'succeeded' ? inPlace : variables
+    await tellHooks(deployment, result, { runbook, variables: now }, begun)
     await tidy(deployment, { result, variables }, begun)
     return result
   } catch (thrown) {
@@ -95,7 +115,7 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
     tellNoMore()
     // What the commands put there may be beyond our rights; that changes nothing about how they ended.
     await rm(folder, { recursive: true, force: true }).catch(() => {})
-    if (workspace !== undefined)
+    if (temporary && workspace !== undefined)
       await removeTree(workspace).catch((thrown: unknown) =>
         log.line(`The checkout could not be removed: ${messageOf(thrown)}. The next start tries again.`),
       )
@@ -106,6 +126,16 @@ const inCheckout = (deployment: Deployment, workspace: string): Deployment => ({
   ...deployment,
   recipe: recipeAt(deployment.recipe, workspace),
 })
+
+/** What puts the release in place, and what takes it back again. */
+const placingSteps = (placing: Placing | undefined): Pick<Runbook, 'activate' | 'wayBack'> | undefined =>
+  placing && {
+    activate: [switchStep(placing)],
+    wayBack:
+      placing.previous === undefined
+        ? undefined
+        : { to: `release ${placing.previous}`, steps: [switchBackStep(placing, placing.previous)] },
+  }
 
 /** Whoever reads along learns what a server that stops will do. */
 function tellStopping({ stopping, log }: RunParts): () => void {
@@ -138,10 +168,16 @@ interface Ready {
   readonly before: readonly Step[]
 }
 
+/** Where it runs, if that is not always the same folder. */
+interface Where {
+  readonly workspace: string | undefined
+  readonly placing: Placing | undefined
+}
+
 /** The private folder with what the steps need, and the environment of every command; or why nothing can run. */
 async function prepare(
   deployment: Deployment,
-  { folder, workspace }: { readonly folder: string; readonly workspace: string | undefined },
+  { folder, workspace, placing }: Where & { readonly folder: string },
   parts: RunParts,
 ): Promise<{ readonly variables: Variables } | Failure> {
   const payloadFile = join(folder, 'payload.json')
@@ -156,7 +192,9 @@ async function prepare(
         secretsIn(name, value, env[name] ?? ''),
       ),
     )
-    const side = { ...parts, payloadFile, workspace, env: { ...sshFor(deployment.recipe), ...env } }
+    const release =
+      placing === undefined ? {} : { FERRYMAN_RELEASE: placing.folder, ...configVariables(placing, 'before') }
+    const side = { ...parts, payloadFile, workspace, release, env: { ...sshFor(deployment.recipe), ...env } }
     return { variables: commandEnvironment(deployment, parts.server, side) }
   } catch (thrown) {
     return configFailure(thrown)
@@ -175,15 +213,31 @@ function configFailure(thrown: unknown): Failure {
   return { reason: 'config_invalid', detail: `${thrown.message} ${thrown.hint}` }
 }
 
-/** The checkout of the commit, where the recipe has one; answers how the run ends when there can be none. */
-async function checkOut(
+/**
+ * What is to be deployed: the checkout of the commit, or what a release is made of, where the recipe has either; answers
+ * how the run ends when it cannot be had.
+ */
+async function bringSource(
   deployment: Deployment,
-  { workspace: path, variables }: { readonly workspace: string | undefined; readonly variables: Variables },
+  { workspace: path, placing, variables }: Where & { readonly variables: Variables },
   parts: Begun,
 ): Promise<RunResult | undefined> {
-  const { workspace } = deployment.recipe
-  if (workspace === undefined || path === undefined) return undefined
-  const step = checkOutStep(deployment, { ...parts.checkouts, workspace, path, variables })
+  const { workspace, releases } = deployment.recipe
+  if (path === undefined) return undefined
+  const checkOut = workspace && checkOutStep(deployment, { ...parts.checkouts, workspace, path, variables })
+  const { environment, user } = parts.server
+  const archive =
+    releases?.source &&
+    placing &&
+    archiveStep(deployment, releases.source, placing, {
+      hide: (secrets) => parts.masker.add(secrets.filter((one) => one !== '')),
+      resolve: parts.resolve,
+      environment,
+      home: environment['HOME'] ?? user.home,
+    })
+  const bring = archive ?? checkOut
+  if (bring === undefined) return undefined
+  const step = placing === undefined ? bring : fetchStep(placing, bring)
   const failure = await carryOutStep(deployment, step, variables, parts)
   return failure && breakOff(deployment, failure, parts)
 }
@@ -241,8 +295,8 @@ async function withinLimit<Result>(
 
 async function carryOut(
   deployment: Deployment,
-  { before, work, verify }: Runbook,
-  { variables, ofWork }: Pick<Ready, 'ofWork'> & { readonly variables: Variables },
+  { before, work, activate, verify }: Runbook,
+  { variables, inPlace, ofWork }: Pick<Ready, 'ofWork'> & Record<'variables' | 'inPlace', Variables>,
   parts: Begun,
 ): Promise<RunResult> {
   const { results: steps, log, signal } = parts
@@ -263,13 +317,20 @@ async function carryOut(
     if (signal.aborted || afterFailureOf(step, failure) === 'ends') return stop(failure)
     await log.line('The next step begins all the same (continue_on_error).')
   }
+  const commit = (): Promise<string | undefined> => commitInPlace(deployment, variables['PATH'] ?? '', parts)
+  // What is put in place brings no history of its own along.
+  const built = activate.length === 0 ? undefined : await commit()
+  for (const step of activate) {
+    const failure = await carryOutStep(deployment, step, variables, parts)
+    if (failure !== undefined) return stop(failure)
+  }
   for (const step of verify) {
-    const failure = await carryOutStep(deployment, step, { ...variables, ...hookVariables(step) }, parts)
+    const failure = await carryOutStep(deployment, step, { ...inPlace, ...hookVariables(step) }, parts)
     if (failure === undefined || (!signal.aborted && afterFailureOf(step, failure) === 'goes_on')) continue
     return stop(isUnverified(failure) ? { ...failure, reason: 'verification_failed' } : failure)
   }
   await tellLiving(deployment, parts)
-  const found = await commitInPlace(deployment, variables['PATH'] ?? '', parts)
+  const found = activate.length === 0 ? await commit() : built
   const deployedSha = found === sha ? undefined : found
   if (deployedSha !== undefined)
     await log.line(

@@ -66,6 +66,8 @@ type OnFailure = 'ends' | 'goes_on' | 'holds' | 'holds_on_75'
 export interface Runbook {
   readonly before: readonly Step[]
   readonly work: readonly Step[]
+  /** What puts it in place, where that is more than to do it. */
+  readonly activate: readonly Step[]
   /** What makes the work effective and proves it. */
   readonly verify: readonly Step[]
   /** What brings back what was there before, where that can be: after a verification that failed. */
@@ -117,6 +119,7 @@ export function compile(deployment: Deployment, facts: CompileFacts): Runbook | 
     return {
       before: [...hooked(hooks.before, 'before'), ...around.before],
       work: around.work,
+      activate: [],
       verify: [
         ...hooked(hooks.verify, 'verify'),
         ...(healthCheck === undefined ? [] : [healthStep(healthCheck)]),
@@ -147,7 +150,7 @@ class Refused extends Error {
   }
 }
 
-type Task = Omit<Runbook, 'verify'>
+type Task = Omit<Runbook, 'verify' | 'activate'>
 
 function compileTask(deployment: Deployment, facts: CompileFacts): Task {
   const { recipe } = deployment

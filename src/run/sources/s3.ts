@@ -22,12 +22,6 @@ export interface S3Options {
   readonly hide: (secrets: readonly string[]) => void
 }
 
-/** `s3://bucket/path/to/app.zip`; undefined for what is none. */
-export function readS3Address(address: string): Pick<S3Object, 'bucket' | 'key'> | undefined {
-  const [, bucket, key] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/([^/].*)$/s.exec(address) ?? []
-  return bucket === undefined || key === undefined ? undefined : { bucket, key }
-}
-
 /** Downloads the object into a new file, as `download` does. */
 export const downloadFromS3 = (object: S3Object, file: string, options: S3Options): Promise<Downloaded> =>
   inItsRegion('GET', object, options, (asking) => download(asking, file))

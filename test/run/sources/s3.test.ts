@@ -5,15 +5,9 @@ import { join } from 'node:path'
 import { createEmulator } from 'emulate'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
+import { readS3Address } from '../../../src/deployment/source.ts'
 import type { CredentialSources } from '../../../src/run/sources/s3-credentials.ts'
-import {
-  addressOf,
-  askS3Version,
-  downloadFromS3,
-  readS3Address,
-  sign,
-  type S3Object,
-} from '../../../src/run/sources/s3.ts'
+import { addressOf, askS3Version, downloadFromS3, sign, type S3Object } from '../../../src/run/sources/s3.ts'
 import { listen } from '../../support/loopback.ts'
 import { freePort } from '../../support/needs.ts'
 import { temporaryFolder } from '../../support/running.ts'

@@ -1,0 +1,255 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { nameOf, type Deployment } from '../deployment/deployment.ts'
+import type { ReleasesRecipe, Value, ZipSource } from '../deployment/recipe.ts'
+import { credentialsIn } from '../config/values.ts'
+import { fillAddress, namesCommit, readS3Address, type Named } from '../deployment/source.ts'
+import { FerrymanError } from '../errors.ts'
+import type { LogWriter } from '../logs/logs.ts'
+import {
+  beginRelease,
+  currentOf,
+  currentRelease,
+  folderOf,
+  goodReleases,
+  linkShared,
+  markGood,
+  nameRelease,
+  prune,
+  savedOf,
+  switchCurrent,
+} from './releases.ts'
+import { ReleaseFailure } from './sources/failure.ts'
+import { download, readAddress, type Downloaded } from './sources/http.ts'
+import { downloadFromS3 } from './sources/s3.ts'
+import { unpackZip } from './sources/zip.ts'
+import type { Failure, StepFailure } from './step.ts'
+import type { ActionStep } from './steps.ts'
+import { flush } from './synchronise.ts'
+
+/** The release that a deployment makes. */
+export interface Placing {
+  readonly releases: ReleasesRecipe
+  /** Its name: the number of the deployment, mostly. */
+  readonly release: string
+  /** Where it is built. */
+  readonly folder: string
+  /** What is current before it; undefined where nothing of ours is. */
+  readonly previous: string | undefined
+  /** The version of its source, when it was fetched. */
+  version: string | undefined
+}
+
+interface FetchParts {
+  /** Told what must not be shown. */
+  hide(secrets: readonly string[]): void
+  resolve(value: Value): string
+  /** The server's own. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly home: string
+}
+
+/** Looks which release a deployment will make, and what it will replace. Changes nothing. */
+export async function findPlacing(
+  { number }: Deployment,
+  releases: ReleasesRecipe,
+): Promise<Placing | Failure> {
+  try {
+    const release = await nameRelease(releases, number)
+    const previous = await currentRelease(releases)
+    return { releases, release, folder: folderOf(releases, release), previous, version: undefined }
+  } catch (thrown) {
+    return failureOf(thrown)
+  }
+}
+
+/**
+ * What a hook can compare: the new release and what is current before it, which with `target: directory` is its saved copy
+ * as soon as `current` is the new one.
+ */
+export function configVariables({ releases, folder, previous }: Placing, is: 'before' | 'after') {
+  const before = previous === undefined ? '' : folderOf(releases, previous)
+  const inPlace = previous === undefined ? '' : currentOf(releases)
+  const isFolder = releases.target === 'directory'
+  return is === 'before'
+    ? { CURRENT_CONFIG: folder, PREVIOUS_CONFIG: isFolder ? inPlace : before }
+    : { CURRENT_CONFIG: currentOf(releases), PREVIOUS_CONFIG: isFolder ? savedOf(releases) : before }
+}
+
+/** Makes the folder of the release, fills it, and links in what is shared. */
+export function fetchStep(
+  { releases, release }: Placing,
+  filling: Pick<ActionStep, 'name' | 'perform'>,
+): ActionStep {
+  return {
+    kind: 'action',
+    name: `${filling.name} as release ${release}`,
+    onFailure: 'ends',
+    perform: (doing) =>
+      guarded(doing.signal, async () => {
+        await beginRelease(releases, release)
+        const failure = await filling.perform(doing)
+        if (failure !== undefined || doing.signal.aborted) return failure
+        await linkShared(releases, release)
+        return undefined
+      }),
+  }
+}
+
+/** Makes the release the current one. */
+export const switchStep = (placing: Placing): ActionStep => ({
+  kind: 'action',
+  name: `make release ${placing.release} the current one`,
+  onFailure: 'ends',
+  perform: ({ signal, log }) =>
+    guarded(signal, async () => {
+      const { releases, release, folder } = placing
+      // Of a checkout only the files are deployed: its history is nothing for a web server.
+      await rm(join(folder, '.git'), { recursive: true, force: true })
+      await flush(folder)
+      await switchCurrent(releases, release)
+      await log.line(`${currentOf(releases)} is release ${release}.`)
+      return undefined
+    }),
+})
+
+/** Makes current again what was it before. */
+export const switchBackStep = ({ releases }: Placing, release: string): ActionStep => ({
+  kind: 'action',
+  name: `make release ${release} the current one again`,
+  onFailure: 'ends',
+  perform: ({ signal, log }) =>
+    guarded(signal, async () => {
+      await switchCurrent(releases, release)
+      await log.line(`${currentOf(releases)} is release ${release} again.`)
+      return undefined
+    }),
+})
+
+/** Notes that the release is good, and removes the oldest; what is wrong about that changes nothing any more. */
+export async function keepRelease(
+  { releases, release, version }: Placing,
+  { sha, at }: { readonly sha: string; readonly at: number },
+  log: Pick<LogWriter, 'line'>,
+): Promise<void> {
+  try {
+    await markGood(releases, { release, sha, version, at })
+    const removed = await prune(releases)
+    const kept = (await goodReleases(releases)).length
+    if (removed.length > 0) await log.line(`Removed ${namesOf(removed)}; ${kept} good ones are kept.`)
+  } catch (thrown) {
+    const { detail } = failureOf(thrown)
+    await log.line(
+      `The release is in place, but could not be noted as good, or old ones not removed: ${detail}`,
+    )
+  }
+}
+
+const namesOf = (releases: readonly string[]): string =>
+  `${releases.length === 1 ? 'release' : 'releases'} ${releases.join(', ')}`
+
+/** What people call the fetching of an archive: with its address, as far as nothing in it is secret. */
+export function archiveName(
+  deployment: Named,
+  { address }: ZipSource,
+  resolve: (value: Value) => string,
+): string {
+  try {
+    const filled = fillAddress(resolve(address), deployment, encodeURIComponent)
+    return `fetch ${filled.startsWith('s3:') ? filled : readAddress(filled).name}`
+  } catch {
+    return 'fetch the source' // why it cannot be is told when it is tried
+  }
+}
+
+/** Downloads an archive and unpacks it into the folder of the release. */
+export const archiveStep = (
+  deployment: Deployment,
+  source: ZipSource,
+  placing: Placing,
+  parts: FetchParts,
+): ActionStep => ({
+  kind: 'action',
+  name: archiveName(deployment, source, parts.resolve),
+  onFailure: 'ends',
+  async perform({ signal, log }) {
+    const { releases, release, folder } = placing
+    const file = join(releases.path, 'releases', `.${release}.zip`)
+    try {
+      const template = parts.resolve(source.address)
+      parts.hide(credentialsIn(template))
+      const { version, bytes } = await fetchArchive(deployment, template, source, { file, signal, parts })
+      placing.version = version
+      const told = version === undefined ? 'without a version' : `version ${JSON.stringify(version)}`
+      await log.line(`Downloaded ${inWords(bytes)}, ${told}.`)
+      const unpacked = await unpackZip(file, folder, { signal })
+      const files = `${unpacked.files} ${unpacked.files === 1 ? 'file' : 'files'}`
+      await log.line(`Unpacked ${files}, ${inWords(unpacked.bytes)}.`)
+      if (!namesCommit(template))
+        await log.line(
+          `Version not verified: the address of the source has no {sha} in it, so that nobody can say that this is ${deployment.sha.slice(0, 7)}.`,
+        )
+      return undefined
+    } finally {
+      await rm(file, { force: true })
+    }
+  },
+})
+
+interface Fetching {
+  readonly file: string
+  readonly signal: AbortSignal
+  readonly parts: FetchParts
+}
+
+async function fetchArchive(
+  deployment: Deployment,
+  template: string,
+  { s3 }: ZipSource,
+  { file, signal, parts }: Fetching,
+): Promise<Downloaded> {
+  const object = readS3Address(fillAddress(template, deployment, (text) => text))
+  if (object === undefined) {
+    const address = fillAddress(template, deployment, encodeURIComponent)
+    if (!URL.canParse(address))
+      throw new ReleaseFailure('source_refused', `The source of ${nameOf(deployment)} is no address.`)
+    return download({ ...readAddress(address), signal, mayRedirect: true }, file)
+  }
+  const { accessKeyId, secretAccessKey, keyFile, region, endpoint } = s3
+  const configured =
+    accessKeyId === undefined || secretAccessKey === undefined
+      ? undefined
+      : { accessKeyId: parts.resolve(accessKeyId), secretAccessKey: parts.resolve(secretAccessKey) }
+  const { environment, home, hide } = parts
+  const usual = environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION']
+  return downloadFromS3({ ...object, region: region ?? usual, endpoint }, file, {
+    credentials: { configured, keyFile, home, environment },
+    signal,
+    hide,
+  })
+}
+
+function inWords(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} bytes`
+  return bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
+}
+
+/** What the source and the disk say becomes the failure of the step; what ends the run is told by whoever ends it. */
+async function guarded(
+  signal: AbortSignal,
+  work: () => Promise<StepFailure | undefined>,
+): Promise<StepFailure | undefined> {
+  try {
+    return await work()
+  } catch (thrown) {
+    return signal.aborted ? undefined : failureOf(thrown)
+  }
+}
+
+function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof ReleaseFailure) return { reason: thrown.reason, detail: thrown.message }
+  if (thrown instanceof FerrymanError)
+    return { reason: 'config_invalid', detail: `${thrown.message} ${thrown.hint}` }
+  throw thrown
+}

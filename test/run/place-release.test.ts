@@ -1,0 +1,182 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+
+import { expect, test } from 'vitest'
+
+import { IN_WORKSPACE, NO_HOOKS, type CommandsRecipe, type Hook } from '../../src/deployment/recipe.ts'
+import { listen } from '../support/loopback.ts'
+import { runFor, temporaryFolder } from '../support/running.ts'
+import { recipe, SHA } from '../support/samples.ts'
+import { zipOf } from '../support/zips.ts'
+
+/** A server of archives that answers what it is told to, and remembers what it was asked for. */
+async function openBuilds() {
+  const builds = {
+    status: 200,
+    content: zipOf([{ name: 'index.html', content: 'one' }]),
+    asked: [] as string[],
+  }
+  const port = await listen(
+    createServer(({ url = '' }, response) => {
+      builds.asked.push(url)
+      response.writeHead(builds.status, { etag: `"${builds.content.length}"` })
+      response.end(builds.content)
+    }),
+  )
+  return Object.assign(builds, { address: `http://127.0.0.1:${port}/shop-{short_sha}.zip` })
+}
+
+const sh = (script: string): Hook => ({ command: ['sh', '-c', script] })
+
+interface Given extends Partial<CommandsRecipe> {
+  readonly number: number
+  readonly path: string
+  readonly address: string
+  readonly shared?: readonly string[]
+  readonly target?: 'link' | 'directory'
+}
+
+/** Deploys one release from an archive. */
+const deploy = ({ number, path, address, shared = [], target = 'link', ...given }: Given) =>
+  runFor({
+    commands: [],
+    deployment: {
+      number,
+      startedAt: number,
+      recipe: recipe({
+        folder: IN_WORKSPACE,
+        commands: [],
+        releases: { path, keep: 3, shared, target, source: { address: { literal: address }, s3: {} } },
+        ...given,
+      }),
+    },
+  })
+
+const TELL = 'echo "$FERRYMAN_HOOK $PWD $CURRENT_CONFIG $PREVIOUS_CONFIG $FERRYMAN_ROLLBACK" >> "$TOLD"'
+
+test('a release is fetched, built, made current and noted; hooks know what is new and what was there', async () => {
+  const { address, asked } = await openBuilds()
+  const path = temporaryFolder()
+  const told = join(path, 'told')
+  mkdirSync(join(path, 'shared'))
+  writeFileSync(join(path, 'shared/.env'), 'KEY=1')
+  const given: Given = {
+    number: 1,
+    path,
+    address,
+    shared: ['.env'],
+    commands: [['sh', '-c', 'cp .env built; test ! -e ../../current/built']],
+    env: { TOLD: { literal: told } },
+    hooks: { ...NO_HOOKS, before: [sh(TELL)], verify: [sh(TELL)], afterSuccess: [sh(TELL)] },
+  }
+  const first = await deploy(given)
+  const { result, log } = await deploy({ ...given, number: 2, commands: [['cp', '.env', 'built again']] })
+
+  expect(first.result.state).toBe('succeeded')
+  expect(result.state).toBe('succeeded')
+  expect(asked).toEqual([`/shop-${SHA.slice(0, 7)}.zip`, `/shop-${SHA.slice(0, 7)}.zip`])
+  expect(readlinkSync(join(path, 'current'))).toBe('releases/2')
+  expect(readdirSync(join(path, 'current')).toSorted()).toEqual(['.env', 'built again', 'index.html'])
+  expect(readFileSync(join(path, 'current/built again'), 'utf8')).toBe('KEY=1')
+  const [one, two, current] = [join(path, 'releases/1'), join(path, 'releases/2'), join(path, 'current')]
+  expect(readFileSync(told, 'utf8').split('\n')).toEqual([
+    `before ${one} ${one}  `,
+    `verify ${one} ${current}  `,
+    `after_success ${one} ${current}  `,
+    `before ${two} ${two} ${one} `,
+    `verify ${two} ${current} ${one} `,
+    `after_success ${two} ${current} ${one} `,
+    '',
+  ])
+  expect(log).toMatch(/fetch http:\/\/127\.0\.0\.1:\d+\/shop-a84d88e\.zip as release 2$/m)
+  expect(log).toMatch(/Downloaded \d+ bytes, version "\d+"\.$/m)
+  expect(log).toContain('Unpacked 1 file, 3 bytes.')
+  expect(log).toContain(`${current} is release 2.`)
+  expect(log).not.toContain('not verified')
+  expect(existsSync(join(path, 'releases/.2.json'))).toBe(true)
+})
+
+test('whatever is wrong with the source, what is current stays, and no command runs', async () => {
+  const builds = await openBuilds()
+  const path = temporaryFolder()
+  const given: Given = { number: 1, path, address: builds.address, commands: [['touch', join(path, 'ran')]] }
+  await deploy({ ...given, commands: [] })
+  const good = builds.content
+
+  for (const [status, content, reason] of [
+    [404, good, 'source_unavailable'],
+    [500, Buffer.from('<html>'), 'source_unavailable'],
+    [200, Buffer.from('<html>'), 'source_refused'],
+    [200, Buffer.alloc(0), 'source_refused'],
+    [200, good.subarray(0, 40), 'source_refused'],
+    [200, zipOf([{ name: '../../evil' }]), 'source_refused'],
+  ] as const) {
+    Object.assign(builds, { status, content })
+    const { result, log } = await deploy({ ...given, number: 2 })
+
+    expect(result).toMatchObject({ state: 'failed', reason })
+    if (result.state === 'failed') expect(log).toContain(result.detail)
+    expect(readlinkSync(join(path, 'current'))).toBe('releases/1')
+    expect(readFileSync(join(path, 'current/index.html'), 'utf8')).toBe('one')
+  }
+  expect(readdirSync(path).toSorted()).toEqual(['current', 'releases'])
+  expect(readdirSync(join(path, 'releases')).toSorted()).toEqual(['.1.json', '1', '2'])
+})
+
+test('a command or a hook that fails leaves what is current; the next deployment removes what was half built', async () => {
+  const { address } = await openBuilds()
+  const path = temporaryFolder()
+  await deploy({ number: 1, path, address })
+
+  const broken = await deploy({ number: 2, path, address, commands: [['false']] })
+  expect(broken.result).toMatchObject({ state: 'failed', reason: 'command_failed' })
+  const held = await deploy({ number: 3, path, address, hooks: { ...NO_HOOKS, before: [sh('exit 75')] } })
+  expect(held.result.state).toBe('held')
+  expect(readlinkSync(join(path, 'current'))).toBe('releases/1')
+  await deploy({ number: 4, path, address })
+
+  expect(readlinkSync(join(path, 'current'))).toBe('releases/4')
+  expect(readdirSync(join(path, 'releases')).toSorted()).toEqual(['.1.json', '.4.json', '1', '4'])
+})
+
+test.each(['link', 'directory'] as const)(
+  'a verification that fails brings the release before back (target: %s)',
+  async (target) => {
+    const builds = await openBuilds()
+    const path = temporaryFolder()
+    const told = join(temporaryFolder(), 'told')
+    const env = { TOLD: { literal: told } }
+    const given = { path, address: builds.address, target, env }
+    const current = join(path, 'current/index.html')
+    await deploy({ ...given, number: 1 })
+    builds.content = zipOf([{ name: 'index.html', content: 'two' }])
+
+    const verify = sh(`${TELL}; cat ${current} >> "$TOLD"; grep -q one ${current}`)
+    const { result, log } = await deploy({ ...given, number: 2, hooks: { ...NO_HOOKS, verify: [verify] } })
+
+    expect(result).toMatchObject({ state: 'failed', reason: 'verification_failed' })
+    expect(log).toContain('Rolled back to release 1.')
+    expect(readFileSync(current, 'utf8')).toBe('one')
+    const before = target === 'link' ? join(path, 'releases/1') : join(path, 'saved')
+    const [live, folder] = [join(path, 'current'), join(path, 'releases/2')]
+    expect(readFileSync(told, 'utf8')).toBe(
+      `verify ${folder} ${live} ${before} \ntwoverify ${folder} ${live}  1\none`,
+    )
+    await deploy({ ...given, number: 3 })
+    expect(readdirSync(join(path, 'releases')).toSorted()).toEqual(['.1.json', '.3.json', '1', '3'])
+  },
+)
+
+test('an address without a commit is said to be unverified, and a folder in the way ends it before anything', async () => {
+  const { address, asked } = await openBuilds()
+  const path = temporaryFolder()
+  const { log } = await deploy({ number: 1, path, address: address.replace('{short_sha}', 'latest') })
+
+  expect(log).toContain('Version not verified: the address of the source has no {sha} in it')
+  const other = temporaryFolder()
+  mkdirSync(join(other, 'current'))
+  const { result } = await deploy({ number: 1, path: other, address })
+  expect(result).toMatchObject({ state: 'failed', reason: 'release_failed', steps: [] })
+  expect(asked).toHaveLength(1)
+})
