@@ -86,6 +86,8 @@ describe('docs/reasons.md', () => {
 
 /** Words of others, and of files and messages, that the pages name as they are. */
 const OTHER_WORDS = [
+  'pre_hooks',
+  'post_hooks',
   ...AROUND_TASKS,
   'auto_merge',
   'deploy_user',
@@ -105,6 +107,7 @@ test.each([
   'docs/recipes.md',
   'docs/migrating-from-deployments.md',
   'docs/migrating-from-github-deploy-agent.md',
+  'docs/migrating-from-repo-deploy.md',
 ])('every code and key that %s names exists', (page) => {
   const keys = [...read('config.schema.json').matchAll(/"(\w+)":/g)].map(([, key = '']) => key)
   const known = new Set([
@@ -150,28 +153,27 @@ describe('the page for those who come from config.py', () => {
   })
 })
 
-describe.each(['docs/recipes.md', 'docs/migrating-from-github-deploy-agent.md'])(
-  'the examples in %s',
-  (page) => {
-    const examples = [...read(page).matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml = '']) => yaml)
+describe.each([
+  'docs/recipes.md',
+  'docs/migrating-from-github-deploy-agent.md',
+  'docs/migrating-from-repo-deploy.md',
+])('the examples in %s', (page) => {
+  const examples = [...read(page).matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml = '']) => yaml)
 
-    test.each(examples.map((yaml) => [yaml]))('are valid:\n%s', (yaml) => {
-      const file = join(temporaryFolder(), 'config.yml')
-      const own = yaml.includes('github:')
-        ? ''
-        : 'github: {webhook_secret: a-webhook-secret, token: ghp_xyz}\n'
-      writeFileSync(file, `${own}${yaml}`, { mode: 0o600 })
-      const names = [...yaml.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => [name, `value-of-${name}`])
+  test.each(examples.map((yaml) => [yaml]))('are valid:\n%s', (yaml) => {
+    const file = join(temporaryFolder(), 'config.yml')
+    const own = yaml.includes('github:') ? '' : 'github: {webhook_secret: a-webhook-secret, token: ghp_xyz}\n'
+    writeFileSync(file, `${own}${yaml}`, { mode: 0o600 })
+    const names = [...yaml.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => [name, `value-of-${name}`])
 
-      const { repositories, warnings } = loadConfig(file, {
-        environment: Object.fromEntries(names) as Record<string, string>,
-      })
-
-      expect(repositories.size).toBeGreaterThan(0)
-      expect(warnings).toEqual([])
+    const { repositories, warnings } = loadConfig(file, {
+      environment: Object.fromEntries(names) as Record<string, string>,
     })
-  },
-)
+
+    expect(repositories.size).toBeGreaterThan(0)
+    expect(warnings).toEqual([])
+  })
+})
 
 describe('the page for those who come from github-deploy-agent', () => {
   const page = read('docs/migrating-from-github-deploy-agent.md')
@@ -182,6 +184,25 @@ describe('the page for those who come from github-deploy-agent', () => {
       expect(page).toMatch(new RegExp(`^\\| \`${flag}\``, 'm'))
     },
   )
+})
+
+describe('the page for those who come from repo-deploy', () => {
+  const page = read('docs/migrating-from-repo-deploy.md')
+  const flags = ['--help', '--config', '--cache', '--pre-hooks', '--post-hooks', '--remote', '--local']
+  const keys = [
+    'remote',
+    'local',
+    'cache',
+    'schedule',
+    'pre_hooks',
+    'post_hooks',
+    'aws-access-key',
+    'aws-secret-key',
+  ]
+
+  test.each([...flags, '--fetch', '--verbose', ...keys])('has a row for %s', (word) => {
+    expect(page).toMatch(new RegExp(`^\\|[^|]*\`${word}\\b`, 'm'))
+  })
 })
 
 describe('the page about Ansible', () => {
@@ -238,6 +259,7 @@ describe('links', () => {
     'docs/recipes.md',
     'docs/migrating-from-deployments.md',
     'docs/migrating-from-github-deploy-agent.md',
+    'docs/migrating-from-repo-deploy.md',
   ])('in %s lead somewhere', (page) => {
     const targets = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target = '']) => target)
 

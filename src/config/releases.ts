@@ -8,6 +8,7 @@ import { expecting, text } from './expecting.ts'
 import { placeholdersIn } from './placeholders.ts'
 import type { ReadText } from './playbook-options.ts'
 import type { Path } from './positions.ts'
+import { hasReference } from './references.ts'
 import { readValue } from './values.ts'
 import { originIn, type Level, type WorkOptions } from './work.ts'
 
@@ -173,8 +174,17 @@ function readSource(
   const long = typeof given === 'string' ? undefined : given
   const read = (value: string | { readonly file: string } | undefined, path: Path) => {
     if (value === undefined) return undefined
-    const one = readValue(value, { path, directory, environment: variables })
-    if ('wrong' in one) return void complain(path, one.wrong)
+    const isSecret = typeof value !== 'string' || hasReference(value)
+    const one = readValue(value, {
+      path,
+      directory,
+      environment: variables,
+      ...(isSecret ? { name: 'SOURCE_SECRET' } : {}),
+    })
+    if ('wrong' in one) {
+      complain(path, one.wrong)
+      return undefined
+    }
     texts.push({ path, ...one })
     return one
   }
@@ -187,8 +197,6 @@ function readSource(
   if ((id === undefined) !== (secret === undefined) && long !== undefined)
     if ((long.access_key_id === undefined) !== (long.secret_access_key === undefined))
       complain(at, 'needs access_key_id and secret_access_key together')
-  if (secret !== undefined && 'literal' in secret.value)
-    complain([...at, 'secret_access_key'], 'would stand here for everybody; write ${NAME} or {file: path}')
   if (address === undefined) return undefined
   const wrong = whyNoArchive(address.text, environment)
   if (wrong !== undefined) complain(path, wrong)
@@ -215,7 +223,7 @@ function whyNoArchive(address: string, environment: string): string | undefined 
     return `{${placeholder}} is not filled here; {sha}, {short_sha} and {environment} are`
   if (isGit(address)) return 'is a git address: write `source: git`, and the address as `workspace: {url: …}`'
   const filled = fillAddress(address, { sha: '0'.repeat(40), environment }, encodeURIComponent)
-  if (/^s3:/.test(address))
+  if (address.startsWith('s3:'))
     return readS3Address(filled) === undefined
       ? 'is no address such as s3://bucket/path/to/app.zip'
       : undefined

@@ -178,7 +178,7 @@ export const archiveStep = (
     const file = join(releases.path, 'releases', `.${release}.zip`)
     try {
       const template = parts.resolve(source.address)
-      parts.hide(credentialsIn(template))
+      parts.hide([...credentialsIn(template), ...('literal' in source.address ? [] : [template])])
       const { version, bytes } = await fetchArchive(deployment, template, source, { file, signal, parts })
       placing.version = version
       const told = version === undefined ? 'without a version' : `version ${JSON.stringify(version)}`

@@ -26,6 +26,7 @@ describe('config.example.yml', () => {
       'acme/backend',
       'acme/backend-docs',
       'acme/site',
+      'acme/app',
       'acme/infrastructure',
     ])
   })
@@ -41,6 +42,8 @@ describe('config.example.yml', () => {
       .filter((key) => keysAt(entry)?.includes(key) !== true)
       .map((key) => ({ key, indent: 8 })),
     ...(keysAt([...entry, 'workspace']) ?? []).map((key) => ({ key, indent: 6 })),
+    ...(keysAt([...entry, 'releases']) ?? []).map((key) => ({ key, indent: 6 })),
+    ...(keysAt([...entry, 'source']) ?? []).map((key) => ({ key, indent: 6 })),
     ...(keysAt([...entry, 'ansible']) ?? []).map((key) => ({ key, indent: 6 })),
     ...(keysAt([...entry, 'notify']) ?? []).map((key) => ({ key, indent: 6 })),
     ...(keysAt([...entry, 'notify', 'slack']) ?? []).map((key) => ({ key, indent: 8 })),

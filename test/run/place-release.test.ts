@@ -1,31 +1,20 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
 import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
 import { IN_WORKSPACE, NO_HOOKS, type CommandsRecipe, type Hook } from '../../src/deployment/recipe.ts'
-import { listen } from '../support/loopback.ts'
+import { openBuilds } from '../support/builds.ts'
+import { createMirrors } from '../../src/run/workspace/mirrors.ts'
+import { gitSource } from '../support/git-source.ts'
 import { runFor, temporaryFolder } from '../support/running.ts'
 import { recipe, SHA } from '../support/samples.ts'
 import { zipOf } from '../support/zips.ts'
 
-/** A server of archives that answers what it is told to, and remembers what it was asked for. */
-async function openBuilds() {
-  const builds = {
-    status: 200,
-    content: zipOf([{ name: 'index.html', content: 'one' }]),
-    asked: [] as string[],
-  }
-  const port = await listen(
-    createServer(({ url = '' }, response) => {
-      builds.asked.push(url)
-      response.writeHead(builds.status, { etag: `"${builds.content.length}"` })
-      response.end(builds.content)
-    }),
-  )
-  return Object.assign(builds, { address: `http://127.0.0.1:${port}/shop-{short_sha}.zip` })
-}
+const archive = (content: string): Buffer => zipOf([{ name: 'index.html', content }])
+
+/** Builds with one page. */
+const openPage = async () => Object.assign(await openBuilds(), { content: archive('one') })
 
 const sh = (script: string): Hook => ({ command: ['sh', '-c', script] })
 
@@ -56,7 +45,7 @@ const deploy = ({ number, path, address, shared = [], target = 'link', ...given 
 const TELL = 'echo "$FERRYMAN_HOOK $PWD $CURRENT_CONFIG $PREVIOUS_CONFIG $FERRYMAN_ROLLBACK" >> "$TOLD"'
 
 test('a release is fetched, built, made current and noted; hooks know what is new and what was there', async () => {
-  const { address, asked } = await openBuilds()
+  const { address, asked } = await openPage()
   const path = temporaryFolder()
   const told = join(path, 'told')
   mkdirSync(join(path, 'shared'))
@@ -90,7 +79,7 @@ test('a release is fetched, built, made current and noted; hooks know what is ne
     '',
   ])
   expect(log).toMatch(/fetch http:\/\/127\.0\.0\.1:\d+\/shop-a84d88e\.zip as release 2$/m)
-  expect(log).toMatch(/Downloaded \d+ bytes, version "\d+"\.$/m)
+  expect(log).toMatch(/Downloaded \d+ bytes, version "version 2"\.$/m)
   expect(log).toContain('Unpacked 1 file, 3 bytes.')
   expect(log).toContain(`${current} is release 2.`)
   expect(log).not.toContain('not verified')
@@ -98,7 +87,7 @@ test('a release is fetched, built, made current and noted; hooks know what is ne
 })
 
 test('whatever is wrong with the source, what is current stays, and no command runs', async () => {
-  const builds = await openBuilds()
+  const builds = await openPage()
   const path = temporaryFolder()
   const given: Given = { number: 1, path, address: builds.address, commands: [['touch', join(path, 'ran')]] }
   await deploy({ ...given, commands: [] })
@@ -125,7 +114,7 @@ test('whatever is wrong with the source, what is current stays, and no command r
 })
 
 test('a command or a hook that fails leaves what is current; the next deployment removes what was half built', async () => {
-  const { address } = await openBuilds()
+  const { address } = await openPage()
   const path = temporaryFolder()
   await deploy({ number: 1, path, address })
 
@@ -143,14 +132,14 @@ test('a command or a hook that fails leaves what is current; the next deployment
 test.each(['link', 'directory'] as const)(
   'a verification that fails brings the release before back (target: %s)',
   async (target) => {
-    const builds = await openBuilds()
+    const builds = await openPage()
     const path = temporaryFolder()
     const told = join(temporaryFolder(), 'told')
     const env = { TOLD: { literal: told } }
     const given = { path, address: builds.address, target, env }
     const current = join(path, 'current/index.html')
     await deploy({ ...given, number: 1 })
-    builds.content = zipOf([{ name: 'index.html', content: 'two' }])
+    builds.content = archive('two')
 
     const verify = sh(`${TELL}; cat ${current} >> "$TOLD"; grep -q one ${current}`)
     const { result, log } = await deploy({ ...given, number: 2, hooks: { ...NO_HOOKS, verify: [verify] } })
@@ -169,7 +158,7 @@ test.each(['link', 'directory'] as const)(
 )
 
 test('an address without a commit is said to be unverified, and a folder in the way ends it before anything', async () => {
-  const { address, asked } = await openBuilds()
+  const { address, asked } = await openPage()
   const path = temporaryFolder()
   const { log } = await deploy({ number: 1, path, address: address.replace('{short_sha}', 'latest') })
 
@@ -179,4 +168,52 @@ test('an address without a commit is said to be unverified, and a folder in the 
   const { result } = await deploy({ number: 1, path: other, address })
   expect(result).toMatchObject({ state: 'failed', reason: 'release_failed', steps: [] })
   expect(asked).toHaveLength(1)
+})
+
+test('a release may be a checkout: its files are deployed, and not its history', async () => {
+  const source = gitSource()
+  const path = temporaryFolder()
+  const data = temporaryFolder()
+  const checkouts = {
+    mirrors: createMirrors(join(data, 'mirrors')),
+    workspaces: join(data, 'workspaces'),
+    githubUrl: () => 'https://github.com',
+    readingToken: () => Promise.reject(new Error('GitHub is not asked.')),
+  }
+  const deployCommit = (sha: string, number: number) =>
+    runFor({
+      commands: [],
+      parts: { checkouts },
+      deployment: {
+        sha,
+        number,
+        startedAt: number,
+        recipe: recipe({
+          folder: IN_WORKSPACE,
+          workspace: { url: source.folder, submodules: false, lfs: false },
+          releases: { path, keep: 3, shared: ['storage/'], target: 'link' },
+          commands: [['sh', '-c', 'git rev-parse HEAD > commit']],
+        }),
+      },
+    })
+  const first = source.commit({ 'index.html': 'one', 'storage/.gitkeep': '' })
+  const second = source.commit({ 'index.html': 'two' })
+
+  for (const [sha, number] of [
+    [first, 1],
+    [second, 2],
+    [first, 3],
+  ] as const)
+    expect((await deployCommit(sha, number)).result).toMatchObject({
+      state: 'succeeded',
+      deployedSha: undefined,
+    })
+  const { result } = await deployCommit('0'.repeat(40), 4)
+
+  expect(result).toMatchObject({ state: 'failed', reason: 'source_unavailable' })
+  expect(readlinkSync(join(path, 'current'))).toBe('releases/3')
+  expect(readFileSync(join(path, 'current/commit'), 'utf8')).toBe(`${first}\n`)
+  expect(readFileSync(join(path, 'releases/2/index.html'), 'utf8')).toBe('two')
+  expect(readdirSync(join(path, 'current')).toSorted()).toEqual(['commit', 'index.html', 'storage'])
+  expect(readdirSync(join(path, 'shared/storage'))).toEqual(['.gitkeep'])
 })

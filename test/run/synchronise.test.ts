@@ -30,7 +30,7 @@ function lay(folder: string, tree: Tree): void {
     } else if (typeof what['to'] === 'string') symlinkSync(what['to'], path)
     else {
       mkdirSync(path)
-      lay(path, what as Tree)
+      lay(path, what)
     }
   }
 }
