@@ -216,7 +216,7 @@ export const PROBLEMS = {
   authors_unasked: {
     status: 503,
     message: 'GitHub could not be asked whose change {name} is: {cause}.',
-    hint: 'Nothing was approved: nobody approves their own change. Try again in a moment. The token needs "Contents: read" and "Pull requests: read" (classic: repo); `allow_author: true` does without.',
+    hint: 'Nothing was approved: nobody approves their own change. Try again in a moment; `allow_author: true` would do without.',
   },
   approver_unknown: {
     status: 403,

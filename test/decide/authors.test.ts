@@ -78,7 +78,9 @@ test('while GitHub does not say whose it is nobody may approve it, and an approv
   expect(await holdOf()).toMatch(/^github_unavailable: /)
   github.fail({ path: /\/pulls/, with: { status: 403, body: { message: 'Resource not accessible' } } })
   await lookAt(4_000)
-  expect(await holdOf()).toMatch(/^github_forbids: /)
+  expect(await holdOf()).toBe(
+    `github_forbids: GitHub answered 403: Resource not accessible; to see whose change ${one.sha.slice(0, 7)} is the token needs Contents: read and Pull requests: read (classic: repo)`,
+  )
   await lookAt(5_000)
 
   expect(await holdOf()).toMatch(/^approval_pending: The approval by octo, whose it is, does not count/)
