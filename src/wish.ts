@@ -3,6 +3,7 @@ import { environmentIn } from './config/places.ts'
 import { commitAsked } from './decide/asked.ts'
 import { forcedBy, wordsOf } from './decide/force.ts'
 import { nameOf, type Deployment } from './deployment/deployment.ts'
+import { goingBack } from './deployment/recipe.ts'
 import { FerrymanError, problem } from './errors.ts'
 import { GitHubError, type GitHub } from './github/github.ts'
 import type { Journal } from './logs/journal.ts'
@@ -76,8 +77,10 @@ export async function takeWish(wish: Wish, parts: WishParts): Promise<Granted> {
   const configuredAs = environment.repository.toLowerCase()
   const known = [...parts.knownAs].find(([, name]) => name === configuredAs)
   const at = clock()
+  const place = factsOfPlace(environment, task)
   const wanted: NewDeployment & { nonce: string } = {
-    ...factsOfPlace(environment, task),
+    ...place,
+    recipe: wish.pin === true ? goingBack(place.recipe) : place.recipe,
     repository: facts?.name ?? environment.repository,
     repositoryGithubId: facts?.githubId ?? known?.[0] ?? 0,
     isPrivate: facts?.isPrivate ?? false, // what is not known is not shown to everybody

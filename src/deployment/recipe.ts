@@ -132,6 +132,8 @@ export interface ReleasesRecipe {
   readonly target: 'link' | 'directory'
   /** Undefined: the checkout. */
   readonly source?: ZipSource | undefined
+  /** Somebody goes back: a good release of the commit is made current as it is, where there is one. */
+  readonly goesBack?: boolean
 }
 
 /** A zip that is downloaded; placeholders are still in its address. */
@@ -195,6 +197,10 @@ export const NO_HOOKS: Hooks = {
   afterFailure: [],
   timeoutSeconds: 600,
 }
+
+/** The recipe for going back to a commit that was there. Pure. */
+export const goingBack = (recipe: Recipe): Recipe =>
+  recipe.releases === undefined ? recipe : { ...recipe, releases: { ...recipe.releases, goesBack: true } }
 
 /** The words of a command, however it was written. */
 export const wordsOf = (command: Command): readonly string[] => ('words' in command ? command.words : command)

@@ -37,6 +37,8 @@ export interface Placing {
   readonly folder: string
   /** What is current before it; undefined where nothing of ours is. */
   readonly previous: string | undefined
+  /** It is there already, built and proved by an earlier deployment. */
+  readonly isThere: boolean
   /** The version of its source, when it was fetched. */
   version: string | undefined
 }
@@ -50,15 +52,19 @@ interface FetchParts {
   readonly home: string
 }
 
-/** Looks which release a deployment will make, and what it will replace. Changes nothing. */
+/** Looks which release a deployment will make, or go back to, and what it will replace. Changes nothing. */
 export async function findPlacing(
-  { number }: Deployment,
+  { number, sha }: Pick<Deployment, 'number' | 'sha'>,
   releases: ReleasesRecipe,
 ): Promise<Placing | Failure> {
   try {
-    const release = await nameRelease(releases, number)
     const previous = await currentRelease(releases)
-    return { releases, release, folder: folderOf(releases, release), previous, version: undefined }
+    const good = releases.goesBack === true ? await goodReleases(releases) : []
+    const before = good.find((one) => one.sha === sha)
+    const release = before?.release ?? (await nameRelease(releases, number))
+    const folder = folderOf(releases, release)
+    const isThere = before !== undefined
+    return { releases, release, folder, previous, isThere, version: before?.version }
   } catch (thrown) {
     return failureOf(thrown)
   }
@@ -96,6 +102,13 @@ export function fetchStep(
       }),
   }
 }
+
+/** What is said of a release to all commands: where it is built, and with what a hook can compare it. */
+export const releaseVariables = (placing: Placing): Readonly<Record<string, string>> => ({
+  FERRYMAN_RELEASE: placing.folder,
+  ...configVariables(placing, 'before'),
+  ...(placing.isThere ? { FERRYMAN_ROLLBACK: '1' } : {}),
+})
 
 /** Makes the release the current one. */
 export const switchStep = (placing: Placing): ActionStep => ({

@@ -25,6 +25,7 @@ import {
   fetchStep,
   findPlacing,
   keepRelease,
+  releaseVariables,
   switchBackStep,
   switchStep,
   type Placing,
@@ -94,7 +95,8 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
       const ready = await prepareWork(deployment, variables, running)
       if ('reason' in ready) return refuse(ready, running)
       isReady = true
-      const book = { ...runbook, work: [...ready.before, ...runbook.work] }
+      const work = placing?.isThere === true ? [] : [...ready.before, ...runbook.work]
+      const book = { ...runbook, work }
       return carryOut(deployment, book, { variables, inPlace, ...ready }, running)
     })
     if (!isReady) return carriedOut
@@ -132,7 +134,7 @@ const placingSteps = (placing: Placing | undefined): Pick<Runbook, 'activate' | 
   placing && {
     activate: [switchStep(placing)],
     wayBack:
-      placing.previous === undefined
+      placing.previous === undefined || placing.previous === placing.release
         ? undefined
         : { to: `release ${placing.previous}`, steps: [switchBackStep(placing, placing.previous)] },
   }
@@ -192,8 +194,7 @@ async function prepare(
         secretsIn(name, value, env[name] ?? ''),
       ),
     )
-    const release =
-      placing === undefined ? {} : { FERRYMAN_RELEASE: placing.folder, ...configVariables(placing, 'before') }
+    const release = placing === undefined ? {} : releaseVariables(placing)
     const side = { ...parts, payloadFile, workspace, release, env: { ...sshFor(deployment.recipe), ...env } }
     return { variables: commandEnvironment(deployment, parts.server, side) }
   } catch (thrown) {
@@ -224,6 +225,10 @@ async function bringSource(
 ): Promise<RunResult | undefined> {
   const { workspace, releases } = deployment.recipe
   if (path === undefined) return undefined
+  if (placing?.isThere === true) {
+    await parts.log.line(`Release ${placing.release} is there: nothing is fetched, and no command is run.`)
+    return undefined
+  }
   const checkOut = workspace && checkOutStep(deployment, { ...parts.checkouts, workspace, path, variables })
   const { environment, user } = parts.server
   const archive =

@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 import { openBuilds } from '../support/builds.ts'
+import { ferryman } from '../support/cli.ts'
 import { serve } from '../support/journey.ts'
 
 const PASSWORD = 'hunter2-of-the-builds'
 
-test('a release is unpacked, built and switched to at once; the last good ones are kept, what is shared stays', async () => {
-  const { address } = await openBuilds(PASSWORD)
+test('a release is unpacked, built and switched to at once; the last good ones are kept, what is shared stays, and one is gone back to', async () => {
+  const { address, asked } = await openBuilds(PASSWORD)
   const world = await serve({
     repositories: {},
     environment: { BUILDS_PASSWORD: PASSWORD },
@@ -44,5 +45,13 @@ test('a release is unpacked, built and switched to at once; the last good ones a
   expect(log).toContain('.zip as release 3')
   expect(log).toContain('version "version 3"')
   expect(log).toContain('Removed release 1; 2 good ones are kept.')
+
+  await world.github.push('acme/shop', [{ message: 'Breaks the shop' }])
+  await world.status(await world.deploy(), 'success')
+  expect(readlinkSync(join(path, 'current'))).toBe('releases/4')
+  const back = await ferryman(['rollback', 'acme/shop', '--reason', 'down', '--wait', '-c', world.configFile])
+  expect(back).toMatchObject({ code: 0, err: '' })
+  expect(readlinkSync(join(path, 'current'))).toBe('releases/3')
+  expect(asked).toHaveLength(4)
   expect([log, ...world.journal, JSON.stringify(world.slack.messages)].join('\n')).not.toContain(PASSWORD)
 })

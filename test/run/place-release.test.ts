@@ -1,11 +1,15 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
 import { IN_WORKSPACE, NO_HOOKS, type CommandsRecipe, type Hook } from '../../src/deployment/recipe.ts'
+import type { Stop } from '../../src/run/limits.ts'
+import type { RunParts } from '../../src/run/parts.ts'
 import { openBuilds } from '../support/builds.ts'
 import { createMirrors } from '../../src/run/workspace/mirrors.ts'
+import { listen } from '../support/loopback.ts'
 import { gitSource } from '../support/git-source.ts'
 import { runFor, temporaryFolder } from '../support/running.ts'
 import { recipe, SHA } from '../support/samples.ts'
@@ -24,19 +28,41 @@ interface Given extends Partial<CommandsRecipe> {
   readonly address: string
   readonly shared?: readonly string[]
   readonly target?: 'link' | 'directory'
+  readonly goesBack?: boolean
+  readonly sha?: string
+  readonly parts?: Partial<RunParts>
 }
 
 /** Deploys one release from an archive. */
-const deploy = ({ number, path, address, shared = [], target = 'link', ...given }: Given) =>
+const deploy = ({
+  number,
+  path,
+  address,
+  shared = [],
+  target = 'link',
+  goesBack = false,
+  sha = SHA,
+  parts = {},
+  ...given
+}: Given) =>
   runFor({
     commands: [],
+    parts,
     deployment: {
+      sha,
       number,
       startedAt: number,
       recipe: recipe({
         folder: IN_WORKSPACE,
         commands: [],
-        releases: { path, keep: 3, shared, target, source: { address: { literal: address }, s3: {} } },
+        releases: {
+          path,
+          keep: 3,
+          shared,
+          target,
+          goesBack,
+          source: { address: { literal: address }, s3: {} },
+        },
         ...given,
       }),
     },
@@ -168,6 +194,59 @@ test('an address without a commit is said to be unverified, and a folder in the 
   const { result } = await deploy({ number: 1, path: other, address })
   expect(result).toMatchObject({ state: 'failed', reason: 'release_failed', steps: [] })
   expect(asked).toHaveLength(1)
+})
+
+test('who goes back gets the release that was there, in no time and without its source', async () => {
+  const builds = await openPage()
+  const path = temporaryFolder()
+  const told = join(temporaryFolder(), 'told')
+  const [first, second] = ['1'.repeat(40), '2'.repeat(40)]
+  const given = {
+    path,
+    address: builds.address,
+    commands: [['touch', 'built']],
+    env: { TOLD: { literal: told } },
+  }
+  await deploy({ ...given, number: 1, sha: first })
+  builds.content = archive('two')
+  await deploy({ ...given, number: 2, sha: second })
+  builds.status = 404
+  builds.asked.length = 0
+
+  const hooks = { ...NO_HOOKS, verify: [sh(TELL)] }
+  const back = { ...given, number: 3, goesBack: true, commands: [['false']], hooks }
+  const { result, log } = await deploy({ ...back, sha: first })
+
+  expect(result).toMatchObject({ state: 'succeeded' })
+  expect(log).toContain('Release 1 is there: nothing is fetched, and no command is run.')
+  expect(builds.asked).toEqual([])
+  expect(readFileSync(join(path, 'current/index.html'), 'utf8')).toBe('one')
+  const [one, two, current] = [join(path, 'releases/1'), join(path, 'releases/2'), join(path, 'current')]
+  expect(readFileSync(told, 'utf8')).toBe(`verify ${one} ${current} ${two} 1\n`)
+
+  // One that is gone has to be fetched again, and what is current stays where that cannot be.
+  const gone = await deploy({ ...back, number: 4, sha: '3'.repeat(40) })
+  expect(gone.result).toMatchObject({ state: 'failed', reason: 'source_unavailable' })
+  expect(readlinkSync(join(path, 'current'))).toBe('releases/1')
+})
+
+test('a deployment that is taken back while it downloads ends at once, and changes nothing', async () => {
+  const path = temporaryFolder()
+  const ending = new AbortController()
+  const stop: Stop = { kind: 'by_person', detail: 'Cancelled by mona.' }
+  const port = await listen(
+    createServer((_, response) => response.write('PK', () => ending.abort(stop))), // and never its end
+  )
+
+  const { result } = await deploy({
+    number: 1,
+    path,
+    address: `http://127.0.0.1:${port}/shop.zip`,
+    parts: { signal: ending.signal },
+  })
+
+  expect(result).toMatchObject({ state: 'cancelled', reason: 'by_person' })
+  expect(readdirSync(path)).toEqual(['releases'])
 })
 
 test('a release may be a checkout: its files are deployed, and not its history', async () => {
