@@ -1,32 +1,9 @@
 import { sql, type Kysely, type Selectable } from 'kysely'
 
-import type { Deployment } from '../deployment/deployment.ts'
 import type { State } from '../deployment/state.ts'
-import { BY_THEMSELVES, deploymentOf } from './rows.ts'
+import { deploymentOf } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { LeftOut, Line } from './store.ts'
-
-const MOST_AT_ONCE = 500
-
-/** `Store.waiting`. */
-export async function waiting(
-  database: Kysely<Tables>,
-  among?: readonly number[],
-): Promise<readonly Deployment[]> {
-  const all = database
-    .selectFrom('deployments')
-    .selectAll()
-    .where('state', '=', sql.lit<State>('queued'))
-    .where((where) => where.or([where('hold_reason', 'is not', null), where('origin', 'in', BY_THEMSELVES)]))
-    .orderBy('id')
-  if (among === undefined) return (await all.execute()).map(deploymentOf)
-  const found: Deployment[] = []
-  for (let from = 0; from < among.length; from += MOST_AT_ONCE) {
-    const some = among.slice(from, from + MOST_AT_ONCE)
-    found.push(...(await all.where('id', 'in', some).execute()).map(deploymentOf))
-  }
-  return found
-}
 
 /** Of a longer line those that begin first, and then what is held. */
 const MOST = 1_000

@@ -23,7 +23,8 @@ import { createOutbox } from './outbox.ts'
 import { configured, known, landmarks, lastSuccessBeside, see, seen } from './places.ts'
 import { createRetaining } from './retention.ts'
 import { deploymentOf } from './rows.ts'
-import { line, waiting } from './line.ts'
+import { line } from './line.ts'
+import { createWaiting } from './waiting.ts'
 import { meanwhile } from './meanwhile.ts'
 import { supersedeOlder } from './superseding.ts'
 import { situation } from './situations.ts'
@@ -127,7 +128,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     checked: (id, at) => checked(kysely, id, at),
     checksMoved: (configuredAs, sha) => checksMoved(kysely, configuredAs, sha),
     bind: (id, made, change) => inTransaction(kysely, (trx) => bind(trx, id, made, change)),
-    waiting: (among) => waiting(kysely, among),
+    waiting: createWaiting(kysely),
     landmarks: (id) => landmarks(kysely, id),
     meanwhile: (id) => meanwhile(kysely, id),
     see: (place) => see(kysely, place),
