@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
 import { ferryman } from '../support/cli.ts'
-import { serve, type Served } from '../support/journey.ts'
+import { mayReadCode, serve, type Served } from '../support/journey.ts'
 import { openShop } from '../support/merging.ts'
 
 const run = (world: Served, ...words: string[]) => ferryman([...words, '-c', world.configFile])
@@ -105,6 +105,25 @@ test('a merge waits for a lock with its row and number, and one deployment goes:
 
   expect(shop.repository.deployments.map(({ sha }) => sha)).toEqual([newer])
   await shop.waitForJournal((line) => line.includes('superseded') && line.includes('production#1'))
+})
+
+test('what was asked for and is held takes nothing away that is newer and was forced past the lock', async () => {
+  const world = await serve({ prepare: mayReadCode })
+  await lock(world, 'acme/shop', '--reason', 'a release')
+  const older = await world.deploy()
+  await held(world, 'a release')
+  const [commit] = world.github.addCommits('acme/shop', [{ message: 'The mend' }])
+  const newer = await world.deploy()
+  await world.waitForJournal((line) => line.includes('production#2') && line.includes('a release'))
+
+  await run(world, 'force', 'acme/shop/production#2', '--reason', 'the mend')
+  await world.status(newer, 'success')
+  await world.status(older, 'inactive')
+  await run(world, 'unlock', 'acme/shop')
+
+  const says = `inactive: #2 has deployed ${commit?.sha.slice(0, 7)}, which is newer, already.`
+  expect(world.statuses(older).at(-1)).toBe(says)
+  expect(world.journal.filter((line) => line.includes('deployment:claimed'))).toHaveLength(1)
 })
 
 test('what is named wrongly is refused with what is meant, and changes nothing', async () => {
