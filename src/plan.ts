@@ -62,6 +62,8 @@ interface PlannedStep {
   readonly name: string
   readonly label: string | undefined
   readonly timeoutSeconds: number | undefined
+  /** The user that it runs as, where that is another one. */
+  readonly runAs: string | undefined
   /** It is run only where a file that matches one of these patterns has changed. */
   readonly onlyIfChanged: readonly string[] | undefined
   /** What becomes of the deployment when it fails. */
@@ -227,6 +229,7 @@ function shown(step: Shown, phase: PlannedStep['phase'], mask: (text: string) =>
     name: mask(step.name),
     label: label === undefined ? undefined : mask(label),
     timeoutSeconds: step.kind === 'action' ? undefined : step.timeoutSeconds,
+    runAs: step.kind === 'action' ? undefined : step.runAs,
     onlyIfChanged: step.kind === 'action' ? undefined : step.onlyIfChanged,
     onFailure: step.onFailure,
   }

@@ -2,8 +2,10 @@ import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:f
 import { dirname, join, resolve } from 'node:path'
 
 import type { Config, EnvironmentConfig } from '../config/config.ts'
+import { usersIn } from '../config/run-as.ts'
 import { wordsOf, type Recipe, type TasksFolderRecipe } from '../deployment/recipe.ts'
 import { messageOf } from '../errors.ts'
+import { whyNotAs } from '../run/another-user.ts'
 import { findProgram } from '../run/command.ts'
 import { AROUND_TASKS } from '../run/steps.ts'
 import { freeAt, isFull, LEAST, whyUnwritable } from '../room.ts'
@@ -17,6 +19,7 @@ export async function checkMachine(config: Config, path: string): Promise<Findin
   return [
     checkDataDirectory(config.dataDir),
     ...(await checkRoom(config.dataDir)),
+    ...(await checkUsers(environments)),
     ...environments.flatMap((environment) => checkEnvironment(environment, path)),
   ]
 }
@@ -55,6 +58,19 @@ async function checkRoom(directory: string): Promise<Finding[]> {
 const firstExisting = (directory: string): string =>
   existsSync(directory) ? directory : firstExisting(dirname(directory))
 
+/** Whether commands can run as the users that `run_as` names. */
+async function checkUsers(environments: readonly EnvironmentConfig[]): Promise<Finding[]> {
+  const recipes = environments.flatMap(({ recipe, tasks }) => [recipe, ...tasks.values()])
+  const users = new Set(recipes.flatMap((recipe) => [...usersIn(recipe)]))
+  return Promise.all(
+    [...users].map(async (user) => {
+      const cannot = await whyNotAs(user)
+      if (cannot === undefined) return fine(`commands can run as ${user}`)
+      return wrong(`run_as ${user}: ${cannot.why}`, cannot.hint)
+    }),
+  )
+}
+
 function checkEnvironment(environment: EnvironmentConfig, path: string): Finding[] {
   const { repository, name, recipe, tasks, anyTask } = environment
   const where = `${repository} ${name}`
@@ -74,11 +90,15 @@ function checkRecipe(where: string, recipe: Recipe, path: string): Finding[] {
     ...(recipe.kind === 'commands' ? recipe.commands : []),
     ...around.flatMap((hook) => ('command' in hook ? [hook.command] : [])),
   ]
+  // What another user may run, only that user knows.
+  const ours = commands.filter(
+    (one) => (('words' in one ? one.runAs : undefined) ?? recipe.runAs) === undefined,
+  )
   const folders = new Set(around.flatMap((hook) => ('folder' in hook ? [hook.folder] : [])))
   return [
     fine(`${where}: folder ${folder}`),
     ...(recipe.kind === 'tasks_folder' ? checkTasksFolder(where, recipe) : []),
-    ...checkPrograms(where, folder, [...new Set(commands.map((one) => wordsOf(one)[0] ?? ''))], path),
+    ...checkPrograms(where, folder, [...new Set(ours.map((one) => wordsOf(one)[0] ?? ''))], path),
     ...[...folders].map((one) =>
       isFolder(one)
         ? fine(`${where}: hooks in ${one}: ${listed(executablesIn(one))}`)

@@ -17,6 +17,7 @@ interface Step {
   readonly name: string
   readonly label?: string
   readonly timeoutSeconds?: number
+  readonly runAs?: string
   readonly onlyIfChanged?: readonly string[]
   readonly onFailure: keyof typeof ON_FAILURE
 }
@@ -105,10 +106,11 @@ function told(plan: Plan): string {
   return [oneLine(head), ...lines].join('\n')
 }
 
-function about({ label, timeoutSeconds, onlyIfChanged, onFailure, phase }: Step): string {
+function about({ label, timeoutSeconds, runAs, onlyIfChanged, onFailure, phase }: Step): string {
   const said = [
     label,
     timeoutSeconds === undefined ? undefined : `at most ${timeoutSeconds} s`,
+    runAs === undefined ? undefined : `as ${runAs}`,
     onlyIfChanged === undefined ? undefined : `if ${onlyIfChanged.join(' or ')} has changed`,
     phase.startsWith('after') ? undefined : ON_FAILURE[onFailure],
   ].filter((one) => one !== undefined)

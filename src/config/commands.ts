@@ -41,13 +41,14 @@ export const readCommandList = (
     checkCommand(words, (position) => [...at, position], complain)
     const read = words.map(unescaped)
     if (!isNamed) return read
-    const { name, timeout, continue_on_error: continues, if: onlyIfChanged } = command
+    const { name, timeout, continue_on_error: continues, if: onlyIfChanged, run_as: runAs } = command
     return {
       words: read,
       ...(name === undefined ? {} : { name }),
       ...(timeout === undefined ? {} : { timeoutSeconds: timeout }),
       ...(continues === undefined ? {} : { continueOnError: continues }),
       ...(onlyIfChanged === undefined ? {} : { onlyIfChanged }),
+      ...(runAs === undefined ? {} : { runAs }),
     }
   })
 

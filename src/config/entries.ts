@@ -13,6 +13,7 @@ import type {
 import { readHealthCheck, readHooks } from './hooks.ts'
 import { readSlackNotices, type General } from './notify.ts'
 import { checkReleases, createReleasesCheck, currentIn, readReleases } from './releases.ts'
+import { checkRunAs } from './run-as.ts'
 import { readPredecessors } from './predecessors.ts'
 import { placeholdersIn } from './placeholders.ts'
 import type { Path, Positions } from './positions.ts'
@@ -123,12 +124,12 @@ interface ReadTask {
 function readTasks(levels: readonly Level[], options: Inside): readonly ReadTask[] {
   const current = currentIn(levels, options)
   const around = levels.map(({ entry, path }) => {
-    const { env, timeout, silence_timeout, leave_processes, max_log_bytes } = entry
+    const { env, run_as, timeout, silence_timeout, leave_processes, max_log_bytes } = entry
     const isPlace = entry.releases !== undefined || entry.folder !== undefined
     const folder = current !== undefined && isPlace ? resolve(current, entry.folder ?? '.') : entry.folder
     // A task makes no release: it works in the one that is there.
     const workspace = current === undefined ? entry.workspace : 'none'
-    const kept = { folder, workspace, env, timeout, silence_timeout, leave_processes, max_log_bytes }
+    const kept = { folder, workspace, env, run_as, timeout, silence_timeout, leave_processes, max_log_bytes }
     return { entry: kept, path }
   })
   const read = new Map<string, ReadTask>()
@@ -147,6 +148,7 @@ function readTasks(levels: readonly Level[], options: Inside): readonly ReadTask
       const env = readVariables(all, inside)
       const recipe = { ...work, ...circumstancesOf(all, env, inside) }
       checkWorkspaceWord(recipe, all, complain)
+      checkRunAs(recipe, all, complain)
       read.set(name, { name, recipe, env, texts, placedBy })
     }
   return [...read.values()]
@@ -166,6 +168,7 @@ function circumstancesOf(
   return {
     workspace: readWorkspace(levels, options),
     env: Object.fromEntries(env.map(({ name, value }) => [name, value])),
+    ...(entry.run_as === undefined ? {} : { runAs: entry.run_as }),
     timeoutSeconds: entry.timeout ?? DEFAULTS.timeout,
     silenceSeconds: entry.silence_timeout ?? DEFAULTS.silence_timeout,
     leaveProcesses: entry.leave_processes ?? DEFAULTS.leave_processes,
@@ -205,6 +208,7 @@ function readEnvironment(levels: readonly Level[], options: Inside) {
   const recipe = { ...work, ...circumstances, ...(read && { releases: read.releases }) }
   checkReleases(recipe, levels, options.complain)
   checkWorkspaceWord(recipe, levels, options.complain)
+  checkRunAs(recipe, levels, options.complain)
   return { entry, recipe, anyTask, texts: [...texts, ...(read?.texts ?? [])], placedBy, slack, env }
 }
 

@@ -19,6 +19,10 @@ const command = z
   .min(1, expecting('a list of words such as [git, fetch]'))
   .refine(([program]) => program !== '', expecting('a program as the first word'))
 
+const user = z
+  .string(expecting('the name of a user such as shop'))
+  .regex(/^[A-Za-z_][A-Za-z0-9_.@-]{0,63}\$?$/, expecting('the name of a user such as shop'))
+
 /** A command in its long form. */
 export const NAMED_COMMAND = {
   run: command.describe('The words of the command.'),
@@ -29,6 +33,9 @@ export const NAMED_COMMAND = {
     .optional()
     .describe('Its own limit, within that of all commands together: seconds or a text like 5m.'),
   continue_on_error: toggle('Begin the next one although this one fails.').meta({ default: false }),
+  run_as: user
+    .optional()
+    .describe('The user of this machine that it runs as, with the groups and the home of that user.'),
   if: textRead('a text such as changed("db/**")', readCondition)
     .optional()
     .describe(
@@ -181,6 +188,11 @@ export const RECIPE = {
     )
     .optional()
     .describe('Variables for the commands; ${NAME} and {file: path} keep secrets out of this file.'),
+  run_as: user
+    .optional()
+    .describe(
+      'The user of this machine that all commands and hooks run as, if they do not say it themselves; if not said, the one that runs Ferryman. See docs/recipes.md for what that needs.',
+    ),
   timeout: measure('a number of seconds or a text like 30m', readSeconds).optional().meta({
     description: 'The limit for all commands together: seconds or a text like 30m.',
     default: DEFAULTS.timeout,

@@ -35,6 +35,8 @@ interface NamedCommand {
   readonly continueOnError?: boolean
   /** It is left out where none of the files that differ from the last success matches one of these patterns. */
   readonly onlyIfChanged?: readonly string[]
+  /** The user that it runs as, before that of the recipe. */
+  readonly runAs?: string
 }
 
 /** Runs the executable that is named after the task. */
@@ -88,6 +90,8 @@ export interface Circumstances {
   /** Each deployment makes a release, in whose folder it runs: that is the checkout, or what a zip is unpacked to. */
   readonly releases?: ReleasesRecipe | undefined
   readonly env: Readonly<Record<string, Value>>
+  /** The user that its commands run as; undefined: the one that runs the server. */
+  readonly runAs?: string | undefined
   /** Limit for all steps together, counted from `running`. */
   readonly timeoutSeconds: number
   /** How long a step may print nothing. */

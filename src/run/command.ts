@@ -49,6 +49,8 @@ export interface CommandParts extends EndingParts {
   interrupting(): void
   /** What it leaves in its group when it succeeds lives on. */
   readonly leaveProcesses: boolean
+  /** The words in front of it that make it another user's; then only that user knows what can be run, and where. */
+  readonly become?: readonly string[] | undefined
 }
 
 /**
@@ -56,9 +58,10 @@ export interface CommandParts extends EndingParts {
  * after the command was ended, and with `StillThere` when it cannot be ended and the server has to.
  */
 export async function runCommand(parts: CommandParts): Promise<CommandResult> {
-  const { folder, environment, pipe, guard, standby, signal } = parts
+  const { folder, environment, pipe, guard, standby, signal, become } = parts
   const [name = '', ...args] = parts.argv
-  const found = lookUp(name, folder, environment['PATH'] ?? '')
+  const path = environment['PATH'] ?? ''
+  const found = become === undefined ? lookUp(name, folder, path) : { program: name }
   if ('reason' in found) return { kind: 'not_started', ...found }
   const launched = await standby.launch({
     program: found.program,
@@ -67,6 +70,7 @@ export async function runCommand(parts: CommandParts): Promise<CommandResult> {
     environment,
     pipe,
     mark: markOf(parts.runId),
+    become,
   })
   if ('cause' in launched) return notStarted(`${name} could not be started: ${launched.cause}`)
 

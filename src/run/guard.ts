@@ -19,6 +19,7 @@ parent() { stat "$1" | cut -d' ' -f2; }
 reapers=$PPID
 up=$PPID
 while up=$(parent "$up") && [ "\${up:-0}" -gt 0 ]; do reapers="$reapers $up"; done
+us=$(id -u)
 list=
 while read -r what entry; do
   case $what in
@@ -43,6 +44,14 @@ carriers() {
   for pid in $marked; do echo "$pid"; done
   for pid in $named; do is_ours "$pid" && echo "$pid"; done
 }
+# What is another user's takes no signal from us: sudo carries it, where it may. Root needs nobody for that.
+tell() { # SIGNAL TARGET PID, whose owner it is about
+  kill -s "$1" -- "$2" 2>/dev/null
+  [ "$us" != 0 ] || return 0
+  owner=$(sed -n 's/^Uid:[^0-9]*\\([0-9]*\\).*/\\1/p' "/proc/$3/status" 2>/dev/null)
+  case $owner in ''|0|"$us") return 0 ;; esac
+  sudo -n -u "#$owner" -- /bin/sh -c 'kill -s "$1" -- "$2"' sh "$1" "$2" </dev/null >/dev/null 2>&1
+}
 begun() { set -- $(stat "$1"); echo "\${20-}"; }
 fields() { IFS=: read -r group ticks run mark <<END
 $1
@@ -53,8 +62,9 @@ finish() {
     fields "$one"
     [ "$(begun "$group")" = "$ticks" ] && kill -s "$1" -- "-$group" 2>/dev/null
     for pid in $(carriers "$run" "$mark"); do
-      kill -s "$1" "$pid" 2>/dev/null
-      [ "$(stat "$pid" | cut -d' ' -f3)" = "$group" ] && kill -s "$1" -- "-$group" 2>/dev/null
+      in=$(stat "$pid" | cut -d' ' -f3)
+      tell "$1" "$pid" "$pid"
+      [ "$in" = "$group" ] && tell "$1" "-$group" "$pid"
     done
   done
 }

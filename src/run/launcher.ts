@@ -5,18 +5,17 @@ import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 
 import { messageOf } from '../errors.ts'
+import { BECOME, READ_WORDS, wordsFor } from './words.ts'
 
 /**
  * Makes the named pipe that both streams of the command become, which keeps their true order. It is not the pipe
  * that Node offers, because that is a socket: `> /dev/stderr` and `tee /dev/stdout` fail on sockets (open(2),
- * ENXIO). Opening it for both directions first waits for nobody; what is kept open only writes.
+ * ENXIO). Opening it for both directions first waits for nobody; what is kept open only writes. Everybody may write
+ * to it, so that a command that became another user can open it that way, too; nobody else finds it, since it is in a
+ * folder that is ours alone and its name is gone before the command begins.
  */
-export const MAKE_PIPE = `command -p mkfifo -m 600 "$1" && exec 3<>"$1" 4>"$1" 3<&- && echo || exit 125
+export const MAKE_PIPE = `command -p mkfifo -m 622 "$1" && exec 3<>"$1" 4>"$1" 3<&- && echo || exit 125
 shift`
-
-/** Becomes the command. */
-export const BECOME = `exec >&4 2>&1 </dev/null 4>&-
-exec "$@"`
 
 /**
  * The one program that starts all others. It waits for a word on its input before it becomes the command, so
@@ -29,6 +28,18 @@ shift
 read -r FERRYMAN_GO || exit 125
 ${BECOME}`
 
+/** The same for a command that is another user's: who it becomes reads on, and is told the rest on the same input. */
+const LAUNCHER_OF_ANOTHER = `${MAKE_PIPE}
+ulimit -S -m "$1" 2>/dev/null
+shift
+read -r FERRYMAN_GO || exit 125
+exec >&4 2>&1 4>&-
+exec "$@"`
+
+/** Started as the other user, with an empty environment. */
+const READING = `exec 4>&1
+${READ_WORDS}`
+
 export interface Launch {
   /** Absolute path. */
   readonly program: string
@@ -39,6 +50,8 @@ export interface Launch {
   readonly pipe: string
   /** What all its processes bear, by mark.ts. */
   readonly mark: string
+  /** The words in front of a command that make it another user's. */
+  readonly become?: readonly string[] | undefined
 }
 
 export interface Launched {
@@ -65,13 +78,29 @@ export interface NotLaunched {
 
 /** Starts the launcher in a session of its own; the command waits behind it for `go`. Never throws. */
 export async function launch(wanted: Launch): Promise<Launched | NotLaunched> {
-  const { program, folder, environment, pipe, mark } = wanted
+  const { program, folder, environment, pipe, mark, become } = wanted
+  if (become !== undefined) return launchAs(become, wanted)
   const shell = await startShell(LAUNCHER, [pipe, mark, program, ...wanted.arguments], {
     folder,
     environment,
     pipe,
   })
   return 'cause' in shell ? shell : { ...shell, go: () => shell.end('go\n') }
+}
+
+/**
+ * What is told on its input is seen by nobody, needs no right to be handed on, and is not what sudo or PAM make of
+ * it: they have their say before, so that the mark is set once more as well.
+ */
+async function launchAs(become: readonly string[], wanted: Launch): Promise<Launched | NotLaunched> {
+  const { pipe, mark } = wanted
+  const reader = [...become, 'env', '-i', '/bin/sh', '-c', READING, 'sh']
+  const shell = await startShell(LAUNCHER_OF_ANOTHER, [pipe, mark, ...reader], {
+    folder: '/',
+    environment: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
+    pipe,
+  })
+  return 'cause' in shell ? shell : { ...shell, go: () => shell.end(`go\n${wordsFor(wanted)}go\n`) }
 }
 
 /** A shell that waits for words. */

@@ -1,11 +1,12 @@
 import type { ProcessRecord } from '../deployment/deployment.ts'
+import { takeBackLeft } from './another-user.ts'
 import { told, until } from './proc.ts'
 import { bootId, carriersOf, isSameGroup, membersOf, namesOf, signal, statOf } from './processes.ts'
 
 /**
  * Ends what an earlier life of the server left running: the recorded groups, and whatever carries their run
  * ids. A process id that was given to somebody else since, or that is from before a reboot, is never touched.
- * Answers how many processes there were, and which are left after that time.
+ * What was handed over to other users is taken back. Answers how many processes there were, and which are left after that time.
  */
 export async function endLeftovers(
   records: readonly ProcessRecord[],
@@ -19,6 +20,7 @@ export async function endLeftovers(
       ...ours.flatMap(({ runId }) => carriersOf(runId, see)),
       ...groups.filter(isSameGroup).flatMap(({ group }) => membersOf(group)),
     ])
+  await takeBackLeft(records.map(({ runId }) => runId))
   const found = await told(alive)
   const ownGroup = await told(() => statOf(process.pid)?.group)
   for (const { group } of groups) if (group !== ownGroup) signal(-group, 'SIGKILL')

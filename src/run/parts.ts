@@ -2,6 +2,7 @@ import type { ProcessRecord, StepResult } from '../deployment/deployment.ts'
 import type { Value } from '../deployment/recipe.ts'
 import type { LogWriter } from '../logs/logs.ts'
 import type { Masker } from '../logs/redact.ts'
+import type { Users } from './another-user.ts'
 import type { Patience } from './ending.ts'
 import type { ServerSide } from './environment.ts'
 import type { Guard } from './guard.ts'
@@ -48,6 +49,8 @@ export interface Begun extends RunParts {
   readonly results: StepResult[]
   /** The commits that a playbook says it has put in place. */
   readonly reported: string[]
+  /** Who its commands become. */
+  readonly users: Users
   /** The processes that were begun, oldest first. */
   readonly begun: ProcessRecord[]
 }

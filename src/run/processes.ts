@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+
 import type { ProcessRecord } from '../deployment/deployment.ts'
 import { markOn, shownMarkOf } from './mark.ts'
 import { pidsInProc, readProc } from './proc.ts'
@@ -132,11 +134,43 @@ export function isSameGroup({ group, runId, startTicks: recorded }: ProcessRecor
   return membersOf(group).some((pid) => carriers.has(pid))
 }
 
-/** Signals a group or, by a positive number, one process; gone already is as good as told. */
+/**
+ * Signals a group or, by a positive number, one process; gone already is as good as told. What became another user is
+ * told through sudo, a moment later, where that is allowed: see signalAs.
+ */
 export function signal(target: number, name: NodeJS.Signals): void {
   try {
     process.kill(target, name)
   } catch {
-    // It is gone, or it belongs to another user since it changed its id: then there is nothing that we could do.
+    // It is gone, or it belongs to another user.
   }
+  try {
+    for (const uid of strangersIn(target)) signalAs(uid, target, name)
+  } catch {
+    // It was not told who they are; whoever is still there is signalled again.
+  }
+}
+
+/** The users, other than ourselves, whose processes these are; root's are nobody's to end, and root ends all. */
+function strangersIn(target: number): ReadonlySet<string> {
+  const us = process.getuid?.()
+  if (us === undefined || us === 0) return new Set()
+  const uids = (target < 0 ? membersOf(-target) : [target]).flatMap((pid) => uidOf(pid) ?? [])
+  return new Set(uids.filter((uid) => uid !== '0' && uid !== String(us)))
+}
+
+const uidOf = (pid: number): string | undefined => /^Uid:\s+(\d+)/m.exec(readProc(`${pid}/status`) ?? '')?.[1]
+
+// A signal is repeated faster than sudo can carry it: the same one is under way only once.
+const underWay = new Set<string>()
+
+function signalAs(uid: string, target: number, name: NodeJS.Signals): void {
+  const words = ['-n', '-u', `#${uid}`, '--', '/bin/sh', '-c', 'kill -s "$1" -- "$2"', 'sh']
+  const args = [...words, name.replace('SIG', ''), String(target)]
+  const key = args.join(' ')
+  if (underWay.has(key)) return
+  underWay.add(key)
+  const done = (): void => void underWay.delete(key)
+  const env = { PATH: '/usr/local/bin:/usr/bin:/bin' }
+  spawn('sudo', args, { cwd: '/', env, stdio: 'ignore' }).once('error', done).once('exit', done)
 }

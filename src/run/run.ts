@@ -9,6 +9,7 @@ import { recipeAt, type PlaybookRecipe, type Recipe } from '../deployment/recipe
 import { clear, homeOf } from './ansible/galaxy.ts'
 import { preparePlaybook, type Prepared } from './ansible/playbook.ts'
 import { extraVariables, resolveVariables } from './ansible/variables.ts'
+import { createUsers } from './another-user.ts'
 import { commitInFolder } from './commit-in-folder.ts'
 import { endForGood } from './ending.ts'
 import { commandEnvironment } from './environment.ts'
@@ -73,7 +74,8 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
   const workspace = temporary ? join(parts.checkouts.workspaces, runId) : placing?.folder
   const deployment = workspace === undefined ? given : inCheckout(given, workspace)
   const tellNoMore = tellStopping(parts)
-  const begun: Begun = { ...parts, folder, results: [], reported: [], begun: [] }
+  const users = createUsers(deployment.payload, runId)
+  const begun: Begun = { ...parts, folder, users, results: [], reported: [], begun: [] }
   try {
     const introduced = log.announce(introduction(deployment))
     introduced.catch(() => {}) // told below, when nothing else is under way
@@ -115,6 +117,7 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
     return { state: 'failed', steps: begun.results, reason: 'log_unwritable', detail, lastLines: [] }
   } finally {
     tellNoMore()
+    await users.takeBack()
     // What the commands put there may be beyond our rights; that changes nothing about how they ended.
     await rm(folder, { recursive: true, force: true }).catch(() => {})
     if (temporary && workspace !== undefined)

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 
 import {
-  BECOME,
   launch,
   MAKE_PIPE,
   startShell,
@@ -14,31 +13,14 @@ import {
   type Shell,
 } from './launcher.ts'
 import { signal } from './processes.ts'
+import { READ_WORDS, wordsFor } from './words.ts'
 
 /**
  * A launcher that is started before anybody knows what it will launch: starting a process takes Node longer the
- * more memory it has. It is told on its input, a line at a time, the first letter of which says what the rest is:
- * a line of a word that goes on, the folder, a variable, an argument, the mark, and the word that lets it begin. The words
- * are only ever values. When its input ends, as it does when the server dies, it ends and has run nothing.
+ * more memory it has. It is told on its input.
  */
 const WAITING = `${MAKE_PIPE}
-word=
-lf='
-'
-while IFS= read -r line; do
-  text=\${line#?}
-  case $line in
-    +*) word=$word$text$lf; continue ;;
-    d*) cd -P -- "$word$text" 2>&4 || exit 125 ;;
-    v*) export "$word$text" ;;
-    a*) set -- "$@" "$word$text" ;;
-    m*) ulimit -S -m "$text" 2>/dev/null ;;
-    go) unset OLDPWD
-        ${BECOME} ;;
-  esac
-  word=
-done
-exit 125`
+${READ_WORDS}`
 
 /** Starts commands. */
 export interface Standby {
@@ -76,7 +58,7 @@ export function startStandby(parts: StandbyParts): Standby {
   prepareNext()
   return {
     async launch(wanted) {
-      const words = wordsFor(wanted, parts.environment)
+      const words = plainWordsFor(wanted, parts.environment)
       if (words === undefined) return launch(wanted)
       const waiting = await take()
       if (waiting === undefined) {
@@ -139,27 +121,15 @@ const MOST_CHARACTERS = 4096
  * What the waiting launcher is told, or undefined when it had better not be: every shell hands on plain text and
  * line feeds as they are, and takes the name of a variable for nothing but a name where it has no use for it itself.
  */
-function wordsFor(
-  { folder, program, arguments: args, environment, mark }: Launch,
-  common: StandbyParts['environment'],
-): string | undefined {
-  if (Object.keys(common).some((name) => environment[name] === undefined)) return undefined
+function plainWordsFor(wanted: Launch, common: StandbyParts['environment']): string | undefined {
+  const { environment, become } = wanted
+  if (become !== undefined || Object.keys(common).some((name) => environment[name] === undefined))
+    return undefined
   const own = Object.entries(environment).filter(([name, value]) => common[name] !== value)
   if (!own.every(([name]) => isPlainName(name))) return undefined
-  const words = [
-    word('d', folder),
-    word('m', mark),
-    ...own.map(([name, value]) => word('v', `${name}=${value}`)),
-    ...[program, ...args].map((text) => word('a', text)),
-  ].join('')
+  const words = wordsFor({ ...wanted, environment: Object.fromEntries(own) })
   return words.length <= MOST_CHARACTERS && /^[\t\n\x20-\x7e]*$/.test(words) ? words : undefined
 }
-
-const word = (kind: string, text: string): string =>
-  text
-    .split('\n')
-    .map((line, index, lines) => `${index === lines.length - 1 ? kind : '+'}${line}\n`)
-    .join('')
 
 // Our script has its own in lower case. What sounds like one of a shell's own is not risked.
 const isPlainName = (name: string): boolean => /^[A-Z][A-Z\d_]*$/.test(name) && !OF_SHELLS.test(name)

@@ -78,8 +78,22 @@ function namesOfStep(
   }
 }
 
-const announcement = (name: string, label: string | undefined): string =>
-  `$ ${name}${label === undefined ? '' : `  # ${label}`}`
+function announcement(name: string, label: string | undefined, user?: string): string {
+  const notes = [label, user === undefined ? undefined : `as ${user}`].filter((note) => note !== undefined)
+  return `$ ${name}${notes.length === 0 ? '' : `  # ${notes.join(', ')}`}`
+}
+
+/** The environment of a command that is another user's: what `env` says holds for everybody. */
+function environmentOf(
+  environment: Variables,
+  variables: Variables,
+  env: Readonly<Record<string, unknown>>,
+): Variables {
+  const { TMPDIR, ...others } = environment // it may be ours alone
+  const kept = TMPDIR === undefined || !Object.hasOwn(env, 'TMPDIR') ? {} : { TMPDIR }
+  const theirs = Object.entries(variables).filter(([name]) => !Object.hasOwn(env, name))
+  return { ...others, ...kept, ...Object.fromEntries(theirs) }
+}
 
 /** Does what is code of our own. Each command in it has a result, and so has the whole. */
 async function perform(
@@ -124,9 +138,18 @@ async function runStep(
   const { name, about } = namesOfStep(step, masker)
   const { label } = about
   if (signal.aborted) return stopped(signal, name, parts)
-  const announced = log.announce(announcement(name, label))
+  const other = step.runAs === undefined ? undefined : await parts.users.as(step.runAs)
+  const announced = log.announce(announcement(name, label, other && step.runAs))
   announced.catch(() => {}) // told below, when nothing is left of the command
   log.mark()
+  if (other !== undefined && 'why' in other) {
+    const detail = `${other.why} ${other.hint}`
+    await announced
+    await log.line(detail)
+    return { reason: 'config_invalid', detail }
+  }
+  const become = other?.words
+  const whole = other === undefined ? environment : environmentOf(environment, other.variables, recipe.env)
   const startedAt = clock()
   const silence = silenceLimit(recipe)
   const listen = (): void => {
@@ -148,7 +171,8 @@ async function runStep(
     leaveProcesses: step.leaveProcesses ?? recipe.leaveProcesses,
     argv: step.argv,
     folder: step.folder ?? recipe.folder,
-    environment: { ...environment, ...step.environment },
+    environment: { ...whole, ...step.environment },
+    become,
     pipe: join(folder, `output-${results.length + 1}`),
     async record(process) {
       await parts.record(process)

@@ -33,6 +33,8 @@ export interface CommandStep {
   readonly label?: string | undefined
   readonly hook?: HookPhase
   readonly timeoutSeconds?: number | undefined
+  /** The user that it runs as; undefined: the one that runs the server. */
+  readonly runAs?: string | undefined
   /** Patterns of files: left out where none of what has changed matches. */
   readonly onlyIfChanged?: readonly string[] | undefined
   readonly onFailure: OnFailure
@@ -169,11 +171,18 @@ function compileCommand(
   facts: CompileFacts,
 ): CommandStep {
   const argv = filled(wordsOf(command), deployment, facts)
-  const step = { kind: 'command' as const, name: argv.map(quoted).join(' '), argv, onFailure }
+  const { runAs } = deployment.recipe
+  const step = { kind: 'command' as const, name: argv.map(quoted).join(' '), argv, runAs, onFailure }
   if (!('words' in command)) return step
   const { name: label, timeoutSeconds, continueOnError, onlyIfChanged } = command
-  const isFree = continueOnError === true
-  return { ...step, label, timeoutSeconds, onlyIfChanged, onFailure: isFree ? 'goes_on' : onFailure }
+  return {
+    ...step,
+    label,
+    timeoutSeconds,
+    onlyIfChanged,
+    runAs: command.runAs ?? runAs,
+    onFailure: continueOnError === true ? 'goes_on' : onFailure,
+  }
 }
 
 function filled(
@@ -217,7 +226,8 @@ function compileHook(
   if ('command' in hook)
     return [{ ...compileCommand(hook.command, ofCommand, deployment, facts), hook: phase }]
   const { executables } = listingOf(hook.folder, facts)
-  return executables.map((name) => ({ ...executable(join(hook.folder, name), ofFolder), hook: phase }))
+  const { runAs } = deployment.recipe
+  return executables.map((name) => ({ ...executable(join(hook.folder, name), ofFolder), runAs, hook: phase }))
 }
 
 /** What becomes of the run when a hook fails: one that is a command, and one of a folder. */
@@ -250,17 +260,17 @@ const TASK = /^[A-Za-z0-9_][A-Za-z0-9._:-]{0,127}$/
 
 function compileTasksFolder(deployment: Deployment, recipe: TasksFolderRecipe, facts: CompileFacts): Task {
   const { task } = deployment
-  const { tasksFolder } = recipe
+  const { tasksFolder, runAs } = recipe
   const { files } = listingOf(tasksFolder, facts)
   const isReserved = (AROUND_TASKS as readonly string[]).includes(task)
   if (isReserved)
     throw new Refused('task_unknown', `Unknown task: ${task}. What is called so runs around every task.`)
   if (!TASK.test(task) || !files.includes(task)) throw new Refused('task_unknown', `Unknown task: ${task}`)
   const around = (name: AroundTask, onFailure: OnFailure, hook: HookPhase): readonly Step[] =>
-    files.includes(name) ? [{ ...executable(join(tasksFolder, name), onFailure), hook }] : []
+    files.includes(name) ? [{ ...executable(join(tasksFolder, name), onFailure), runAs, hook }] : []
   return {
     before: around('pre_task', recipe.preTaskBlocks ? 'ends' : 'goes_on', 'before'),
-    work: [executable(join(tasksFolder, task), 'ends')],
+    work: [{ ...executable(join(tasksFolder, task), 'ends'), runAs }],
     wayBack: undefined,
     afterSuccess: around('post_success', 'goes_on', 'after_success'),
     afterFailure: around('post_failure', 'goes_on', 'after_failure'),

@@ -169,7 +169,10 @@ describe('ferryman check', () => {
   test('names everything that is missing at once', async () => {
     const world = await createWorld({
       repositories: {
-        'acme/shop': { folder: './work', commands: [['no-such-program'], ['./deploy.sh']] },
+        'acme/shop': {
+          folder: './work',
+          commands: [['no-such-program'], ['./deploy.sh'], { run: ['x'], run_as: 'no-such-user' }],
+        },
         'acme/gone': { folder: './nowhere', commands: [['true']] },
       },
     })
@@ -185,7 +188,10 @@ describe('ferryman check', () => {
     )
     expect(out).toContain('✘ GitHub: there is no acme/gone that this token may see')
     expect(out).toContain('✘ Slack: the address answers 404 no_service')
-    expect(out).toContain('5 things to mend.')
+    expect(out).toContain(
+      '✘ run_as no-such-user: There is no user no-such-user on this machine.\n    Make it, or correct run_as.',
+    )
+    expect(out).toContain('6 things to mend.')
   })
 
   test('says which right the token lacks, and when it ends', async () => {

@@ -15,6 +15,8 @@ declare module 'vitest' {
     ansible: boolean
     /** Whether there is Fabric. */
     fabric: boolean
+    /** Whether there is sudo. */
+    sudo: boolean
     /** The path of an OpenSSH server, or undefined where the machine has none. */
     sshd: string | undefined
     /** How a program is started so that limits bind it, which they do not for root; undefined where it cannot be. */
@@ -45,6 +47,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const fabric = find('fab')
   if (fabric === undefined) missing.push('Fabric: its test is left out (apt-get install fabric)')
   project.provide('fabric', fabric !== undefined)
+  const sudo = find('sudo') !== undefined
+  if (!sudo) missing.push('sudo: tests of other users are left out (apt-get install sudo)')
+  project.provide('sudo', sudo)
   const sshd = find('sshd')
   if (sshd === undefined)
     missing.push('an OpenSSH server: tests over ssh are left out (apt-get install openssh-server)')
