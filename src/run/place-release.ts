@@ -11,11 +11,13 @@ import {
   beginRelease,
   currentOf,
   currentRelease,
+  fetchedBefore,
   folderOf,
   goodReleases,
   linkShared,
   markGood,
   nameRelease,
+  noteFetched,
   prune,
   savedOf,
   switchCurrent,
@@ -85,19 +87,28 @@ export function configVariables({ releases, folder, previous }: Placing, is: 'be
 
 /** Makes the folder of the release, fills it, and links in what is shared. */
 export function fetchStep(
-  { releases, release }: Placing,
+  { id }: Pick<Deployment, 'id'>,
+  placing: Placing,
   filling: Pick<ActionStep, 'name' | 'perform'>,
 ): ActionStep {
+  const { releases, release } = placing
   return {
     kind: 'action',
     name: `${filling.name} as release ${release}`,
     onFailure: 'ends',
     perform: (doing) =>
       guarded(doing.signal, async () => {
+        const before = await fetchedBefore(releases, release)
+        if (before?.by === id) {
+          placing.version = before.version
+          await doing.log.line(`Release ${release} was fetched before, when it had to wait.`)
+          return undefined
+        }
         await beginRelease(releases, release)
         const failure = await filling.perform(doing)
         if (failure !== undefined || doing.signal.aborted) return failure
         await linkShared(releases, release)
+        await noteFetched(releases, release, { by: id, version: placing.version })
         return undefined
       }),
   }

@@ -140,6 +140,30 @@ export function beginRelease(releases: Releases, release: string): Promise<strin
   })
 }
 
+/** Notes that the folder of a release is complete as it was fetched, for a deployment that may have to wait yet. */
+export function noteFetched(releases: Place, release: string, fetched: Fetched): Promise<void> {
+  return onDisk(releases.path, () => writeNote(join(releases.path, RELEASES, fetchedNote(release)), fetched))
+}
+
+/** What was noted when the release was fetched; undefined where it was not, or is not there any more. */
+export async function fetchedBefore(releases: Place, release: string): Promise<Fetched | undefined> {
+  const folder = join(releases.path, RELEASES)
+  try {
+    await lstat(join(folder, release))
+    return JSON.parse(await readFile(join(folder, fetchedNote(release)), 'utf8')) as Fetched
+  } catch {
+    return undefined
+  }
+}
+
+export interface Fetched {
+  /** The id of the deployment. */
+  readonly by: number
+  readonly version?: string | undefined
+}
+
+const fetchedNote = (release: string): string => `.${release}.fetched`
+
 async function finished(releases: Place): Promise<ReadonlySet<string>> {
   const names = new Set((await goodReleases(releases)).map(({ release }) => release))
   const current = await currentRelease(releases)
@@ -272,7 +296,10 @@ async function writeNote(file: string, content: object): Promise<void> {
 
 /** Notes that a release has succeeded: from now on it is one to go back to. */
 export function markGood(releases: Place, { release, ...facts }: Good): Promise<void> {
-  return onDisk(releases.path, () => writeNote(join(releases.path, RELEASES, `.${release}.json`), facts))
+  return onDisk(releases.path, async () => {
+    await writeNote(join(releases.path, RELEASES, `.${release}.json`), facts)
+    await rm(join(releases.path, RELEASES, fetchedNote(release)), { force: true })
+  })
 }
 
 /** Removes the oldest good ones until so many are left; never the current one. Answers which went. */

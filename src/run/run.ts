@@ -245,7 +245,7 @@ async function bringSource(
     })
   const bring = archive ?? checkOut
   if (bring === undefined) return undefined
-  const step = placing === undefined ? bring : fetchStep(placing, bring)
+  const step = placing === undefined ? bring : fetchStep(deployment, placing, bring)
   const failure = await carryOutStep(deployment, step, variables, parts)
   return failure && breakOff(deployment, failure, parts)
 }

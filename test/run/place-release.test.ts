@@ -30,6 +30,7 @@ interface Given extends Partial<CommandsRecipe> {
   readonly target?: 'link' | 'directory'
   readonly goesBack?: boolean
   readonly sha?: string
+  readonly id?: number
   readonly parts?: Partial<RunParts>
 }
 
@@ -42,6 +43,7 @@ const deploy = ({
   target = 'link',
   goesBack = false,
   sha = SHA,
+  id = number,
   parts = {},
   ...given
 }: Given) =>
@@ -50,6 +52,7 @@ const deploy = ({
     parts,
     deployment: {
       sha,
+      id,
       number,
       startedAt: number,
       recipe: recipe({
@@ -140,14 +143,20 @@ test('whatever is wrong with the source, what is current stays, and no command r
 })
 
 test('a command or a hook that fails leaves what is current; the next deployment removes what was half built', async () => {
-  const { address } = await openPage()
+  const { address, asked } = await openPage()
   const path = temporaryFolder()
   await deploy({ number: 1, path, address })
 
   const broken = await deploy({ number: 2, path, address, commands: [['false']] })
   expect(broken.result).toMatchObject({ state: 'failed', reason: 'command_failed' })
-  const held = await deploy({ number: 3, path, address, hooks: { ...NO_HOOKS, before: [sh('exit 75')] } })
+  asked.length = 0
+  const waits = { number: 3, id: 33, path, address, hooks: { ...NO_HOOKS, before: [sh('exit 75')] } }
+  expect((await deploy(waits)).result.state).toBe('held')
+  const held = await deploy(waits)
   expect(held.result.state).toBe('held')
+  expect(held.log).toContain('Release 3 was fetched before, when it had to wait.')
+  await deploy({ ...waits, id: 34 })
+  expect(asked).toHaveLength(2)
   expect(readlinkSync(join(path, 'current'))).toBe('releases/1')
   await deploy({ number: 4, path, address })
 
