@@ -1,16 +1,11 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 
-import { createHistory } from '../../src/decide/history.ts'
-import { look, type LookParts } from '../../src/decide/look.ts'
+import type { LookParts } from '../../src/decide/look.ts'
 import type { Hold } from '../../src/deployment/deployment.ts'
 import type { Closed } from '../../src/deployment/gates.ts'
-import { createGitHub } from '../../src/github/client.ts'
-import { createGitHubPace } from '../../src/github/pace.ts'
-import { openStore } from '../../src/store/sql-store.ts'
 import { OPEN } from '../support/claiming.ts'
-import { shopAtGitHub } from '../support/doubles.ts'
-import { environmentConfig, newMerge, queuedIntake } from '../support/samples.ts'
-import { emptyDatabase } from '../support/stores.ts'
+import { openLooks } from '../support/looking.ts'
+import { environmentConfig, newMerge } from '../support/samples.ts'
 
 const HOUR = 60 * 60_000
 
@@ -18,39 +13,13 @@ const PRODUCTION = environmentConfig({ requiredContexts: ['ci/test'], branch: 'm
 
 /** One merge that waits, and looks at it. */
 async function mergeThat(given: { readonly hold?: Hold; readonly wasAsked?: boolean } = {}) {
-  const { github, sha } = await shopAtGitHub()
-  const database = await emptyDatabase.sqlite()
-  const store = await openStore(database.address)
-  onTestFinished(async () => {
-    await store.close()
-    await database.drop()
-  })
-  const client = createGitHub({ token: 'mona-token', apiUrl: github.url, version: 'test' })
-  await store.accept([{ ...queuedIntake(newMerge({ sha })), verdict: 'deciding' }])
-  if (given.hold !== undefined) await store.hold(1, given.hold, { at: 1_000, reports: () => [] })
-  if (given.wasAsked === true) await store.asking(1)
-  const history = createHistory(() => client)
+  const { github, store, sha, take, lookAt: look } = await openLooks({ requiredContexts: ['ci/test'] })
+  const { id } = await take(newMerge({ sha }))
+  if (given.hold !== undefined) await store.hold(id, given.hold, { at: 1_000, reports: () => [] })
+  if (given.wasAsked === true) await store.asking(id)
   const lookAt = async (at: number, parts: Partial<LookParts> = {}) => {
-    await look(
-      { waiting: await store.waiting(), moved: undefined, failures: 0, isQuiet: false },
-      {
-        store,
-        history,
-        github: () => client,
-        gate: OPEN,
-        environmentOf: () => PRODUCTION,
-        isSightOwed: () => false,
-        pace: () => createGitHubPace(480),
-        reports: () => [],
-        mask: (text) => text,
-        clock: () => at,
-        elapsed: (_, beganAt) => at - beganAt,
-        journal: { info() {}, warn() {}, error() {} },
-        moved() {},
-        ...parts,
-      },
-    )
-    return store.deployment(1)
+    await look(at, parts)
+    return store.deployment(id)
   }
   return { github, lookAt }
 }
