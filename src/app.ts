@@ -393,6 +393,7 @@ export async function startApp(
     const recovered = await recover({
       store,
       begun,
+      logSize: logs.size,
       endLeftovers,
       reports,
       clock,

@@ -203,7 +203,8 @@ async function planOf(planned: Planned, environment: EnvironmentConfig, parts: P
     variables: Object.fromEntries(
       Object.entries(variables)
         .filter(([name]) => !LATER.test(name))
-        .map(([name, value]) => [name, mask(value)]),
+        // What is not written in the configuration itself is nobody's to see, whatever it looks like.
+        .map(([name, value]) => [name, isHidden(recipe, name) ? HIDDEN : mask(value)]),
     ),
   }
 }
@@ -233,6 +234,12 @@ function shown(step: Shown, phase: PlannedStep['phase'], mask: (text: string) =>
     onlyIfChanged: step.kind === 'action' ? undefined : step.onlyIfChanged,
     onFailure: step.onFailure,
   }
+}
+
+const HIDDEN = '•••'
+const isHidden = ({ env }: Recipe, name: string): boolean => {
+  const value = Object.hasOwn(env, name) ? env[name] : undefined
+  return value !== undefined && !('literal' in value)
 }
 
 /** The variables of a recipe, and what of them must not be shown. */

@@ -67,6 +67,8 @@ export async function takeWish(wish: Wish, parts: WishParts): Promise<Granted> {
   const { task = 'deploy' } = wish
   if (recipeFor(environment, task) === undefined)
     throw problem('task_unknown', { task, place: `${environment.repository} ${environment.name}` })
+  if (wish.pin === true && task !== 'deploy')
+    throw problem('request_wrong', { list: 'pin (only what is deployed can be gone back to, no task)' })
   const { by, reason } = wordsOf(wish, parts.mask)
   const forced = wish.force ? forcedBy({ by, reason }, environment) : undefined
   const nonce = wish.key === undefined ? parts.newNonce() : parts.newNonce([wish.by, wish.key])
@@ -98,7 +100,13 @@ export async function takeWish(wish: Wish, parts: WishParts): Promise<Granted> {
     creator: by,
     creatorAvatar: '',
     description: reason ?? `${said}, asked for by ${by}`,
-    payload: JSON.stringify({ deploy_user: by, asked_for: wish.ref, reason, ferryman: nonce }),
+    payload: JSON.stringify({
+      deploy_user: by,
+      asked_for: wish.ref,
+      reason,
+      ...(wish.pin === true ? { goes_back: true } : {}),
+      ferryman: nonce,
+    }),
     apiUrl: '',
     failure: undefined,
     ...(wish.pin === true ? { pin: { by, reason, leaves: await goneFrom(environment, sha, store) } } : {}),
@@ -141,11 +149,15 @@ function again(
   { wish, environment }: { readonly wish: Wish; readonly environment: EnvironmentConfig },
 ): Granted {
   const { configuredAs, environment: name, payload, ref, task, forced } = deployment
-  const asked: unknown = Reflect.get(Object(JSON.parse(payload)), 'asked_for')
+  const { asked_for: asked, goes_back: goesBack = false } = Object(JSON.parse(payload)) as Record<
+    string,
+    unknown
+  >
   const isSame =
     configuredAs === environment.repository.toLowerCase() &&
     name.toLowerCase() === environment.name.toLowerCase() &&
     asked === wish.ref &&
+    goesBack === (wish.pin ?? false) &&
     task === (wish.task ?? 'deploy') &&
     (forced !== undefined) === wish.force
   if (!isSame) throw problem('key_used', { name: nameOf(deployment) })

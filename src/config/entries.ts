@@ -10,6 +10,7 @@ import type {
   RepositoryConfig,
   SlackNotices,
 } from './config.ts'
+import { NO_HOOKS } from '../deployment/recipe.ts'
 import { readHealthCheck, readHooks } from './hooks.ts'
 import { readSlackNotices, type General } from './notify.ts'
 import { checkReleases, createReleasesCheck, currentIn, readReleases } from './releases.ts'
@@ -203,7 +204,9 @@ function readEnvironment(levels: readonly Level[], options: Inside) {
   const env = readVariables(levels, options)
   const circumstances = circumstancesOf(levels, env, options)
   const inFolder = readTasksFolder(levels, { ...options, complain() {} }) // readWork has complained
-  const anyTask = inFolder && { ...inFolder.work, ...circumstances }
+  // Hooks are of what the environment deploys; a task has only its own.
+  const { healthCheck: _, ...ofAnyTask } = { ...circumstances, hooks: NO_HOOKS }
+  const anyTask = inFolder && { ...inFolder.work, ...ofAnyTask }
   const read = readReleases(levels, options)
   const recipe = { ...work, ...circumstances, ...(read && { releases: read.releases }) }
   checkReleases(recipe, levels, options.complain)

@@ -47,6 +47,10 @@ export interface FillOptions {
   readonly wrong: (path: Path, message: string) => void
 }
 
+/** What stands behind the question mark of an address is a token more often than not. */
+const isInQuery = (value: string, address: string): boolean =>
+  /^https?:/.test(address) && address.indexOf(value, address.indexOf('?')) > 0 && address.includes('?')
+
 /** The document with `${NAME}` and `{file: path}` filled in the server's keys; those of `env:` stay references. */
 export function fillDocument(root: unknown, options: FillOptions): FilledDocument {
   const secrets: string[] = []
@@ -67,9 +71,12 @@ export function fillDocument(root: unknown, options: FillOptions): FilledDocumen
   }
   const fillOrdinary = (value: string, path: Path): string => {
     const filled = fillReferences(value, options.variables)
-    if ('text' in filled) return filled.text
-    options.wrong(path, filled.wrong)
-    return value
+    if ('wrong' in filled) {
+      options.wrong(path, filled.wrong)
+      return value
+    }
+    secrets.push(...filled.values.filter((one) => isInQuery(one, filled.text)))
+    return filled.text
   }
   const fillAt = (value: unknown, path: Path): unknown => {
     if (isSecretKey(path) && isSecretSetting(value)) return fillSecret(value, path)

@@ -98,6 +98,10 @@ export interface Blocked {
   readonly detail: string
   /** How often they have said so. */
   readonly tries: number
+  /** What its log held then: what holds more has begun once more. */
+  readonly logBytes: number
+  /** The same since anything else was the reason to wait. */
+  readonly told: number
 }
 
 /** Who wanted a deployment to pass its gates, and why. */

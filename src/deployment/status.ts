@@ -5,6 +5,8 @@ export interface DeploymentStatus {
   readonly description: string
   readonly logUrl?: string | undefined
   readonly environmentUrl?: string | undefined
+  /** What is live there stays what it was: nothing becomes inactive by it. */
+  readonly keepsOthers?: boolean | undefined
 }
 
 /** A status of a commit as GitHub takes it: https://docs.github.com/rest/commits/statuses */

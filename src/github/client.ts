@@ -42,7 +42,7 @@ export function createGitHub(options: GitHubOptions): GitHub {
   const { ask } = requests
   const { repos } = requests.rest
   return {
-    async createStatus(repository, githubId, { state, description, logUrl, environmentUrl }) {
+    async createStatus(repository, githubId, { state, description, logUrl, environmentUrl, keepsOthers }) {
       const answer = await ask((common) =>
         repos.createDeploymentStatus({
           ...placeOf(repository),
@@ -51,6 +51,7 @@ export function createGitHub(options: GitHubOptions): GitHub {
           description,
           ...(logUrl === undefined ? {} : { log_url: logUrl }),
           ...(environmentUrl === undefined ? {} : { environment_url: environmentUrl }),
+          ...(keepsOthers === true ? { auto_inactive: false } : {}),
           ...common,
         }),
       )

@@ -7,6 +7,8 @@ export interface RecoveryParts {
   readonly store: Store
   /** Of which deployments there were logs when the server started. */
   readonly begun: readonly number[]
+  /** How much the log of a deployment holds, in bytes. */
+  logSize(id: number): Promise<number>
   /** Ends what an earlier life of the server left running; answers which processes are left after that time. */
   endLeftovers(processes: readonly ProcessRecord[], withinMs: number): Promise<{ left: string | undefined }>
   readonly reports: ReportsFor
@@ -63,11 +65,19 @@ const FORGOTTEN = {
     'Not started: its log is there, so it began after the backup that was restored. What became of it is not known.',
 } as const
 
-async function endForgotten({ store, begun, reports, clock, journal }: RecoveryParts): Promise<void> {
+async function endForgotten({
+  store,
+  begun,
+  logSize,
+  reports,
+  clock,
+  journal,
+}: RecoveryParts): Promise<void> {
   const logs = new Set(begun)
   for (const { id, blocked } of await store.inState('queued')) {
-    // What a hook has put back in line has a log, and its work has not begun.
-    if (!logs.has(id) || blocked !== undefined) continue
+    if (!logs.has(id)) continue
+    // What a hook has put back in line has a log, and its work has not begun, if that has not grown since.
+    if (blocked !== undefined && (await logSize(id)) <= blocked.logBytes) continue
     const ended = await store.move(id, 'queued', 'failed', { ...FORGOTTEN, at: clock(), reports })
     if (ended !== undefined)
       journal.warn('deployment:forgotten', { deployment: nameOf(ended), id, detail: FORGOTTEN.detail })

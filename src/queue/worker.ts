@@ -17,10 +17,12 @@ type Ended = {
 } & Omit<Change, 'at'>
 
 /** It goes back in line: its work may not begin before that moment. */
-interface Held extends Pick<Change, 'reports'> {
+export interface Held extends Pick<Change, 'reports'> {
   readonly state: 'held'
   readonly until: number
   readonly detail: string
+  /** How much its log holds by now. */
+  readonly logBytes: number
 }
 
 export interface WorkerParts {
@@ -204,7 +206,7 @@ async function putBack(
   await writeDown(about, signals, journal, async () => {
     const held = await store.putBack(id, blocked, { at: clock(), reports })
     if (held === undefined) {
-      const detail = 'Cancelled before its work had begun.'
+      const detail = (await store.deployment(id))?.detail
       await store.move(id, 'cancelling', 'cancelled', { reason: 'by_person', detail, at: clock(), reports })
     } else journal.info('deployment:held', { ...about, detail: blocked.detail })
     parts.held()

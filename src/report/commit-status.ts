@@ -1,5 +1,4 @@
 import type { Deployment } from '../deployment/deployment.ts'
-import { errandOf } from '../deployment/errand.ts'
 import { contextOf, type CommitStatus, type DeploymentStatus } from '../deployment/status.ts'
 
 /** A status of a commit as it is owed. */
@@ -21,14 +20,14 @@ const STATES = {
 
 /**
  * The status of the commit that goes with the status of its deployment; undefined: none. Pure. What says nothing about
- * the commit has none: an errand, an unknown task. Nor has what GitHub has not made yet, before it ends.
+ * the commit has none: another task than to deploy it, and one that nobody knows. Nor has what GitHub has not made yet, before it ends.
  */
 export function commitStatus(
   deployment: Deployment,
   { state: deploymentState, description, logUrl }: DeploymentStatus,
 ): OwedCommitStatus | undefined {
   const { task, reason, sha, environment, githubId } = deployment
-  if (errandOf(task) !== undefined || reason === 'task_unknown') return undefined
+  if (task !== 'deploy' || reason === 'task_unknown') return undefined
   const state = STATES[deploymentState]
   const isTakenBack = deploymentState === 'inactive'
   if (githubId === undefined && (state === 'pending' || isTakenBack)) return undefined

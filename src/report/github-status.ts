@@ -10,12 +10,14 @@ const MOST_CHARACTERS = 140
 
 /** The status that says on GitHub where a deployment is. Pure. */
 export function githubStatus(deployment: Deployment, logUrl: string | undefined): DeploymentStatus {
-  const { environmentUrl } = deployment
+  const isTask = deployment.task !== 'deploy'
+  const environmentUrl = isTask ? undefined : deployment.environmentUrl
   return {
     state: stateOf(deployment),
     description: description(deployment),
     ...(logUrl === undefined ? {} : { logUrl }),
     ...(environmentUrl === undefined ? {} : { environmentUrl }),
+    ...(isTask ? { keepsOthers: true } : {}),
   }
 }
 
@@ -47,19 +49,20 @@ function stateOf({ state, reason }: Deployment): DeploymentStatus['state'] {
 }
 
 function sentence(deployment: Deployment): string {
-  const { state, reason, detail, sha, deployedSha, createdAt, startedAt, finishedAt } = deployment
+  const { state, reason, detail, task, sha, deployedSha, createdAt, startedAt, finishedAt } = deployment
   switch (state) {
     case 'queued':
       return deployment.hold === undefined
         ? `Waiting in line as ${nameOf(deployment)}`
         : `Held as ${nameOf(deployment)}: ${deployment.hold.detail}`
     case 'running':
-      return `Deploying ${short(sha)} as ${nameOf(deployment)}${approvalOf(deployment)}`
+      return `${task === 'deploy' ? 'Deploying' : `Running ${task} at`} ${short(sha)} as ${nameOf(deployment)}${approvalOf(deployment)}`
     case 'cancelling':
       return `Cancelling ${nameOf(deployment)}`
     case 'succeeded': {
       if (errandOf(deployment.task) !== undefined && detail !== undefined) return detail
       const took = duration((finishedAt ?? 0) - (startedAt ?? createdAt))
+      if (task !== 'deploy') return `Ran ${task} at ${short(sha)}, in ${took} (${nameOf(deployment)})`
       const what = deployedSha === undefined ? short(sha) : `${short(deployedSha)}, asked for ${short(sha)}`
       return `Deployed ${what}${broughtBy(deployment)}${whereOf(deployment)}, in ${took} (${nameOf(deployment)})`
     }

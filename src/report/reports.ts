@@ -101,7 +101,7 @@ export function forcedReportsFor(
 /** Hooks that are asked again and again say nothing new; what they let begin is told when it does. */
 function isAskingAgain({ state, hold, blocked }: Deployment): boolean {
   if (blocked === undefined) return false
-  if (state === 'queued') return hold === undefined || (hold.reason === 'hook_blocked' && blocked.tries > 1)
+  if (state === 'queued') return hold === undefined || (hold.reason === 'hook_blocked' && blocked.told > 1)
   return state === 'running'
 }
 
@@ -111,7 +111,8 @@ function reportsOf(
   context: ReportContext,
   told: false | Pick<Surroundings, 'isForceNews' | 'streak' | 'silenceFollows'>,
 ): readonly NewReport[] {
-  if (isAskingAgain(written)) return []
+  const isForceNews = told !== false && told.isForceNews === true
+  if (isAskingAgain(written) && !isForceNews) return []
   const deployment = withoutSecrets(written, context)
   const logUrl = context.logUrl(deployment)
   const status = githubStatus(deployment, logUrl)

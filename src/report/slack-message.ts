@@ -91,6 +91,7 @@ function verbOf({ state, hold, task, sha, deployedSha }: Deployment): string {
   const errand = errandOf(task)
   if (errand !== undefined && (state === 'succeeded' || state === 'failed'))
     return ERRAND_VERBS[errand][state]
+  if (errand === undefined && task !== 'deploy') return TASK_VERBS[state](task, hold)
   switch (state) {
     case 'queued':
       return hold === undefined ? 'Queued' : 'Held'
@@ -110,6 +111,19 @@ function verbOf({ state, hold, task, sha, deployedSha }: Deployment): string {
       return state satisfies never
   }
 }
+
+/** What is said of another task than to deploy. */
+const TASK_VERBS: Readonly<Record<Deployment['state'], (task: string, hold: Deployment['hold']) => string>> =
+  {
+    queued: (task, hold) => `${hold === undefined ? 'Queued' : 'Held'}: ${named(task)} for`,
+    running: (task) => `Running ${named(task)} for`,
+    cancelling: (task) => `Cancelling ${named(task)} for`,
+    succeeded: (task) => `Ran ${named(task)} for`,
+    failed: (task) => `Could not run ${named(task)} for`,
+    cancelled: (task) => `Cancelled ${named(task)} for`,
+  }
+
+const named = (task: string): string => escape(task, MOST_NAME)
 
 /** A playbook works elsewhere: unless it says which commit is there now, nobody knows. */
 const doubtOf = (deployment: Deployment): string =>
@@ -135,8 +149,10 @@ const tookOf = ({ startedAt, finishedAt }: Deployment): string =>
   startedAt === undefined || finishedAt === undefined ? '' : `took ${duration(finishedAt - startedAt)}`
 
 /** Where the result can be seen, once there is one. */
-const environmentOf = ({ state, environmentUrl }: Deployment): string =>
-  state === 'succeeded' && environmentUrl !== undefined ? link(environmentUrl, 'open') : ''
+const environmentOf = ({ state, task, environmentUrl }: Deployment): string =>
+  state === 'succeeded' && task === 'deploy' && environmentUrl !== undefined
+    ? link(environmentUrl, 'open')
+    : ''
 
 const logOf = (logUrl: string | undefined): string => (logUrl === undefined ? '' : link(logUrl, 'log'))
 

@@ -366,7 +366,8 @@ async function goBack(
     for (const step of [...steps, ...verify]) {
       const environment = { ...variables, ...hookVariables(step), FERRYMAN_ROLLBACK: '1' }
       const failed = await carryOutStep(deployment, step, environment, { ...parts, signal })
-      if (failed !== undefined) return failed
+      if (failed !== undefined && (signal.aborted || afterFailureOf(step, failed) !== 'goes_on'))
+        return failed
     }
     return undefined
   })
@@ -472,14 +473,15 @@ function hooksAfter(result: RunResult, { afterSuccess, afterFailure }: Runbook):
 
 /** A run that has to end leaves nothing, also of what its earlier steps had left to run on. */
 async function endRest(parts: Begun): Promise<void> {
-  const last = parts.begun.at(-1)
-  if (last === undefined) return
-  await endForGood(last, { ...parts, stuck: (pids) => tellStuck(pids, parts) })
+  const lastOfEach = new Map(parts.begun.map((process) => [process.runId, process]))
+  for (const last of lastOfEach.values())
+    await endForGood(last, { ...parts, stuck: (pids) => tellStuck(pids, parts) })
 }
 
 /** Names what lives on after a run that ended by itself. */
-async function tellLiving({ recipe }: Deployment, { log, runId }: Begun): Promise<void> {
-  const living = await told(() => carriersOf(runId))
+async function tellLiving({ recipe }: Deployment, { log, begun }: Begun): Promise<void> {
+  const runIds = [...new Set(begun.map(({ runId }) => runId))]
+  const living = await told(() => runIds.flatMap((runId) => carriersOf(runId)))
   const where = recipe.leaveProcesses ? '' : ', in a session of its own'
   if (living.length > 0) await log.line(`Still running${where}: ${namesOf(living)}`)
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 
 import type { Deployment, StepResult } from '../deployment/deployment.ts'
@@ -163,15 +164,17 @@ async function runStep(
   ])
   let cause: Promise<Cause> | undefined
   const stop = (): Promise<Cause> => (cause ??= stopped(anySignal, name, parts))
+  const runId = runIdOf(step, parts)
   const result = await runCommand({
     ...parts,
+    runId,
     signal: anySignal,
     interrupting: () => void stop(),
     stuck: (pids) => tellStuck(pids, parts),
     leaveProcesses: step.leaveProcesses ?? recipe.leaveProcesses,
     argv: step.argv,
     folder: step.folder ?? recipe.folder,
-    environment: { ...whole, ...step.environment },
+    environment: { ...whole, ...step.environment, FERRYMAN_RUN_ID: runId },
     become,
     pipe: join(folder, `output-${results.length + 1}`),
     async record(process) {
@@ -220,6 +223,10 @@ async function runStep(
     detail: masker.mask(failed(label ?? name, exitCode, killedBy, usefulLine(log.lastLines(50)))),
   }
 }
+
+/** A step that may fail is ended alone: what others have started, and what the deployment is about, lives on. */
+const runIdOf = ({ onFailure }: CommandStep, { runId }: RunParts): string =>
+  onFailure === 'goes_on' ? randomBytes(16).toString('hex') : runId
 
 /** What stops Ferryman may tell its commands as well: systemd does, unless it is told otherwise. A shell says 143. */
 const isTerminated = ({ exitCode, signal }: Pick<Ended, 'exitCode' | 'signal'>): boolean =>

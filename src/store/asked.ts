@@ -40,7 +40,7 @@ async function goBack(
   { by, reason, leaves }: NonNullable<NewDeployment['pin']>,
   at: number,
 ): Promise<void> {
-  await putPin(trx, { by, reason, place: placeOf(deployment), sha: deployment.sha, at })
+  await putPin(trx, { by, reason, place: placeOf(deployment), sha: deployment.sha, at }, deployment.id)
   if (leaves === undefined) return
   await trx
     .updateTable('deployments')

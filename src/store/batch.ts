@@ -96,6 +96,8 @@ export async function createDeployment(
     blocked_until: null,
     blocked_detail: null,
     blocked_tries: 0,
+    blocked_told: 0,
+    blocked_log_bytes: 0,
     reason: end?.reason ?? null,
     detail: end?.detail ?? null,
     deployed_sha: null,

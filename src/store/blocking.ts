@@ -1,6 +1,6 @@
 import { sql, type Kysely } from 'kysely'
 
-import type { Deployment } from '../deployment/deployment.ts'
+import type { Blocked, Deployment } from '../deployment/deployment.ts'
 import { enter, owe } from './moves.ts'
 import { deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
@@ -14,7 +14,7 @@ type Told = Pick<Change, 'at' | 'reports'>
 export const putBack = (
   database: Kysely<Tables>,
   id: number,
-  { until, detail }: { readonly until: number; readonly detail: string },
+  { until, detail, logBytes }: Pick<Blocked, 'until' | 'detail' | 'logBytes'>,
   { at, reports }: Told,
 ): Promise<Deployment | undefined> =>
   inTransaction(database, async (trx) => {
@@ -26,7 +26,9 @@ export const putBack = (
         blocked_since: sql<number>`coalesce(blocked_since, ${sql.val(at)})`,
         blocked_until: until,
         blocked_detail: detail,
+        blocked_log_bytes: logBytes,
         blocked_tries: sql<number>`blocked_tries + 1`,
+        blocked_told: sql<number>`blocked_told + 1`,
         ...holdColumns({ reason: 'hook_blocked', detail, since: at, until }),
       })
       .where('id', '=', id)

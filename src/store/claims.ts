@@ -143,7 +143,10 @@ async function writeHold(
   const { id } = waiting
   const row = await trx
     .updateTable('deployments')
-    .set(holdColumns(wanted))
+    .set({
+      ...holdColumns(wanted),
+      ...(wanted === undefined || wanted.reason === 'hook_blocked' ? {} : { blocked_told: 0 }),
+    })
     .where('id', '=', id)
     .where('state', '=', sql.lit('queued'))
     .returningAll()

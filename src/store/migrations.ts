@@ -369,9 +369,10 @@ const blocked: Migration = {
     await deployments().addColumn('blocked_since', 'bigint').execute()
     await deployments().addColumn('blocked_until', 'bigint').execute()
     await deployments().addColumn('blocked_detail', 'text').execute()
-    await deployments()
-      .addColumn('blocked_tries', 'integer', (column) => column.notNull().defaultTo(0))
-      .execute()
+    for (const column of ['blocked_tries', 'blocked_told', 'blocked_log_bytes'])
+      await deployments()
+        .addColumn(column, 'bigint', (counts) => counts.notNull().defaultTo(0))
+        .execute()
   },
 }
 
@@ -385,6 +386,7 @@ const pins: Migration = {
       .addColumn('reason', 'text')
       .addColumn('pinned_by', 'text', (column) => column.notNull())
       .addColumn('at', 'bigint', (column) => column.notNull())
+      .addColumn('deployment_id', 'bigint', (column) => column.notNull())
       .execute()
   },
 }

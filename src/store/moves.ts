@@ -78,7 +78,8 @@ export async function change(
   if (row === undefined) return undefined
   const deployment = deploymentOf(row)
   const at = deployment.finishedAt ?? given.at
-  const streak = await passThrough(trx, row.environment_id, { from, to, at })
+  const streak =
+    row.task === 'deploy' ? await passThrough(trx, row.environment_id, { from, to, at }) : undefined
   if (isFinal(to)) await trx.deleteFrom('processes').where('deployment_id', '=', id).execute()
   if (to === 'succeeded') await endPin(trx, placeOf(deployment), deployment)
   await enter(trx, deployment, from, given.at)

@@ -40,21 +40,29 @@ export async function pinsAt(
 }
 
 /** Puts a pin in place of the one that is there, within the transaction that asks for what is pinned. */
-export async function putPin(trx: Trx, { place, sha, reason, by, at }: Pin): Promise<void> {
+export async function putPin(
+  trx: Trx,
+  { place, sha, reason, by, at }: Pin,
+  deploymentId: number,
+): Promise<void> {
+  const values = { sha, reason: reason ?? null, pinned_by: by, at, deployment_id: deploymentId }
   await trx
     .insertInto('pins')
-    .values({ place, sha, reason: reason ?? null, pinned_by: by, at })
-    .onConflict((conflict) =>
-      conflict.column('place').doUpdateSet({ sha, reason: reason ?? null, pinned_by: by, at }),
-    )
+    .values({ place, ...values })
+    .onConflict((conflict) => conflict.column('place').doUpdateSet(values))
     .execute()
 }
 
-/** What somebody has asked for and has succeeded with another commit ends the pin. */
+/** What somebody has asked for since, and has succeeded with another commit, ends the pin. */
 export async function endPin(trx: Trx, place: string, succeeded: Deployment): Promise<void> {
-  const { origin, task, sha, deployedSha = sha } = succeeded
+  const { id, origin, task, sha, deployedSha = sha } = succeeded
   if (task !== 'deploy' || origin === 'merge' || origin === 'push') return
-  await trx.deleteFrom('pins').where('place', '=', place).where('sha', '<>', deployedSha).execute()
+  await trx
+    .deleteFrom('pins')
+    .where('place', '=', place)
+    .where('sha', '<>', deployedSha)
+    .where('deployment_id', '<', id)
+    .execute()
 }
 
 const pinOf = ({ place, sha, reason, pinned_by: by, at }: Selectable<Tables['pins']>): Pin => ({

@@ -101,6 +101,7 @@ export async function landmarks(database: Kysely<Tables>, id: number): Promise<L
     .select(['other.sha', 'other.number'])
     .where('this.id', '=', id)
     .whereRef('other.id', '!=', 'this.id')
+    .where('other.task', '=', 'deploy')
     .where(
       sql<boolean>`(other.state in ('running', 'cancelling') or (other.state = 'queued' and other.hold_reason is null))`,
     )

@@ -72,6 +72,8 @@ const blockedOf = (row: DeploymentRow): Blocked | undefined =>
         until: row.blocked_until,
         detail: row.blocked_detail ?? HELD.hook_blocked,
         tries: row.blocked_tries,
+        told: row.blocked_told,
+        logBytes: row.blocked_log_bytes,
       }
 
 const holdOf = ({

@@ -106,6 +106,8 @@ export interface Tables {
     blocked_until: number | null
     blocked_detail: string | null
     blocked_tries: Generated<number>
+    blocked_told: Generated<number>
+    blocked_log_bytes: Generated<number>
     reason: EndReason | null
     detail: string | null
     deployed_sha: string | null
@@ -148,6 +150,8 @@ export interface Tables {
     reason: string | null
     pinned_by: string
     at: number
+    /** What was asked for to go back. */
+    deployment_id: number
   }
   /** Who has agreed to which commit going where. */
   approvals: {

@@ -52,7 +52,7 @@ export interface Store {
    */
   putBack(
     id: number,
-    blocked: Pick<Blocked, 'until' | 'detail'>,
+    blocked: Pick<Blocked, 'until' | 'detail' | 'logBytes'>,
     change: Pick<Change, 'at' | 'reports'>,
   ): Promise<Deployment | undefined>
   /** Its hooks let the work of a running deployment begin; undefined when they had not blocked it. */

@@ -15,15 +15,16 @@ interface StreakColumns {
 export const streakIn = ({ failures, failing_since: since }: StreakColumns): FailureStreak | undefined =>
   failures === 0 ? undefined : { failures, since: since ?? 0 }
 
-/** The same of the environment that a deployment goes to. */
+/** The same of the environment that a deployment goes to; what is none, but another task, has no part in it. */
 export async function streakAround(trx: Trx, deploymentId: number): Promise<FailureStreak | undefined> {
   const row = await trx
     .selectFrom('deployments')
     .innerJoin('environments', 'environments.id', 'deployments.environment_id')
     .select(['environments.failures', 'environments.failing_since'])
     .where('deployments.id', '=', deploymentId)
-    .executeTakeFirstOrThrow()
-  return streakIn(row)
+    .where('deployments.task', '=', 'deploy')
+    .executeTakeFirst()
+  return row && streakIn(row)
 }
 
 /**

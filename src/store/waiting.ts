@@ -52,6 +52,8 @@ const WRITTEN = {
   blocked_until: 'meanwhile',
   blocked_detail: 'meanwhile',
   blocked_tries: 'meanwhile',
+  blocked_told: 'meanwhile',
+  blocked_log_bytes: 'meanwhile',
   reason: 'end',
   detail: 'end',
   deployed_sha: 'end',

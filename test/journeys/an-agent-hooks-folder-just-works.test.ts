@@ -6,6 +6,10 @@ import { expect, test } from 'vitest'
 import { ferryman } from '../support/cli.ts'
 import { serve, type Served, type World } from '../support/journey.ts'
 
+const fail = (): never => {
+  throw new Error('no such deployment')
+}
+
 /** A folder of executables as github-deploy-agent has it, beside the configuration; each writes down what it saw. */
 const hooks = (scripts: Readonly<Record<string, string>>) => ({
   repositories: { 'acme/shop': { tasks_folder: './hooks' } },
@@ -105,6 +109,10 @@ test('a task is no deployment: what is live stays what it was', async () => {
   await world.status(await world.deploy({ task: 'warm' }), 'success')
 
   expect(readFileSync(join(world.directory, 'previous'), 'utf8')).toBe(`${first}\n`)
+  await world.slack.waitFor(({ text }) => text?.startsWith('Ran warm for acme/shop/production#2') ?? false)
+  const [deployment, task] = world.repository.deployments
+  expect(world.statuses(task ?? fail()).at(-1)).toMatch(/^success: Ran warm at [0-9a-f]{7}, in /)
+  expect(world.statuses(deployment ?? fail()).at(-1)).toMatch(/^success: /)
   expect(commits[0]?.sha).not.toBe(first)
   expect((await ferryman(['why', 'acme/shop', '-c', world.configFile])).out).toContain(first.slice(0, 7))
 })

@@ -114,6 +114,7 @@ export async function beginLife({ config, clock, begun, ...given }: LifeParts): 
   await recover({
     store,
     begun: [],
+    logSize: async () => 0,
     endLeftovers: () => Promise.resolve({ left: undefined }),
     reports,
     clock,

@@ -20,7 +20,7 @@ async function died() {
   const claimed = await claimFrom(store, { limit: 1, at: 1_000, reports })
   const id = claimed?.id ?? 0
   await store.recordProcess(id, { runId: 'ab', group: 1, bootId: 'another', startTicks: '1' })
-  const parts = { store, begun: [], reports, clock: () => 2_000, journal, freed() {} }
+  const parts = { store, begun: [], logSize: async () => 0, reports, clock: () => 2_000, journal, freed() {} }
   return { store, id, parts }
 }
 

@@ -1,13 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
 import { NO_HOOKS, type Hook } from '../../src/deployment/recipe.ts'
 import type { Stop } from '../../src/run/limits.ts'
 import type { RunParts } from '../../src/run/parts.ts'
 import { recipe } from '../support/samples.ts'
-import { runFor, temporaryFolder } from '../support/running.ts'
+import { isRunning, runFor, temporaryFolder } from '../support/running.ts'
 
 const sh = (script: string): Hook => ({ command: ['sh', '-c', script] })
 
@@ -130,4 +130,50 @@ test('a folder of hooks that is not there lets nothing begin', async () => {
 
   expect(result).toMatchObject({ state: 'failed', reason: 'folder_missing' })
   expect(existsSync(join(folder, 'never'))).toBe(false)
+})
+
+/** A process that took a session of its own, as daemons do, and lives for a while. */
+const DAEMON = ['sh', '-c', 'setsid sleep 300 & echo $! > daemon; sleep 0.2']
+const daemonIn = (folder: string): number => Number(readFileSync(join(folder, 'daemon'), 'utf8'))
+
+test.each([
+  {
+    what: 'a hook that hangs',
+    hooks: { afterSuccess: [sh('sleep 600')], timeoutSeconds: 0.5 },
+    commands: [DAEMON],
+  },
+  {
+    what: 'a command that may fail',
+    hooks: {},
+    commands: [DAEMON, { words: ['sleep', '600'], timeoutSeconds: 0.5, continueOnError: true }],
+  },
+])('$what is ended alone: what the deployment has started lives on', async ({ hooks, commands }) => {
+  const folder = temporaryFolder()
+  const { result, log } = await runFor({
+    commands: [],
+    deployment: { recipe: recipe({ folder, commands, hooks: { ...NO_HOOKS, ...hooks } }) },
+  })
+
+  const daemon = daemonIn(folder)
+  onTestFinished(() => void process.kill(daemon, 'SIGKILL'))
+  expect(result.state).toBe('succeeded')
+  expect(log).toContain(`Still running, in a session of its own: sleep (${daemon})`)
+  expect(isRunning(daemon)).toBe(true)
+})
+
+test('a run that ends early ends what every step has left, also one that could fail', async () => {
+  const folder = temporaryFolder()
+  const { result } = await runFor({
+    commands: [],
+    deployment: {
+      recipe: recipe({
+        folder,
+        commands: [{ words: DAEMON, continueOnError: true }, ['sleep', '600']],
+        timeoutSeconds: 1.5,
+      }),
+    },
+  })
+
+  expect(result).toMatchObject({ state: 'failed', reason: 'timed_out' })
+  expect(isRunning(daemonIn(folder))).toBe(false)
 })

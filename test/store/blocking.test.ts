@@ -33,12 +33,12 @@ describe.each(ENGINES)('what a hook lets not begin yet, on $engine', ({ engine, 
       const first = await claim(10)
       await store.recordProcess(first.id, { runId: 'ab', group: 1, bootId: 'b', startTicks: '1' })
 
-      const held = await store.putBack(first.id, { until: 70, detail: 'busy' }, told(20))
+      const held = await store.putBack(first.id, { until: 70, detail: 'busy', logBytes: 10 }, told(20))
       const second = await claim(30)
       await store.move(second.id, 'running', 'succeeded', told(40))
       await store.release(first.id, told(70))
       const again = await claim(75)
-      await store.putBack(again.id, { until: 140, detail: 'still busy' }, told(80))
+      await store.putBack(again.id, { until: 140, detail: 'still busy', logBytes: 20 }, told(80))
 
       expect(held).toMatchObject({
         state: 'queued',
@@ -54,16 +54,77 @@ describe.each(ENGINES)('what a hook lets not begin yet, on $engine', ({ engine, 
       })
     })
 
+    test('is told anew where something else was the reason to wait between', async () => {
+      const first = await claim(10)
+      await store.putBack(first.id, { until: 11, detail: 'busy', logBytes: 1 }, told(11))
+      const lock = { reason: 'locked', detail: 'by mona', since: 12, until: undefined } as const
+      await store.hold(first.id, lock, told(12))
+      await store.release(first.id, told(13))
+      const again = await claim(14)
+
+      const held = await store.putBack(again.id, { until: 20, detail: 'busy', logBytes: 2 }, told(15))
+
+      expect(held?.blocked).toMatchObject({ tries: 2, told: 1, logBytes: 2 })
+    })
+
+    test('a pin is ended by what was asked for after it, and by nothing before', async () => {
+      const [first, second] = [await claim(10), newDeployment()]
+      const pin = { by: 'mona', reason: 'down', leaves: undefined }
+      const back = { ...newDeployment({ origin: 'person', sha: 'b'.repeat(40) }), nonce: 'n', pin }
+      await store.ask(back, 20)
+
+      await store.move(first.id, 'running', 'succeeded', told(30))
+      const pinned = await store.pins.all()
+      await store.accept([queuedIntake(second)])
+      for (;;) {
+        const next = await claim(40)
+        await store.move(next.id, 'running', 'succeeded', told(50))
+        if (next.githubId === second.githubId) break
+      }
+
+      expect(pinned).toMatchObject([{ place: 'acme/shop/production', sha: 'b'.repeat(40), by: 'mona' }])
+      expect(await store.pins.all()).toEqual([])
+    })
+
+    test('another task has no part in the failures of its environment, nor in what is on its way', async () => {
+      const failed = await claim(10)
+      await store.move(failed.id, 'running', 'failed', { ...told(20), reason: 'command_failed' })
+      const waiting = await claim(30)
+      await store.accept([queuedIntake(newDeployment({ task: 'migrate' }))])
+      await store.move(waiting.id, 'running', 'failed', { ...told(40), reason: 'command_failed' })
+      const streaks: unknown[] = []
+      const migrate = await claim(50)
+
+      await store.move(migrate.id, 'running', 'succeeded', {
+        at: 60,
+        reports: (_, streak) => {
+          streaks.push(streak)
+          return []
+        },
+      })
+      await store.accept([queuedIntake(newDeployment())])
+      const next = await claim(70)
+      await store.move(next.id, 'running', 'succeeded', {
+        at: 80,
+        reports: (_, streak) => {
+          streaks.push(streak?.failures)
+          return []
+        },
+      })
+
+      expect(streaks).toEqual([undefined, 2])
+    })
+
     test('is let go when its work begins, once; what was cancelled meanwhile is not put back', async () => {
       const first = await claim(10)
-      await store.putBack(first.id, { until: 11, detail: 'busy' }, told(11))
+      await store.putBack(first.id, { until: 11, detail: 'busy', logBytes: 10 }, told(11))
       await store.release(first.id, told(12))
       await claim(13)
 
       const begun = await store.unblock(first.id, told(14))
       const again = await store.unblock(first.id, told(15))
       await store.move(first.id, 'running', 'cancelling', { ...told(16), reason: 'by_person' })
-      const late = await store.putBack(first.id, { until: 99, detail: 'busy' }, told(17))
+      const late = await store.putBack(first.id, { until: 99, detail: 'busy', logBytes: 10 }, told(17))
 
       expect(begun).toMatchObject({ state: 'running', blocked: undefined })
       expect([again, late]).toEqual([undefined, undefined])

@@ -42,7 +42,8 @@ test('a database of a newer version is refused by name', async () => {
 const UNDO = {
   '0020': 'drop table pins',
   '0019': `alter table deployments drop column blocked_since; alter table deployments drop column blocked_until;
-    alter table deployments drop column blocked_detail; alter table deployments drop column blocked_tries`,
+    alter table deployments drop column blocked_detail; alter table deployments drop column blocked_tries;
+    alter table deployments drop column blocked_told; alter table deployments drop column blocked_log_bytes`,
   '0018': 'alter table deployments drop column checked_at',
   '0017': 'drop index deployments_with_authors; alter table deployments drop column authors_asked',
   '0016': 'alter table environments drop column head_branch; alter table environments drop column head_sha',
