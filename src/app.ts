@@ -625,5 +625,5 @@ export const npmFolders = (): string[] => [
 ]
 
 /** Where people read what the API serves: github.com, or the Enterprise server itself. */
-const webUrlOf = (apiUrl: string): string =>
-  apiUrl === 'https://api.github.com' ? 'https://github.com' : apiUrl.replace(/\/api\/v3$/, '')
+export const webUrlOf = (apiUrl: string): string =>
+  apiUrl.replace(/^https:\/\/api\.(github\.com|[^/]+\.ghe\.com)$/, 'https://$1').replace(/\/api\/v3$/, '')

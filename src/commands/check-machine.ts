@@ -81,11 +81,12 @@ function checkEnvironment(environment: EnvironmentConfig, path: string): Finding
 
 function checkRecipe(where: string, recipe: Recipe, path: string): Finding[] {
   const { folder, hooks } = recipe
-  if (!isFolder(folder))
+  const isFresh = recipe.workspace !== undefined
+  if (!isFresh && !isFolder(folder))
     return [
       wrong(`${where}: the folder ${folder} does not exist`, 'Create or clone it, or correct `folder`.'),
     ]
-  const around = [hooks.before, hooks.afterSuccess, hooks.afterFailure].flat()
+  const around = [hooks.before, hooks.verify, hooks.afterSuccess, hooks.afterFailure].flat()
   const commands = [
     ...(recipe.kind === 'commands' ? recipe.commands : []),
     ...around.flatMap((hook) => ('command' in hook ? [hook.command] : [])),
@@ -95,10 +96,11 @@ function checkRecipe(where: string, recipe: Recipe, path: string): Finding[] {
     (one) => (('words' in one ? one.runAs : undefined) ?? recipe.runAs) === undefined,
   )
   const folders = new Set(around.flatMap((hook) => ('folder' in hook ? [hook.folder] : [])))
+  const programs = [...new Set(ours.map((one) => wordsOf(one)[0] ?? ''))]
   return [
-    fine(`${where}: folder ${folder}`),
+    fine(isFresh ? `${where}: a fresh checkout for each deployment` : `${where}: folder ${folder}`),
     ...(recipe.kind === 'tasks_folder' ? checkTasksFolder(where, recipe) : []),
-    ...checkPrograms(where, folder, [...new Set(ours.map((one) => wordsOf(one)[0] ?? ''))], path),
+    ...(isFresh ? checkInCheckout(where, programs, path) : checkPrograms(where, folder, programs, path)),
     ...[...folders].map((one) =>
       isFolder(one)
         ? fine(`${where}: hooks in ${one}: ${listed(executablesIn(one))}`)
@@ -136,6 +138,22 @@ function checkTasksFolder(where: string, { tasksFolder }: TasksFolderRecipe): Fi
   ]
 }
 
+/** What is in the checkout is seen only when there is one. */
+function checkInCheckout(where: string, programs: readonly string[], path: string): Finding[] {
+  const own = programs.filter((program) => program.includes('/') && !program.startsWith('/'))
+  const others = programs.filter((program) => !own.includes(program))
+  return [
+    ...checkPrograms(where, '/', others, path),
+    ...own.map((program) => codeOfRepository(where, program)),
+  ]
+}
+
+const codeOfRepository = (where: string, program: string): Finding =>
+  doubtful(
+    `${where}: ${program} is code of the repository`,
+    'Whoever may push to it decides what this machine runs. Fine where you trust them.',
+  )
+
 function checkPrograms(where: string, folder: string, programs: readonly string[], path: string): Finding[] {
   const missing = programs.filter((program) => findProgram(program, folder, path) === undefined)
   const own = programs.filter(
@@ -155,12 +173,7 @@ function checkPrograms(where: string, folder: string, programs: readonly string[
     ...(missing.length < programs.length
       ? [fine(`${where}: ${programs.filter((one) => !missing.includes(one)).join(', ')}`)]
       : []),
-    ...own.map((program) =>
-      doubtful(
-        `${where}: ${program} is code of the repository`,
-        'Whoever may push to it decides what this machine runs. Fine where you trust them.',
-      ),
-    ),
+    ...own.map((program) => codeOfRepository(where, program)),
   ]
 }
 

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 
 import type { Config, EnvironmentConfig } from '../config/config.ts'
 import { resolveValue } from '../config/values.ts'
-import type { PlaybookRecipe } from '../deployment/recipe.ts'
+import { recipeAt, type PlaybookRecipe } from '../deployment/recipe.ts'
 import { createMasker } from '../logs/redact.ts'
 import { rehearse } from '../run/ansible/rehearse.ts'
 import { baseEnvironment, type ServerSide } from '../run/environment.ts'
@@ -28,6 +28,13 @@ async function checkPlaybook(
 ): Promise<Finding[]> {
   if (recipe.kind !== 'ansible') return []
   const where = `${repository} ${name}${task === 'deploy' ? '' : ` ${task}`}`
+  if (recipe.workspace !== undefined)
+    return [
+      doubtful(
+        `${where}: ${recipeAt(recipe, 'the checkout').playbook} was not read`,
+        'It is in the checkout that each deployment makes.',
+      ),
+    ]
   const variables = variablesOf(recipe, config, server)
   const rehearsal = await rehearse(recipe, {
     variables,

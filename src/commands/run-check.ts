@@ -9,6 +9,7 @@ import { checkDatabase } from './check-database.ts'
 import { checkMachine } from './check-machine.ts'
 import { checkPlaybooks } from './check-playbooks.ts'
 import { checkServices } from './check-services.ts'
+import { checkWorkspaces } from './check-workspaces.ts'
 import { doubtful, fine, lineFor, wrong, type Finding } from './findings.ts'
 
 export interface CheckOptions {
@@ -45,9 +46,11 @@ export async function runCheck({ config: flag, offline }: CheckOptions): Promise
   for (const warning of config.warnings) say(doubtful(warning, ''))
   for (const finding of await checkMachine(config, commandPath(process.env, npmFolders()))) say(finding)
   for await (const finding of checkPlaybooks(config, serverSide())) say(finding)
+  const asked = { version, now: Date.now(), masker }
+  for await (const finding of checkWorkspaces(config, { ...asked, server: serverSide(), offline }))
+    say(finding)
   say(await checkDatabase(config))
-  if (!offline)
-    for await (const finding of checkServices(config, { version, now: Date.now(), masker })) say(finding)
+  if (!offline) for await (const finding of checkServices(config, asked)) say(finding)
   process.stdout.write(
     failures === 0
       ? `\nReady, as ${currentUser().name}.\n`
