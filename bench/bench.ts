@@ -11,6 +11,7 @@ import { measureRecovery } from './recovery.ts'
 import { describe, type Findings } from './report.ts'
 import { measureStart } from './start.ts'
 import { measureWaiting } from './waiting.ts'
+import { measureWorkspace } from './workspace.ts'
 
 const MEASUREMENTS = {
   webhooks: measureAcknowledgement,
@@ -20,12 +21,14 @@ const MEASUREMENTS = {
   start: measureStart,
   recovery: measureRecovery,
   waiting: measureWaiting,
+  workspace: measureWorkspace,
 }
 
 const USAGE = `Usage: npm run bench -- [--quick] [--only NAME] [--folder FOLDER]
 
   --quick          less than a minute, and less certain
   --only NAME      one of ${Object.keys(MEASUREMENTS).join(', ')}; can be given again
+  --megabytes N    the size of the repository of \`workspace\`. Default 256, with --quick 64
   --folder FOLDER  where to measure; it decides the disk. Default: the folder for temporary files
 `
 
@@ -34,19 +37,24 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
     folder: { type: 'string' },
+    megabytes: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
 const unknown = values.only.filter((name) => !(name in MEASUREMENTS))
 if (values.help) process.stdout.write(USAGE)
-else if (unknown.length > 0) {
+else if (values.megabytes !== undefined && !/^[1-9]\d{0,5}$/.test(values.megabytes)) {
+  process.stderr.write(`--megabytes ${values.megabytes} is no number of megabytes.\n${USAGE}`)
+  process.exitCode = 2
+} else if (unknown.length > 0) {
   process.stderr.write(`There is no measurement ${unknown.join(', ')}.\n${USAGE}`)
   process.exitCode = 2
 } else await measure()
 
 async function measure(): Promise<void> {
   const from = performance.now()
-  const place = createPlace({ quick: values.quick, parent: values.folder })
+  const megabytes = Number(values.megabytes ?? (values.quick ? 64 : 256))
+  const place = createPlace({ quick: values.quick, megabytes, parent: values.folder })
   let isInterrupted = false
   const interrupt = (): void => {
     isInterrupted = true

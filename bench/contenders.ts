@@ -24,6 +24,8 @@ export interface FerrymanOptions extends ProgramOptions {
   /** What it runs for the deliveries; without it their repository is not in its configuration. */
   readonly command?: readonly string[]
   readonly github?: number
+  /** Keys of the repository's entry, where it works elsewhere than in its folder. */
+  readonly entry?: Readonly<Record<string, unknown>>
   /** With an earlier life's configuration and data. */
   readonly folder?: string
 }
@@ -39,10 +41,14 @@ export async function startFerryman(place: Place, options: FerrymanOptions = {})
 }
 
 /** Writes a configuration; answers its path. */
-export function writeConfig(folder: string, port: number, { command, github = 9 }: FerrymanOptions): string {
+export function writeConfig(
+  folder: string,
+  port: number,
+  { command, github = 9, entry = { folder } }: FerrymanOptions,
+): string {
   const file = join(folder, 'config.yml')
   const environment = {
-    folder,
+    ...entry,
     commands: [command],
     lane: 'one',
     accept_actions_deployments: true,

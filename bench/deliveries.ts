@@ -42,4 +42,14 @@ export function createDeliveries({ otherDeployments }: { otherDeployments: boole
   }
 }
 
+/** The same delivery for another commit. */
+export function ofCommit(
+  { body, headers }: { readonly body: string; readonly headers: Record<string, string> },
+  sha: string,
+) {
+  const given = JSON.parse(body) as { deployment: object }
+  const text = JSON.stringify({ ...given, deployment: { ...given.deployment, sha, ref: 'main' } })
+  return { body: text, headers: { ...headers, 'x-hub-signature-256': sign(text) } }
+}
+
 const sign = (body: string): string => `sha256=${createHmac('sha256', SECRET).update(body).digest('hex')}`

@@ -25,6 +25,8 @@ export interface ProgramOptions {
 /** Where the measurements happen: a temporary folder, and everything that was started in it. */
 export interface Place {
   readonly quick: boolean
+  /** How large a repository is made. */
+  readonly megabytes: number
   /** Makes a folder. */
   folder(name: string): string
   start(name: string, argv: readonly string[], options?: ProgramOptions): Program
@@ -51,9 +53,11 @@ const INJECT = ['-e', 'inject=fsync,fdatasync:delay_exit=2000']
 /** Makes the temporary folder, on the disk that is measured. */
 export function createPlace({
   quick,
+  megabytes = 64,
   parent = tmpdir(),
 }: {
   quick: boolean
+  megabytes?: number
   parent?: string | undefined
 }): Place {
   const root = mkdtempSync(join(parent, 'ferryman-bench-'))
@@ -68,6 +72,7 @@ export function createPlace({
   }
   return {
     quick,
+    megabytes,
     say: (text) =>
       void process.stderr.write(
         `${process.stderr.isTTY ? '\r\u001b[K' : ''}${text}${process.stderr.isTTY ? '' : '\n'}`,
