@@ -16,14 +16,20 @@ describe.skipIf(inject('sshd') === undefined)('a checkout over ssh', () => {
     const source = gitSource()
     const sha = source.commit({ file: 'over ssh\n' })
     const url = `ssh://${userInfo().username}@127.0.0.1:${there.machines[0]?.port}${source.folder}`
-    const deploy = (knownHostsFile: string) =>
+    const deploy = (knownHostsFile: string, given: { submodules?: boolean; sha?: string } = {}) =>
       runFor({
         commands: [],
         deployment: {
-          sha,
+          sha: given.sha ?? sha,
           recipe: recipe({
             folder: IN_WORKSPACE,
-            workspace: { url, submodules: false, lfs: false, sshKeyFile: there.key, knownHostsFile },
+            workspace: {
+              url,
+              submodules: given.submodules === true,
+              lfs: false,
+              sshKeyFile: there.key,
+              knownHostsFile,
+            },
             commands: [
               ['cat', 'file'],
               ['git', 'ls-remote', 'origin', 'HEAD'],
@@ -36,11 +42,15 @@ describe.skipIf(inject('sshd') === undefined)('a checkout over ssh', () => {
 
     const known = await deploy(there.knownHosts)
     const unknown = await deploy(nobody)
+    source.git('submodule', '--quiet', 'add', source.folder, 'itself')
+    const local = await deploy(there.knownHosts, { submodules: true, sha: source.commit({}) })
 
     expect(known.log).toContain('\nover ssh\n')
     expect(known.log).toContain(`${sha}\tHEAD`)
     expect(known.result.state).toBe('succeeded')
     expect(unknown.result).toMatchObject({ state: 'failed', reason: 'source_unavailable' })
     expect('detail' in unknown.result && unknown.result.detail).toContain('Host key verification failed')
+    expect(local.result).toMatchObject({ state: 'failed', reason: 'source_unavailable' })
+    expect(local.log).toContain("transport 'file' not allowed")
   })
 })
