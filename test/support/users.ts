@@ -14,7 +14,7 @@ export function makeUser(name: string, group?: string): void {
 
 /** Removes such a user. */
 export function removeUser(name: string, group?: string): void {
-  for (const words of [['userdel', name], ...(group === undefined ? [] : [['groupdel', group]])]) {
+  for (const words of [['userdel', '--force', name], ...(group === undefined ? [] : [['groupdel', group]])]) {
     try {
       quietly(words[0] ?? '', ...words.slice(1))
     } catch {
