@@ -14,15 +14,17 @@ import {
   fetchedBefore,
   folderOf,
   goodReleases,
+  isSomethingCurrent,
   linkShared,
   markGood,
   nameRelease,
   noteFetched,
   prune,
   savedOf,
+  switchBack,
   switchCurrent,
 } from './releases.ts'
-import { ReleaseFailure } from './sources/failure.ts'
+import { diskTrouble, ReleaseFailure } from './sources/failure.ts'
 import { download, readAddress, type Downloaded } from './sources/http.ts'
 import { downloadFromS3 } from './sources/s3.ts'
 import { unpackZip } from './sources/zip.ts'
@@ -39,6 +41,8 @@ export interface Placing {
   readonly folder: string
   /** What is current before it; undefined where nothing of ours is. */
   readonly previous: string | undefined
+  /** What comes back where the release turns out not to be good; undefined where nothing was there. */
+  readonly before: string | undefined
   /** It is there already, built and proved by an earlier deployment. */
   readonly isThere: boolean
   /** The version of its source, when it was fetched. */
@@ -62,14 +66,32 @@ export async function findPlacing(
   try {
     const previous = await currentRelease(releases)
     const good = releases.goesBack === true ? await goodReleases(releases) : []
-    const before = good.find((one) => one.sha === sha)
-    const release = before?.release ?? (await nameRelease(releases, number))
+    const known = good.find((one) => one.sha === sha)
+    const release = known?.release ?? (await nameRelease(releases, number))
     const folder = folderOf(releases, release)
-    const isThere = before !== undefined
-    return { releases, release, folder, previous, isThere, version: before?.version }
+    const before = await whatWasThere(releases, previous)
+    return {
+      releases,
+      release,
+      folder,
+      previous,
+      before: previous === release ? undefined : before,
+      isThere: known !== undefined,
+      version: known?.version,
+    }
   } catch (thrown) {
-    return failureOf(thrown)
+    return failureOf(thrown, releases.path)
   }
+}
+
+async function whatWasThere(
+  releases: ReleasesRecipe,
+  previous: string | undefined,
+): Promise<string | undefined> {
+  if (previous !== undefined) return `release ${previous}`
+  return releases.target === 'directory' && (await isSomethingCurrent(releases))
+    ? 'what was there before'
+    : undefined
 }
 
 /**
@@ -97,7 +119,7 @@ export function fetchStep(
     name: `${filling.name} as release ${release}`,
     onFailure: 'ends',
     perform: (doing) =>
-      guarded(doing.signal, async () => {
+      guarded({ signal: doing.signal, path: releases.path }, async () => {
         const before = await fetchedBefore(releases, release)
         if (before?.by === id) {
           placing.version = before.version
@@ -127,7 +149,7 @@ export const switchStep = (placing: Placing): ActionStep => ({
   name: `make release ${placing.release} the current one`,
   onFailure: 'ends',
   perform: ({ signal, log }) =>
-    guarded(signal, async () => {
+    guarded({ signal, path: placing.releases.path }, async () => {
       const { releases, release, folder } = placing
       // Of a checkout only the files are deployed: its history is nothing for a web server.
       await rm(join(folder, '.git'), { recursive: true, force: true })
@@ -138,18 +160,31 @@ export const switchStep = (placing: Placing): ActionStep => ({
     }),
 })
 
-/** Makes current again what was it before. */
-export const switchBackStep = ({ releases }: Placing, release: string): ActionStep => ({
+/** Makes current again what was it before; undefined where nothing was. */
+export const wayBackOf = ({ releases, previous, before }: Placing) =>
+  before === undefined ? undefined : { to: before, steps: [switchBackStep(releases, { previous, before })] }
+
+const switchBackStep = (
+  releases: ReleasesRecipe,
+  { previous, before }: { readonly previous: string | undefined; readonly before: string },
+): ActionStep => ({
   kind: 'action',
-  name: `make release ${release} the current one again`,
+  name: `make ${before} the current one again`,
   onFailure: 'ends',
   perform: ({ signal, log }) =>
-    guarded(signal, async () => {
-      await switchCurrent(releases, release)
-      await log.line(`${currentOf(releases)} is release ${release} again.`)
+    guarded({ signal, path: releases.path }, async () => {
+      await switchBack(releases, previous)
+      await log.line(`${currentOf(releases)} is ${before} again.`)
       return undefined
     }),
 })
+
+/** Says where a release is current that was never proved: one that was cut short after its switch. */
+export async function tellUnproved({ releases, release, isThere }: Placing, log: Pick<LogWriter, 'line'>) {
+  const current = await currentRelease(releases).catch(() => undefined)
+  if (!isThere && current === release)
+    await log.line(`${currentOf(releases)} is release ${release}, which was not proved to be good.`)
+}
 
 /** Notes that the release is good, and removes the oldest; what is wrong about that changes nothing any more. */
 export async function keepRelease(
@@ -163,7 +198,7 @@ export async function keepRelease(
     const kept = (await goodReleases(releases)).length
     if (removed.length > 0) await log.line(`Removed ${namesOf(removed)}; ${kept} good ones are kept.`)
   } catch (thrown) {
-    const { detail } = failureOf(thrown)
+    const { detail } = failureOf(thrown, releases.path)
     await log.line(
       `The release is in place, but could not be noted as good, or old ones not removed: ${detail}`,
     )
@@ -261,19 +296,21 @@ function inWords(bytes: number): string {
 
 /** What the source and the disk say becomes the failure of the step; what ends the run is told by whoever ends it. */
 async function guarded(
-  signal: AbortSignal,
+  { signal, path }: { readonly signal: AbortSignal; readonly path: string },
   work: () => Promise<StepFailure | undefined>,
 ): Promise<StepFailure | undefined> {
   try {
     return await work()
   } catch (thrown) {
-    return signal.aborted ? undefined : failureOf(thrown)
+    return signal.aborted ? undefined : failureOf(thrown, path)
   }
 }
 
-function failureOf(thrown: unknown): Failure {
+function failureOf(thrown: unknown, path: string): Failure {
   if (thrown instanceof ReleaseFailure) return { reason: thrown.reason, detail: thrown.message }
   if (thrown instanceof FerrymanError)
     return { reason: 'config_invalid', detail: `${thrown.message} ${thrown.hint}` }
-  throw thrown
+  const trouble = diskTrouble(thrown)
+  if (trouble === undefined) throw thrown
+  return { reason: 'release_failed', detail: `The releases in ${path} cannot be used: ${trouble}.` }
 }

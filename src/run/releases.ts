@@ -268,6 +268,7 @@ async function switchFolder(releases: Place, release: string): Promise<void> {
 async function replaceLink(releases: Place, release: string): Promise<void> {
   const current = currentOf(releases)
   const beside = `${current}.new`
+  await rm(savedOf(releases), { recursive: true, force: true }) // of a folder that was there once
   await copyFolder(folderOf(releases, release), beside)
   await rm(current)
   await rename(beside, current)
@@ -279,6 +280,27 @@ async function endSwitching(releases: Place): Promise<void> {
   await synchronise(savedOf(releases), currentOf(releases))
   await rm(join(releases.path, UNDER_WAY), { force: true })
 }
+
+/**
+ * Puts back what was current before the last switch. A link leads there again; a folder becomes what was saved of it, also
+ * where that was no release of ours.
+ */
+export function switchBack(releases: Place, previous: string | undefined): Promise<void> {
+  return onDisk(releases.path, async () => {
+    const saved = await lstat(savedOf(releases)).catch(ifMissing)
+    if (releases.target === 'link' || saved === undefined) {
+      if (previous !== undefined) await switchCurrent(releases, previous)
+      return
+    }
+    await synchronise(savedOf(releases), currentOf(releases))
+    if (previous === undefined) await rm(join(releases.path, IN_FOLDER), { force: true })
+    else await writeNote(join(releases.path, IN_FOLDER), { release: previous })
+  })
+}
+
+/** Whether something is where the current release has to be. */
+export const isSomethingCurrent = async (releases: Place): Promise<boolean> =>
+  (await lstat(currentOf(releases)).catch(ifMissing)) !== undefined
 
 async function readState({ path }: Place, name: string): Promise<{ readonly release: string } | undefined> {
   try {

@@ -27,8 +27,9 @@ import {
   findPlacing,
   keepRelease,
   releaseVariables,
-  switchBackStep,
   switchStep,
+  tellUnproved,
+  wayBackOf,
   type Placing,
 } from './place-release.ts'
 import { checkOutStep } from './workspace/check-out.ts'
@@ -104,6 +105,7 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
     if (!isReady) return carriedOut
     const back = placing === undefined ? variables : { ...inPlace, PREVIOUS_CONFIG: '' }
     const result = await goBack(deployment, carriedOut, { runbook, variables: back }, begun)
+    if (result.state !== 'succeeded' && placing !== undefined) await tellUnproved(placing, log)
     if (result.state === 'succeeded' && placing !== undefined)
       await keepRelease(placing, { sha: result.deployedSha ?? given.sha, at: given.startedAt ?? 0 }, log)
     const now = result.state === 'succeeded' ? inPlace : variables
@@ -136,10 +138,7 @@ const inCheckout = (deployment: Deployment, workspace: string): Deployment => ({
 const placingSteps = (placing: Placing | undefined): Pick<Runbook, 'activate' | 'wayBack'> | undefined =>
   placing && {
     activate: [switchStep(placing)],
-    wayBack:
-      placing.previous === undefined || placing.previous === placing.release
-        ? undefined
-        : { to: `release ${placing.previous}`, steps: [switchBackStep(placing, placing.previous)] },
+    wayBack: wayBackOf(placing),
   }
 
 /** Whoever reads along learns what a server that stops will do. */

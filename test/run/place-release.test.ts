@@ -11,7 +11,7 @@ import { openBuilds } from '../support/builds.ts'
 import { createMirrors } from '../../src/run/workspace/mirrors.ts'
 import { listen } from '../support/loopback.ts'
 import { gitSource } from '../support/git-source.ts'
-import { runFor, temporaryFolder } from '../support/running.ts'
+import { eventually, runFor, temporaryFolder } from '../support/running.ts'
 import { recipe, SHA } from '../support/samples.ts'
 import { zipOf } from '../support/zips.ts'
 
@@ -203,6 +203,50 @@ test('an address without a commit is said to be unverified, and a folder in the 
   const { result } = await deploy({ number: 1, path: other, address })
   expect(result).toMatchObject({ state: 'failed', reason: 'release_failed', steps: [] })
   expect(asked).toHaveLength(1)
+})
+
+test('a folder that was there before us comes back as it was when the first release is not good', async () => {
+  const { address } = await openPage()
+  const path = temporaryFolder()
+  mkdirSync(join(path, 'current'))
+  writeFileSync(join(path, 'current/precious'), 'x')
+  const verify = sh('test -e "$CURRENT_CONFIG/precious"')
+
+  const { result, log } = await deploy({
+    number: 1,
+    path,
+    address,
+    target: 'directory',
+    hooks: { ...NO_HOOKS, verify: [verify] },
+  })
+
+  expect(result).toMatchObject({ state: 'failed', reason: 'verification_failed' })
+  expect(log).toContain('Rolled back to what was there before.')
+  expect(readdirSync(join(path, 'current'))).toEqual(['precious'])
+})
+
+test('one that is taken back after its switch is current, and the log says that it was not proved', async () => {
+  const { address } = await openPage()
+  const path = temporaryFolder()
+  const ending = new AbortController()
+  const stop: Stop = { kind: 'by_person', detail: 'Cancelled by mona.' }
+  await deploy({ number: 1, path, address })
+  const running = deploy({
+    number: 2,
+    path,
+    address,
+    hooks: { ...NO_HOOKS, verify: [sh('touch begun; sleep 600')] },
+    parts: { signal: ending.signal },
+  })
+
+  await eventually('it is verified', () => existsSync(join(path, 'releases/2/begun')))
+  ending.abort(stop)
+  const { result, log } = await running
+
+  expect(result).toMatchObject({ state: 'cancelled' })
+  expect(log).toContain(`${path}/current is release 2, which was not proved to be good.`)
+  await deploy({ number: 3, path, address })
+  expect(readdirSync(join(path, 'releases')).toSorted()).toEqual(['.1.json', '.3.json', '1', '2', '3'])
 })
 
 test('who goes back gets the release that was there, in no time and without its source', async () => {

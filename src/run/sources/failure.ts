@@ -11,7 +11,7 @@ export class ReleaseFailure extends Error {
 }
 
 /** What the system said about a disk, in words; undefined for what is no word of the system. */
-function diskTrouble(thrown: unknown): string | undefined {
+export function diskTrouble(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || !('syscall' in thrown) || !('code' in thrown)) return undefined
   return DISK[String(thrown.code)] ?? messageOf(thrown)
 }
