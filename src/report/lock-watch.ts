@@ -1,12 +1,11 @@
 import { EVERYWHERE, placeName, placesOf, type Lock } from '../deployment/gates.ts'
 import type { Deployment } from '../deployment/deployment.ts'
-import { messageOf } from '../errors.ts'
 import type { Journal } from '../logs/journal.ts'
 import type { Locks, StandingLock, Store } from '../store/store.ts'
-import { createWaker } from '../waker.ts'
 import { escape } from './mrkdwn.ts'
 import { slackMessageOf, type SlackMessage } from './slack-message.ts'
 import { countOf, duration } from './text.ts'
+import { startWatch, type Watch } from './watch.ts'
 
 export interface LockWatchParts {
   readonly locks: Pick<Locks, 'all' | 'reminded'>
@@ -21,13 +20,6 @@ export interface LockWatchParts {
   readonly journal: Journal
 }
 
-export interface LockWatch {
-  /** Look now: how often to remind may have changed. */
-  wake(): void
-  /** Looks no more; resolves when the look that is under way is over. */
-  stop(): Promise<void>
-}
-
 const DAY_MS = 24 * 60 * 60_000
 const LOOK_AGAIN_MS = 60_000
 
@@ -35,47 +27,35 @@ const LOOK_AGAIN_MS = 60_000
  * Reminds Slack of locks that have been there for long: somebody may have forgotten one, and what waits for it goes
  * nowhere. Each time once at every address, also over restarts; what one of them did not take is said there at the next look.
  */
-export function startLockWatch(parts: LockWatchParts): LockWatch {
+export function startLockWatch(parts: LockWatchParts): Watch {
   const { locks, store, everyMs, clock, journal } = parts
   /** Why it failed last: said once, and not every minute. */
   let failure: string | undefined
   /** Which addresses have taken a reminder that others have not. */
   const begun = new Map<number, Begun>()
-  const waker = createWaker(async () => {
-    try {
-      const every = everyMs()
-      if (every === undefined) return
-      const now = clock()
-      const due = (await locks.all(now)).filter((lock) => isDue(lock, now, every))
-      const waiting = due.length === 0 ? [] : await store.waiting()
-      const failures: unknown[] = []
-      for (const lock of due) {
-        const before = begun.get(lock.id)
-        const round =
-          before === undefined || now - before.at >= every ? { at: now, told: new Set<string>() } : before
-        begun.set(lock.id, round)
-        const failed = await remind(lock, { waiting, now, told: round.told }, parts)
-        if (failed.length === 0) begun.delete(lock.id)
-        failures.push(...failed)
-      }
-      if (failures.length > 0) throw failures[0]
-      failure = undefined
-    } catch (thrown) {
-      const error = messageOf(thrown)
-      if (error !== failure) journal.warn('lock:not-reminded', { error })
-      failure = error
+  const look = async (): Promise<void> => {
+    const every = everyMs()
+    if (every === undefined) return
+    const now = clock()
+    const due = (await locks.all(now)).filter((lock) => isDue(lock, now, every))
+    const waiting = due.length === 0 ? [] : await store.waiting()
+    const failures: unknown[] = []
+    for (const lock of due) {
+      const before = begun.get(lock.id)
+      const isOver = before === undefined || now - before.at >= every
+      const round = isOver ? { at: now, told: new Set<string>() } : before
+      begun.set(lock.id, round)
+      const failed = await remind(lock, { waiting, now, told: round.told }, parts)
+      if (failed.length === 0) begun.delete(lock.id)
+      failures.push(...failed)
     }
-  })
-  const timer = setInterval(waker.wake, LOOK_AGAIN_MS)
-  waker.wake()
-  return {
-    wake: waker.wake,
-    async stop() {
-      clearInterval(timer)
-      waker.stop()
-      await waker.looking
-    },
+    if (failures.length > 0) throw failures[0]
+    failure = undefined
   }
+  return startWatch(LOOK_AGAIN_MS, look, (error) => {
+    if (error !== failure) journal.warn('lock:not-reminded', { error })
+    failure = error
+  })
 }
 
 /** A reminder that a clock dates later than now was given while that clock was wrong. */
