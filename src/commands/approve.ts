@@ -1,5 +1,6 @@
 import type { Command } from '../cli.ts'
 import { SERVER_OPTIONS, SERVER_OPTIONS_HELP } from './client.ts'
+import { readGiven } from './given.ts'
 
 /** `ferryman approve`: agree to a commit going to an environment. */
 export const approve: Command = {
@@ -19,14 +20,14 @@ Exit codes: 0 it is approved, or the approval is taken back; 1 it is not, and th
 `,
   options: { ...SERVER_OPTIONS, undo: { type: 'boolean' }, json: { type: 'boolean' } },
   words: 1,
-  async run({ values, positionals }) {
+  async run(given) {
     const { runApprove } = await import('./run-approve.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { is, json, server } = readGiven(given)
     return runApprove({
-      server: { config: text('config'), dataDir: text('data-dir') },
-      deployment: positionals[0],
-      undo: values['undo'] === true,
-      json: values['json'] === true,
+      server,
+      deployment: given.positionals[0],
+      undo: is('undo'),
+      json,
     })
   },
 }

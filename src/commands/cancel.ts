@@ -1,5 +1,6 @@
 import type { Command } from '../cli.ts'
 import { SERVER_OPTIONS, SERVER_OPTIONS_HELP } from './client.ts'
+import { readGiven } from './given.ts'
 
 /** `ferryman cancel`: take a deployment back. */
 export const cancel: Command = {
@@ -19,14 +20,14 @@ Exit codes: 0 it is cancelled, or being cancelled; 1 it is not, since it had end
 `,
   options: { ...SERVER_OPTIONS, reason: { type: 'string' }, json: { type: 'boolean' } },
   words: 1,
-  async run({ values, positionals }) {
+  async run(given) {
     const { runCancel } = await import('./run-cancel.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { json, server, text } = readGiven(given)
     return runCancel({
-      server: { config: text('config'), dataDir: text('data-dir') },
-      deployment: positionals[0],
+      server,
+      deployment: given.positionals[0],
       reason: text('reason'),
-      json: values['json'] === true,
+      json,
     })
   },
 }

@@ -1,5 +1,6 @@
 import type { Command } from '../cli.ts'
 import { SERVER_OPTIONS, SERVER_OPTIONS_HELP } from './client.ts'
+import { readGiven } from './given.ts'
 
 /** `ferryman deliveries`: what GitHub has sent, and what became of it. */
 export const deliveries: Command = {
@@ -35,20 +36,20 @@ Exit codes: 0 it worked; 1 it did not, and the text says why; 2 the call was wro
     json: { type: 'boolean' },
   },
   words: 2,
-  async run({ values, positionals }) {
+  async run(given) {
     const { runDeliveries } = await import('./run-deliveries.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { json, server, text } = readGiven(given)
     return runDeliveries({
-      server: { config: text('config'), dataDir: text('data-dir') },
-      what: positionals[0] ?? 'list',
-      id: positionals[1],
+      server,
+      what: given.positionals[0] ?? 'list',
+      id: given.positionals[1],
       filter: {
         limit: text('limit'),
         before: text('before'),
         verdict: text('verdict'),
         event: text('event'),
       },
-      json: values['json'] === true,
+      json,
     })
   },
 }

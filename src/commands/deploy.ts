@@ -1,5 +1,6 @@
 import type { Command } from '../cli.ts'
 import { SERVER_OPTIONS, SERVER_OPTIONS_HELP } from './client.ts'
+import { readGiven } from './given.ts'
 
 /** `ferryman deploy`: ask for a deployment. */
 export const deploy: Command = {
@@ -32,19 +33,19 @@ stands for may have failed long ago); 2 the call was wrong.
     json: { type: 'boolean' },
   },
   words: 3,
-  async run({ values, positionals }) {
+  async run(given) {
     const { runDeploy } = await import('./run-deploy.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { is, json, server, text } = readGiven(given)
     return runDeploy({
-      server: { config: text('config'), dataDir: text('data-dir') },
-      words: positionals,
+      server,
+      words: given.positionals,
       task: text('task'),
       pin: false,
       reason: text('reason'),
-      force: values['force'] === true,
-      wait: values['wait'] === true,
+      force: is('force'),
+      wait: is('wait'),
       key: text('key'),
-      json: values['json'] === true,
+      json,
     })
   },
 }

@@ -1,5 +1,6 @@
 import type { Command } from '../cli.ts'
 import { SERVER_OPTIONS, SERVER_OPTIONS_HELP } from './client.ts'
+import { readGiven } from './given.ts'
 
 /** `ferryman force`: let a deployment pass what stands in its way. */
 export const force: Command = {
@@ -19,14 +20,14 @@ answer; 2 the call was wrong.
 `,
   options: { ...SERVER_OPTIONS, reason: { type: 'string' }, json: { type: 'boolean' } },
   words: 1,
-  async run({ values, positionals }) {
+  async run(given) {
     const { runForce } = await import('./run-force.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { json, server, text } = readGiven(given)
     return runForce({
-      server: { config: text('config'), dataDir: text('data-dir') },
-      deployment: positionals[0],
+      server,
+      deployment: given.positionals[0],
       reason: text('reason'),
-      json: values['json'] === true,
+      json,
     })
   },
 }

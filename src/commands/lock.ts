@@ -1,5 +1,6 @@
 import type { Command } from '../cli.ts'
 import { SERVER_OPTIONS, SERVER_OPTIONS_HELP } from './client.ts'
+import { readGiven } from './given.ts'
 
 /** `ferryman lock`: let nothing begin somewhere. */
 export const lock: Command = {
@@ -27,17 +28,17 @@ Exit codes: 0 it is locked; 1 it is not, and the text says why (somebody holds i
     json: { type: 'boolean' },
   },
   words: 2,
-  async run({ values, positionals }) {
+  async run(given) {
     const { runLock } = await import('./run-locks.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { is, json, server, text } = readGiven(given)
     return runLock({
-      server: { config: text('config'), dataDir: text('data-dir') },
-      repository: positionals[0],
-      environment: positionals[1],
-      isEverything: values['everything'] === true,
+      server,
+      repository: given.positionals[0],
+      environment: given.positionals[1],
+      isEverything: is('everything'),
       reason: text('reason'),
       lasting: text('for'),
-      json: values['json'] === true,
+      json,
     })
   },
 }

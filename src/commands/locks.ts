@@ -1,5 +1,6 @@
 import type { Command } from '../cli.ts'
 import { SERVER_OPTIONS, SERVER_OPTIONS_HELP } from './client.ts'
+import { readGiven } from './given.ts'
 
 /** `ferryman locks`: what is locked. */
 export const locks: Command = {
@@ -13,12 +14,12 @@ Exit codes: 0 it worked; 1 it did not, and the text says why; 2 the call was wro
 `,
   options: { ...SERVER_OPTIONS, json: { type: 'boolean' } },
   words: 0,
-  async run({ values }) {
+  async run(given) {
     const { runLocks } = await import('./run-locks.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { json, server } = readGiven(given)
     return runLocks({
-      server: { config: text('config'), dataDir: text('data-dir') },
-      json: values['json'] === true,
+      server,
+      json,
     })
   },
 }

@@ -1,5 +1,6 @@
 import type { Command } from '../cli.ts'
 import { SERVER_OPTIONS, SERVER_OPTIONS_HELP } from './client.ts'
+import { readGiven } from './given.ts'
 
 /** `ferryman mark-bad`: say that a commit is nothing to go back to. */
 export const markBad: Command = {
@@ -24,15 +25,15 @@ Exit codes: 0 it is marked, or not any more; 1 it is as it was, since it has not
     json: { type: 'boolean' },
   },
   words: 1,
-  async run({ values, positionals }) {
+  async run(given) {
     const { runMarkBad } = await import('./run-mark-bad.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { is, json, server, text } = readGiven(given)
     return runMarkBad({
-      server: { config: text('config'), dataDir: text('data-dir') },
-      deployment: positionals[0],
+      server,
+      deployment: given.positionals[0],
       reason: text('reason'),
-      undo: values['undo'] === true,
-      json: values['json'] === true,
+      undo: is('undo'),
+      json,
     })
   },
 }

@@ -1,5 +1,6 @@
 import type { Command } from '../cli.ts'
 import { SERVER_OPTIONS, SERVER_OPTIONS_HELP } from './client.ts'
+import { readGiven } from './given.ts'
 
 /** `ferryman outbox`: what GitHub and Slack are still to be told, and what they did not take. */
 export const outbox: Command = {
@@ -30,15 +31,15 @@ Exit codes: 0 it worked; 1 it did not, and the text says why; 2 the call was wro
     json: { type: 'boolean' },
   },
   words: 2,
-  async run({ values, positionals }) {
+  async run(given) {
     const { runOutbox } = await import('./run-outbox.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { json, server, text } = readGiven(given)
     return runOutbox({
-      server: { config: text('config'), dataDir: text('data-dir') },
-      what: positionals[0] ?? 'list',
-      which: positionals[1],
+      server,
+      what: given.positionals[0] ?? 'list',
+      which: given.positionals[1],
       limit: text('limit'),
-      json: values['json'] === true,
+      json,
     })
   },
 }

@@ -1,5 +1,6 @@
 import type { Command } from '../cli.ts'
 import { SERVER_OPTIONS, SERVER_OPTIONS_HELP } from './client.ts'
+import { readGiven } from './given.ts'
 
 /** `ferryman plan`: what would be run? */
 export const plan: Command = {
@@ -26,15 +27,15 @@ Exit codes: 0 it is shown; 1 it is not, or nothing would be run, and the text sa
     json: { type: 'boolean' },
   },
   words: 3,
-  async run({ values, positionals }) {
+  async run(given) {
     const { runPlan } = await import('./run-plan.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { json, server, text } = readGiven(given)
     return runPlan({
-      server: { config: text('config'), dataDir: text('data-dir') },
-      words: positionals,
+      server,
+      words: given.positionals,
       task: text('task'),
       delivery: text('delivery'),
-      json: values['json'] === true,
+      json,
     })
   },
 }

@@ -1,5 +1,6 @@
 import type { Command } from '../cli.ts'
 import { SERVER_OPTIONS, SERVER_OPTIONS_HELP } from './client.ts'
+import { readGiven } from './given.ts'
 
 /** `ferryman rollback`: go back to an earlier deployment. */
 export const rollback: Command = {
@@ -32,18 +33,18 @@ was wrong.
     json: { type: 'boolean' },
   },
   words: 2,
-  async run({ values, positionals }) {
+  async run(given) {
     const { runRollback } = await import('./run-rollback.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { is, json, server, text } = readGiven(given)
     return runRollback({
-      server: { config: text('config'), dataDir: text('data-dir') },
-      words: positionals,
+      server,
+      words: given.positionals,
       to: text('to'),
       reason: text('reason'),
-      force: values['force'] === true,
-      wait: values['wait'] === true,
+      force: is('force'),
+      wait: is('wait'),
       key: text('key'),
-      json: values['json'] === true,
+      json,
     })
   },
 }

@@ -1,5 +1,6 @@
 import { moment } from '../deployment/gates.ts'
-import { oneLine, printable } from '../logs/one-line.ts'
+import { oneLine } from '../logs/one-line.ts'
+import { asJson } from './as-json.ts'
 import { askForJson, type ServerChoice } from './client.ts'
 import { deploymentId } from './deployment-id.ts'
 
@@ -23,7 +24,7 @@ export async function runApprove({ server, deployment, undo, json }: ApproveOpti
   const id = await deploymentId(deployment ?? '', server)
   const path = `/api/deployments/${id}/approve`
   const answer = (await askForJson(server, { method: 'POST', path, body: undo ? { undo } : {} })) as Answer
-  process.stdout.write(json ? `${printable(JSON.stringify(answer, undefined, 2))}\n` : told(answer))
+  process.stdout.write(json ? asJson(answer) : told(answer))
   return 0
 }
 

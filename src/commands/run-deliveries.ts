@@ -1,5 +1,6 @@
 import { problem } from '../errors.ts'
 import { oneLine, printable } from '../logs/one-line.ts'
+import { asJson } from './as-json.ts'
 import { askForJson, askServer, type ServerChoice } from './client.ts'
 import { moment, table } from './table.ts'
 
@@ -42,7 +43,7 @@ export async function runDeliveries({ server, what, id, filter, json }: Deliveri
     what === 'replay'
       ? await askForJson(server, { method: 'POST', path: `${path}/replay` })
       : await askForJson(server, { method: 'GET', path })
-  if (json) process.stdout.write(`${printable(JSON.stringify(answer, undefined, 2))}\n`)
+  if (json) process.stdout.write(asJson(answer))
   else process.stdout.write(what === 'replay' ? told(answer as Replayed) : described(answer as Shown))
   return 0
 }
@@ -56,7 +57,7 @@ async function list(
   for (const [name, value] of Object.entries(filter)) if (value !== undefined) query.set(name, value)
   const path = `/api/deliveries?${query.toString()}`
   const answer = (await askForJson(server, { method: 'GET', path })) as { deliveries: readonly Shown[] }
-  if (json) process.stdout.write(`${printable(JSON.stringify(answer.deliveries, undefined, 2))}\n`)
+  if (json) process.stdout.write(asJson(answer.deliveries))
   else process.stdout.write(listed(answer.deliveries))
   return 0
 }

@@ -3,7 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import { isFinal } from '../deployment/state.ts'
 import { FerrymanError, messageOf, problem } from '../errors.ts'
-import { oneLine, printable } from '../logs/one-line.ts'
+import { oneLine } from '../logs/one-line.ts'
+import { asJson } from './as-json.ts'
 import { askForJson, type ServerChoice } from './client.ts'
 import { follow, lineOf, type Shown } from './follow.ts'
 
@@ -46,8 +47,7 @@ export async function runDeploy(options: DeployOptions): Promise<number> {
   return ended?.state === 'succeeded' ? 0 : 1
 }
 
-const print = (answer: Answer): unknown =>
-  process.stdout.write(`${printable(JSON.stringify(answer, undefined, 2))}\n`)
+const print = (answer: Answer): unknown => process.stdout.write(asJson(answer))
 
 /** One that was asked for before may have come to its end already. */
 const hasEndedInVain = ({ state }: Shown): boolean => isFinal(state) && state !== 'succeeded'

@@ -1,4 +1,5 @@
-import { oneLine, printable } from '../logs/one-line.ts'
+import { oneLine } from '../logs/one-line.ts'
+import { asJson } from './as-json.ts'
 import { askForJson, type ServerChoice } from './client.ts'
 import { deploymentId } from './deployment-id.ts'
 import type { Shown } from './follow.ts'
@@ -21,7 +22,7 @@ export async function runForce({ server, deployment, reason, json }: ForceOption
   const path = `/api/deployments/${id}/force`
   const body = reason === undefined ? {} : { reason }
   const answer = (await askForJson(server, { method: 'POST', path, body })) as Answer
-  process.stdout.write(json ? `${printable(JSON.stringify(answer, undefined, 2))}\n` : told(answer))
+  process.stdout.write(json ? asJson(answer) : told(answer))
   return 0
 }
 

@@ -1,6 +1,7 @@
 import { readDuration } from '../config/units.ts'
 import { problem } from '../errors.ts'
-import { oneLine, printable } from '../logs/one-line.ts'
+import { oneLine } from '../logs/one-line.ts'
+import { asJson } from './as-json.ts'
 import { askForJson, type ServerChoice } from './client.ts'
 import { moment, table } from './table.ts'
 
@@ -86,9 +87,5 @@ function placeIn({ repository, environment, isEverything }: PlaceOptions) {
 const wrong = (list: string) => problem('request_wrong', { list })
 
 function say(json: boolean, what: unknown, text: string): void {
-  process.stdout.write(
-    json
-      ? `${printable(JSON.stringify(what, undefined, 2))}\n`
-      : `${text.split('\n').map(oneLine).join('\n')}\n`,
-  )
+  process.stdout.write(json ? asJson(what) : `${text.split('\n').map(oneLine).join('\n')}\n`)
 }

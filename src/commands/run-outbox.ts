@@ -1,5 +1,6 @@
 import { problem } from '../errors.ts'
-import { oneLine, printable } from '../logs/one-line.ts'
+import { oneLine } from '../logs/one-line.ts'
+import { asJson } from './as-json.ts'
 import { askForJson, type ServerChoice } from './client.ts'
 import { moment, table } from './table.ts'
 
@@ -61,7 +62,7 @@ export async function runOutbox({ server, what, which, limit, json }: OutboxOpti
 }
 
 function show<Answer>(answer: Answer, json: boolean, asText: (answer: Answer) => string): void {
-  process.stdout.write(json ? `${printable(JSON.stringify(answer, undefined, 2))}\n` : asText(answer))
+  process.stdout.write(json ? asJson(answer) : asText(answer))
 }
 
 function listed({ owed, refused }: Listed): string {

@@ -1,5 +1,6 @@
 import { problem } from '../errors.ts'
-import { oneLine, printable } from '../logs/one-line.ts'
+import { oneLine } from '../logs/one-line.ts'
+import { asJson } from './as-json.ts'
 import { askForJson, type ServerChoice } from './client.ts'
 import { wordsOf } from './run-deploy.ts'
 
@@ -63,9 +64,7 @@ export async function runPlan({ server, words, task, delivery, json }: PlanOptio
 }
 
 const show = (answer: object, json: boolean, texts: readonly string[]): unknown =>
-  process.stdout.write(
-    json ? `${printable(JSON.stringify(answer, undefined, 2))}\n` : `${texts.join('\n\n')}\n`,
-  )
+  process.stdout.write(json ? asJson(answer) : `${texts.join('\n\n')}\n`)
 
 const PHASES = {
   before: 'before',

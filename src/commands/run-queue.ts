@@ -1,4 +1,4 @@
-import { printable } from '../logs/one-line.ts'
+import { asJson } from './as-json.ts'
 import { askForJson, type ServerChoice } from './client.ts'
 import { moment, table } from './table.ts'
 
@@ -35,7 +35,7 @@ export async function runQueue({ server, repository, environment, json }: QueueO
   })
   const path = `/api/queue?${query.toString()}`
   const { queue, more } = (await askForJson(server, { method: 'GET', path })) as Answer
-  if (json) process.stdout.write(`${printable(JSON.stringify(queue, undefined, 2))}\n`)
+  if (json) process.stdout.write(asJson(queue))
   else if (queue.length === 0 && more === 0) process.stdout.write('Nothing runs, and nothing waits.\n')
   else
     process.stdout.write(

@@ -1,4 +1,5 @@
-import { oneLine, printable } from '../logs/one-line.ts'
+import { oneLine } from '../logs/one-line.ts'
+import { asJson } from './as-json.ts'
 import { askForJson, type ServerChoice } from './client.ts'
 import { deploymentId } from './deployment-id.ts'
 import { lineOf, type Shown } from './follow.ts'
@@ -50,11 +51,7 @@ interface Host {
 export async function runShow({ server, deployment, json }: ShowOptions): Promise<number> {
   const path = `/api/deployments/${await deploymentId(deployment ?? '', server)}`
   const answer = (await askForJson(server, { method: 'GET', path })) as { readonly deployment: Detailed }
-  process.stdout.write(
-    json
-      ? `${printable(JSON.stringify(answer.deployment, undefined, 2))}\n`
-      : deploymentTold(answer.deployment),
-  )
+  process.stdout.write(json ? asJson(answer.deployment) : deploymentTold(answer.deployment))
   return 0
 }
 

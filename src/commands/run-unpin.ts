@@ -1,5 +1,6 @@
 import { problem } from '../errors.ts'
-import { oneLine, printable } from '../logs/one-line.ts'
+import { oneLine } from '../logs/one-line.ts'
+import { asJson } from './as-json.ts'
 import { askForJson, type ServerChoice } from './client.ts'
 
 interface UnpinOptions {
@@ -17,6 +18,6 @@ export async function runUnpin({ server, repository, environment, json }: UnpinO
   }
   const { place, says } = answer.pin
   const told = `${place} is not pinned any more (${says})`
-  process.stdout.write(json ? `${printable(JSON.stringify(answer, undefined, 2))}\n` : `${oneLine(told)}\n`)
+  process.stdout.write(json ? asJson(answer) : `${oneLine(told)}\n`)
   return 0
 }

@@ -1,5 +1,6 @@
 import { problem } from '../errors.ts'
-import { oneLine, printable } from '../logs/one-line.ts'
+import { oneLine } from '../logs/one-line.ts'
+import { asJson } from './as-json.ts'
 import { askForJson, type ServerChoice } from './client.ts'
 
 interface WhyOptions {
@@ -19,7 +20,7 @@ export async function runWhy({ server, repository, environment, json }: WhyOptio
   const query = new URLSearchParams({ repository, ...(environment === undefined ? {} : { environment }) })
   const path = `/api/why?${query.toString()}`
   const answer = (await askForJson(server, { method: 'GET', path })) as Answer
-  process.stdout.write(json ? `${printable(JSON.stringify(answer, undefined, 2))}\n` : told(answer))
+  process.stdout.write(json ? asJson(answer) : told(answer))
   return 0
 }
 

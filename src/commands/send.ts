@@ -1,4 +1,5 @@
 import type { Command } from '../cli.ts'
+import { readGiven } from './given.ts'
 
 /** `ferryman send`: what GitHub would send, from here. */
 export const send: Command = {
@@ -34,11 +35,11 @@ Exit codes: 0 the server took it (queued, deciding, ignored or repeated); 1 it r
     public: { type: 'boolean' },
   },
   words: 1,
-  async run({ values, positionals }) {
+  async run(given) {
     const { runSend } = await import('./run-send.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { is, text } = readGiven(given)
     return runSend({
-      event: positionals[0],
+      event: given.positionals[0],
       config: text('config'),
       url: text('url'),
       repository: text('repository'),
@@ -48,7 +49,7 @@ Exit codes: 0 the server took it (queued, deciding, ignored or repeated); 1 it r
       task: text('task') ?? 'deploy',
       payload: text('payload') ?? '{}',
       by: text('by'),
-      isPublic: values['public'] === true,
+      isPublic: is('public'),
     })
   },
 }

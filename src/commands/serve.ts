@@ -1,4 +1,5 @@
 import type { Command } from '../cli.ts'
+import { readGiven } from './given.ts'
 
 /** systemd gives 90 s by default; what runs gets a third of it. */
 const GRACE_MS = 30_000
@@ -33,13 +34,13 @@ Exit codes: 0 stopped by a signal; 1 it could not start; 2 the call was wrong.
     json: { type: 'boolean' },
   },
   words: 0,
-  async run({ values }) {
+  async run(given) {
     process.on('SIGHUP', () => {}) // one that comes before there is anything to reload
     const { runServer } = await import('./run-server.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { json, text } = readGiven(given)
     return runServer({
       config: text('config'),
-      json: values['json'] === true,
+      json,
       graceMs: GRACE_MS,
       overrides: {
         host: text('host'),

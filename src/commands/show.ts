@@ -1,5 +1,6 @@
 import type { Command } from '../cli.ts'
 import { SERVER_OPTIONS, SERVER_OPTIONS_HELP } from './client.ts'
+import { readGiven } from './given.ts'
 
 /** `ferryman show`: what became of a deployment, step by step. */
 export const show: Command = {
@@ -17,13 +18,13 @@ Exit codes: 0 it worked; 1 it did not, and the text says why; 2 the call was wro
 `,
   options: { ...SERVER_OPTIONS, json: { type: 'boolean' } },
   words: 1,
-  async run({ values, positionals }) {
+  async run(given) {
     const { runShow } = await import('./run-show.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { json, server } = readGiven(given)
     return runShow({
-      server: { config: text('config'), dataDir: text('data-dir') },
-      deployment: positionals[0],
-      json: values['json'] === true,
+      server,
+      deployment: given.positionals[0],
+      json,
     })
   },
 }

@@ -1,5 +1,6 @@
 import type { Command } from '../cli.ts'
 import { SERVER_OPTIONS, SERVER_OPTIONS_HELP } from './client.ts'
+import { readGiven } from './given.ts'
 
 /** `ferryman unlock`: free a lock. */
 export const unlock: Command = {
@@ -25,16 +26,16 @@ Exit codes: 0 it is freed; 1 it is not, and the text says why; 2 the call was wr
     json: { type: 'boolean' },
   },
   words: 2,
-  async run({ values, positionals }) {
+  async run(given) {
     const { runUnlock } = await import('./run-locks.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { is, json, server, text } = readGiven(given)
     return runUnlock({
-      server: { config: text('config'), dataDir: text('data-dir') },
-      repository: positionals[0],
-      environment: positionals[1],
-      isEverything: values['everything'] === true,
+      server,
+      repository: given.positionals[0],
+      environment: given.positionals[1],
+      isEverything: is('everything'),
       lock: text('lock'),
-      json: values['json'] === true,
+      json,
     })
   },
 }

@@ -1,5 +1,6 @@
 import type { Command } from '../cli.ts'
 import { SERVER_OPTIONS, SERVER_OPTIONS_HELP } from './client.ts'
+import { readGiven } from './given.ts'
 
 /** `ferryman unpin`: the end of a rollback. */
 export const unpin: Command = {
@@ -15,14 +16,14 @@ Exit codes: 0 it is not pinned any more; 1 it was not, and the text says so; 2 t
 `,
   options: { ...SERVER_OPTIONS, json: { type: 'boolean' } },
   words: 2,
-  async run({ values, positionals }) {
+  async run(given) {
     const { runUnpin } = await import('./run-unpin.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { json, server } = readGiven(given)
     return runUnpin({
-      server: { config: text('config'), dataDir: text('data-dir') },
-      repository: positionals[0],
-      environment: positionals[1],
-      json: values['json'] === true,
+      server,
+      repository: given.positionals[0],
+      environment: given.positionals[1],
+      json,
     })
   },
 }

@@ -1,5 +1,6 @@
 import type { Command } from '../cli.ts'
 import { SERVER_OPTIONS, SERVER_OPTIONS_HELP } from './client.ts'
+import { readGiven } from './given.ts'
 
 /** `ferryman why`: why is it not deploying? */
 export const why: Command = {
@@ -17,14 +18,14 @@ Exit codes: 0 it worked; 1 it did not, and the text says why; 2 the call was wro
 `,
   options: { ...SERVER_OPTIONS, json: { type: 'boolean' } },
   words: 2,
-  async run({ values, positionals }) {
+  async run(given) {
     const { runWhy } = await import('./run-why.ts')
-    const text = (name: string) => (typeof values[name] === 'string' ? values[name] : undefined)
+    const { json, server } = readGiven(given)
     return runWhy({
-      server: { config: text('config'), dataDir: text('data-dir') },
-      repository: positionals[0],
-      environment: positionals[1],
-      json: values['json'] === true,
+      server,
+      repository: given.positionals[0],
+      environment: given.positionals[1],
+      json,
     })
   },
 }
