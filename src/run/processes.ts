@@ -139,27 +139,42 @@ export function isSameGroup({ group, runId, startTicks: recorded }: ProcessRecor
  * told through sudo, a moment later, where that is allowed: see signalAs.
  */
 export function signal(target: number, name: NodeJS.Signals): void {
+  const us = String(process.getuid?.())
+  const users = us === '0' ? [] : usersOf(target) // root ends all, and nobody ends root's
+  const strangers = new Set(users.map(({ real }) => real).filter((real) => real !== '0' && real !== us))
+  for (const uid of strangers) signalAs(uid, target, name)
+  // The sudo in front of them hands on what it is told: they would hear it twice.
+  const ours =
+    strangers.size === 0 ? [target] : users.flatMap((one) => (one.effective === us ? [one.pid] : []))
+  for (const one of ours) kill(one, name)
+}
+
+function kill(target: number, name: NodeJS.Signals): void {
   try {
     process.kill(target, name)
   } catch {
-    // It is gone, or it belongs to another user.
+    // It is gone, or it belongs to another user: then there is nothing that we could do.
   }
+}
+
+interface UserOf {
+  readonly pid: number
+  /** Of whoever started it, and of whom it has the rights. */
+  readonly real: string
+  readonly effective: string
+}
+
+/** Nobody where that is not told: whoever is still there is signalled again. */
+function usersOf(target: number): readonly UserOf[] {
   try {
-    for (const uid of strangersIn(target)) signalAs(uid, target, name)
+    return (target < 0 ? membersOf(-target) : [target]).flatMap((pid) => {
+      const [, real, effective] = /^Uid:\s+(\d+)\s+(\d+)/m.exec(readProc(`${pid}/status`) ?? '') ?? []
+      return real === undefined || effective === undefined ? [] : [{ pid, real, effective }]
+    })
   } catch {
-    // It was not told who they are; whoever is still there is signalled again.
+    return []
   }
 }
-
-/** The users, other than ourselves, whose processes these are; root's are nobody's to end, and root ends all. */
-function strangersIn(target: number): ReadonlySet<string> {
-  const us = process.getuid?.()
-  if (us === undefined || us === 0) return new Set()
-  const uids = (target < 0 ? membersOf(-target) : [target]).flatMap((pid) => uidOf(pid) ?? [])
-  return new Set(uids.filter((uid) => uid !== '0' && uid !== String(us)))
-}
-
-const uidOf = (pid: number): string | undefined => /^Uid:\s+(\d+)/m.exec(readProc(`${pid}/status`) ?? '')?.[1]
 
 // A signal is repeated faster than sudo can carry it: the same one is under way only once.
 const underWay = new Set<string>()

@@ -53,7 +53,7 @@ async function logOf({ address }: ServerProcess): Promise<string> {
 }
 
 /** It writes down its id, and that of a child in a session of its own, where it has one. */
-const ALONE = 'echo $$ > pids; exec sleep 300'
+const ALONE = 'n=0; trap "echo told; n=1" INT; echo $$ > pids; while [ $n = 0 ]; do sleep 0.2; done; sleep 1'
 const WITH_CHILD = 'setsid sleep 300 & echo $$ $! > pids; wait'
 
 async function pidsIn(folder: string): Promise<number[]> {
@@ -106,6 +106,7 @@ describe.skipIf(!isPossible)('by sudo, for a server that is not root', () => {
     execFileSync(program, [...words, resolve('bin/ferryman'), 'cancel', '1', '-c', world.configFile])
     await world.status(first, 'error')
     expect(cancelled.filter(isRunning)).toEqual([])
+    expect((await logOf(server)).split('\ntold\n')).toHaveLength(2)
 
     rmSync(join(folder, 'pids'))
     writeFileSync(join(folder, 'work.sh'), WITH_CHILD)
