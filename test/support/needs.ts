@@ -15,6 +15,8 @@ declare module 'vitest' {
     ansible: boolean
     /** Whether there is Fabric. */
     fabric: boolean
+    /** Whether there is Git LFS. */
+    gitLfs: boolean
     /** Whether there is sudo. */
     sudo: boolean
     /** The path of an OpenSSH server, or undefined where the machine has none. */
@@ -47,6 +49,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const fabric = find('fab')
   if (fabric === undefined) missing.push('Fabric: its test is left out (apt-get install fabric)')
   project.provide('fabric', fabric !== undefined)
+  const gitLfs = find('git-lfs') !== undefined
+  project.provide('gitLfs', gitLfs)
+  // What is ours of it is one setting; CI does not fail for this one.
+  if (!gitLfs)
+    process.stderr.write('not on this machine: Git LFS: its test is left out (apt-get install git-lfs)\n')
   const sudo = find('sudo') !== undefined
   if (!sudo) missing.push('sudo: tests of other users are left out (apt-get install sudo)')
   project.provide('sudo', sudo)

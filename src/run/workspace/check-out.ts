@@ -54,7 +54,7 @@ export function checkOutStep(deployment: Deployment, parts: CheckOutParts): Acti
         repository,
         variables,
         ceilings: [mirrors.directory, workspaces],
-        lfsStorage: workspace.lfs ? join(mirror, 'lfs') : undefined,
+        lfs: workspace.lfs,
         token: () => parts.readingToken(repository, { others: workspace.submodules }),
       }
       return withGit(gitParts, doing, async (git) => {
@@ -102,8 +102,10 @@ async function layOut({ mirror, sha }: Wanted, path: string, git: Git): Promise<
   const clone = ['clone', '--quiet', '--local', '--no-checkout', '--template=', '--', mirror, path]
   const failure = await git.run(clone, { folder: mirror, also: ['file'] })
   if (failure !== undefined) return failure
-  await askGit(path, git.path, ['config', 'remote.origin.url', git.source.url])
-  return git.run(['checkout', '--detach', sha], { folder: path, asks: git.fetchesLargeFiles })
+  const set = (key: string, value: string) => askGit(path, git.path, ['config', key, value])
+  await set('remote.origin.url', git.source.url)
+  if (git.lfs) await set('lfs.storage', join(mirror, 'lfs')) // where it stays for the next one
+  return git.run(['checkout', '--detach', sha], { folder: path, asks: git.lfs })
 }
 
 const checkOutSubmodules = (path: string, git: Git): Promise<StepFailure | undefined> =>

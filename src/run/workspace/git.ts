@@ -15,7 +15,7 @@ export interface Git {
   /** Where programs are looked for. */
   readonly path: string
   /** Whether a checkout fetches what Git LFS keeps elsewhere. */
-  readonly fetchesLargeFiles: boolean
+  readonly lfs: boolean
   run(words: readonly string[], how: GitRun): Promise<StepFailure | undefined>
   /** Lets the head of a bare repository be the commit. */
   pointTo(repository: string, sha: string): Promise<void>
@@ -43,14 +43,15 @@ export interface GitParts {
   readonly repository: string
   readonly variables: Variables
   readonly ceilings: readonly string[]
-  readonly lfsStorage: string | undefined
+  /** Whether a checkout fetches what Git LFS keeps elsewhere. */
+  readonly lfs: boolean
   /** The token that may read the repository; asked for only where it is needed. */
   readonly token: () => Promise<string>
 }
 
 /** Does work with git, which is told where its settings and the token are; the token is gone when the work is done. */
 export async function withGit(
-  { source, repository, variables, ceilings, lfsStorage, token }: GitParts,
+  { source, repository, variables, ceilings, lfs, token }: GitParts,
   doing: Doing,
   work: (git: Git) => Promise<StepFailure | undefined>,
 ): Promise<StepFailure | undefined> {
@@ -58,7 +59,7 @@ export async function withGit(
   const credentials = join(doing.folder, 'git-credentials')
   const path = variables['PATH'] ?? ''
   await mkdir(doing.folder, { recursive: true, mode: 0o700 })
-  await writeFile(settings, gitSettings({ ...source, lfsStorage }), { mode: 0o600 })
+  await writeFile(settings, gitSettings({ ...source, lfs }), { mode: 0o600 })
   let isOpen = source.tokenFor === undefined
   /** Only what asks GitHub needs the token, and most of the time nothing is asked. */
   const open = async (): Promise<StepFailure | undefined> => {
@@ -81,7 +82,7 @@ export async function withGit(
   const git: Git = {
     source,
     path,
-    fetchesLargeFiles: lfsStorage !== undefined,
+    lfs,
     async run(words, { folder, asks = false, also = [] }) {
       const refused = asks ? await open() : undefined
       if (refused !== undefined) return refused

@@ -23,7 +23,7 @@ export async function whyUnreachable(
     ceilings: [folder],
   }
   try {
-    await writeFile(places.settings, gitSettings({ ...source, lfsStorage: undefined }), { mode: 0o600 })
+    await writeFile(places.settings, gitSettings({ ...source, lfs: false }), { mode: 0o600 })
     if (source.tokenFor !== undefined)
       await writeFile(places.credentials, `username=x-access-token\npassword=${await token()}\n`, {
         mode: 0o600,

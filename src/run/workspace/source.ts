@@ -92,10 +92,7 @@ export const gitEnvironment = (
  * The settings of our own git, also for what it starts itself. The token is given to one origin only, from a file: it
  * is in no argument, no variable and no remote. Pure.
  */
-export function gitSettings({
-  tokenFor,
-  lfsStorage,
-}: Pick<Source, 'tokenFor'> & { readonly lfsStorage: string | undefined }): string {
+export function gitSettings({ tokenFor, lfs }: Pick<Source, 'tokenFor'> & { readonly lfs: boolean }): string {
   const helper = '!f() { test \\"$1\\" != get || cat \\"$FERRYMAN_GIT_CREDENTIALS\\"; }; f'
   const host = tokenFor === undefined ? '' : new URL(tokenFor).host
   return [
@@ -118,14 +115,11 @@ export function gitSettings({
           // Submodules are often written for people, who have keys.
           `[url "${tokenFor}/"]\n\tinsteadOf = git@${host}:\n\tinsteadOf = ssh://git@${host}/`,
         ]),
-    ...(lfsStorage === undefined
-      ? []
-      : [
-          `[lfs]\n\tstorage = "${escaped(lfsStorage)}"`,
+    ...(lfs
+      ? [
           '[filter "lfs"]\n\tclean = git-lfs clean -- %f\n\tsmudge = git-lfs smudge -- %f\n\tprocess = git-lfs filter-process\n\trequired = true',
-        ]),
+        ]
+      : []),
     '',
   ].join('\n')
 }
-
-const escaped = (text: string): string => text.replaceAll(/["\\]/g, String.raw`\$&`)

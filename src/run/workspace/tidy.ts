@@ -33,7 +33,7 @@ export async function tidyStep(
         repository,
         variables,
         ceilings: [mirrors.directory, workspaces],
-        lfsStorage: undefined,
+        lfs: false,
         token: () => Promise.reject(new Error('Nothing is fetched.')),
       }
       return withGit(gitParts, doing, (git) =>
