@@ -7,6 +7,7 @@ import { wordsOf, type Recipe, type TasksFolderRecipe } from '../deployment/reci
 import { messageOf } from '../errors.ts'
 import { whyNotAs } from '../run/another-user.ts'
 import { findProgram } from '../run/command.ts'
+import { currentOf } from '../run/releases.ts'
 import { AROUND_TASKS } from '../run/steps.ts'
 import { freeAt, isFull, LEAST, whyUnwritable } from '../room.ts'
 import { doubtful, fine, wrong, type Finding } from './findings.ts'
@@ -55,7 +56,7 @@ async function checkRoom(directory: string): Promise<Finding[]> {
   return [wrong(`${folder}: the disk is full, ${free} are free`, `Nothing is begun until ${LEAST} are free.`)]
 }
 
-const firstExisting = (directory: string): string =>
+export const firstExisting = (directory: string): string =>
   existsSync(directory) ? directory : firstExisting(dirname(directory))
 
 /** Whether commands can run as the users that `run_as` names. */
@@ -74,14 +75,18 @@ async function checkUsers(environments: readonly EnvironmentConfig[]): Promise<F
 function checkEnvironment(environment: EnvironmentConfig, path: string): Finding[] {
   const { repository, name, recipe, tasks, anyTask } = environment
   const where = `${repository} ${name}`
-  const others = [...tasks].flatMap(([task, one]) => checkRecipe(`${where} ${task}`, one, path))
+  const { releases } = recipe
+  const isToCome = releases !== undefined && !existsSync(currentOf(releases))
+  const others = isToCome
+    ? [...tasks.keys()].map((task) => fine(`${where} ${task}: works in the release that is yet to come`))
+    : [...tasks].flatMap(([task, one]) => checkRecipe(`${where} ${task}`, one, path))
   const any = anyTask === undefined || anyTask.kind === recipe.kind ? [] : checkRecipe(where, anyTask, path)
   return [...checkRecipe(where, recipe, path), ...any, ...others]
 }
 
 function checkRecipe(where: string, recipe: Recipe, path: string): Finding[] {
   const { folder, hooks } = recipe
-  const isFresh = recipe.workspace !== undefined
+  const isFresh = recipe.workspace !== undefined || recipe.releases !== undefined
   if (!isFresh && !isFolder(folder))
     return [
       wrong(`${where}: the folder ${folder} does not exist`, 'Create or clone it, or correct `folder`.'),
@@ -98,7 +103,7 @@ function checkRecipe(where: string, recipe: Recipe, path: string): Finding[] {
   const folders = new Set(around.flatMap((hook) => ('folder' in hook ? [hook.folder] : [])))
   const programs = [...new Set(ours.map((one) => wordsOf(one)[0] ?? ''))]
   return [
-    fine(isFresh ? `${where}: a fresh checkout for each deployment` : `${where}: folder ${folder}`),
+    fine(`${where}: ${placeName(recipe)}`),
     ...(recipe.kind === 'tasks_folder' ? checkTasksFolder(where, recipe) : []),
     ...(isFresh ? checkInCheckout(where, programs, path) : checkPrograms(where, folder, programs, path)),
     ...[...folders].map((one) =>
@@ -107,6 +112,11 @@ function checkRecipe(where: string, recipe: Recipe, path: string): Finding[] {
         : wrong(`${where}: the folder of hooks ${one} does not exist`, 'Make it, or correct `hooks`.'),
     ),
   ]
+}
+
+function placeName({ folder, workspace, releases }: Recipe): string {
+  if (releases !== undefined) return `a release for each deployment, in ${releases.path}`
+  return workspace === undefined ? `folder ${folder}` : 'a fresh checkout for each deployment'
 }
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false

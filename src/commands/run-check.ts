@@ -8,6 +8,7 @@ import { version } from '../version.ts'
 import { checkDatabase } from './check-database.ts'
 import { checkMachine } from './check-machine.ts'
 import { checkPlaybooks } from './check-playbooks.ts'
+import { checkReleases } from './check-releases.ts'
 import { checkServices } from './check-services.ts'
 import { checkWorkspaces } from './check-workspaces.ts'
 import { doubtful, fine, lineFor, wrong, type Finding } from './findings.ts'
@@ -45,6 +46,7 @@ export async function runCheck({ config: flag, offline }: CheckOptions): Promise
   )
   for (const warning of config.warnings) say(doubtful(warning, ''))
   for (const finding of await checkMachine(config, commandPath(process.env, npmFolders()))) say(finding)
+  for await (const finding of checkReleases(config)) say(finding)
   for await (const finding of checkPlaybooks(config, serverSide())) say(finding)
   const asked = { version, now: Date.now(), masker }
   for await (const finding of checkWorkspaces(config, { ...asked, server: serverSide(), offline }))
