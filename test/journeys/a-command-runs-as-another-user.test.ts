@@ -53,7 +53,11 @@ async function logOf({ address }: ServerProcess): Promise<string> {
 }
 
 /** It writes down its id, and that of a child in a session of its own, where it has one. */
-const ALONE = 'n=0; trap "echo told; n=1" INT; echo $$ > pids; while [ $n = 0 ]; do sleep 0.2; done; sleep 1'
+const NODE = `
+process.on("SIGINT", () => { console.log("told"); setTimeout(() => process.exit(), 1000) })
+require("fs").writeFileSync("pids", process.pid + "\\n")
+setInterval(() => {}, 1000)`
+const ALONE = `exec ${process.execPath} -e '${NODE}'`
 const WITH_CHILD = 'setsid sleep 300 & echo $$ $! > pids; wait'
 
 async function pidsIn(folder: string): Promise<number[]> {
