@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises'
+import { readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { Deployment } from '../../deployment/deployment.ts'
@@ -95,18 +95,24 @@ async function checkOutFrom(wanted: Wanted, path: string, git: Git): Promise<Ste
 
 /**
  * A repository of its own, so that nothing that is done there reaches the mirror; of its objects the files are links,
- * which cost nothing and stay when the mirror goes.
+ * which cost nothing and stay when the mirror goes. Large files are fetched from the source, which has to be known first.
  */
 async function layOut({ mirror, sha }: Wanted, path: string, git: Git): Promise<StepFailure | undefined> {
-  await git.pointTo(mirror, sha) // or git would say that nothing was cloned
-  const clone = ['clone', '--quiet', '--local', '--no-checkout', '--template=', '--', mirror, path]
+  await git.pointTo(mirror, sha)
+  const later = git.lfs ? ['--no-checkout'] : []
+  const clone = ['clone', '--quiet', '--local', ...later, '--template=', '--', mirror, path]
   const failure = await git.run(clone, { folder: mirror, also: ['file'] })
   if (failure !== undefined) return failure
   const set = (key: string, value: string) => askGit(path, git.path, ['config', key, value])
   await set('remote.origin.url', git.source.url)
   if (git.lfs) await set('lfs.storage', join(mirror, 'lfs')) // where it stays for the next one
-  return git.run(['checkout', '--detach', sha], { folder: path, asks: git.lfs })
+  else if ((await headOf(path)) === sha) return undefined
+  return git.run(['checkout', '--quiet', '--detach', sha], { folder: path, asks: git.lfs })
 }
+
+/** The commit that a clone has checked out, where it is on no branch. */
+const headOf = async (path: string): Promise<string> =>
+  (await readFile(join(path, '.git/HEAD'), 'utf8').catch(() => '')).trim()
 
 const checkOutSubmodules = (path: string, git: Git): Promise<StepFailure | undefined> =>
   git.run(['submodule', 'update', '--init', '--recursive', '--jobs=4'], {

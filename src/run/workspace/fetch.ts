@@ -60,7 +60,7 @@ async function fetchInto(
   const listing = ['ls-remote', '--quiet', '--end-of-options', url, 'refs/ferryman/none']
   const unreachable = await git.run(listing, { folder: mirror, asks: true })
   if (unreachable !== undefined) return unreachable
-  const all = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']
+  const all = ['+refs/heads/*:refs/ferryman/heads/*', '+refs/tags/*:refs/tags/*'] // no branches, or a clone would be on one
   const failure = await fetch('--prune', '--no-tags', '--end-of-options', url, ...all)
   if (failure !== undefined) return failure
   if (await git.knows(mirror, sha)) return undefined

@@ -17,7 +17,7 @@ export interface Git {
   /** Whether a checkout fetches what Git LFS keeps elsewhere. */
   readonly lfs: boolean
   run(words: readonly string[], how: GitRun): Promise<StepFailure | undefined>
-  /** Lets the head of a bare repository be the commit. */
+  /** Lets the head of a bare repository be the commit, which is what a clone of it checks out. */
   pointTo(repository: string, sha: string): Promise<void>
   /** Whether the commit is in a repository. */
   knows(repository: string, sha: string): Promise<boolean>

@@ -92,13 +92,12 @@ test('each deployment has a checkout of its own, with what git knows of its hist
   const [, cwd, variable, origin] = /\n(\/.*)\n(\/.*)\n(\/.*)\n▸/.exec(one.log) ?? []
   expect([variable, origin]).toEqual([cwd, source.folder])
   expect(one.log).toContain('\nleft\nrun.sh\n')
-  expect(commandsIn(one.log).slice(0, 4)).toEqual(['git init', 'git fetch', 'git clone', 'git checkout'])
+  expect(commandsIn(one.log).slice(0, 3)).toEqual(['git init', 'git fetch', 'git clone'])
   expect(other.log).toContain('\none\n')
   expect(other.log).toContain('\nrun.sh\n▸')
-  expect(commandsIn(other.log)).toEqual(['git clone', 'git checkout', 'sh', 'ls'])
+  expect(commandsIn(other.log)).toEqual(['git clone', 'sh', 'ls'])
   expect(other.result.steps.map(({ name, action }) => action ?? name.split(' ', 2).join(' '))).toEqual([
     'git clone',
-    'git checkout',
     'done',
     'sh app/run.sh',
     'ls app',
