@@ -17,10 +17,10 @@ interface Step {
   readonly phase: keyof typeof PHASES
   readonly name: string
   readonly label?: string
-  readonly timeoutSeconds?: number
-  readonly runAs?: string
-  readonly onlyIfChanged?: readonly string[]
-  readonly onFailure: keyof typeof ON_FAILURE
+  readonly timeout_seconds?: number
+  readonly run_as?: string
+  readonly only_if_changed?: readonly string[]
+  readonly on_failure: keyof typeof ON_FAILURE
 }
 
 interface Plan {
@@ -29,11 +29,11 @@ interface Plan {
   readonly task: string
   readonly sha: string
   readonly ref: string
-  readonly previousSha?: string
+  readonly previous_sha?: string
   readonly lane: string
   readonly folder: string
   readonly user: string
-  readonly timeoutSeconds: number
+  readonly timeout_seconds: number
   readonly waits?: { readonly reason: string; readonly detail: string }
   readonly refused?: { readonly reason: string; readonly detail: string }
   readonly steps: readonly Step[]
@@ -82,12 +82,23 @@ const ON_FAILURE = {
 } as const
 
 function told(plan: Plan): string {
-  const { repository, environment, task, sha, ref, previousSha, waits, refused, steps, variables } = plan
+  const {
+    repository,
+    environment,
+    task,
+    sha,
+    ref,
+    previous_sha: previousSha,
+    waits,
+    refused,
+    steps,
+    variables,
+  } = plan
   const what = task === 'deploy' ? 'deploy' : `run the task ${task} for`
   const after = previousSha === undefined ? 'nothing is there yet' : `now ${previousSha.slice(0, 7)} is there`
   const facts = [
     ['where', `${plan.folder}, in the lane ${plan.lane}`],
-    ['as', `${plan.user}, for at most ${plan.timeoutSeconds} s`],
+    ['as', `${plan.user}, for at most ${plan.timeout_seconds} s`],
     ...(waits === undefined ? [] : [['waits', `${waits.detail} (${waits.reason})`]]),
     ...(refused === undefined ? [] : [['refused', `${refused.detail} (${refused.reason})`]]),
     ...steps.map((step, index) => [
@@ -105,13 +116,20 @@ function told(plan: Plan): string {
   return [oneLine(head), ...lines].join('\n')
 }
 
-function about({ label, timeoutSeconds, runAs, onlyIfChanged, onFailure, phase }: Step): string {
+function about(step: Step): string {
+  const {
+    label,
+    timeout_seconds: timeoutSeconds,
+    run_as: runAs,
+    only_if_changed: onlyIfChanged,
+    phase,
+  } = step
   const said = [
     label,
     timeoutSeconds === undefined ? undefined : `at most ${timeoutSeconds} s`,
     runAs === undefined ? undefined : `as ${runAs}`,
     onlyIfChanged === undefined ? undefined : `if ${onlyIfChanged.join(' or ')} has changed`,
-    phase.startsWith('after') ? undefined : ON_FAILURE[onFailure],
+    phase.startsWith('after') ? undefined : ON_FAILURE[step.on_failure],
   ].filter((one) => one !== undefined)
   return said.length === 0 ? '' : `  # ${said.join(', ')}`
 }
