@@ -220,3 +220,30 @@ test('the key in PKCS#8 is as good', async () => {
 
   expect((await client({ privateKey }).repository('acme/shop'))?.githubId).toBe(17)
 })
+
+test('a token for git is made each time, may only read, and opens one repository unless others are asked for', async () => {
+  const { github, client, later } = await shop()
+  const lent: string[] = []
+  const forgotten: string[] = []
+  const gitHub = client({
+    learn(secret) {
+      lent.push(secret)
+      return () => void forgotten.push(secret)
+    },
+  })
+
+  const one = await gitHub.readingToken('acme/shop', { others: false })
+  later(61 * MINUTE)
+  const other = await gitHub.readingToken('acme/shop', { others: true })
+
+  const asked = github.requests.filter(({ path }) => path.endsWith('/access_tokens'))
+  expect(asked.map(({ body }) => body)).toEqual([
+    { repositories: ['shop'], permissions: { contents: 'read' } },
+    { permissions: { contents: 'read' } },
+  ])
+  expect(one).not.toBe(other)
+  expect(lent).toContain(one)
+  expect(lent).toContain(other)
+  expect(forgotten).toContain(one)
+  expect(forgotten).not.toContain(other)
+})
