@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { createSampleRepository } from '../../src/demo/sample-repository.ts'
 import { startCodeServer } from '../support/code-server.ts'
 import { SECRET, serve, TOKEN, type World } from '../support/journey.ts'
-import { temporaryFolder } from '../support/running.ts'
+import { eventually, temporaryFolder } from '../support/running.ts'
 
 /** What our git was started with, and all that it started, and what they have in their environments. */
 const seenInProc = ({ directory }: World): string =>
@@ -96,4 +96,10 @@ test.each([
   expect(await served.log(2)).not.toContain('$ git fetch')
   expect(served.statuses(first).at(-1)).toContain(`Deployed ${sample.working.sha.slice(0, 7)}`)
   expect(workspacesIn(served)).toEqual([])
+
+  const mirror = join(served.directory, 'data/mirrors/acme/shop.git')
+  expect(existsSync(mirror)).toBe(true)
+  served.writeConfig({})
+  await served.reload()
+  await eventually('what is kept of it is gone', () => !existsSync(mirror))
 })
