@@ -462,7 +462,7 @@ repositories:
     ],
     [
       "commands: [[id, '{print}']]",
-      'config.yml:5:21 repositories.acme/shop.commands[0][1]: unknown placeholder {print}; known are {sha}, {short_sha}, {ref}, {environment}, {env}, {task}, {repository}, {previous_sha} and {payload.key}; braces of your own need a space: { }',
+      'config.yml:5:21 repositories.acme/shop.commands[0][1]: unknown placeholder {print}; known are {sha}, {short_sha}, {ref}, {environment}, {env}, {task}, {repository}, {previous_sha}, {workspace} and {payload.key}; braces of your own need a space: { }',
     ],
     [
       "commands: [['{payload.x}']]",

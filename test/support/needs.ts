@@ -51,9 +51,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('fabric', fabric !== undefined)
   const gitLfs = find('git-lfs') !== undefined
   project.provide('gitLfs', gitLfs)
-  // What is ours of it is one setting; CI does not fail for this one.
-  if (!gitLfs)
-    process.stderr.write('not on this machine: Git LFS: its test is left out (apt-get install git-lfs)\n')
+  if (!gitLfs) missing.push('Git LFS: its test is left out (apt-get install git-lfs)')
   const sudo = find('sudo') !== undefined
   if (!sudo) missing.push('sudo: tests of other users are left out (apt-get install sudo)')
   project.provide('sudo', sudo)
