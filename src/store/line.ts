@@ -63,6 +63,7 @@ async function averageOf(
     .selectFrom('deployments')
     .select(['started_at', 'finished_at'])
     .where('environment_id', '=', environmentId)
+    .where('task', '=', 'deploy')
     .where('state', '=', sql.lit<State>('succeeded'))
     .orderBy('end_order', 'desc')
     .limit(MOST_AVERAGED)

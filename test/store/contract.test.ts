@@ -1157,6 +1157,7 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect(await store.line(5_000)).toEqual({
         deployments: [waiting],
         averageMs: new Map([['acme/shop/production', 6_000]]),
+        left: [],
       })
       expect((await store.line(9_000)).averageMs).toEqual(new Map())
     })
