@@ -15,9 +15,11 @@ import { runFor, temporaryFolder } from '../support/running.ts'
 /** An application on loopback that gives these answers, and then always the last. */
 async function application(...answers: readonly (number | 'nothing')[]) {
   let asked = 0
+  const first = Promise.withResolvers<void>()
   const server: Server = createServer((_request, response) => {
     const answer = answers[Math.min(asked, answers.length - 1)]
     asked += 1
+    first.resolve()
     if (answer !== 'nothing') response.writeHead(answer ?? 200, { location: '/elsewhere' }).end('x')
   })
   server.listen(0, '127.0.0.1')
@@ -27,7 +29,7 @@ async function application(...answers: readonly (number | 'nothing')[]) {
     server.close()
   })
   const { port } = server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${port}/health`, asked: () => asked }
+  return { url: `http://127.0.0.1:${port}/health`, asked: () => asked, whenAsked: first.promise }
 }
 
 const check = (given: Partial<HealthCheck> & { readonly url: string }): HealthCheck => ({
@@ -117,13 +119,16 @@ test('a verify hook that fails is a failure of the deployment, and nothing after
 })
 
 test('who waits for an answer can be cancelled', async () => {
-  const { url } = await application(500)
+  const { url, whenAsked } = await application(500)
   const ending = new AbortController()
   const stop: Stop = { kind: 'by_person', detail: 'Cancelled by mona.' }
   const running = runWith(check({ url, tries: 1000, intervalSeconds: 60 }), {
     verify: ['true'],
-    parts: { signal: ending.signal, workBegins: async () => void setTimeout(() => ending.abort(stop), 300) },
+    parts: { signal: ending.signal },
   })
+
+  await whenAsked
+  ending.abort(stop)
 
   expect((await running).result).toMatchObject({ state: 'cancelled', reason: 'by_person' })
 })
