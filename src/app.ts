@@ -428,6 +428,7 @@ export async function startApp(
     const standby = startStandby({ directory: runs, environment: baseEnvironment(side, {}) })
     started.push(standby.stop)
     const perform = createPerform({
+      givesWay: (deployment) => environmentOf(deployment)?.order === 'latest',
       store,
       logs,
       masker,

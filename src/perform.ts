@@ -23,6 +23,8 @@ export interface PerformParts extends Pick<
   readonly directory: string
   github(): GitHub
   resolve(value: Value): string
+  /** Whether something newer takes its place where it goes. */
+  givesWay(deployment: Deployment): boolean
   readonly context: ReportContext
   readonly reports: ReportsFor
   readonly clock: () => number
@@ -42,10 +44,10 @@ export const createPerform =
   async (deployment: Deployment, signals: RunSignals): Promise<Ending | 'still_there'> => {
     const ending = await perform(deployment, signals, parts)
     if (ending === 'still_there' || ending.state !== 'held') return ending
-    return { ...ending, logBytes: await parts.logs.size(deployment.id) }
+    return { ...ending, logBytes: await parts.logs.size(deployment.id), givesWay: parts.givesWay(deployment) }
   }
 
-type Performed = Exclude<Ending, { readonly state: 'held' }> | Omit<Held, 'logBytes'>
+type Performed = Exclude<Ending, { readonly state: 'held' }> | Omit<Held, 'logBytes' | 'givesWay'>
 
 async function perform(
   deployment: Deployment,

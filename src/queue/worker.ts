@@ -23,6 +23,8 @@ export interface Held extends Pick<Change, 'reports'> {
   readonly detail: string
   /** How much its log holds by now. */
   readonly logBytes: number
+  /** Something newer takes its place, where it was asked for meanwhile. */
+  readonly givesWay: boolean
 }
 
 export interface WorkerParts {
@@ -208,7 +210,14 @@ async function putBack(
     if (held === undefined) {
       const detail = (await store.deployment(id))?.detail
       await store.move(id, 'cancelling', 'cancelled', { reason: 'by_person', detail, at: clock(), reports })
-    } else journal.info('deployment:held', { ...about, detail: blocked.detail })
+    } else if (held.state === 'queued') journal.info('deployment:held', { ...about, detail: blocked.detail })
+    else
+      journal.info('deployment:ended', {
+        ...about,
+        state: held.state,
+        reason: held.reason,
+        detail: held.detail,
+      })
     parts.held()
     parts.moved(deployment)
   })

@@ -1,10 +1,10 @@
-import { sql, type Kysely } from 'kysely'
+import { sql, type Kysely, type Transaction } from 'kysely'
 
-import type { Blocked, Deployment } from '../deployment/deployment.ts'
-import { enter, owe } from './moves.ts'
-import { deploymentOf, holdColumns } from './rows.ts'
+import type { Deployment } from '../deployment/deployment.ts'
+import { change, enter, owe } from './moves.ts'
+import { BY_THEMSELVES, deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
-import type { Change } from './store.ts'
+import type { Change, PutBack } from './store.ts'
 import { streakAround } from './streaks.ts'
 import { inTransaction } from './transaction.ts'
 
@@ -14,7 +14,7 @@ type Told = Pick<Change, 'at' | 'reports'>
 export const putBack = (
   database: Kysely<Tables>,
   id: number,
-  { until, detail, logBytes }: Pick<Blocked, 'until' | 'detail' | 'logBytes'>,
+  { until, detail, logBytes, givesWay }: PutBack,
   { at, reports }: Told,
 ): Promise<Deployment | undefined> =>
   inTransaction(database, async (trx) => {
@@ -40,8 +40,32 @@ export const putBack = (
     await trx.deleteFrom('processes').where('deployment_id', '=', id).execute()
     await enter(trx, { id, state: 'queued', reason: 'hook_blocked', detail }, 'running', at)
     await owe(trx, deployment, reports(deployment, await streakAround(trx, id)), at)
-    return deployment
+    return (givesWay ? await giveWay(trx, deployment, { at, reports }) : undefined) ?? deployment
   })
+
+/** While it ran nothing could supersede it: what was asked for meanwhile does now. */
+async function giveWay(
+  trx: Transaction<Tables>,
+  { id, origin }: Deployment,
+  { at, reports }: Told,
+): Promise<Deployment | undefined> {
+  if (origin === 'merge' || origin === 'push') return undefined
+  const newer = await trx
+    .selectFrom('deployments as this')
+    .innerJoin('deployments as newer', 'newer.environment_id', 'this.environment_id')
+    .select('newer.number')
+    .where('this.id', '=', id)
+    .whereRef('newer.id', '>', 'this.id')
+    .whereRef('newer.task', '=', 'this.task')
+    .where('newer.origin', 'not in', BY_THEMSELVES)
+    .where('newer.state', '<>', sql.lit('cancelled'))
+    .orderBy('newer.id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  if (newer === undefined) return undefined
+  const detail = `Superseded by #${newer.number}.`
+  return change(trx, id, 'queued', 'cancelled', { at, reason: 'superseded', detail, reports })
+}
 
 /** `Store.unblock`. */
 export const unblock = (

@@ -52,7 +52,7 @@ export interface Store {
    */
   putBack(
     id: number,
-    blocked: Pick<Blocked, 'until' | 'detail' | 'logBytes'>,
+    blocked: PutBack,
     change: Pick<Change, 'at' | 'reports'>,
   ): Promise<Deployment | undefined>
   /** Its hooks let the work of a running deployment begin; undefined when they had not blocked it. */
@@ -190,6 +190,12 @@ export interface FactsWanted {
 /** Of which deployment facts are wanted, and which. */
 export interface FactsAsked extends Omit<FactsWanted, 'at'> {
   readonly deployment: Judged
+}
+
+/** What goes back in line. */
+export interface PutBack extends Pick<Blocked, 'until' | 'detail' | 'logBytes'> {
+  /** It ends as superseded where something newer was asked for meanwhile (`order: latest`). */
+  readonly givesWay: boolean
 }
 
 /** What a claim came to. */

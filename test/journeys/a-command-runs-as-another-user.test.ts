@@ -52,7 +52,7 @@ async function logOf({ address }: ServerProcess): Promise<string> {
   return (await answer.text()).replaceAll(/^\S+Z(?: |(?=▸))/gm, '')
 }
 
-/** It writes down its id, and that of a child in a session of its own, where it has one. */
+/** Takes a moment to end, so that a second signal would be told of; writes down its id, and that of a child in a session of its own, where it has one. */
 const NODE = `
 process.on("SIGINT", () => { console.log("told"); setTimeout(() => process.exit(), 1000) })
 require("fs").writeFileSync("pids", process.pid + "\\n")

@@ -23,6 +23,9 @@ describe.each(ENGINES)('what a hook lets not begin yet, on $engine', ({ engine, 
       await database.drop()
     })
 
+    /** The number of what waits behind that one. */
+    const numberBehind = async (id: number): Promise<number | undefined> =>
+      (await store.inState('queued')).find((one) => one.id > id)?.number
     const claim = async (at: number) => {
       const claimed = await claimFrom(store, { limit: 1, ...told(at) })
       if (claimed === undefined) throw new Error('nothing to claim')
@@ -33,12 +36,20 @@ describe.each(ENGINES)('what a hook lets not begin yet, on $engine', ({ engine, 
       const first = await claim(10)
       await store.recordProcess(first.id, { runId: 'ab', group: 1, bootId: 'b', startTicks: '1' })
 
-      const held = await store.putBack(first.id, { until: 70, detail: 'busy', logBytes: 10 }, told(20))
+      const held = await store.putBack(
+        first.id,
+        { until: 70, detail: 'busy', logBytes: 10, givesWay: false },
+        told(20),
+      )
       const second = await claim(30)
       await store.move(second.id, 'running', 'succeeded', told(40))
       await store.release(first.id, told(70))
       const again = await claim(75)
-      await store.putBack(again.id, { until: 140, detail: 'still busy', logBytes: 20 }, told(80))
+      await store.putBack(
+        again.id,
+        { until: 140, detail: 'still busy', logBytes: 20, givesWay: false },
+        told(80),
+      )
 
       expect(held).toMatchObject({
         state: 'queued',
@@ -56,15 +67,37 @@ describe.each(ENGINES)('what a hook lets not begin yet, on $engine', ({ engine, 
 
     test('is told anew where something else was the reason to wait between', async () => {
       const first = await claim(10)
-      await store.putBack(first.id, { until: 11, detail: 'busy', logBytes: 1 }, told(11))
+      await store.putBack(first.id, { until: 11, detail: 'busy', logBytes: 1, givesWay: false }, told(11))
       const lock = { reason: 'locked', detail: 'by mona', since: 12, until: undefined } as const
       await store.hold(first.id, lock, told(12))
       await store.release(first.id, told(13))
       const again = await claim(14)
 
-      const held = await store.putBack(again.id, { until: 20, detail: 'busy', logBytes: 2 }, told(15))
+      const held = await store.putBack(
+        again.id,
+        { until: 20, detail: 'busy', logBytes: 2, givesWay: false },
+        told(15),
+      )
 
       expect(held?.blocked).toMatchObject({ tries: 2, told: 1, logBytes: 2 })
+    })
+
+    test('gives way where something newer was asked for while its hook was asked', async () => {
+      const first = await claim(10)
+      const second = await numberBehind(first.id)
+
+      const ended = await store.putBack(
+        first.id,
+        { until: 70, detail: 'busy', logBytes: 1, givesWay: true },
+        told(20),
+      )
+
+      expect(ended).toMatchObject({
+        state: 'cancelled',
+        reason: 'superseded',
+        detail: `Superseded by #${second}.`,
+        hold: undefined,
+      })
     })
 
     test('a pin is ended by what was asked for after it, and by nothing before', async () => {
@@ -117,14 +150,18 @@ describe.each(ENGINES)('what a hook lets not begin yet, on $engine', ({ engine, 
 
     test('is let go when its work begins, once; what was cancelled meanwhile is not put back', async () => {
       const first = await claim(10)
-      await store.putBack(first.id, { until: 11, detail: 'busy', logBytes: 10 }, told(11))
+      await store.putBack(first.id, { until: 11, detail: 'busy', logBytes: 10, givesWay: false }, told(11))
       await store.release(first.id, told(12))
       await claim(13)
 
       const begun = await store.unblock(first.id, told(14))
       const again = await store.unblock(first.id, told(15))
       await store.move(first.id, 'running', 'cancelling', { ...told(16), reason: 'by_person' })
-      const late = await store.putBack(first.id, { until: 99, detail: 'busy', logBytes: 10 }, told(17))
+      const late = await store.putBack(
+        first.id,
+        { until: 99, detail: 'busy', logBytes: 10, givesWay: false },
+        told(17),
+      )
 
       expect(begun).toMatchObject({ state: 'running', blocked: undefined })
       expect([again, late]).toEqual([undefined, undefined])

@@ -17,7 +17,7 @@ const CHANGES: Readonly<Record<string, (store: Store, one: Deployment) => Promis
   'a hook that blocks it': async (store, { id }) => {
     await store.release(id, change)
     await claimFrom(store, { limit: 9, ...change })
-    await store.putBack(id, { until: 9_000, detail: 'not now', logBytes: 1 }, change)
+    await store.putBack(id, { until: 9_000, detail: 'not now', logBytes: 1, givesWay: false }, change)
   },
   'another reason to wait': (store, { id }) => store.hold(id, { ...HOLD, reason: 'locked' }, change),
   'other words for it': (store, { id }) => store.hold(id, { ...HOLD, detail: 'Still.' }, change),
