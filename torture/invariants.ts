@@ -157,9 +157,10 @@ function neverOverlaps({ journal }: Observation): string[] {
     .map(({ deployment, rest }) => `deployment ${deployment} found somebody else in lane ${rest}`)
 }
 
-const ORDER = ['queued', 'in_progress', 'cancelling', 'final']
+const ORDER = ['held', 'queued', 'in_progress', 'cancelling', 'final']
 const phaseOf = ({ state, description }: Status): string => {
   if (['success', 'failure', 'error', 'inactive'].includes(state)) return 'final'
+  if (state === 'queued' && description.startsWith('Held as ')) return 'held' // GitHub did not say whether it may
   return state === 'in_progress' && description.startsWith('Cancelling') ? 'cancelling' : state
 }
 
@@ -168,9 +169,15 @@ function finalOnGitHub({ github, records }: Observation): string[] {
   return github.flatMap(({ id, statuses }) => {
     if (!known.has(id)) return [`deployment ${id} is not known`]
     const places = statuses.map((status) => ORDER.indexOf(phaseOf(status)))
-    const rises = places.every((place, at) => place > (places[at - 1] ?? -1))
+    const isNews = (at: number): boolean =>
+      places[at] === 0 && statuses[at]?.description !== statuses[at - 1]?.description // held by something else
+    const rises = places.every((place, at) => {
+      const before = places[at - 1] ?? -1
+      return place > before || (place === before && isNews(at))
+    })
     if (rises && places.at(-1) === ORDER.length - 1) return []
-    return [`deployment ${id} has the statuses ${statuses.map(({ state }) => state).join(', ') || 'none'}`]
+    const told = statuses.map(({ state, description }) => `${state} "${description}"`)
+    return [`deployment ${id} has the statuses ${told.join(', ') || 'none'}`]
   })
 }
 

@@ -19,6 +19,8 @@ const deployment = (given: Partial<RecordedDeployment> = {}): RecordedDeployment
 const line = (what: string, rest: string, step = 1) => ({ what, deployment: 1, step, rest })
 const status = (state: string, description = '') => ({ state, description })
 
+const HELD = 'Held as acme/web/production#1: GitHub answered 403: API rate limit exceeded.'
+
 /** One delivery, one deployment, everything as it should be. */
 const GOOD: Observation = {
   sent: [{ guid: 'a', status: 202 }],
@@ -61,6 +63,18 @@ const withDeployment = (given: Partial<RecordedDeployment>, ...last: ReturnType<
 
 test('a world in which everything is as it should be breaks nothing', () => {
   expect(violationsOf(GOOD)).toEqual([])
+})
+
+test('a deployment that was held while GitHub did not answer, for more than one reason, breaks nothing', () => {
+  const held = withDeployment(
+    {},
+    status('queued', HELD),
+    status('queued', 'Held as acme/web/production#1: GitHub cannot be reached.'),
+    status('queued', 'Waiting in line as acme/web/production#1'),
+    status('in_progress'),
+    status('success', 'Deployed'),
+  )
+  expect(violationsOf({ ...GOOD, ...held })).toEqual([])
 })
 
 test('an interrupted deployment that says so breaks nothing', () => {
@@ -170,16 +184,26 @@ const BROKEN: Readonly<
     [{ github: [...GOOD.github, { id: 901, statuses: [] }] }, 'deployment 901 is not known'],
     [
       { github: [{ id: 900, statuses: [status('queued')] }], probes: [] },
-      'deployment 900 has the statuses queued',
+      'deployment 900 has the statuses queued ""',
     ],
     [{ github: [{ id: 900, statuses: [] }], probes: [] }, 'deployment 900 has the statuses none'],
     [
       { github: [{ id: 900, statuses: [status('error', 'no'), status('success')] }] },
-      'deployment 900 has the statuses error, success',
+      'deployment 900 has the statuses error "no", success ""',
     ],
     [
       { github: [{ id: 900, statuses: [status('in_progress'), status('queued'), status('success')] }] },
-      'deployment 900 has the statuses in_progress, queued, success',
+      'deployment 900 has the statuses in_progress "", queued "", success ""',
+    ],
+    [
+      { github: [{ id: 900, statuses: [status('queued'), status('queued', HELD), status('success')] }] },
+      `deployment 900 has the statuses queued "", queued "${HELD}", success ""`,
+    ],
+    [
+      {
+        github: [{ id: 900, statuses: [status('queued', HELD), status('queued', HELD), status('success')] }],
+      },
+      `deployment 900 has the statuses queued "${HELD}", queued "${HELD}", success ""`,
     ],
   ],
   'nothing is made at GitHub twice': [
