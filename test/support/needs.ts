@@ -1,6 +1,16 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,6 +48,8 @@ declare module 'vitest' {
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const missing: string[] = []
+  const memory = folderInMemory()
+  if (memory !== undefined) process.env['TMPDIR'] = memory
   const postgres = await startPostgres()
   if (postgres === undefined) missing.push('PostgreSQL: its tests are left out (apt-get install postgresql)')
   project.provide('postgres', postgres?.address)
@@ -86,6 +98,37 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (missing.length > 0 && process.env['CI']) throw new Error('In CI nothing may be missing.')
   return async () => {
     await postgres?.stop()
+    if (memory !== undefined) rmSync(memory, { recursive: true, force: true })
+  }
+}
+
+const IN_MEMORY = '/dev/shm'
+const ENOUGH_BYTES = 4 * 1024 ** 3
+
+/**
+ * A folder in memory, where it is large enough and programs may be run there: thousands of small databases that are
+ * synced to a disk take three times as long. What is about disks brings its own, and `npm run torture` uses a real one.
+ * Undefined also where somebody chose a folder by TMPDIR.
+ */
+function folderInMemory(): string | undefined {
+  if (process.env['TMPDIR'] !== undefined || !existsSync(IN_MEMORY)) return undefined
+  const { bavail, bsize } = statfsSync(IN_MEMORY)
+  if (bavail * bsize < ENOUGH_BYTES) return undefined
+  const folder = join(IN_MEMORY, `ferryman-${process.pid}`)
+  try {
+    for (const name of readdirSync(IN_MEMORY)) {
+      const owner = /^ferryman-(\d+)$/.exec(name)?.[1]
+      const isLeft = owner !== undefined && !existsSync(`/proc/${owner}`)
+      if (isLeft) rmSync(join(IN_MEMORY, name), { recursive: true, force: true })
+    }
+    mkdirSync(folder)
+    chmodSync(folder, 0o1777) // as /tmp: some tests are about other users
+    writeFileSync(join(folder, 'probe'), '#!/bin/sh\n', { mode: 0o755 })
+    execFileSync(join(folder, 'probe'), { stdio: 'ignore' })
+    return folder
+  } catch {
+    rmSync(folder, { recursive: true, force: true })
+    return undefined
   }
 }
 
