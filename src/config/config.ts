@@ -107,6 +107,8 @@ export interface EnvironmentConfig {
   readonly deployOn: 'merge' | 'push' | 'none'
   /** The branch that deploys by itself; undefined: the repository's default branch. */
   readonly branch: string | undefined
+  /** What is deployed where a person names nothing; undefined: the head of the branch. */
+  readonly defaultRef: string | undefined
   /** When deployments may begin; undefined: always. */
   readonly windows: Windows | undefined
   /** What becomes of what was asked for when something newer is: it keeps its place, or gives way. */

@@ -275,6 +275,7 @@ const assemble = ({
   checksWaitSeconds: entry.checks_wait ?? DEFAULTS.checks_wait,
   deployOn: entry.deploy_on ?? DEFAULTS.deploy_on,
   branch: entry.branch,
+  defaultRef: entry.default_ref,
   windows,
   approval: approvalIn(entry),
   order: entry.order ?? DEFAULTS.order,

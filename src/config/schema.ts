@@ -163,6 +163,7 @@ const NOTIFY = {
 }
 
 const BRANCH = 'the name of a branch, such as main'
+const REF = 'a branch, a tag or a commit, such as main or v1.2'
 const LANE = 'a name of letters, digits, ".", "_", "-" and "/"'
 
 /** How long an approval counts where nothing else is said, in seconds. */
@@ -226,8 +227,12 @@ const ENVIRONMENT = {
     .regex(/^(?![-/]|refs\/)(?!.*(?:\.\.|@\{|\/\/))[^ ~^:?*[\\]+$/, expecting(BRANCH))
     .optional()
     .describe(
-      "The branch that deploys by itself, and that `ferryman deploy` takes where no ref is said; without it the repository's default branch.",
+      "The branch that deploys by itself; without it the repository's default branch. Without `default_ref` `ferryman deploy` takes it, too, where no ref is said.",
     ),
+  default_ref: text(REF)
+    .regex(/^(?![-/#])(?!.*(?:\.\.|@\{|\/\/))[^ ~^:?*[\\]+$/, expecting(REF))
+    .optional()
+    .describe('What `ferryman deploy` deploys where no ref is said; without it the head of `branch`.'),
   windows: windows
     .optional()
     .describe(

@@ -29,14 +29,15 @@ export interface CommitParts {
 
 /**
  * The commit that is meant at this moment by a branch, a tag, a commit, `:current` or `:previous`; without any of these
- * it is the head of the environment's branch. Throws `nothing_deployed`, `commit_foreign`, `ownership_unclear`, or what
+ * it is the environment's `default_ref`, else the head of its branch. Throws `nothing_deployed`, `commit_foreign`, `ownership_unclear`, or what
  * `GitHub.resolveRef` does; rejects with `GitHubError`.
  */
 export async function commitAsked(
-  ref: string | undefined,
+  given: string | undefined,
   { environment, facts }: CommitPlace,
   { github, store }: CommitParts,
 ): Promise<CommitAsked> {
+  const ref = given ?? environment.defaultRef
   const repository = facts?.name ?? environment.repository
   if (ref === ':current' || ref === ':previous' || isNumber(ref)) {
     const place = { configuredAs: environment.repository.toLowerCase(), environment: environment.name }

@@ -88,6 +88,7 @@ describe('what a configuration means', () => {
                   deployOn: 'merge',
                   order: 'queue',
                   branch: undefined,
+                  defaultRef: undefined,
                   windows: undefined,
                   after: undefined,
                   approval: undefined,

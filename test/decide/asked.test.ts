@@ -41,6 +41,15 @@ describe('the commit that is meant', () => {
     })
   })
 
+  test('is what `default_ref` leads to where nothing is named, and only there', async () => {
+    const { github, tea, coffee, commit } = await shop()
+    github.addCommits('acme/shop', [{ message: 'Milk' }], 'next')
+    const given = { branch: 'next', defaultRef: 'v1' }
+
+    expect(await commit(undefined, given)).toEqual({ sha: tea, ref: 'v1', said: 'v1' })
+    expect(await commit('main', given)).toMatchObject({ sha: coffee })
+  })
+
   test('is what a tag or an id leads to; of an id the whole is kept', async () => {
     const { tea, commit } = await shop()
     const short = tea.slice(0, 9)

@@ -61,6 +61,7 @@ export const environmentConfig = (given: Partial<EnvironmentConfig> = {}): Envir
   force: true,
   deployOn: 'merge',
   branch: undefined,
+  defaultRef: undefined,
   windows: undefined,
   after: undefined,
   approval: undefined,
