@@ -29,7 +29,7 @@ import { download, readAddress, type Downloaded } from './sources/http.ts'
 import { downloadFromS3 } from './sources/s3.ts'
 import { unpackZip } from './sources/zip.ts'
 import type { Failure, StepFailure } from './step.ts'
-import type { ActionStep } from './steps.ts'
+import type { ActionStep, Runbook } from './steps.ts'
 import { flush } from './synchronise.ts'
 
 /** The release that a deployment makes. */
@@ -47,6 +47,8 @@ export interface Placing {
   readonly isThere: boolean
   /** The version of its source, when it was fetched. */
   version: string | undefined
+  /** It was made the current one. */
+  isPlaced: boolean
 }
 
 interface FetchParts {
@@ -78,6 +80,7 @@ export async function findPlacing(
       before: previous === release ? undefined : before,
       isThere: known !== undefined,
       version: known?.version,
+      isPlaced: false,
     }
   } catch (thrown) {
     return failureOf(thrown, releases.path)
@@ -155,14 +158,19 @@ export const switchStep = (placing: Placing): ActionStep => ({
       await rm(join(folder, '.git'), { recursive: true, force: true })
       await flush(folder)
       await switchCurrent(releases, release)
+      placing.isPlaced = true
       await log.line(`${currentOf(releases)} is release ${release}.`)
       return undefined
     }),
 })
 
 /** Makes current again what was it before; undefined where nothing was. */
-export const wayBackOf = ({ releases, previous, before }: Placing) =>
-  before === undefined ? undefined : { to: before, steps: [switchBackStep(releases, { previous, before })] }
+export const wayBackOf = (placing: Placing): Runbook['wayBack'] => {
+  const { releases, previous, before } = placing
+  if (before === undefined) return undefined
+  const steps = [switchBackStep(releases, { previous, before })]
+  return { to: before, isDue: () => placing.isPlaced, steps }
+}
 
 const switchBackStep = (
   releases: ReleasesRecipe,

@@ -19,7 +19,7 @@ import { told } from './proc.ts'
 import { carriersOf, namesOf } from './processes.ts'
 import { listFolders } from './listing.ts'
 import { carryOutStep, tellStuck, type Cause, type Failure, type StepFailure } from './step.ts'
-import { compile, foldersOf, NOT_NOW, type Runbook, type Step } from './steps.ts'
+import { compile, foldersOf, hookVariables, NOT_NOW, type Runbook, type Step } from './steps.ts'
 import {
   archiveStep,
   configVariables,
@@ -32,6 +32,7 @@ import {
   wayBackOf,
   type Placing,
 } from './place-release.ts'
+import { goBack } from './way-back.ts'
 import { checkOutStep } from './workspace/check-out.ts'
 import { tidyStep } from './workspace/tidy.ts'
 import { removeTree } from './workspace/remove.ts'
@@ -101,22 +102,20 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
       const work = placing?.isThere === true ? [] : [...ready.before, ...runbook.work]
       const book = { ...runbook, work }
       return carryOut(deployment, book, { variables, inPlace, ...ready }, running)
-    })
+    }).catch((thrown: unknown) => endUnwritable(thrown, begun))
     if (!isReady) return carriedOut
     const back = placing === undefined ? variables : { ...inPlace, PREVIOUS_CONFIG: '' }
     const result = await goBack(deployment, carriedOut, { runbook, variables: back }, begun)
     if (result.state !== 'succeeded' && placing !== undefined) await tellUnproved(placing, log)
     if (result.state === 'succeeded' && placing !== undefined)
       await keepRelease(placing, { sha: result.deployedSha ?? given.sha, at: given.startedAt ?? 0 }, log)
+    if (result.state === 'failed' && result.reason === 'log_unwritable') return result
     const now = result.state === 'succeeded' ? inPlace : variables
     await tellHooks(deployment, result, { runbook, variables: now }, begun)
     await tidy(deployment, { result, variables }, begun)
     return result
   } catch (thrown) {
-    if (!(thrown instanceof FerrymanError) || thrown.code !== 'log_unwritable') throw thrown
-    const detail = thrown.message
-    await log.line(`${detail} What would follow here is missing, and nothing more was begun.`)
-    return { state: 'failed', steps: begun.results, reason: 'log_unwritable', detail, lastLines: [] }
+    return endUnwritable(thrown, begun)
   } finally {
     tellNoMore()
     await users.takeBack()
@@ -153,6 +152,14 @@ const introduction = (deployment: Deployment): string => {
   const through = actor === creator ? '' : ` through ${creator}`
   const force = forced === undefined ? '' : `, forced by ${forced.by}: ${forced.why}`
   return `${nameOf(deployment)}: ${task} ${sha} (${ref}), asked for by ${actor}${through}${force}`
+}
+
+/** What cannot be told ends the run; all else that is thrown goes on. */
+async function endUnwritable(thrown: unknown, { log, results: steps }: Begun): Promise<RunResult> {
+  if (!(thrown instanceof FerrymanError) || thrown.code !== 'log_unwritable') throw thrown
+  const detail = thrown.message
+  await log.line(`${detail} What would follow here is missing, and nothing more was begun.`)
+  return { state: 'failed', steps, reason: 'log_unwritable', detail, lastLines: [] }
 }
 
 async function refuse({ reason, detail }: Failure, { log, masker, results }: Begun): Promise<RunResult> {
@@ -349,35 +356,6 @@ async function carryOut(
 /** What is not cut short by a person or by the server's end says that the work is not good. */
 const isUnverified = ({ reason }: StepFailure): boolean => reason !== 'by_person' && reason !== 'interrupted'
 
-/** Brings back what was there before, where the work has turned out not to be good; that is told with the failure. */
-async function goBack(
-  deployment: Deployment,
-  result: RunResult,
-  { runbook, variables }: { readonly runbook: Runbook; readonly variables: Variables },
-  parts: Begun,
-): Promise<RunResult> {
-  const { wayBack, verify } = runbook
-  if (result.state !== 'failed' || result.reason !== 'verification_failed' || wayBack === undefined)
-    return result
-  const { to, steps } = wayBack
-  await parts.log.line(`Going back to ${to}.`)
-  const failure = await withinLimit(deployment, parts, async (signal) => {
-    for (const step of [...steps, ...verify]) {
-      const environment = { ...variables, ...hookVariables(step), FERRYMAN_ROLLBACK: '1' }
-      const failed = await carryOutStep(deployment, step, environment, { ...parts, signal })
-      if (failed !== undefined && (signal.aborted || afterFailureOf(step, failed) !== 'goes_on'))
-        return failed
-    }
-    return undefined
-  })
-  const outcome =
-    failure === undefined
-      ? `rolled back to ${to}`
-      : `rolling back to ${to} failed as well (${failure.detail}): the application may be unstable`
-  await parts.log.line(`${outcome.charAt(0).toUpperCase()}${outcome.slice(1)}.`)
-  return { ...result, detail: `${result.detail}; ${outcome}` }
-}
-
 /** Ends a run before its last step. */
 async function breakOff(deployment: Deployment, cause: StepFailure, parts: Begun): Promise<RunResult> {
   const lastLines = parts.log.lastLines(LAST_LINES)
@@ -397,8 +375,6 @@ function afterFailureOf(
 }
 
 const notYet = ({ detail }: StepFailure): string => `A hook says that it may not begin yet: ${detail}`
-
-const hookVariables = ({ hook }: Step): Variables => (hook === undefined ? {} : { FERRYMAN_HOOK: hook })
 
 /** Runs what follows the work; however it fares, the result stays what it is. */
 async function tellHooks(

@@ -72,7 +72,7 @@ export interface Runbook {
   readonly activate: readonly Step[]
   /** What makes the work effective and proves it. */
   readonly verify: readonly Step[]
-  /** What brings back what was there before, where that can be: after a verification that failed. */
+  /** What brings back what was there before, where that can be. */
   readonly wayBack: WayBack | undefined
   readonly afterSuccess: readonly Step[]
   readonly afterFailure: readonly Step[]
@@ -81,6 +81,8 @@ export interface Runbook {
 interface WayBack {
   /** What comes back: `#11`. */
   readonly to: string
+  /** Whether something else has taken its place by now. */
+  isDue(): boolean
   readonly steps: readonly Step[]
 }
 
@@ -88,6 +90,10 @@ export interface Refusal {
   readonly reason: FailedReason
   readonly detail: string
 }
+
+/** What a hook is told of itself. */
+export const hookVariables = ({ hook }: Pick<Step, 'hook'>): Readonly<Record<string, string>> =>
+  hook === undefined ? {} : { FERRYMAN_HOOK: hook }
 
 /** What a recipe is compiled with, beside the deployment. */
 export interface CompileFacts {

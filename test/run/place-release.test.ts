@@ -2,17 +2,20 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFi
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 
-import { expect, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
 
 import { IN_WORKSPACE, NO_HOOKS, type CommandsRecipe, type Hook } from '../../src/deployment/recipe.ts'
 import type { Stop } from '../../src/run/limits.ts'
 import type { RunParts } from '../../src/run/parts.ts'
+import { createLogs } from '../../src/logs/logs.ts'
+import { createMasker } from '../../src/logs/redact.ts'
 import { openBuilds } from '../support/builds.ts'
 import { createMirrors } from '../../src/run/workspace/mirrors.ts'
 import { listen } from '../support/loopback.ts'
 import { gitSource } from '../support/git-source.ts'
 import { eventually, runFor, temporaryFolder } from '../support/running.ts'
 import { recipe, SHA } from '../support/samples.ts'
+import { mountSmallDisk } from '../support/small-disk.ts'
 import { zipOf } from '../support/zips.ts'
 
 const archive = (content: string): Buffer => zipOf([{ name: 'index.html', content }])
@@ -225,28 +228,89 @@ test('a folder that was there before us comes back as it was when the first rele
   expect(readdirSync(join(path, 'current'))).toEqual(['precious'])
 })
 
-test('one that is taken back after its switch is current, and the log says that it was not proved', async () => {
+/** Deploys release 2 after a good one, until its verify hook hangs; then it is ended for that reason. */
+async function endWhileVerifying(stop: Stop, given: Partial<Given> = {}) {
   const { address } = await openPage()
   const path = temporaryFolder()
   const ending = new AbortController()
-  const stop: Stop = { kind: 'by_person', detail: 'Cancelled by mona.' }
   await deploy({ number: 1, path, address })
+  const verify = 'touch verified; test -n "$FERRYMAN_ROLLBACK" && echo back || sleep 600'
   const running = deploy({
     number: 2,
     path,
     address,
-    hooks: { ...NO_HOOKS, verify: [sh('touch begun; sleep 600')] },
+    hooks: { ...NO_HOOKS, verify: [sh(verify)] },
     parts: { signal: ending.signal },
+    ...given,
+  })
+  await eventually('it is verified', () => existsSync(join(path, 'releases/2/verified')))
+  ending.abort(stop)
+  return { ...(await running), path, address }
+}
+
+test('one that somebody cancels after its switch makes room for the release before', async () => {
+  const { result, log, path } = await endWhileVerifying({ kind: 'by_person', detail: 'Cancelled by mona' })
+
+  expect(result).toMatchObject({
+    state: 'cancelled',
+    reason: 'by_person',
+    detail: 'Cancelled by mona; rolled back to release 1',
+  })
+  expect(readlinkSync(join(path, 'current'))).toBe('releases/1')
+  expect(log).toMatch(/^back$/m)
+  expect(log).not.toContain('not proved')
+})
+
+test('after a cancel nothing waits for ever until what came back is proved', async () => {
+  const { result, path } = await endWhileVerifying(
+    { kind: 'by_person', detail: 'Cancelled by mona' },
+    { hooks: { ...NO_HOOKS, verify: [sh('touch verified; sleep 600')], timeoutSeconds: 0.3 } },
+  )
+
+  expect(readlinkSync(join(path, 'current'))).toBe('releases/1')
+  expect(result.state === 'cancelled' && result.detail).toMatch(
+    /rolling back to release 1 failed as well \(The time limit of 0\.3 s was reached in .*\): the application may be unstable$/,
+  )
+})
+
+test('one that a server which stops has cut short stays, since it may be its own, and the log says that it was not proved', async () => {
+  const { result, log, path, address } = await endWhileVerifying({
+    kind: 'interrupted',
+    detail: 'Interrupted.',
   })
 
-  await eventually('it is verified', () => existsSync(join(path, 'releases/2/begun')))
-  ending.abort(stop)
-  const { result, log } = await running
-
-  expect(result).toMatchObject({ state: 'cancelled' })
+  expect(result).toMatchObject({ state: 'failed', reason: 'interrupted' })
   expect(log).toContain(`${path}/current is release 2, which was not proved to be good.`)
   await deploy({ number: 3, path, address })
   expect(readdirSync(join(path, 'releases')).toSorted()).toEqual(['.1.json', '.3.json', '1', '2', '3'])
+})
+
+test.runIf(inject('mounts'))('one whose log cannot be written any more makes room, too', async () => {
+  const { address } = await openPage()
+  const path = temporaryFolder()
+  const disk = mountSmallDisk(join(path, 'logs'), { megabytes: 1 })
+  const logs = createLogs({ directory: disk.folder, clock: Date.now })
+  const log = await logs.open(1, { maxBytes: 1_000_000, masker: createMasker([]) })
+  await deploy({ number: 1, path, address })
+
+  const { result } = await deploy({
+    number: 2,
+    path,
+    address,
+    hooks: {
+      ...NO_HOOKS,
+      verify: [sh(`cat /dev/zero > ${disk.folder}/ballast; seq 3000`), sh('true')],
+      afterFailure: [sh('touch ../../told')],
+    },
+    parts: { log },
+  })
+
+  expect(result).toMatchObject({ state: 'failed', reason: 'log_unwritable' })
+  expect(result.state === 'failed' && result.detail).toContain('; rolling back to release 1 failed as well')
+  expect(readlinkSync(join(path, 'current'))).toBe('releases/1')
+  expect(existsSync(join(path, 'told'))).toBe(false)
+  disk.empty()
+  await log.close()
 })
 
 test('who goes back gets the release that was there, in no time and without its source', async () => {
