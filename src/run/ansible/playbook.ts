@@ -79,10 +79,12 @@ export async function preparePlaybook(
   const needed =
     requirements === undefined ? undefined : readRequirements(requirements, home, basename(folder))
   if (needed !== undefined && 'reason' in needed) return needed
-  for (const name of ['', PLUGINS, SOCKETS]) await mkdir(join(folder, name), { recursive: true, mode: 0o700 })
+  for (const name of ['', PLUGINS, SOCKETS, PYTHON])
+    await mkdir(join(folder, name), { recursive: true, mode: 0o700 })
   await writeFile(join(folder, VARIABLES), extra, { mode: 0o600 })
   await writeFile(join(folder, SETTINGS), '[defaults]\n', { mode: 0o600 })
   await copyFile(join(import.meta.dirname, PLUGIN), join(folder, PLUGINS, PLUGIN))
+  await copyFile(join(import.meta.dirname, UNBROKEN), join(folder, PYTHON, UNBROKEN))
   if (vault !== undefined) await writeFile(join(folder, VAULT), vault.bytes, { mode: 0o600 })
   const unused = settings === undefined ? usualSettings(recipe, variables) : undefined
   const notes = [unused === undefined ? undefined : unusedNote(unused), vault?.note]
@@ -106,7 +108,7 @@ const unusedNote = (file: string): string =>
  * writes, and that an inventory nobody can read is a failure, may not. Pure.
  */
 function playbookEnvironment(given: Variables, settings: string | undefined, folder: string): Variables {
-  const { ANSIBLE_CALLBACK_PLUGINS: plugins } = given
+  const { ANSIBLE_CALLBACK_PLUGINS: plugins, PYTHONPATH: modules = '' } = given
   const sockets = join(folder, SOCKETS)
   return {
     ANSIBLE_FORCE_COLOR: '1',
@@ -119,6 +121,7 @@ function playbookEnvironment(given: Variables, settings: string | undefined, fol
     ANSIBLE_INVENTORY_UNPARSED_FAILED: '1',
     ANSIBLE_LOCAL_TEMP: join(folder, 'tmp'),
     ANSIBLE_SSH_CONTROL_PATH_DIR: sockets,
+    PYTHONPATH: [join(folder, PYTHON), ...modules.split(':').filter((path) => path !== '')].join(':'),
     FERRYMAN_RECAP_FILE: recapFile(folder),
   }
 }
@@ -178,6 +181,8 @@ const SETTINGS = 'ferryman-ansible.cfg'
 const VAULT = 'vault-password'
 const PLUGINS = 'callbacks'
 const PLUGIN = 'ferryman_recap.py'
+const PYTHON = 'python'
+const UNBROKEN = 'sitecustomize.py'
 const SOCKETS = 'ssh'
 /** Ansible's own default: what it would look through, were ours not there. */
 const USUAL_PLUGINS = '~/.ansible/plugins/callback:/usr/share/ansible/plugins/callback'

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { describe, expect, inject, test } from 'vitest'
@@ -148,6 +148,39 @@ describe.skipIf(!inject('ansible'))('a playbook', () => {
     expect(existsSync(trap)).toBe(false)
   })
 
+  test('shows no secret in pieces, where Ansible would break its lines', async () => {
+    const secret = `swordfish-${'0123456789'.repeat(8)} and a half`
+    const warner = [
+      '#!/usr/bin/python3',
+      '# WANT_JSON',
+      'import json, os, sys',
+      "told = ['It is said that %s opens it' % json.load(open(sys.argv[1]))['pw'], os.environ['PYTHONPATH']]",
+      "print(json.dumps({'warnings': told}))",
+    ]
+    const wrapped = "{{ 'one two' | wordwrap(3, true, '/') }}"
+    const { log } = await runPlaybook({
+      plays: [play('all', { warner: { pw: '{{ pw }}' } }, { debug: { msg: wrapped } })],
+      files: { 'library/warner.py': `${warner.join('\n')}\n` },
+      prepare(folder) {
+        const inventory = join(folder, 'hosts.ini')
+        rmSync(inventory)
+        mkdirSync(inventory)
+        writeFileSync(join(inventory, 'good'), `${local('web1')}\n`)
+        const bad = '#!/bin/sh\necho "Nobody is let in by $PASSWORD today" >&2\nexit 1\n'
+        writeFileSync(join(inventory, 'bad'), bad, { mode: 0o755 })
+      },
+      options: { extraVars: { pw: { text: { template: 'PASSWORD' } } } },
+      secrets: { PASSWORD: secret },
+      env: { PYTHONPATH: '/opt/ours' },
+    })
+
+    expect(log).toContain('Nobody is let in by ••• today')
+    expect(log).toContain('It is said that ••• opens it')
+    expect(log).not.toMatch(/swordfish|0123456789|and a half/)
+    expect(log).toContain('[WARNING]: /opt/ours\u001b')
+    expect(log).toContain('"msg": "one/two"')
+  })
+
   test('opens its vault with the password of a file, which nobody sees', async () => {
     const password = 'open sesame'
     const { result, log } = await runPlaybook({
@@ -273,12 +306,13 @@ describe.skipIf(!inject('ansible'))('what a playbook requires', { timeout: 60_00
   })
 
   test('and cannot be had ends the deployment before the playbook, each time', async () => {
+    const PASSWORD = `hunter2-${'hunter2'.repeat(12)}`
     const installed = temporaryFolder()
     const given = {
       plays: [play('all', leaves('touched'))],
       files: {
         'requirements.yml': JSON.stringify({
-          roles: [roleRepository('there', []), { name: 'x', src: 'git+file://me:hunter2hunter2@/nowhere/x' }],
+          roles: [roleRepository('there', []), { name: 'x', src: `git+file://me:${PASSWORD}@/nowhere/x` }],
         }),
       },
       options: { requirements: 'requirements.yml' },
