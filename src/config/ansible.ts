@@ -50,10 +50,13 @@ const file = (what: string, accepts: RegExp) =>
     .optional()
 const BASE = 'absolute, or relative like the playbook'
 
+/** Ansible reads hosts from a file where any of several patterns begins with `@`. */
+export const NO_FILE_OF_HOSTS = /^(?!\s)(?!(?:[^]*[\s,:])?@)/
+
 /** The keys of `ansible`. */
 export const ANSIBLE = {
   limit: text(LIMIT)
-    .regex(/^[^@\s]/, expecting(LIMIT))
+    .regex(NO_FILE_OF_HOSTS, expecting(LIMIT))
     .optional()
     .describe(
       'The hosts of the inventory to work on: a host pattern, in which {environment} may stand. `all`: every one.',

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 
 import type { PlaybookOptions, Value, Variable } from '../deployment/recipe.ts'
-import type { VariableSetting } from './ansible.ts'
+import { NO_FILE_OF_HOSTS, type VariableSetting } from './ansible.ts'
 import { placeholdersIn } from './placeholders.ts'
 import type { Path } from './positions.ts'
 import { hasReference, type Variables } from './references.ts'
@@ -73,7 +73,10 @@ function readLimit(levels: readonly Level[], { environment, complain }: Playbook
   if (wrong !== undefined) complain(found.path, `{${wrong}} is not filled here; only {environment} is`)
   if (hasReference(found.value))
     complain(found.path, 'would be seen in `ps`; write the pattern as it is, without ${…}')
-  return found.value.replaceAll(/\{(?:environment|env)\}/g, environment)
+  const limit = found.value.replaceAll(/\{(?:environment|env)\}/g, environment)
+  if (!NO_FILE_OF_HOSTS.test(limit))
+    complain(found.path, `would be a file of hosts, with the name of this environment: ${limit}`)
+  return limit
 }
 const FILLED = new Set(['environment', 'env'])
 

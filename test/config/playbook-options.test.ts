@@ -120,6 +120,8 @@ describe('what the configuration says of how a playbook is run', () => {
 
   test.each([
     ['limit: "@hosts.retry"', 'limit: expected a host pattern such as web:!web3, got "@hosts.retry"'],
+    ['limit: "web1,@hosts"', 'limit: expected a host pattern such as web:!web3, got "web1,@hosts"'],
+    ['limit: "web1 @hosts"', 'limit: expected a host pattern such as web:!web3, got "web1 @hosts"'],
     ['limit: "web-{ref}"', 'limit: {ref} is not filled here; only {environment} is'],
     ['limit: "${STAGE}"', 'limit: would be seen in `ps`; write the pattern as it is, without ${…}'],
     [
