@@ -1,7 +1,8 @@
 /**
  * Placeholders in the arguments of commands: `{sha}`, `{ref}`, `{payload.reason}`. They are filled after the
  * words of a command are separate, so that a value never splits an argument, is never read a second time and
- * never becomes an option. `{{x}}` (templates of other tools), `@{u}` (git) and `${x}` (shells) stay as they are.
+ * never becomes an option. `{{x}}` (templates of other tools), `@{u}` (git), `${x}` (shells) and `%{x}` (curl, rpm) stay
+ * as they are.
  */
 export interface PlaceholderValues {
   readonly sha: string
@@ -39,8 +40,9 @@ const FILL = {
 /** The words that may stand between braces; beside them `payload.` and a path. */
 export const PLACEHOLDERS: readonly string[] = Object.keys(FILL)
 
-const PLACEHOLDER = /(?<![{@$])\{(payload(?:\.[\w-]+)+|[a-z_][a-z0-9_.]*)\}(?!\})/g
+const PLACEHOLDER = /(?<![{@$%])\{([a-z_][\w.-]*)\}(?!\})/g
 const PAYLOAD = 'payload.'
+const IN_PAYLOAD = /^payload(?:\.[\w-]+)+$/
 
 /** The names of all placeholders of an argument, known or not, in order. */
 export const placeholdersIn = (argument: string): string[] =>
@@ -48,7 +50,7 @@ export const placeholdersIn = (argument: string): string[] =>
 
 /** The names of the placeholders of an argument that nothing can fill. */
 export const unknownPlaceholders = (argument: string): string[] =>
-  placeholdersIn(argument).filter((name) => !Object.hasOwn(FILL, name) && !name.startsWith(PAYLOAD))
+  placeholdersIn(argument).filter((name) => !Object.hasOwn(FILL, name) && !IN_PAYLOAD.test(name))
 
 /**
  * The argument with its placeholders filled in one pass, or which of them cannot be: a value that would turn
@@ -73,7 +75,7 @@ const isBeginning = (before: string, values: PlaceholderValues): boolean =>
 
 function valueOf(name: string, values: PlaceholderValues): string | undefined {
   if (Object.hasOwn(FILL, name)) return FILL[name as keyof typeof FILL](values)
-  if (!name.startsWith(PAYLOAD)) return undefined
+  if (!IN_PAYLOAD.test(name)) return undefined
   return textOf(name.slice(PAYLOAD.length).split('.').reduce(inside, values.payload))
 }
 

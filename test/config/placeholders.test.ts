@@ -40,13 +40,21 @@ describe('what is filled', () => {
     expect(fill('{previous_sha}', values({ previousSha: 'abc' }))).toBe('abc')
   })
 
-  test.each(['{{sha}}', '{{ sha }}', '@{sha}', '${sha}', '{ sha }', '{a,b}', '{"a": 1}', '{}', '{SHA}'])(
-    '%s stays as it is',
-    (argument) => {
-      expect(fill(argument, values())).toBe(argument)
-      expect(unknownPlaceholders(argument)).toEqual([])
-    },
-  )
+  test.each([
+    '{{sha}}',
+    '{{ sha }}',
+    '@{sha}',
+    '${sha}',
+    '%{http_code}',
+    '{ sha }',
+    '{a,b}',
+    '{"a": 1}',
+    '{}',
+    '{SHA}',
+  ])('%s stays as it is', (argument) => {
+    expect(fill(argument, values())).toBe(argument)
+    expect(unknownPlaceholders(argument)).toEqual([])
+  })
 
   test('what an object inherits is not in the payload', () => {
     expect(fill('{payload.constructor.name}{payload.__proto__}', values({ payload: {} }))).toBe('')
@@ -55,10 +63,18 @@ describe('what is filled', () => {
 })
 
 test('the unknown ones are named in order', () => {
-  expect(unknownPlaceholders('{shaa} {sha} {payload} {payload.x} {print}')).toEqual([
+  const words =
+    '{shaa} {sha} {payload} {payload.x} {print} {short-sha} {shortSha} {payload.} {payload..x} {payload.x.}'
+
+  expect(unknownPlaceholders(words)).toEqual([
     'shaa',
     'payload',
     'print',
+    'short-sha',
+    'shortSha',
+    'payload.',
+    'payload..x',
+    'payload.x.',
   ])
 })
 
