@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import type { Listing } from './steps.ts'
 
-/** What is in these folders, links followed; hidden files are left out. */
+/** What is in these folders, links followed; hidden files are left out, and older states of executables as well. */
 export async function listFolders(folders: readonly string[]): Promise<ReadonlyMap<string, Listing>> {
   const listed = await Promise.all(folders.map(async (folder) => [folder, await list(folder)] as const))
   return new Map(listed)
@@ -19,10 +19,13 @@ async function list(folder: string): Promise<Listing> {
     const found = await stat(join(folder, name)).catch(() => undefined)
     if (found?.isFile() !== true) continue
     files.push(name)
-    if (await mayExecute(join(folder, name))) executables.push(name)
+    if (!LEFT_OVER.test(name) && (await mayExecute(join(folder, name)))) executables.push(name)
   }
   return { files, executables }
 }
+
+/** What editors, patch and package managers leave beside a file: an older state of it, as executable as the newer one. */
+const LEFT_OVER = /~$|^#.*#$|\.(?:bak|orig|rej|rpm(?:save|new|orig)|(?:dpkg|ucf)-\w+)$/
 
 const mayExecute = (path: string): Promise<boolean> =>
   access(path, constants.X_OK).then(
