@@ -149,6 +149,7 @@ export async function startShell(
 function whyNot(thrown: unknown): string {
   const { code } = Object(thrown) as NodeJS.ErrnoException
   if (code === 'EAGAIN') return 'the system lets this user start no more processes (EAGAIN, see ulimit -u)'
+  if (code === 'E2BIG') return 'its arguments and variables are longer than the system takes (E2BIG)'
   if (code === 'EMFILE') return 'the server may open no more files (EMFILE, see ulimit -n)'
   return messageOf(thrown)
 }

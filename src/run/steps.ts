@@ -214,6 +214,11 @@ function filled(
         `An argument of "${words[0] ?? ''}" contains a NUL character, which no program can be given. (${nameOf(deployment)})`,
       )
     const text = fill(word, values)
+    if (typeof text === 'string' && Buffer.byteLength(text) > MOST_WORD_BYTES)
+      throw new Refused(
+        'argument_refused',
+        `The argument "${word}" was refused: filled it has ${Buffer.byteLength(text)} bytes, and no program can be given more than ${MOST_WORD_BYTES} in one. FERRYMAN_PAYLOAD_FILE has the payload as a file. (${nameOf(deployment)})`,
+      )
     if (typeof text === 'string') return text
     throw new Refused(
       'argument_refused',
@@ -221,6 +226,9 @@ function filled(
     )
   })
 }
+
+/** Of each argument, by execve(2): 32 pages, with the NUL at its end. */
+const MOST_WORD_BYTES = 131_071
 
 function compileHook(
   hook: Hook,

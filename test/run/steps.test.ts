@@ -43,3 +43,15 @@ test('a payload that is no JSON fills nothing', () => {
     work: [{ argv: ['echo', '<>'] }],
   })
 })
+
+test('a value that is longer than an argument may be is refused, and names the file that has it', () => {
+  const largest = 'ü'.repeat(65_535)
+  const payload = JSON.stringify({ largest, more: `${largest}..` })
+
+  expect(compiled(['echo', '.{payload.largest}'], { payload })).toMatchObject({ work: [{ kind: 'command' }] })
+  expect(compiled(['echo', '{payload.more}'], { payload })).toEqual({
+    reason: 'argument_refused',
+    detail:
+      'The argument "{payload.more}" was refused: filled it has 131072 bytes, and no program can be given more than 131071 in one. FERRYMAN_PAYLOAD_FILE has the payload as a file. (acme/shop/production#12)',
+  })
+})
