@@ -114,7 +114,9 @@ function checkRecipe(where: string, recipe: Recipe, path: string): Finding[] {
   ]
 }
 
-function placeName({ folder, workspace, releases }: Recipe): string {
+function placeName(recipe: Recipe): string {
+  const { folder, workspace, releases } = recipe
+  if (recipe.kind === 'heroku') return `pushed to ${recipe.url}, to ${recipe.branch}`
   if (releases !== undefined) return `a release for each deployment, in ${releases.path}`
   return workspace === undefined ? `folder ${folder}` : 'a fresh checkout for each deployment'
 }

@@ -6,6 +6,7 @@ import { commandPath, type ServerSide } from '../run/environment.ts'
 import { currentUser } from '../user.ts'
 import { version } from '../version.ts'
 import { checkDatabase } from './check-database.ts'
+import { checkHeroku } from './check-heroku.ts'
 import { checkMachine } from './check-machine.ts'
 import { checkPlaybooks } from './check-playbooks.ts'
 import { checkReleases } from './check-releases.ts'
@@ -51,6 +52,7 @@ export async function runCheck({ config: flag, offline }: CheckOptions): Promise
   const asked = { version, now: Date.now(), masker }
   for await (const finding of checkWorkspaces(config, { ...asked, server: serverSide(), offline }))
     say(finding)
+  for await (const finding of checkHeroku(config, { server: serverSide(), offline })) say(finding)
   say(await checkDatabase(config))
   if (!offline) for await (const finding of checkServices(config, asked)) say(finding)
   process.stdout.write(

@@ -35,6 +35,7 @@ interface Step {
   readonly exit_code: number | null
   readonly signal: string | null
   readonly skipped: string | null
+  readonly note: string | null
   readonly seconds: number
   readonly recap: { readonly hosts: readonly Host[]; readonly host_count: number } | null
 }
@@ -100,12 +101,22 @@ const HOOKS = {
   after_failure: 'after failure',
 } as const
 
-function rowOf({ name, label, hook, ended, exit_code: exit, signal, skipped, seconds }: Step): string[] {
+function rowOf({
+  name,
+  label,
+  hook,
+  ended,
+  exit_code: exit,
+  signal,
+  skipped,
+  note,
+  seconds,
+}: Step): string[] {
   const words = label === null ? name : `${label}: ${name}`
   const how = exit === null ? (signal === null ? ended : `ended by ${signal}`) : `exit ${exit}`
   return [
     hook === null ? words : `${HOOKS[hook]}: ${words}`,
-    skipped === null ? how : `skipped: ${skipped}`,
+    skipped === null ? (note === null ? how : `${how}: ${note}`) : `skipped: ${skipped}`,
     skipped === null ? `${seconds.toFixed(1)} s` : '',
   ]
 }

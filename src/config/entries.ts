@@ -24,7 +24,7 @@ import { APPROVAL_EXPIRES, type EnvironmentEntry, type Repositories } from './sc
 import type { Windows } from '../schedule/windows.ts'
 import { isTooShort, readValue } from './values.ts'
 import type { ReadText } from './playbook-options.ts'
-import { originIn, readTasksFolder, readWork, type Level } from './work.ts'
+import { isPushed, originIn, readTasksFolder, readWork, type Level } from './work.ts'
 import { checkWorkspaceWord, readWorkspace } from './workspace.ts'
 
 export interface EntriesOptions {
@@ -124,12 +124,13 @@ interface ReadTask {
  */
 function readTasks(levels: readonly Level[], options: Inside): readonly ReadTask[] {
   const current = currentIn(levels, options)
-  const around = levels.map(({ entry, path }) => {
+  const around = levels.map(({ entry, path }, index) => {
     const { env, run_as, timeout, silence_timeout, leave_processes, max_log_bytes } = entry
     const isPlace = entry.releases !== undefined || entry.folder !== undefined
     const folder = current !== undefined && isPlace ? resolve(current, entry.folder ?? '.') : entry.folder
     // A task makes no release: it works in the one that is there.
-    const workspace = current === undefined ? entry.workspace : 'none'
+    const usual = index === levels.length - 1 && isPushed(levels) ? 'fresh' : undefined
+    const workspace = current === undefined ? (entry.workspace ?? usual) : 'none'
     const kept = { folder, workspace, env, run_as, timeout, silence_timeout, leave_processes, max_log_bytes }
     return { entry: kept, path }
   })

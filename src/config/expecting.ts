@@ -10,6 +10,12 @@ const FREE_OF_CONTROL = /^[^\x00-\x1f\x7f]+$/ // oxlint-disable-line no-control-
 /** A text on one line. */
 export const text = (what: string) => z.string(expecting(what)).regex(FREE_OF_CONTROL, expecting(what))
 
+/** A text that may be a secret, read by `readValue`: as `${NAME}`, or from a file. */
+export const reference = (what: string) => {
+  const expected = `${what}, as a text such as \${NAME} or as {file: path}`
+  return z.union([text(expected), z.strictObject({ file: text('a path') })], expecting(expected)).optional()
+}
+
 /** A text that means something else. */
 export const textRead = <Value>(what: string, read: (given: string) => Reading<Value>) =>
   z.string(expecting(what)).transform((given, context) => meant(read(given), context))

@@ -16,6 +16,8 @@ const ORDINARY_OF_ENVIRONMENT = new Set([
   'ansible.vault_password_file',
   'ansible.requirements',
   'ansible.config',
+  'heroku.app',
+  'heroku.url',
   'tasks_folder',
   'releases.path',
   'health_check.url',
@@ -95,7 +97,9 @@ export function fillDocument(root: unknown, options: FillOptions): FilledDocumen
 /** Whether what stands here must never be quoted: a secret key, a variable of `env:`, an address with a password in it. */
 export const isConfidential = (path: Path): boolean =>
   path.some((_, index) => isSecretKey(path.slice(0, index + 1))) ||
-  /^(?:env|ansible\.extra_vars)\.|^workspace\.url$|^source(?:\.|$)/.test(keyOfEnvironment(path))
+  /^(?:env|ansible\.extra_vars)\.|^workspace\.url$|^heroku\.(?:api_key|url)(?:\.|$)|^source(?:\.|$)/.test(
+    keyOfEnvironment(path),
+  )
 
 const isSecretKey = (path: Path): boolean =>
   path[0] === 'repositories' ? isSlackAddressOfEnvironment(path) : SECRET.test(path.join('.'))

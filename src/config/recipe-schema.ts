@@ -4,6 +4,7 @@ import { ERRAND_TASKS } from '../deployment/errand.ts'
 import { ansible } from './ansible.ts'
 import { readCondition } from './condition.ts'
 import { DEFAULTS } from './defaults.ts'
+import { HEROKU } from './heroku.ts'
 import { expecting, measure, text, textRead, toggle } from './expecting.ts'
 import { readBytes, readSeconds } from './units.ts'
 
@@ -173,6 +174,12 @@ export const RECIPE = {
     .optional()
     .describe(
       'How the playbook is run. What an environment does not say holds as the repository says it, key by key.',
+    ),
+  heroku: z
+    .strictObject(HEROKU, expecting('a mapping with app and api_key'))
+    .optional()
+    .describe(
+      'Push the commit to Heroku, instead of commands. What an environment does not say holds as the repository says it, key by key.',
     ),
   env: z
     .record(

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { Recipe, ReleasesRecipe, ZipSource } from '../deployment/recipe.ts'
 import { fillAddress, IN_ADDRESS, readS3Address } from '../deployment/source.ts'
 import { DEFAULTS } from './defaults.ts'
-import { expecting, text } from './expecting.ts'
+import { expecting, reference, text } from './expecting.ts'
 import { placeholdersIn } from './placeholders.ts'
 import type { ReadText } from './playbook-options.ts'
 import type { Path } from './positions.ts'
@@ -14,10 +14,6 @@ import { originIn, type Level, type WorkOptions } from './work.ts'
 
 const ADDRESS =
   'git, or the address of a zip such as https://builds.example.org/shop-{sha}.zip or s3://builds/shop.zip'
-const reference = (what: string) => {
-  const expected = `${what}, as a text such as \${NAME} or as {file: path}`
-  return z.union([text(expected), z.strictObject({ file: text('a path') })], expecting(expected)).optional()
-}
 
 /** The keys of `source` in its long form. */
 export const SOURCE = {
@@ -243,10 +239,11 @@ export function checkReleases(
 ): void {
   const { kind, releases } = recipe
   if (releases === undefined) return
-  if (kind === 'ansible')
+  const other = kind === 'ansible' ? 'a playbook' : kind === 'heroku' ? 'a push to Heroku' : undefined
+  if (other !== undefined)
     complain(
       originIn(levels, 'releases'),
-      'is for commands: a playbook makes none; leave it out, or name commands',
+      `is for commands: ${other} makes none; leave it out, or name commands`,
     )
   if (levels.some(({ entry }) => entry.tasks_folder !== undefined))
     complain(

@@ -13,7 +13,9 @@ export function checkRunAs(
   if (recipe.workspace !== undefined && recipe.releases === undefined && usersIn(recipe).size > 0)
     complain(
       at,
-      'cannot stand beside `workspace`: the checkout is in data_dir, which no other user may enter; name a folder of that user, or `releases`',
+      recipe.kind === 'heroku'
+        ? 'cannot stand beside `heroku`: its checkout is in data_dir, which no other user may enter; leave it out'
+        : 'cannot stand beside `workspace`: the checkout is in data_dir, which no other user may enter; name a folder of that user, or `releases`',
     )
 }
 

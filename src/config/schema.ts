@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { ANSIBLE } from './ansible.ts'
 import { DEFAULTS } from './defaults.ts'
 import { expecting, measure, text, textRead, toggle } from './expecting.ts'
+import { HEROKU } from './heroku.ts'
 import { RELEASE_KEYS, RELEASES, SOURCE } from './releases.ts'
 import { HEALTH_CHECK, HOOKS, NAMED_COMMAND, RECIPE, TASKS, WORKSPACE } from './recipe-schema.ts'
 import {
@@ -442,6 +443,7 @@ function keysOfRecipe([key, ...inner]: readonly (string | number | undefined)[])
   | undefined {
   if (key === 'env') return ['file']
   if (key === 'ansible') return [Object.keys(ANSIBLE), ['file']][inner.length]
+  if (key === 'heroku') return [Object.keys(HEROKU), ['file']][inner.length]
   if (key === 'commands') return Object.keys(NAMED_COMMAND)
   if (key === 'health_check') return Object.keys(HEALTH_CHECK)
   if (key === 'workspace') return Object.keys(WORKSPACE)

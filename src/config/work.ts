@@ -1,8 +1,9 @@
 import { dirname, resolve } from 'node:path'
 
-import type { CommandsRecipe, PlaybookRecipe, TasksFolderRecipe } from '../deployment/recipe.ts'
+import type { CommandsRecipe, HerokuRecipe, PlaybookRecipe, TasksFolderRecipe } from '../deployment/recipe.ts'
 import { readCommands } from './commands.ts'
 import { DEFAULTS } from './defaults.ts'
+import { readHeroku } from './heroku.ts'
 import { placeholdersIn } from './placeholders.ts'
 import { readPlaybookOptions, type ReadText } from './playbook-options.ts'
 import type { Path } from './positions.ts'
@@ -21,6 +22,7 @@ export interface Level {
 type Work =
   | Pick<CommandsRecipe, 'kind' | 'folder' | 'commands'>
   | Pick<PlaybookRecipe, 'kind' | 'folder' | 'inventory' | 'playbook' | 'options'>
+  | Pick<HerokuRecipe, 'kind' | 'folder' | 'app' | 'apiKey' | 'url' | 'branch'>
   | TasksFolderWork
 
 type TasksFolderWork = Pick<TasksFolderRecipe, 'kind' | 'folder' | 'tasksFolder' | 'preTaskBlocks'>
@@ -64,6 +66,7 @@ export function readWork(levels: readonly Level[], options: WorkOptions): WorkRe
   if (!isPlaybook) refuseAnsible(levels.slice(0, (isInFolder ? nearestFolder : nearest) + 1), complain)
   if (isInFolder) return inFolder
   if (isPlaybook) return readPlaybook(levels, read, options)
+  if (entry?.heroku !== undefined) return readHeroku(levels, options)
   if (entry === undefined && !hasReleases(levels) && read.isUnmentioned(...WORK))
     complain(read.origin('commands'), 'is missing: expected at least one command such as [git, fetch]')
   const folder = read.text('folder')
@@ -122,7 +125,12 @@ export function originIn(levels: readonly Level[], key: keyof EnvironmentEntry):
   return [...(level?.path ?? []), key]
 }
 
-const WORK = ['commands', 'deploy', 'ansible_hosts', 'ansible_playbook'] as const
+const WORK = ['commands', 'deploy', 'ansible_hosts', 'ansible_playbook', 'heroku'] as const
+
+/** Whether the nearest level that says what to do says that it is pushed to Heroku. */
+export const isPushed = (levels: readonly Level[]): boolean =>
+  levels.find(({ entry }) => WORK.some((key) => entry[key] !== undefined))?.entry.heroku !== undefined
+
 type PlaceKey = 'folder' | 'ansible_hosts' | 'ansible_playbook'
 
 function createReader(levels: readonly Level[], { isBroken }: WorkOptions) {
@@ -144,7 +152,15 @@ function refuseAnsible(levels: readonly Level[], complain: WorkOptions['complain
 
 /** One way to say what to do, in each entry for itself. */
 function checkOneWay({ entry, path }: Level, complain: WorkOptions['complain']): void {
-  const { commands, deploy, ansible_hosts: hosts, ansible_playbook: playbook } = entry
+  const { commands, deploy, ansible_hosts: hosts, ansible_playbook: playbook, heroku } = entry
+  const [other] = Object.entries({ commands, deploy, ansible_playbook: playbook, ansible_hosts: hosts })
+    .filter(([, given]) => given !== undefined)
+    .map(([key]) => key)
+  if (heroku !== undefined && other !== undefined)
+    complain(
+      [...path, 'heroku'],
+      `stands beside ${other}; write one of them: what follows the push stands under hooks, as verify or after_success`,
+    )
   if (commands !== undefined && deploy !== undefined)
     complain([...path, 'deploy'], 'stands beside commands; write one of them')
   if ((hosts ?? playbook) !== undefined && (commands ?? deploy) !== undefined)

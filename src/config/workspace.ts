@@ -3,7 +3,7 @@ import { isAbsolute, resolve } from 'node:path'
 import { IN_WORKSPACE, type Recipe, type Workspace, wordsOf } from '../deployment/recipe.ts'
 import { placeholdersIn } from './placeholders.ts'
 import { hasReleases, isOfArchive } from './releases.ts'
-import { originIn, type Level, type WorkOptions } from './work.ts'
+import { isPushed, originIn, type Level, type WorkOptions } from './work.ts'
 
 /** What the nearest level says about a checkout for each deployment; undefined: there is none. */
 export function readWorkspace(
@@ -41,7 +41,7 @@ export const hasWorkspace = (levels: readonly Level[]): boolean =>
 function workspaceIn(levels: readonly Level[]) {
   const said = levels.find(({ entry }) => entry.workspace !== undefined)?.entry.workspace
   if (said === undefined || said === 'none')
-    return hasReleases(levels) && !isOfArchive(levels) ? {} : undefined
+    return isPushed(levels) || (hasReleases(levels) && !isOfArchive(levels)) ? {} : undefined
   return said === 'fresh' ? {} : said
 }
 
@@ -54,11 +54,15 @@ export function folderInWorkspace(
   complain: WorkOptions['complain'],
 ): string {
   const path = resolve(IN_WORKSPACE, folder ?? '.')
-  if ((folder !== undefined && isAbsolute(folder)) || !`${path}/`.startsWith(`${IN_WORKSPACE}/`))
+  if ((folder !== undefined && isAbsolute(folder)) || !`${path}/`.startsWith(`${IN_WORKSPACE}/`)) {
+    const [maker, otherwise] = isPushed(levels)
+      ? ['heroku', 'or write `folder: .` beside heroku']
+      : ['workspace', 'or write `workspace: none` beside it']
     complain(
       originIn(levels, 'folder'),
-      `${folder ?? ''} is not in the checkout that \`workspace\` makes; write a path relative to its root, leave folder out, or write \`workspace: none\` beside it`,
+      `${folder ?? ''} is not in the checkout that \`${maker}\` makes; write a path relative to its root, leave folder out, ${otherwise}`,
     )
+  }
   return path
 }
 

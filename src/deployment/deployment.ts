@@ -125,6 +125,8 @@ export interface StepResult {
   readonly action?: 'done' | 'failed'
   /** Why it was left out, in one sentence: it has no exit code then, and took no time. */
   readonly skipped?: string
+  /** What there is to say of its success: that nothing had to be done, say. */
+  readonly note?: string
   readonly exitCode: number | undefined
   readonly signal: string | undefined
   readonly seconds: number
@@ -167,6 +169,10 @@ export interface ProcessRecord {
 /** What the playbook of a deployment told of its hosts, where there was one and it came to its end. */
 export const recapOf = ({ steps }: Pick<Deployment, 'steps'>): Recap | undefined =>
   steps.findLast(({ recap }) => recap !== undefined)?.recap
+
+/** What the steps have to say of a success, if they do. */
+export const noteOf = ({ steps }: Pick<Deployment, 'steps'>): string | undefined =>
+  steps.findLast(({ note }) => note !== undefined)?.note
 
 /** `acme/shop/production#12`: how people name a deployment. */
 export const nameOf = (of: Pick<Deployment, 'repository' | 'environment' | 'number'>): string =>

@@ -42,6 +42,7 @@ export const FAILED = {
   source_unavailable: 'could_not_run',
   source_refused: 'could_not_run',
   release_failed: 'could_not_run',
+  target_unavailable: 'could_not_run',
   config_invalid: 'could_not_run',
   config_removed: 'could_not_run',
   folder_missing: 'could_not_run',

@@ -15,7 +15,7 @@ export type Value =
  * What the configuration says to do for one deployment, as it was when the deployment was accepted.
  * Plain JSON: it is stored with the deployment, and what is stored is what runs.
  */
-export type Recipe = CommandsRecipe | PlaybookRecipe | TasksFolderRecipe
+export type Recipe = CommandsRecipe | PlaybookRecipe | TasksFolderRecipe | HerokuRecipe
 
 export interface CommandsRecipe extends Circumstances {
   readonly kind: 'commands'
@@ -55,6 +55,17 @@ export interface PlaybookRecipe extends Circumstances {
   /** Absolute path. */
   readonly playbook: string
   readonly options: PlaybookOptions
+}
+
+/** Pushes the commit to Heroku, which builds and releases it. */
+export interface HerokuRecipe extends Circumstances {
+  readonly kind: 'heroku'
+  /** What Heroku calls the application. */
+  readonly app: string
+  readonly apiKey: Value
+  /** Where it is pushed to, without credentials. */
+  readonly url: string
+  readonly branch: string
 }
 
 /** How a playbook is run; the paths are absolute. */

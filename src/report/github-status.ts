@@ -1,4 +1,4 @@
-import { nameOf, recapOf, type Deployment } from '../deployment/deployment.ts'
+import { nameOf, noteOf, recapOf, type Deployment } from '../deployment/deployment.ts'
 import { errandOf } from '../deployment/errand.ts'
 import { CANCELLED, FAILED, type CancelledReason, type FailedReason } from '../deployment/reasons.ts'
 import type { DeploymentStatus } from '../deployment/status.ts'
@@ -64,7 +64,7 @@ function sentence(deployment: Deployment): string {
       const took = duration((finishedAt ?? 0) - (startedAt ?? createdAt))
       if (task !== 'deploy') return `Ran ${task} at ${short(sha)}, in ${took} (${nameOf(deployment)})`
       const what = deployedSha === undefined ? short(sha) : `${short(deployedSha)}, asked for ${short(sha)}`
-      return `Deployed ${what}${broughtBy(deployment)}${whereOf(deployment)}, in ${took} (${nameOf(deployment)})`
+      return `Deployed ${what}${broughtBy(deployment)}${whereOf(deployment)}${noted(deployment)}, in ${took} (${nameOf(deployment)})`
     }
     case 'failed':
       return detail ?? `Failed: ${reason}`
@@ -78,6 +78,11 @@ function sentence(deployment: Deployment): string {
 function broughtBy({ changes }: Deployment): string {
   const words = changes && brief(changes)
   return words === undefined ? '' : ` (${words})`
+}
+
+const noted = (deployment: Deployment): string => {
+  const note = noteOf(deployment)
+  return note === undefined ? '' : `: ${note}`
 }
 
 const approvalOf = ({ approvedBy }: Deployment): string =>

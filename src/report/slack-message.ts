@@ -1,4 +1,4 @@
-import { nameOf, recapOf, type Deployment, type HostResult } from '../deployment/deployment.ts'
+import { nameOf, noteOf, recapOf, type Deployment, type HostResult } from '../deployment/deployment.ts'
 import { errandOf } from '../deployment/errand.ts'
 import type { State } from '../deployment/state.ts'
 import { changesBlocks } from './changes.ts'
@@ -125,11 +125,13 @@ const TASK_VERBS: Readonly<Record<Deployment['state'], (task: string, hold: Depl
 
 const named = (task: string): string => escape(task, MOST_NAME)
 
-/** A playbook works elsewhere: unless it says which commit is there now, nobody knows. */
-const doubtOf = (deployment: Deployment): string =>
-  deployment.state === 'succeeded' && recapOf(deployment)?.hasReportedCommit === false
-    ? ', version not verified'
-    : ''
+/** A playbook works elsewhere: unless it says which commit is there now, nobody knows; and what its steps say. */
+function doubtOf(deployment: Deployment): string {
+  if (deployment.state !== 'succeeded') return ''
+  if (recapOf(deployment)?.hasReportedCommit === false) return ', version not verified'
+  const note = noteOf(deployment)
+  return note === undefined ? '' : `, ${escape(note, 100)}`
+}
 
 /** What a success has put an end to. */
 const afterOf = (streak: FailureStreak | undefined): string =>

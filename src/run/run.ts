@@ -467,6 +467,7 @@ async function commitInPlace(
   path: string,
   { reported, log }: Begun,
 ): Promise<string | undefined> {
+  if (recipe.kind === 'heroku') return sha
   if (recipe.kind !== 'ansible') return commitInFolder(recipe.folder, { sha, repository, path })
   if (reported.length === 0)
     await log.line('Version not verified: the playbook did not report ferryman_deployed_sha.')

@@ -36,7 +36,7 @@ export async function carryOutStep(
   environment: Variables,
   parts: Begun,
 ): Promise<StepFailure | undefined> {
-  if (step.kind === 'action') return perform(deployment, step, parts)
+  if (step.kind === 'action') return perform(deployment, step, environment, parts)
   const isLeftOut = await leaveOut(deployment, step, environment, parts)
   return isLeftOut ? undefined : runStep(deployment, step, environment, parts)
 }
@@ -100,6 +100,7 @@ function environmentOf(
 async function perform(
   deployment: Deployment,
   step: ActionStep,
+  variables: Variables,
   parts: Begun,
 ): Promise<StepFailure | undefined> {
   const { log, masker, signal, clock, results } = parts
@@ -108,8 +109,11 @@ async function perform(
   await log.announce(name)
   log.mark()
   const startedAt = clock()
+  let note: string | undefined
   const failure = await step.perform({
     ...parts,
+    variables,
+    note: (text) => (note = masker.mask(text)),
     run: (command, environment) => runStep(deployment, command, environment, parts),
     lastLine: () => usefulLine(log.lastLines(50)),
   })
@@ -118,6 +122,7 @@ async function perform(
     name,
     ...(step.hook === undefined ? {} : { hook: step.hook }),
     action: cause === undefined ? 'done' : 'failed',
+    ...(cause === undefined && note !== undefined ? { note } : {}),
     exitCode: undefined,
     signal: undefined,
     seconds: (clock() - startedAt) / 1000,

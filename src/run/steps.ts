@@ -3,10 +3,17 @@ import { join } from 'node:path'
 import { fill, type PlaceholderValues } from '../config/placeholders.ts'
 import { nameOf, type Deployment, type HookPhase } from '../deployment/deployment.ts'
 import type { FailedReason } from '../deployment/reasons.ts'
-import { wordsOf, type Command, type Hook, type TasksFolderRecipe } from '../deployment/recipe.ts'
+import {
+  wordsOf,
+  type Command,
+  type Hook,
+  type Recipe,
+  type TasksFolderRecipe,
+} from '../deployment/recipe.ts'
 import { playbookStep } from './ansible/playbook.ts'
 import type { Begun } from './parts.ts'
 import { healthStep } from './health.ts'
+import { pushStep } from './heroku/push.ts'
 import { quoted } from './quoted.ts'
 import type { StepFailure } from './step.ts'
 
@@ -52,13 +59,20 @@ export interface ActionStep {
 }
 
 /** What an action can do. */
-export interface Doing extends Pick<Begun, 'log' | 'folder' | 'runId' | 'masker'> {
+export interface Doing extends Pick<
+  Begun,
+  'log' | 'folder' | 'runId' | 'masker' | 'checkouts' | 'previousSha' | 'resolve'
+> {
+  /** The environment of the commands around it. */
+  readonly variables: Readonly<Record<string, string>>
   /** Aborted when the run has to end; what waits for anything else than a command has to listen. */
   readonly signal: AbortSignal
   /** Runs a command like any other step, in this environment; answers why it did not succeed. */
   run(command: CommandStep, environment: Readonly<Record<string, string>>): Promise<StepFailure | undefined>
   /** What the last command has printed at the end, secrets masked. */
   lastLine(): string
+  /** What there is to say of its success, in history and messages. */
+  note(text: string): void
 }
 
 /** What becomes of the run when a step fails; `holds_on_75`: it waits after that exit code, and ends after another. */
@@ -163,11 +177,30 @@ type Task = Omit<Runbook, 'verify' | 'activate'>
 function compileTask(deployment: Deployment, facts: CompileFacts): Task {
   const { recipe } = deployment
   if (recipe.kind === 'tasks_folder') return compileTasksFolder(deployment, recipe, facts)
-  const work =
-    recipe.kind === 'ansible'
-      ? [playbookStep(recipe, facts.folder)]
-      : recipe.commands.map((command) => compileCommand(command, 'ends', deployment, facts))
-  return { before: [], work, wayBack: undefined, afterSuccess: [], afterFailure: [] }
+  return {
+    before: [],
+    work: workOf(deployment, recipe, facts),
+    wayBack: undefined,
+    afterSuccess: [],
+    afterFailure: [],
+  }
+}
+
+function workOf(
+  deployment: Deployment,
+  recipe: Exclude<Recipe, TasksFolderRecipe>,
+  facts: CompileFacts,
+): readonly Step[] {
+  switch (recipe.kind) {
+    case 'ansible':
+      return [playbookStep(recipe, facts.folder)]
+    case 'heroku':
+      return [pushStep(deployment, recipe)]
+    case 'commands':
+      return recipe.commands.map((command) => compileCommand(command, 'ends', deployment, facts))
+    default:
+      return recipe satisfies never
+  }
 }
 
 function compileCommand(

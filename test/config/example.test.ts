@@ -27,6 +27,7 @@ describe('config.example.yml', () => {
       'acme/backend-docs',
       'acme/site',
       'acme/app',
+      'acme/web',
       'acme/infrastructure',
     ])
   })
@@ -44,6 +45,7 @@ describe('config.example.yml', () => {
     ...(keysAt([...entry, 'workspace']) ?? []).map((key) => ({ key, indent: 6 })),
     ...(keysAt([...entry, 'releases']) ?? []).map((key) => ({ key, indent: 6 })),
     ...(keysAt([...entry, 'source']) ?? []).map((key) => ({ key, indent: 6 })),
+    ...(keysAt([...entry, 'heroku']) ?? []).map((key) => ({ key, indent: 6 })),
     ...(keysAt([...entry, 'ansible']) ?? []).map((key) => ({ key, indent: 6 })),
     ...(keysAt([...entry, 'notify']) ?? []).map((key) => ({ key, indent: 6 })),
     ...(keysAt([...entry, 'notify', 'slack']) ?? []).map((key) => ({ key, indent: 8 })),

@@ -11,6 +11,7 @@ const stepShown = (step: StepResult) => ({
   exit_code: step.exitCode ?? null,
   signal: step.signal ?? null,
   skipped: step.skipped ?? null,
+  note: step.note ?? null,
   seconds: step.seconds,
   recap: step.recap === undefined ? null : recapShown(step.recap),
 })
