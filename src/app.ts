@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Config, EnvironmentConfig } from './config/config.ts'
 import { resolveValue } from './config/values.ts'
 import { nameOf, placeOf, type Deployment } from './deployment/deployment.ts'
-import type { Value } from './deployment/recipe.ts'
+import type { ReleasesRecipe, Value } from './deployment/recipe.ts'
 import { createGitHub } from './github/client.ts'
 import { problem } from './errors.ts'
 import type { GitHub } from './github/github.ts'
@@ -52,6 +52,7 @@ import { PATIENCE, type Patience } from './run/ending.ts'
 import { baseEnvironment } from './run/environment.ts'
 import { startGuard } from './run/guard.ts'
 import { endLeftovers } from './run/leftovers.ts'
+import { mendCurrent } from './run/releases.ts'
 import { startStandby } from './run/standby.ts'
 import { createMirrors } from './run/workspace/mirrors.ts'
 import { removeTree } from './run/workspace/remove.ts'
@@ -407,6 +408,11 @@ export async function startApp(
     // What runs of an earlier life left; nothing runs yet. A command may have made files there that are not ours.
     for (const left of [runs, workspaces])
       await removeTree(left).catch((cause: unknown) => journal.warn('runs:not-cleared', { error: cause }))
+    for (const { path, target } of releasesIn(config))
+      await mendCurrent({ path, target }).then(
+        (isMended) => isMended && journal.warn('release:put-back', { path }),
+        (cause: unknown) => journal.error('release:not-put-back', { path, error: cause }),
+      )
     const tidyMirrors = (): void => {
       mirrors
         .keepOnly(checkedOut(config))
@@ -608,6 +614,11 @@ const placesIn = ({ repositories }: Config): string[] =>
   [...repositories].flatMap(([name, { environments }]) =>
     [...environments.keys()].map((environment) => `${name}/${environment}`),
   )
+
+const releasesIn = ({ repositories }: Config): ReleasesRecipe[] =>
+  [...repositories.values()]
+    .flatMap(({ environments }) => [...environments.values()])
+    .flatMap(({ recipe }) => recipe.releases ?? [])
 
 /** The repositories of which anything runs in a checkout of its own. */
 const checkedOut = ({ repositories }: Config): string[] =>

@@ -8,13 +8,14 @@ import { fillAddress, namesCommit, readS3Address, type Named } from '../deployme
 import { FerrymanError } from '../errors.ts'
 import type { LogWriter } from '../logs/logs.ts'
 import {
+  archiveOf,
   beginRelease,
   currentOf,
   currentRelease,
+  discardRelease,
   fetchedBefore,
   folderOf,
   goodReleases,
-  isSomethingCurrent,
   linkShared,
   markGood,
   nameRelease,
@@ -23,6 +24,8 @@ import {
   savedOf,
   switchBack,
   switchCurrent,
+  whatIsCurrent,
+  type Before,
 } from './releases.ts'
 import { diskTrouble, ReleaseFailure } from './sources/failure.ts'
 import { download, readAddress, type Downloaded } from './sources/http.ts'
@@ -42,7 +45,7 @@ export interface Placing {
   /** What is current before it; undefined where nothing of ours is. */
   readonly previous: string | undefined
   /** What comes back where the release turns out not to be good; undefined where nothing was there. */
-  readonly before: string | undefined
+  readonly before: Before | undefined
   /** It is there already, built and proved by an earlier deployment. */
   readonly isThere: boolean
   /** The version of its source, when it was fetched. */
@@ -71,7 +74,7 @@ export async function findPlacing(
     const known = good.find((one) => one.sha === sha)
     const release = known?.release ?? (await nameRelease(releases, number))
     const folder = folderOf(releases, release)
-    const before = await whatWasThere(releases, previous)
+    const before = await whatIsCurrent(releases)
     return {
       releases,
       release,
@@ -85,16 +88,6 @@ export async function findPlacing(
   } catch (thrown) {
     return failureOf(thrown, releases.path)
   }
-}
-
-async function whatWasThere(
-  releases: ReleasesRecipe,
-  previous: string | undefined,
-): Promise<string | undefined> {
-  if (previous !== undefined) return `release ${previous}`
-  return releases.target === 'directory' && (await isSomethingCurrent(releases))
-    ? 'what was there before'
-    : undefined
 }
 
 /**
@@ -129,12 +122,18 @@ export function fetchStep(
           await doing.log.line(`Release ${release} was fetched before, when it had to wait.`)
           return undefined
         }
-        await beginRelease(releases, release)
-        const failure = await filling.perform(doing)
-        if (failure !== undefined || doing.signal.aborted) return failure
-        await linkShared(releases, release)
-        await noteFetched(releases, release, { by: id, version: placing.version })
-        return undefined
+        for (const line of await beginRelease(releases, release)) await doing.log.line(line)
+        let isFetched = false
+        try {
+          const failure = await filling.perform(doing)
+          if (failure !== undefined || doing.signal.aborted) return failure
+          await linkShared(releases, release)
+          await noteFetched(releases, release, { by: id, version: placing.version })
+          isFetched = true
+          return undefined
+        } finally {
+          if (!isFetched) await discardRelease(releases, release)
+        }
       }),
   }
 }
@@ -166,23 +165,20 @@ export const switchStep = (placing: Placing): ActionStep => ({
 
 /** Makes current again what was it before; undefined where nothing was. */
 export const wayBackOf = (placing: Placing): Runbook['wayBack'] => {
-  const { releases, previous, before } = placing
+  const { releases, before } = placing
   if (before === undefined) return undefined
-  const steps = [switchBackStep(releases, { previous, before })]
-  return { to: before, isDue: () => placing.isPlaced, steps }
+  const to = before.release === undefined ? 'what was there before' : `release ${before.release}`
+  return { to, isDue: () => placing.isPlaced, steps: [switchBackStep(releases, before, to)] }
 }
 
-const switchBackStep = (
-  releases: ReleasesRecipe,
-  { previous, before }: { readonly previous: string | undefined; readonly before: string },
-): ActionStep => ({
+const switchBackStep = (releases: ReleasesRecipe, before: Before, to: string): ActionStep => ({
   kind: 'action',
-  name: `make ${before} the current one again`,
+  name: `make ${to} the current one again`,
   onFailure: 'ends',
   perform: ({ signal, log }) =>
     guarded({ signal, path: releases.path }, async () => {
-      await switchBack(releases, previous)
-      await log.line(`${currentOf(releases)} is ${before} again.`)
+      await switchBack(releases, before)
+      await log.line(`${currentOf(releases)} is ${to} again.`)
       return undefined
     }),
 })
@@ -242,7 +238,7 @@ export const archiveStep = (
   onFailure: 'ends',
   async perform({ signal, log }) {
     const { releases, release, folder } = placing
-    const file = join(releases.path, 'releases', `.${release}.zip`)
+    const file = archiveOf(releases, release)
     try {
       const template = parts.resolve(source.address)
       parts.hide([...credentialsIn(template), ...('literal' in source.address ? [] : [template])])

@@ -10,12 +10,24 @@ import {
   rename,
   rm,
   symlink,
-  writeFile,
 } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 
+import { messageOf } from '../errors.ts'
+import {
+  currentOf,
+  endSwitching,
+  exists,
+  forgetFolder,
+  ifMissing,
+  putBackSaved,
+  releaseInFolder,
+  savedOf,
+  switchFolder,
+  writeNote,
+  type Place,
+} from './current-folder.ts'
 import { ReleaseFailure, sayDisk } from './sources/failure.ts'
-import { copyFolder, flush, synchronise } from './synchronise.ts'
 import { removeTree } from './workspace/remove.ts'
 
 /**
@@ -24,12 +36,14 @@ import { removeTree } from './workspace/remove.ts'
  *     releases/11  releases/12     one deployed version each
  *     current -> releases/12       switched by rename: there is always one, and it is whole
  *     shared/.env                  what all of them have in common, linked into each
+ *     releases/.12.begun           it is being made; gone when 12 is good
  *     releases/.12.json            written when 12 has succeeded: only then it is good
  *
  * With `target: directory` current is a folder, which .current.json says the release of, and saved/ is what was in it.
  *
- * A release without that note that is not current was never finished, and is removed when the next one begins. So a
- * crash at any moment leaves what was current before, or what was to become it, and nothing in between.
+ * What was begun, and is neither good nor current, was never finished, and is removed when the next one begins; what
+ * somebody else has put there is not ours to remove. So a crash at any moment leaves what was current before, or what
+ * was to become it, and nothing in between.
  */
 export interface Releases {
   /** Absolute. */
@@ -42,6 +56,8 @@ export interface Releases {
   readonly target: 'link' | 'directory'
 }
 
+export { currentOf, savedOf } from './current-folder.ts'
+
 /** What is known of a release that has succeeded. */
 export interface Good {
   readonly release: string
@@ -53,27 +69,16 @@ export interface Good {
 }
 
 const RELEASES = 'releases'
-const CURRENT = 'current'
 const SHARED = 'shared'
-const SAVED = 'saved'
 const NOTE = /^\.(.+)\.json$/
-
-/** Which release `current` is made equal to, where it is a folder. */
-const IN_FOLDER = '.current.json'
-/** That it is being made equal to another one: what is found then is neither. */
-const UNDER_WAY = '.switching.json'
-
-type Place = Pick<Releases, 'path' | 'target'>
+/** What belongs to a release: notes, also half written, and its archive. */
+const BESIDE = /^\.(\d[\d.]*)\.(?:json|begun|zip|json\.new|begun\.new)$/
+/** A release that is being removed. */
+const GONE = /^\.\d[\d.]*\.[0-9a-f]{12}\.gone$/
 
 /** Where a release lies. */
 export const folderOf = ({ path }: Pick<Place, 'path'>, release: string): string =>
   join(path, RELEASES, release)
-
-/** Where the current release is to be found, whichever it is. */
-export const currentOf = ({ path }: Pick<Place, 'path'>): string => join(path, CURRENT)
-
-/** With `target: directory`, what was in `current` before it was changed last. */
-export const savedOf = ({ path }: Pick<Place, 'path'>): string => join(path, SAVED)
 
 /** The release that is current; undefined where none is. Throws where `current` is not what it should be. */
 export async function currentRelease(releases: Place): Promise<string | undefined> {
@@ -81,8 +86,7 @@ export async function currentRelease(releases: Place): Promise<string | undefine
   const found = await lstat(current).catch(ifMissing)
   if (found === undefined) return undefined
   if (found.isSymbolicLink()) return nameBehind(releases, await readlink(current))
-  if (releases.target === 'directory' && found.isDirectory())
-    return (await readState(releases, IN_FOLDER))?.release
+  if (releases.target === 'directory' && found.isDirectory()) return releaseInFolder(releases)
   throw failed(
     releases.target === 'directory'
       ? `${current} is no folder: move it away, so that one can be made`
@@ -91,7 +95,7 @@ export async function currentRelease(releases: Place): Promise<string | undefine
 }
 
 /** Somebody's own link may lead anywhere: it is replaced, and what it leads to is left alone. */
-function nameBehind({ path }: Place, target: string): string | undefined {
+function nameBehind({ path }: Pick<Place, 'path'>, target: string): string | undefined {
   const name = relative(join(path, RELEASES), resolve(path, target))
   return name === '' || name.startsWith('..') || name.includes('/') ? undefined : name
 }
@@ -119,38 +123,51 @@ async function readNote(file: string, release: string): Promise<Good | undefined
 }
 
 /**
- * The name of a release to begin: its number, and a little more where a release of that number is good or current
- * already. Changes nothing.
+ * The name of a release to begin: its number, and a little more where something of that name is there already that is
+ * more than begun. Changes nothing.
  */
 export async function nameRelease(releases: Place, number: number): Promise<string> {
   const taken = await finished(releases)
+  const isTaken = async (release: string): Promise<boolean> =>
+    taken.has(release) ||
+    ((await exists(folderOf(releases, release))) && !(await exists(begunNote(releases, release))))
   let release = String(number)
-  for (let again = 2; taken.has(release); again += 1) release = `${number}.${again}`
+  for (let again = 2; await isTaken(release); again += 1) release = `${number}.${again}`
   return release
 }
 
-/** Makes an empty folder for a release, and removes what was never finished; answers that folder. */
-export function beginRelease(releases: Releases, release: string): Promise<string> {
+/**
+ * Makes an empty folder for a release, and removes what was never finished. Answers what of that cannot be removed, as
+ * sentences: files of somebody else are in nobody's way.
+ */
+export function beginRelease(releases: Releases, release: string): Promise<readonly string[]> {
   return onDisk(releases.path, async () => {
-    await endSwitching(releases)
-    await removeUnfinished(releases)
-    const folder = folderOf(releases, release)
-    await mkdir(folder)
-    return folder
+    if (releases.target === 'directory') await endSwitching(releases)
+    const left = await removeUnfinished(releases)
+    await writeNote(begunNote(releases, release), {})
+    await mkdir(folderOf(releases, release))
+    return left
   })
+}
+
+/** Removes a release that could not be fetched: what there is of it may be what fills the disk. */
+export async function discardRelease(releases: Place, release: string): Promise<void> {
+  await removeRelease(releases, release).catch(() => {}) // the next one that begins tries it again
 }
 
 /** Notes that the folder of a release is complete as it was fetched, for a deployment that may have to wait yet. */
 export function noteFetched(releases: Place, release: string, fetched: Fetched): Promise<void> {
-  return onDisk(releases.path, () => writeNote(join(releases.path, RELEASES, fetchedNote(release)), fetched))
+  return onDisk(releases.path, () => writeNote(begunNote(releases, release), fetched))
 }
 
 /** What was noted when the release was fetched; undefined where it was not, or is not there any more. */
 export async function fetchedBefore(releases: Place, release: string): Promise<Fetched | undefined> {
-  const folder = join(releases.path, RELEASES)
   try {
-    await lstat(join(folder, release))
-    return JSON.parse(await readFile(join(folder, fetchedNote(release)), 'utf8')) as Fetched
+    await lstat(folderOf(releases, release))
+    const { by, version } = JSON.parse(
+      await readFile(begunNote(releases, release), 'utf8'),
+    ) as Partial<Fetched>
+    return by === undefined ? undefined : { by, version }
   } catch {
     return undefined
   }
@@ -162,7 +179,14 @@ export interface Fetched {
   readonly version?: string | undefined
 }
 
-const fetchedNote = (release: string): string => `.${release}.fetched`
+const noteIn = ({ path }: Pick<Place, 'path'>, release: string, kind: 'json' | 'begun' | 'zip'): string =>
+  join(path, RELEASES, `.${release}.${kind}`)
+const begunNote = (releases: Pick<Place, 'path'>, release: string): string =>
+  noteIn(releases, release, 'begun')
+
+/** Where the archive of a release is put until it is unpacked. */
+export const archiveOf = (releases: Pick<Place, 'path'>, release: string): string =>
+  noteIn(releases, release, 'zip')
 
 async function finished(releases: Place): Promise<ReadonlySet<string>> {
   const names = new Set((await goodReleases(releases)).map(({ release }) => release))
@@ -170,16 +194,39 @@ async function finished(releases: Place): Promise<ReadonlySet<string>> {
   return current === undefined ? names : names.add(current)
 }
 
-/** Removes what no deployment has finished: nothing that is current or good. */
-async function removeUnfinished(releases: Place): Promise<void> {
+/** Removes what was begun and is neither current nor good; answers what cannot be removed. */
+async function removeUnfinished(releases: Place): Promise<readonly string[]> {
   const folder = join(releases.path, RELEASES)
   await mkdir(folder, { recursive: true })
   const kept = await finished(releases)
-  const names = await readdir(folder)
-  const isOver = (name: string): boolean => !kept.has(NOTE.exec(name)?.[1] ?? name)
-  for (const name of names.filter(isOver)) await removeTree(join(folder, name))
+  for (const name of await readdir(folder)) {
+    const release = BESIDE.exec(name)?.[1]
+    if (release === undefined || kept.has(release)) continue
+    await setAside(releases, release)
+    await rm(join(folder, name), { force: true })
+  }
   const links = (await readdir(releases.path)).filter((name) => TEMPORARY.test(name))
   for (const link of links) await rm(join(releases.path, link), { force: true })
+  const left: string[] = []
+  for (const name of (await readdir(folder)).filter((one) => GONE.test(one)))
+    await removeTree(join(folder, name)).catch((thrown: unknown) => {
+      left.push(`${join(folder, name)} cannot be removed: ${messageOf(thrown)}`)
+    })
+  return left
+}
+
+/** The folder first, and at once: of a release that is half gone nothing is left by its name. */
+async function removeRelease(releases: Place, release: string): Promise<void> {
+  const aside = await setAside(releases, release)
+  for (const kind of ['json', 'begun', 'zip'] as const)
+    await rm(noteIn(releases, release, kind), { force: true })
+  if (aside !== undefined) await removeTree(aside)
+}
+
+async function setAside(releases: Place, release: string): Promise<string | undefined> {
+  const folder = folderOf(releases, release)
+  const aside = join(dirname(folder), `.${release}.${randomBytes(6).toString('hex')}.gone`)
+  return rename(folder, aside).then(() => aside, ifMissing)
 }
 
 const TEMPORARY = /^\.current\.[0-9a-f]{12}$/
@@ -196,22 +243,29 @@ async function linkOne({ path, target }: Releases, folder: string, entry: string
   const name = entry.replace(/\/+$/, '')
   const shared = join(path, SHARED, name)
   const inside = join(folder, name)
-  await makeParent(folder, inside)
-  if ((await lstat(shared).catch(ifMissing)) === undefined) await begin(shared, inside, entry)
+  const parent = await makeParent(folder, inside)
+  if (!(await exists(shared))) await begin(shared, inside, entry)
   await rm(inside, { recursive: true, force: true })
   // A relative one would lead elsewhere from a copy.
-  await symlink(target === 'directory' ? shared : relative(dirname(inside), shared), inside)
+  const fromThere = relative(parent, join(await realpath(path), SHARED, name))
+  await symlink(target === 'directory' ? shared : fromThere, inside)
 }
 
-/** A release may bring links of its own: nothing is made behind one that leads out of it. */
-async function makeParent(folder: string, inside: string): Promise<void> {
-  const parent = dirname(inside)
-  await mkdir(parent, { recursive: true })
-  const real = relative(await realpath(folder), await realpath(parent))
-  if (real.startsWith('..'))
-    throw failed(
-      `${relative(folder, parent)} of the release leads out of it, so that nothing can be linked there`,
-    )
+/** A release may bring links of its own: nothing is made behind one that leads out of it. Answers where it really is. */
+async function makeParent(folder: string, inside: string): Promise<string> {
+  const root = await realpath(folder)
+  const parts = relative(folder, dirname(inside)).split('/')
+  let real = root
+  for (const [index, part] of parts.entries()) {
+    const next = join(real, part)
+    if (!(await exists(next))) await mkdir(next)
+    real = await realpath(next)
+    if (real !== root && !real.startsWith(`${root}/`))
+      throw failed(
+        `${parts.slice(0, index + 1).join('/')} of the release leads out of it, so that nothing can be linked there`,
+      )
+  }
+  return real
 }
 
 /** A shared folder begins as the first release brings it. A file has to be there: nobody knows what is in it. */
@@ -237,90 +291,62 @@ export function switchCurrent(releases: Place, release: string): Promise<void> {
   return onDisk(releases.path, async () => {
     await currentRelease(releases) // refuses to replace what is neither
     await lstat(folderOf(releases, release))
-    if (releases.target === 'directory') return switchFolder(releases, release)
-    const temporary = join(releases.path, `.current.${randomBytes(6).toString('hex')}`)
-    await symlink(join(RELEASES, release), temporary)
-    await rename(temporary, currentOf(releases))
+    if (releases.target === 'directory') return switchFolder(releases, release, folderOf(releases, release))
+    await leadTo(releases, join(RELEASES, release))
   })
 }
 
-async function switchFolder(releases: Place, release: string): Promise<void> {
-  const current = currentOf(releases)
-  const found = await lstat(current).catch(ifMissing)
-  if (found?.isSymbolicLink() === true) {
-    await replaceLink(releases, release)
-    return writeNote(join(releases.path, IN_FOLDER), { release })
-  }
-  if (found === undefined) await mkdir(current)
-  await copyFolder(current, savedOf(releases))
-  await writeNote(join(releases.path, UNDER_WAY), { release })
-  try {
-    await synchronise(folderOf(releases, release), current)
-    await flush(current)
-  } catch (thrown) {
-    await endSwitching(releases)
-    throw thrown
-  }
-  await rename(join(releases.path, UNDER_WAY), join(releases.path, IN_FOLDER))
+/** Ends what a crash has left between two releases, as far as a folder is made equal to them; answers whether it has. */
+export const mendCurrent = (releases: Place): Promise<boolean> =>
+  onDisk(releases.path, async () => releases.target === 'directory' && endSwitching(releases))
+
+/** What was current before a switch. */
+export interface Before {
+  readonly release: string | undefined
+  /** Where somebody else's link led; undefined where there was none. */
+  readonly link: string | undefined
 }
 
-/** No rename puts a folder in the place of a link: for a moment neither is there. */
-async function replaceLink(releases: Place, release: string): Promise<void> {
-  const current = currentOf(releases)
-  const beside = `${current}.new`
-  await rm(savedOf(releases), { recursive: true, force: true }) // of a folder that was there once
-  await copyFolder(folderOf(releases, release), beside)
-  await rm(current)
-  await rename(beside, current)
+/** What is current, to be put back by `switchBack`; undefined where nothing is. */
+export async function whatIsCurrent(releases: Place): Promise<Before | undefined> {
+  const release = await currentRelease(releases)
+  const found = await lstat(currentOf(releases)).catch(ifMissing)
+  if (found === undefined) return undefined
+  const isForeign = release === undefined && found.isSymbolicLink()
+  return { release, link: isForeign ? await readlink(currentOf(releases)) : undefined }
 }
 
-/** Puts back what was in the folder before, where it was left between two releases: by a full disk, or by a crash. */
-async function endSwitching(releases: Place): Promise<void> {
-  if ((await readState(releases, UNDER_WAY)) === undefined) return
-  await synchronise(savedOf(releases), currentOf(releases))
-  await rm(join(releases.path, UNDER_WAY), { force: true })
-}
-
-/**
- * Puts back what was current before the last switch. A link leads there again; a folder becomes what was saved of it, also
- * where that was no release of ours.
- */
-export function switchBack(releases: Place, previous: string | undefined): Promise<void> {
+/** Puts back what was current before the last switch, also where that was no release of ours. */
+export function switchBack(releases: Place, { release, link }: Before): Promise<void> {
   return onDisk(releases.path, async () => {
-    const saved = await lstat(savedOf(releases)).catch(ifMissing)
-    if (releases.target === 'link' || saved === undefined) {
-      if (previous !== undefined) await switchCurrent(releases, previous)
-      return
-    }
-    await synchronise(savedOf(releases), currentOf(releases))
-    if (previous === undefined) await rm(join(releases.path, IN_FOLDER), { force: true })
-    else await writeNote(join(releases.path, IN_FOLDER), { release: previous })
+    if (link !== undefined) return leadTo(releases, link)
+    if (releases.target === 'directory' && (await exists(savedOf(releases))))
+      return putBackSaved(releases, release)
+    if (release !== undefined) await switchCurrent(releases, release)
   })
 }
 
-/** Whether something is where the current release has to be. */
-export const isSomethingCurrent = async (releases: Place): Promise<boolean> =>
-  (await lstat(currentOf(releases)).catch(ifMissing)) !== undefined
-
-async function readState({ path }: Place, name: string): Promise<{ readonly release: string } | undefined> {
-  try {
-    const { release } = JSON.parse(await readFile(join(path, name), 'utf8')) as { release?: unknown }
-    return typeof release === 'string' ? { release } : undefined
-  } catch {
-    return undefined // it is not there: notes are written beside their place first
-  }
-}
-
-async function writeNote(file: string, content: object): Promise<void> {
-  await writeFile(`${file}.new`, JSON.stringify(content), { mode: 0o644, flush: true })
-  await rename(`${file}.new`, file)
+/** Makes `current` a link, whatever it was made since. */
+async function leadTo(releases: Place, link: string): Promise<void> {
+  const current = currentOf(releases)
+  const temporary = join(releases.path, `.current.${randomBytes(6).toString('hex')}`)
+  await symlink(link, temporary)
+  const isFolder = (await lstat(current).catch(ifMissing))?.isDirectory() === true
+  if (!isFolder) return rename(temporary, current)
+  // No rename puts a link in the place of a folder: for a moment neither is there.
+  const aside = `${current}.new`
+  await rm(aside, { recursive: true, force: true })
+  await rename(current, aside)
+  await rename(temporary, current)
+  await forgetFolder(releases)
+  await rm(aside, { recursive: true, force: true })
 }
 
 /** Notes that a release has succeeded: from now on it is one to go back to. */
 export function markGood(releases: Place, { release, ...facts }: Good): Promise<void> {
   return onDisk(releases.path, async () => {
-    await writeNote(join(releases.path, RELEASES, `.${release}.json`), facts)
-    await rm(join(releases.path, RELEASES, fetchedNote(release)), { force: true })
+    await writeNote(noteIn(releases, release, 'json'), facts)
+    await rm(begunNote(releases, release), { force: true })
   })
 }
 
@@ -330,20 +356,12 @@ export function prune(releases: Releases): Promise<readonly string[]> {
     const current = await currentRelease(releases)
     const good = (await goodReleases(releases)).map(({ release }) => release)
     const over = good.slice(Math.max(releases.keep, 1)).filter((release) => release !== current)
-    for (const release of over) {
-      // The note first: a release that is half gone is nothing to go back to.
-      await rm(join(releases.path, RELEASES, `.${release}.json`), { force: true })
-      await removeTree(folderOf(releases, release))
-    }
+    for (const release of over) await removeRelease(releases, release)
     return over
   })
 }
 
 const failed = (detail: string): ReleaseFailure => new ReleaseFailure('release_failed', `${detail}.`)
-
-function ifMissing(thrown: unknown): undefined {
-  if (Reflect.get(Object(thrown), 'code') !== 'ENOENT') throw thrown
-}
 
 /** Trouble with the disk becomes a sentence that names the folder. */
 async function onDisk<Answer>(path: string, work: () => Promise<Answer>): Promise<Answer> {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
@@ -24,10 +24,15 @@ test('a server that is killed while it builds a release leaves what was current;
   await eventually('the second one is being built', () => existsSync(hangs))
 
   await server.end('SIGKILL')
+  writeFileSync(join(path, '.switching.json'), '{"release":"2","back":"1"}') // as if it had been switching
+  mkdirSync(join(path, 'saved'), { recursive: true })
+  cpSync(join(path, 'current'), join(path, 'saved'), { recursive: true })
+  writeFileSync(join(path, 'current/half'), '')
   const version = readFileSync(join(path, 'current/version'), 'utf8')
   expect(readdirSync(join(path, 'releases'))).toContain('2')
   const again = await startProcess(world)
   await world.status(cut, 'error')
+  expect(existsSync(join(path, 'current/half'))).toBe(false)
   expect(readFileSync(join(path, 'current/version'), 'utf8')).toBe(version)
   await world.status(await world.deploy(), 'success')
 

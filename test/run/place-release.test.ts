@@ -142,7 +142,7 @@ test('whatever is wrong with the source, what is current stays, and no command r
     expect(readFileSync(join(path, 'current/index.html'), 'utf8')).toBe('one')
   }
   expect(readdirSync(path).toSorted()).toEqual(['current', 'releases'])
-  expect(readdirSync(join(path, 'releases')).toSorted()).toEqual(['.1.json', '1', '2'])
+  expect(readdirSync(join(path, 'releases')).toSorted()).toEqual(['.1.json', '1'])
 })
 
 test('a command or a hook that fails leaves what is current; the next deployment removes what was half built', async () => {
@@ -282,7 +282,14 @@ test('one that a server which stops has cut short stays, since it may be its own
   expect(result).toMatchObject({ state: 'failed', reason: 'interrupted' })
   expect(log).toContain(`${path}/current is release 2, which was not proved to be good.`)
   await deploy({ number: 3, path, address })
-  expect(readdirSync(join(path, 'releases')).toSorted()).toEqual(['.1.json', '.3.json', '1', '2', '3'])
+  expect(readdirSync(join(path, 'releases')).toSorted()).toEqual([
+    '.1.json',
+    '.2.begun',
+    '.3.json',
+    '1',
+    '2',
+    '3',
+  ])
 })
 
 test.runIf(inject('mounts'))('one whose log cannot be written any more makes room, too', async () => {

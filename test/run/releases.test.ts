@@ -25,9 +25,13 @@ import {
   nameRelease,
   prune,
   savedOf,
+  mendCurrent,
+  switchBack,
   switchCurrent,
+  whatIsCurrent,
   type Releases,
 } from '../../src/run/releases.ts'
+import { copyFolder } from '../../src/run/synchronise.ts'
 import { temporaryFolder } from '../support/running.ts'
 import { mountSmallDisk } from '../support/small-disk.ts'
 
@@ -138,6 +142,46 @@ test('a number that is taken becomes another name: nothing that is good is writt
   expect(readFileSync(join(folderOf(releases, '1'), 'version'), 'utf8')).toBe('1')
 })
 
+test('what others have put among the releases is never removed, and no name of theirs is taken', async () => {
+  const path = temporaryFolder()
+  for (const name of ['3', '20260101120000', '20260102120000', 'precious'])
+    mkdirSync(join(path, 'releases', name), { recursive: true })
+  symlinkSync('releases/20260102120000', join(path, 'current'))
+  const releases = releasesIn(path, { keep: 1 })
+
+  await deploy(releases, 1, 'built')
+  await deploy(releases, 2)
+
+  expect(await deploy(releases, 3)).toBe('3.2')
+  expect(readdirSync(join(path, 'releases')).toSorted()).toEqual([
+    '.3.2.json',
+    '20260101120000',
+    '20260102120000',
+    '3',
+    '3.2',
+    'precious',
+  ])
+})
+
+test.skipIf(!inject('mounts'))(
+  'what cannot be removed is told, and keeps nothing from beginning',
+  async () => {
+    const releases = releasesIn(temporaryFolder())
+    await deploy(releases, 1, 'built')
+    mountSmallDisk(join(folderOf(releases, '1'), 'of somebody else'))
+
+    const told = await beginRelease(releases, '1')
+    const again = await beginRelease(releases, '2')
+    const names = namesIn(releases)
+    const [, gone = ''] =
+      /^(.*\/\.1\.[0-9a-f]{12}\.gone) cannot be removed: EBUSY: /.exec(told[0] ?? '') ?? []
+    renameSync(gone, folderOf(releases, '1')) // from where it is unmounted
+
+    expect(again).toEqual(told)
+    expect(names).toEqual(['2'])
+  },
+)
+
 test('whoever looks while it is switched sees one release or the other, whole', async () => {
   const releases = releasesIn(temporaryFolder())
   await deploy(releases, 1)
@@ -198,7 +242,24 @@ test('a shared file that is not there, and a release whose links lead out, are r
     reason: 'release_failed',
     message: 'public of the release leads out of it, so that nothing can be linked there.',
   })
+  await expect(linkShared({ ...releases, shared: ['public/a/b/c/'] }, release)).rejects.toMatchObject({
+    message: 'public of the release leads out of it, so that nothing can be linked there.',
+  })
   expect(readdirSync(outside)).toEqual([])
+})
+
+test('what is shared is found also where the releases are behind a link, or their folders are', async () => {
+  const path = temporaryFolder()
+  symlinkSync(temporaryFolder(), join(path, 'releases')) // on a larger disk
+  const releases = releasesIn(path, { shared: ['public/uploads/'] })
+  const release = await begin(releases, 1)
+  const folder = folderOf(releases, release)
+  mkdirSync(join(folder, 'web/www'), { recursive: true })
+  symlinkSync('web/www', join(folder, 'public'))
+  await linkShared(releases, release)
+  writeFileSync(join(path, 'shared/public/uploads/kept'), 'x')
+
+  expect(readFileSync(join(folder, 'web/www/uploads/kept'), 'utf8')).toBe('x')
 })
 
 test('what stands where the link has to be is never removed', async () => {
@@ -228,6 +289,30 @@ test('a link of somebody else is replaced, and what it leads to is left alone', 
   expect(readlinkSync(join(path, 'current'))).toBe('releases/1')
   expect(existsSync(join(elsewhere, 'precious'))).toBe(true)
 })
+
+test.each(['link', 'directory'] as const)(
+  'a link of somebody else comes back where what took its place is not good (target: %s)',
+  async (target) => {
+    const path = temporaryFolder()
+    const elsewhere = temporaryFolder()
+    symlinkSync(elsewhere, join(path, 'current'))
+    const releases = releasesIn(path, { target })
+    const before = await whatIsCurrent(releases)
+
+    await deploy(releases, 1, 'current')
+    expect(readFileSync(join(path, 'current/version'), 'utf8')).toBe('1')
+    await switchBack(releases, before ?? { release: undefined, link: undefined })
+
+    expect(readlinkSync(join(path, 'current'))).toBe(elsewhere)
+    expect(await currentRelease(releases)).toBeUndefined()
+    await deploy(releases, 2)
+    expect(readdirSync(path).filter((name) => name !== 'saved')).toEqual([
+      ...(target === 'directory' ? ['.current.json'] : []),
+      'current',
+      'releases',
+    ])
+  },
+)
 
 test('what a crash has left beside them goes, and a note that broke off makes nothing good', async () => {
   const releases = releasesIn(temporaryFolder())
@@ -292,6 +377,40 @@ describe('target: directory', () => {
     expect(readdirSync(currentOf(releases))).toEqual(['version'])
     expect(await currentRelease(releases)).toBe('2')
     expect(existsSync(join(releases.path, '.switching.json'))).toBe(false)
+  })
+
+  test('going back to a good one after a crash saves nothing that was half done', async () => {
+    const releases = inFolder(temporaryFolder())
+    await deploy(releases, 1)
+    await deploy(releases, 2)
+    await copyFolder(currentOf(releases), savedOf(releases))
+    writeFileSync(join(currentOf(releases), 'new in 3'), '')
+    writeFileSync(join(releases.path, '.switching.json'), '{"release":"3","back":"2"}')
+
+    await switchCurrent(releases, '1')
+    expect(version(releases)).toBe('1')
+    expect(readdirSync(savedOf(releases))).toEqual(['version'])
+    await switchBack(releases, { release: '2', link: undefined })
+
+    expect(version(releases)).toBe('2')
+    expect(readdirSync(currentOf(releases))).toEqual(['version'])
+  })
+
+  test('a way back that a crash has cut short is gone to its end, by whoever comes first', async () => {
+    const releases = inFolder(temporaryFolder())
+    await deploy(releases, 1)
+    await deploy(releases, 2, 'current')
+    writeFileSync(join(currentOf(releases), 'version'), 'half of 1')
+    writeFileSync(join(releases.path, '.switching.json'), '{"release":"1","back":"1"}')
+    expect(await currentRelease(releases)).toBe('1')
+
+    expect(await mendCurrent(releases)).toBe(true)
+
+    expect(version(releases)).toBe('1')
+    expect(await currentRelease(releases)).toBe('1')
+    expect(await mendCurrent(releases)).toBe(false)
+    await deploy(releases, 3)
+    expect(namesIn(releases)).toEqual(['1', '3'])
   })
 
   test('a link becomes a folder, and a folder does not become a link unasked', async () => {
