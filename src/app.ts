@@ -25,6 +25,7 @@ import { startHolds, type Holds } from './decide/holds.ts'
 import { bindLoose } from './decide/loose.ts'
 import { why, type Why } from './decide/why.ts'
 import type { Pace } from './pace.ts'
+import { createDryRuns, type DryRunParts } from './dry-run.ts'
 import { createPerform } from './perform.ts'
 import { planFor, planForDelivery, type PlanParts } from './plan.ts'
 import { replayDelivery, takeDelivery, type Parts } from './pipeline.ts'
@@ -336,7 +337,10 @@ export async function startApp(
     const side = { environment, user: currentUser(), npmFolders: npmFolders() }
     const resolve = (value: Value): string => resolveValue(value, { environment, lookup: config.lookup })
     const planning: PlanParts = { pipeline, store, github: () => github, gate, server: side, resolve, clock }
+    const dryRuns = createDryRuns()
+    const trying = Promise.withResolvers<DryRunParts>()
     await serveApi(control, {
+      dryRun: async (wanted) => dryRuns.prepare(wanted, await trying.promise),
       linkOf: (deployment) => links.forReport(deployment),
       plan: (wanted) => planFor(wanted, planning),
       planDelivery: (delivery) => planForDelivery(delivery, planning),
@@ -387,6 +391,7 @@ export async function startApp(
         }),
     })
     started.push(() => closeServer(control))
+    started.push(dryRuns.stop)
     started.push(await listenOnSocket(control, config.dataDir))
     const address = await listen(server, config.server.host, config.server.port)
     journal.info('server:listening', { address, version, config: config.file })
@@ -433,10 +438,8 @@ export async function startApp(
     started.push(removal.stop)
     const standby = startStandby({ directory: runs, environment: baseEnvironment(side, {}) })
     started.push(standby.stop)
-    const perform = createPerform({
-      givesWay: (deployment) => environmentOf(deployment)?.order === 'latest',
+    const running = {
       store,
-      logs,
       masker,
       guard,
       standby,
@@ -448,14 +451,21 @@ export async function startApp(
         mirrors,
         workspaces,
         githubUrl: () => webUrlOf(config.github.apiUrl),
-        readingToken: (repository, of) => github.readingToken(repository, of),
+        readingToken: (repository: string, of: { readonly others: boolean }) =>
+          github.readingToken(repository, of),
       },
       github: () => github,
       resolve,
-      context,
-      reports,
       clock,
       journal,
+    }
+    trying.resolve({ ...running, pipeline })
+    const perform = createPerform({
+      ...running,
+      givesWay: (deployment) => environmentOf(deployment)?.order === 'latest',
+      logs,
+      context,
+      reports,
       moved,
     })
     const working = startWorker({

@@ -65,6 +65,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     summary: 'show what a deployment would run, where, as whom and with which variables, and run nothing',
     load: async () => (await import('./commands/plan.ts')).plan,
   },
+  'dry-run': {
+    summary: 'let Ansible say what a deployment would change, and change nothing',
+    load: async () => (await import('./commands/dry-run.ts')).dryRun,
+  },
   force: {
     summary: 'let a deployment that is held pass what stands in its way',
     load: async () => (await import('./commands/force.ts')).force,

@@ -304,6 +304,12 @@ export const PROBLEMS = {
     message: '{place} knows no task {task}.',
     hint: 'Write it below `tasks` in the configuration, or put its executable into `tasks_folder`.',
   },
+  not_a_playbook: {
+    status: 409,
+    message:
+      'There is no dry run of {what}: it runs no Ansible playbook, and nothing else can say what it would change.',
+    hint: '`ferryman plan` shows what would be run.',
+  },
   place_unknown: {
     status: 404,
     message: '{place} is not in the configuration.',

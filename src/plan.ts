@@ -16,10 +16,16 @@ import { archiveName } from './run/place-release.ts'
 import { checkOutName } from './run/workspace/check-out.ts'
 import type { Gate, NewDelivery, NewDeployment, Store } from './store/store.ts'
 
-export interface PlanParts {
+/** What is needed to find out what somebody means. */
+export interface FindParts {
+  readonly pipeline: Pick<PipelineParts, 'config'>
+  readonly store: Pick<Store, 'refFor'>
+  github(): GitHub
+}
+
+export interface PlanParts extends FindParts {
   readonly pipeline: PipelineParts
   readonly store: Pick<Store, 'refFor' | 'gateFacts'>
-  github(): GitHub
   readonly gate: Gate
   readonly server: ServerSide
   resolve(value: Value): string
@@ -75,7 +81,15 @@ interface PlannedStep {
  * is wrong with the wish, or `github_unasked`.
  */
 export async function planFor(wanted: PlanWanted, parts: PlanParts): Promise<Plan> {
-  const { pipeline, store, github } = parts
+  const { environment, planned } = await findWanted(wanted, parts)
+  return planOf(planned, environment, parts)
+}
+
+/** The environment, the commit and the recipe that somebody means. Throws like `planFor`. */
+export async function findWanted(
+  wanted: PlanWanted,
+  { pipeline, store, github }: FindParts,
+): Promise<{ readonly environment: EnvironmentConfig; readonly planned: Planned }> {
   const environment = environmentIn(pipeline.config().repositories, wanted.repository, wanted.environment)
   const task = wanted.task ?? 'deploy'
   if (recipeFor(environment, task) === undefined)
@@ -84,7 +98,7 @@ export async function planFor(wanted: PlanWanted, parts: PlanParts): Promise<Pla
     const facts = await github().repository(environment.repository)
     const { sha, ref } = await commitAsked(wanted.ref, { environment, facts }, { github, store })
     const place = { ...factsOfPlace(environment, task), repository: facts?.name ?? environment.repository }
-    return await planOf({ ...OF_NOBODY, ...place, sha, ref, task }, environment, parts)
+    return { environment, planned: { ...OF_NOBODY, ...place, sha, ref, task } }
   } catch (thrown) {
     if (!(thrown instanceof GitHubError)) throw thrown
     throw problem('github_unasked', { cause: thrown.message }, thrown)
@@ -113,7 +127,7 @@ export async function planForDelivery(
   return { verdict, detail: detail ?? reason, plans }
 }
 
-type Planned = Pick<
+export type Planned = Pick<
   NewDeployment,
   | 'repository'
   | 'configuredAs'
@@ -152,8 +166,7 @@ const CHECKOUT = '{workspace}'
 
 async function planOf(planned: Planned, environment: EnvironmentConfig, parts: PlanParts): Promise<Plan> {
   const { store, gate, clock, server } = parts
-  const placed = { ...planned, recipe: recipeAt(planned.recipe, CHECKOUT) }
-  const deployment: Deployment = { ...NOT_YET, ...placed, publicLogs: false, environmentUrl: undefined }
+  const deployment = asDeployment(planned, recipeAt(planned.recipe, CHECKOUT))
   const { recipe, sha, ref, task, repository, lane } = deployment
   const live = await store.refFor(deployment, ':current')
   const resolved = resolvedEnvironment(recipe, parts)
@@ -248,6 +261,15 @@ function resolvedEnvironment({ env }: Recipe, { resolve }: PlanParts) {
   const secrets = Object.entries(env).flatMap(([name, value]) => secretsIn(name, value, resolved[name] ?? ''))
   return { env: resolved, secrets }
 }
+
+/** As a deployment that there is not, with this recipe. */
+export const asDeployment = (planned: Planned, recipe: Recipe): Deployment => ({
+  ...NOT_YET,
+  ...planned,
+  recipe,
+  publicLogs: false,
+  environmentUrl: undefined,
+})
 
 /** A deployment that is none yet. */
 const NOT_YET = {

@@ -28,11 +28,12 @@ async function checkPlaybook(
 ): Promise<Finding[]> {
   if (recipe.kind !== 'ansible') return []
   const where = `${repository} ${name}${task === 'deploy' ? '' : ` ${task}`}`
+  const trial = `ferryman dry-run ${repository} ${name}${task === 'deploy' ? '' : ` --task ${task}`}`
   if (recipe.workspace !== undefined)
     return [
       doubtful(
         `${where}: ${recipeAt(recipe, 'the checkout').playbook} was not read`,
-        'It is in the checkout that each deployment makes.',
+        `It is in the checkout that each deployment makes. The running server makes one to try it, and changes nothing: ${trial}`,
       ),
     ]
   const variables = variablesOf(recipe, config, server)
@@ -54,8 +55,8 @@ async function checkPlaybook(
   if (plays === undefined)
     return [
       doubtful(
-        `${where}: ${recipe.playbook} was not read`,
-        `What ${recipe.options.requirements ?? 'it requires'} names is not installed yet; the next deployment does that.`,
+        `${where}: ${recipe.playbook} is read when the next deployment has installed what ${recipe.options.requirements ?? 'it requires'} names; all else that it needs is there`,
+        `The running server tries both, and changes nothing: ${trial}`,
       ),
       ...noted,
     ]

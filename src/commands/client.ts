@@ -51,10 +51,43 @@ export async function askServer(choice: ServerChoice, question: Question): Promi
 export const askForJson = async (choice: ServerChoice, question: Question): Promise<unknown> =>
   JSON.parse((await askServer(choice, question)).toString())
 
-function send(
+/**
+ * Asks for what may take as long as it takes, and hands on what comes, piece by piece; answers the trailers behind it.
+ * Throws like `askServer`, and `server_not_running` when it breaks off.
+ */
+export async function readAlong(
+  choice: ServerChoice,
+  question: Question,
+  show: (bytes: Buffer) => Promise<void>,
+): Promise<Readonly<Record<string, string | undefined>>> {
+  const directory = findDataDir({ ...choice, environment: process.env, cwd: process.cwd() })
+  try {
+    const response = await withShortPath(directory, (path) => open(path, question))
+    const status = response.statusCode ?? 500
+    if (status >= 300) throw problemIn(status, (await whole(response)).toString())
+    for await (const chunk of response) await show(chunk as Buffer)
+    return response.trailers
+  } catch (thrown) {
+    throw thrown instanceof FerrymanError ? thrown : unreachable(directory, thrown)
+  }
+}
+
+async function send(path: string, question: Question): Promise<{ status: number; body: Buffer }> {
+  const response = await open(path, question, AbortSignal.timeout(TIMEOUT_MS))
+  return { status: response.statusCode ?? 500, body: await whole(response) }
+}
+
+async function whole(response: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of response) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks)
+}
+
+function open(
   path: string,
   { method, path: url, body, key }: Question,
-): Promise<{ status: number; body: Buffer }> {
+  signal?: AbortSignal,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const text = body === undefined ? undefined : JSON.stringify(body)
     const asking = request({
@@ -69,15 +102,10 @@ function send(
           ? {}
           : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
       },
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(signal === undefined ? {} : { signal }),
     })
     asking.once('error', reject)
-    asking.once('response', (response: IncomingMessage) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.once('error', reject)
-      response.once('end', () => resolve({ status: response.statusCode ?? 500, body: Buffer.concat(chunks) }))
-    })
+    asking.once('response', resolve)
     asking.end(text)
   })
 }

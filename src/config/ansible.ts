@@ -51,7 +51,7 @@ const file = (what: string, accepts: RegExp) =>
 const BASE = 'absolute, or relative like the playbook'
 
 /** Ansible reads hosts from a file where any of several patterns begins with `@`. */
-export const NO_FILE_OF_HOSTS = /^(?!\s)(?!(?:[^]*[\s,:])?@)/
+export const NO_FILE_OF_HOSTS = /^(?!\s)(?!(?:[\s\S]*[\s,:])?@)/
 
 /** The keys of `ansible`. */
 export const ANSIBLE = {
@@ -80,7 +80,7 @@ export const ANSIBLE = {
 /** Keys that people may expect here, and why they are refused. */
 export const REFUSED: Readonly<Record<string, string>> = {
   check:
-    'is refused: a dry run changes nothing, but GitHub, :current and the next environment would take it for what is live; try one by hand with `ansible-playbook --check --diff`',
+    'is refused: a dry run changes nothing, but GitHub, :current and the next environment would take it for what is live; `ferryman dry-run` makes one that nobody takes for a deployment',
 }
 
 /** How a playbook is run. */

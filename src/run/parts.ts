@@ -31,6 +31,8 @@ export interface RunParts {
   /** Something lives on although it was killed: `rsync (4711)`. */
   stuck(processes: string): void
   readonly previousSha: string | undefined
+  /** Options with which the playbook is only asked what it would do; undefined: it does it. */
+  readonly asking?: readonly string[] | undefined
   /** Random and hexadecimal. */
   readonly runId: string
   /** Where the run's private folder is made. */

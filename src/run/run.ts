@@ -6,7 +6,7 @@ import { nameOf, type Deployment, type StepResult } from '../deployment/deployme
 import type { FailedReason } from '../deployment/reasons.ts'
 import { FerrymanError, messageOf } from '../errors.ts'
 import { recipeAt, type PlaybookRecipe, type Recipe } from '../deployment/recipe.ts'
-import { clear, homeOf } from './ansible/galaxy.ts'
+import { clear, homeOf, isInstalled } from './ansible/galaxy.ts'
 import { preparePlaybook, type Prepared } from './ansible/playbook.ts'
 import { extraVariables, resolveVariables } from './ansible/variables.ts'
 import { createUsers } from './another-user.ts'
@@ -68,7 +68,7 @@ export type RunResult =
  * that it can name, but `StillThere` when something of it cannot be ended and the server has to.
  */
 export async function run(given: Deployment, parts: RunParts): Promise<RunResult> {
-  const { log, previousSha, directory, runId } = parts
+  const { log, previousSha, directory, runId, asking } = parts
   const folder = join(directory, runId)
   const found = given.recipe.releases && (await findPlacing(given, given.recipe.releases))
   const placing = found === undefined || 'reason' in found ? undefined : found
@@ -79,11 +79,11 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
   const users = createUsers(deployment.payload, runId)
   const begun: Begun = { ...parts, folder, users, results: [], reported: [], begun: [] }
   try {
-    const introduced = log.announce(introduction(deployment))
+    const introduced = log.announce(introduction(deployment, asking))
     introduced.catch(() => {}) // told below, when nothing else is under way
     if (found !== undefined && 'reason' in found) return await refuse(found, begun)
     const listed = await listFolders(foldersOf(deployment))
-    const compiled = compile(deployment, { previousSha, folder, workspace, listed })
+    const compiled = compile(deployment, { previousSha, folder, workspace, listed, asking })
     if ('reason' in compiled) return await refuse(compiled, begun)
     const runbook = { ...compiled, ...placingSteps(placing) }
     const environment = await prepare(deployment, { folder, workspace, placing }, parts)
@@ -112,7 +112,7 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
     if (result.state === 'failed' && result.reason === 'log_unwritable') return result
     const now = result.state === 'succeeded' ? inPlace : variables
     await tellHooks(deployment, result, { runbook, variables: now }, begun)
-    await tidy(deployment, { result, variables }, begun)
+    if (asking === undefined) await tidy(deployment, { result, variables }, begun)
     return result
   } catch (thrown) {
     return endUnwritable(thrown, begun)
@@ -147,8 +147,10 @@ function tellStopping({ stopping, log }: RunParts): () => void {
   return () => stopping.removeEventListener('abort', tell)
 }
 
-const introduction = (deployment: Deployment): string => {
-  const { sha, ref, actor, creator, task, forced } = deployment
+const introduction = (deployment: Deployment, asking: RunParts['asking']): string => {
+  const { repository, environment, sha, ref, actor, creator, task, forced } = deployment
+  if (asking !== undefined)
+    return `${repository} ${environment}: dry run of ${task} ${sha} (${ref}), asked for by ${actor}`
   const through = actor === creator ? '' : ` through ${creator}`
   const force = forced === undefined ? '' : `, forced by ${forced.by}: ${forced.why}`
   return `${nameOf(deployment)}: ${task} ${sha} (${ref}), asked for by ${actor}${through}${force}`
@@ -276,12 +278,15 @@ async function preparePlaybookOf(
   deployment: Deployment,
   recipe: PlaybookRecipe,
   variables: Readonly<Record<string, string>>,
-  { folder, masker, log, installed, previousSha, resolve }: RunParts & Pick<Begun, 'folder'>,
+  { folder, masker, log, installed, previousSha, resolve, asking }: RunParts & Pick<Begun, 'folder'>,
 ): Promise<Prepared | Failure> {
   const own = resolveVariables(recipe.options.extraVars, resolve)
   masker.add(own.secrets)
   const extra = extraVariables(deployment, previousSha, own.values)
-  const home = homeOf(installed, deployment.repository, deployment.environment)
+  const kept = homeOf(installed, deployment.repository, deployment.environment)
+  // What is only asked takes no lane: it installs nothing where a deployment may be installing.
+  const home =
+    asking === undefined || isInstalled(recipe.options.requirements, kept) ? kept : join(folder, 'installed')
   const prepared = await preparePlaybook(recipe, folder, { variables, extra, home })
   if ('reason' in prepared) return prepared
   masker.add(prepared.secrets)
@@ -465,9 +470,10 @@ async function tellLiving({ recipe }: Deployment, { log, begun }: Begun): Promis
 async function commitInPlace(
   { recipe, sha, repository }: Deployment,
   path: string,
-  { reported, log }: Begun,
+  { reported, log, asking }: Begun,
 ): Promise<string | undefined> {
   if (recipe.kind === 'heroku') return sha
+  if (asking !== undefined) return undefined
   if (recipe.kind !== 'ansible') return commitInFolder(recipe.folder, { sha, repository, path })
   if (reported.length === 0)
     await log.line('Version not verified: the playbook did not report ferryman_deployed_sha.')

@@ -118,6 +118,8 @@ export interface CompileFacts {
   readonly workspace: string | undefined
   /** What is in the folders that the recipe names; see `foldersOf`. */
   readonly listed: ReadonlyMap<string, Listing>
+  /** Options with which a playbook is only asked what it would do. */
+  readonly asking?: readonly string[] | undefined
 }
 
 /** The names of the files in a folder in the order of their bytes; undefined where there is no such folder. */
@@ -193,7 +195,7 @@ function workOf(
 ): readonly Step[] {
   switch (recipe.kind) {
     case 'ansible':
-      return [playbookStep(recipe, facts.folder)]
+      return [playbookStep(recipe, facts.folder, facts.asking)]
     case 'heroku':
       return [pushStep(deployment, recipe)]
     case 'commands':

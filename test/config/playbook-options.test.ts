@@ -160,7 +160,7 @@ describe('what the configuration says of how a playbook is run', () => {
     ['vault_password_file: "${NOBODY}"', 'vault_password_file: the environment variable NOBODY is not set'],
     [
       'check: true',
-      'check: is refused: a dry run changes nothing, but GitHub, :current and the next environment would take it for what is live; try one by hand with `ansible-playbook --check --diff`',
+      'check: is refused: a dry run changes nothing, but GitHub, :current and the next environment would take it for what is live; `ferryman dry-run` makes one that nobody takes for a deployment',
     ],
     ['extra_var: {}', 'extra_var: unknown key; did you mean extra_vars?'],
     [

@@ -39,6 +39,12 @@ export function readRequirements(file: string, home: string, name: string): Requ
   return { ...places, steps, secrets: credentialsIn(content) }
 }
 
+/** Whether what the file names is there already; a file that cannot be read, or none, needs nothing. */
+export function isInstalled(file: string | undefined, home: string): boolean {
+  const needed = file === undefined ? undefined : readRequirements(file, home, '')
+  return needed === undefined || 'reason' in needed || needed.steps.length === 0
+}
+
 /** Removes what broke off, and what something newer has replaced. Nothing may be installing there. */
 export async function clear(home: string): Promise<void> {
   const counts = new Set([NOTE, installedIn(home)?.folder])

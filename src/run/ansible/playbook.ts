@@ -15,6 +15,9 @@ import { readVaultPassword } from './vault.ts'
 
 type Variables = Readonly<Record<string, string>>
 
+/** Options with which Ansible says what it would change. */
+export const TRIAL = ['--check', '--diff'] as const
+
 /** The playbook as one step. Its private folder is where `layOut` put what it needs. Pure. */
 export function playbookStep(
   { inventory, playbook, options }: Pick<PlaybookRecipe, 'inventory' | 'playbook' | 'options'>,
@@ -29,7 +32,9 @@ export function playbookStep(
   ].flatMap(([option, value]) => (value === undefined ? [] : [{ option, value }]))
   const vault = vaultPasswordFile === undefined ? [] : [`--vault-password-file=${join(folder, VAULT)}`]
   const name = [
-    `ansible-playbook -i ${quoted(inventory)}`,
+    'ansible-playbook',
+    ...asking,
+    `-i ${quoted(inventory)}`,
     ...chosen.map(({ option, value }) => `${option} ${quoted(value)}`),
     ...(vaultPasswordFile === undefined ? [] : [`--vault-password-file ${quoted(vaultPasswordFile)}`]),
     ...Object.keys(extraVars).map((variable) => `-e ${variable}=…`),

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { serveApprovals, type ApprovalsParts } from './approvals.ts'
 import { serveDeliveries, type DeliveriesParts } from './deliveries.ts'
 import { serveDeployments, type DeploymentsParts } from './deployments.ts'
+import { serveDryRun, type DryRunParts } from './dry-run.ts'
 import { serveLocks, type LocksParts } from './locks.ts'
 import { serveMarks, type MarksParts } from './marks.ts'
 import { serveOutbox, type OutboxParts } from './outbox.ts'
@@ -16,6 +17,7 @@ import { serveWishes, type WishesParts } from './wishes.ts'
 export type ApiParts = ApprovalsParts &
   DeliveriesParts &
   DeploymentsParts &
+  DryRunParts &
   LocksParts &
   MarksParts &
   OutboxParts &
@@ -32,6 +34,7 @@ export async function serveApi(server: FastifyInstance, parts: ApiParts): Promis
       serveApprovals(routes, parts)
       serveDeliveries(routes, parts)
       serveDeployments(routes, parts)
+      serveDryRun(routes, parts)
       serveMarks(routes, parts)
       serveLocks(routes, parts)
       serveOutbox(routes, parts)

@@ -29,7 +29,7 @@ interface PlannedStep {
   readonly onFailure: string
 }
 
-interface PlanWanted {
+export interface PlanWanted {
   readonly repository: string
   readonly environment: string | undefined
   readonly ref: string | undefined
@@ -37,7 +37,8 @@ interface PlanWanted {
 }
 
 const textUpTo = (most: number, error: string) => z.string({ error }).max(most, { error })
-const Wanted = z.object({
+/** What somebody would like to see. */
+export const Wanted = z.object({
   repository: textUpTo(200, 'owner/name'),
   environment: textUpTo(255, 'a name').optional(),
   ref: textUpTo(250, 'a branch, a tag or a commit').optional(),

@@ -5,7 +5,7 @@ import { describe, expect, inject, test } from 'vitest'
 
 import { NO_HOOKS, type Hook } from '../../../src/deployment/recipe.ts'
 import { readRequirements } from '../../../src/run/ansible/galaxy.ts'
-import { playbookStep } from '../../../src/run/ansible/playbook.ts'
+import { playbookStep, TRIAL } from '../../../src/run/ansible/playbook.ts'
 import {
   collectionRepository,
   local,
@@ -55,7 +55,7 @@ describe('the command line of a playbook', () => {
       '/srv/shop/site.yml',
     ])
     expect(name).toBe(
-      `ansible-playbook -i /srv/shop/hosts.ini --limit '-web1:!web3' --tags 'deploy,a b' --skip-tags slow --vault-password-file /etc/vault.pass -e port=… -e password=… /srv/shop/site.yml`,
+      `ansible-playbook --syntax-check -i /srv/shop/hosts.ini --limit '-web1:!web3' --tags 'deploy,a b' --skip-tags slow --vault-password-file /etc/vault.pass -e port=… -e password=… /srv/shop/site.yml`,
     )
   })
 })
@@ -303,6 +303,27 @@ describe.skipIf(!inject('ansible'))('what a playbook requires', { timeout: 60_00
       roles: join(home, 'next/roles'),
       steps: [{ argv: ['ansible-galaxy', 'install', '-r', file] }],
     })
+  })
+
+  test('is installed by a dry run for itself alone, unless it is there', async () => {
+    const installed = temporaryFolder()
+    const given = {
+      plays: [{ hosts: 'all', gather_facts: false, roles: ['greet'] }],
+      files: { 'requirements.yml': JSON.stringify([roleRepository('greet', [leaves('greeted')])]) },
+      options: { requirements: 'requirements.yml' },
+    }
+
+    const tried = await runPlaybook({ ...given, parts: { installed, asking: TRIAL } })
+    expect(tried.result.steps).toMatchObject([
+      { name: `${NAME} ${tried.folder}/requirements.yml`, exitCode: 0 },
+      { recap: { hosts: [{ changed: 1 }] } },
+    ])
+    expect(readdirSync(installed)).toEqual([])
+
+    await runPlaybook({ ...given, parts: { installed } })
+    const again = await runPlaybook({ ...given, parts: { installed, asking: TRIAL } })
+    expect(again.result.steps).toMatchObject([{ recap: { hosts: [{ changed: 1 }] } }])
+    for (const { folder } of [tried, again]) expect(existsSync(join(folder, 'greeted'))).toBe(false)
   })
 
   test('and cannot be had ends the deployment before the playbook, each time', async () => {
