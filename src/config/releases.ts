@@ -9,7 +9,7 @@ import { placeholdersIn } from './placeholders.ts'
 import type { ReadText } from './playbook-options.ts'
 import type { Path } from './positions.ts'
 import { hasReference } from './references.ts'
-import { readValue } from './values.ts'
+import { isTooShort, readValue, type ReadValue } from './values.ts'
 import { originIn, type Level, type WorkOptions } from './work.ts'
 
 const ADDRESS =
@@ -181,7 +181,7 @@ function readSource(
       complain(path, one.wrong)
       return undefined
     }
-    texts.push({ path, ...one })
+    texts.push({ path, ...one, secrets: [...one.secrets, ...piecesOf(one)] })
     return one
   }
   const path = long === undefined ? at : [...at, 'url']
@@ -211,6 +211,16 @@ function readSource(
     },
   }
 }
+
+/** An address that is a reference as a whole is secret also once its placeholders are filled in: then in pieces. */
+function piecesOf({ value, text, secrets }: ReadValue): readonly string[] {
+  const isWhole = 'file' in value || ('template' in value && /^\$\{[^{}]*\}$/.test(value.template))
+  return secrets
+    .filter((secret) => isWhole || secret !== text)
+    .flatMap((secret) => secret.split(PLACEHOLDER))
+    .filter((piece) => !secrets.includes(piece) && !isTooShort(piece))
+}
+const PLACEHOLDER = new RegExp(`\\{(?:${IN_ADDRESS.join('|')})\\}`)
 
 /** What is wrong with an address; not quoted, since a secret may be in it. */
 function whyNoArchive(address: string, environment: string): string | undefined {

@@ -14,7 +14,7 @@ import {
   type FileHandle,
 } from 'node:fs/promises'
 import { constants, type Stats } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /**
  * Makes a folder equal to another one: every file and link is replaced by rename, so that whoever reads it sees the old
@@ -40,7 +40,8 @@ async function bring(from: string, to: string): Promise<void> {
   const isKnown = source.isFile() || source.isSymbolicLink()
   if (!isKnown || (there !== undefined && (await areEqual({ from, source }, { to, there })))) return
   if (there?.isDirectory() === true) await rm(to, { recursive: true })
-  const beside = `${to}.${randomBytes(6).toString('hex')}.new`
+  // Not beside its name, which may be as long as names can be.
+  const beside = join(dirname(to), `.${randomBytes(6).toString('hex')}.new`)
   if (source.isSymbolicLink()) await symlink(await readlink(from), beside)
   else {
     await copyFile(from, beside, constants.COPYFILE_FICLONE)

@@ -8,7 +8,12 @@ import { GITHUB, problemsOf, written } from './written.ts'
 const read = (lines: string) => {
   const file = written(`${GITHUB}repositories:\n  acme/shop:\n${lines}`)
   const config = loadConfig(file, {
-    environment: { KEY: 'AKIA1', SECRET: 'a-secret-of-s3', TOKEN: 'a-token-of-builds' },
+    environment: {
+      KEY: 'AKIA1',
+      SECRET: 'a-secret-of-s3',
+      TOKEN: 'a-token-of-builds',
+      ADDRESS: 'https://builds.example.org/a-secret-path/shop-{sha}.zip',
+    },
   })
   const environments = config.repositories.get('acme/shop')?.environments
   const recipeOf = (name: string) => environments?.get(name)?.recipe
@@ -49,6 +54,13 @@ describe('releases', () => {
       },
     })
     expect(config.secrets).toContain('a-token-of-builds')
+  })
+
+  test('of a zip whose whole address is secret hide what is around the commit, too', () => {
+    const { config } = read('    source: ${ADDRESS}\n    releases: {path: srv}\n')
+
+    expect(config.secrets).toContain('https://builds.example.org/a-secret-path/shop-')
+    expect(config.secrets).not.toContain('.zip')
   })
 
   test('of a zip in S3 have credentials by reference, and where the store is', () => {

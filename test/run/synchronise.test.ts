@@ -109,3 +109,14 @@ test('a copy is whole, takes the place of the one before, and leaves out what is
   expect(read(to)).toEqual({ a: 'x', deep: { run: '#!x' }, link: { to: 'a' } })
   expect(readdirSync(folder).toSorted()).toEqual(['from', 'saved'])
 })
+
+test('a name may be as long as names can be', async () => {
+  const [from, to] = [temporaryFolder(), temporaryFolder()]
+  const longest = 'x'.repeat(255)
+  lay(from, { [longest]: 'new', link: { to: longest } })
+  lay(to, { [longest]: 'old' })
+
+  await synchronise(from, to)
+
+  expect(read(to)).toEqual({ [longest]: 'new', link: { to: longest } })
+})

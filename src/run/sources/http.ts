@@ -43,12 +43,21 @@ export function readAddress(address: string): Pick<Asking, 'url' | 'headers' | '
   url.username = ''
   url.password = ''
   url.hash = ''
-  const given = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  const given = `${decoded(username)}:${decoded(password)}`
   const isOpen = username === '' && password === ''
   const headers: Record<string, string> = isOpen
     ? {}
     : { authorization: `Basic ${Buffer.from(given).toString('base64')}` }
   return { url: url.href, headers, name: nameOf(url, isOpen) }
+}
+
+/** A sign that begins no escape stands for itself, as people write it. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 /** Without what may be secret in it: who asks, and its query. */
@@ -57,7 +66,7 @@ const nameOf = ({ protocol, host, pathname, search }: URL, isOpen = true): strin
 
 /**
  * Downloads into a new file. Only a whole answer with status 200 counts; all else throws a `ReleaseFailure` that says
- * what came instead, and leaves the file to the caller. Redirects are followed to https alone, and take no header along.
+ * what came instead, and leaves the file to the caller. Redirects are followed to https alone, and take nothing along of who asked here.
  */
 export async function download(asking: Asking, file: string): Promise<Downloaded> {
   const { name, signal, limits = HTTP_LIMITS } = asking
@@ -108,11 +117,9 @@ async function ask(method: 'GET' | 'HEAD', asking: Asking): Promise<Response> {
     if (next?.protocol !== 'https:')
       throw new ReleaseFailure(
         'source_refused',
-        `${name} leads to ${next === null ? 'no address' : nameOf(next)}, and only https is followed; nothing was changed.`,
+        `${name} leads to ${next === null ? 'no address' : readAddress(next.href).name}, and only https is followed; nothing was changed.`,
       )
-    url = next.href
-    headers = {}
-    name = nameOf(next)
+    ;({ url, headers, name } = readAddress(next.href)) // who asks there, only that address says
   }
 }
 

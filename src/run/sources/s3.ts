@@ -72,7 +72,7 @@ async function askingFor(
     mayRedirect: false, // a signature is for one address
     async explain(response) {
       const named = response.headers.get('x-amz-bucket-region')
-      if (named !== null) region(named)
+      if (named !== null && /^[a-z0-9-]{1,40}$/.test(named)) region(named)
       return explain(response, credentials)
     },
   }

@@ -144,6 +144,8 @@ test('user and password are sent as a header and shown to nobody; neither is the
     'http://*****:*****@127.0.0.1:PORT/app.zip?… answered 401 Unauthorized; nothing was changed.',
   ])
   expect(seen).toEqual([[`Basic ${Buffer.from('mona:p@ss').toString('base64')}`, '/app.zip?token=s3cret']])
+  await fetched(address.replace('http://', 'http://mona:100%@'))
+  expect(seen[1]).toEqual([`Basic ${Buffer.from('mona:100%').toString('base64')}`, '/app.zip'])
 })
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0
@@ -175,9 +177,13 @@ test.skipIf(!hasOpenssl)('a redirect is followed to https alone, and takes no pa
 
   expect(await fetched(withPassword)).toEqual({ version: 'there', bytes: 5, content: 'hello' })
   expect(seen).toEqual([undefined])
+  to = `https://joe:s3cret@127.0.0.1:${port}/other.zip`
+  expect(await fetched(withPassword)).toMatchObject({ content: 'hello' })
+  expect(seen[1]).toBe(`Basic ${Buffer.from('joe:s3cret').toString('base64')}`)
   for (const [place, shown] of [
     [`http://127.0.0.1:${port}/x.zip?token=1`, 'http://127.0.0.1:PORT/x.zip?…'],
     ['file:///etc/passwd', 'file:///etc/passwd'],
+    ['http://joe:s3cret@127.0.0.1/x.zip', 'http://*****:*****@127.0.0.1/x.zip'],
     ['/elsewhere.zip', 'http://127.0.0.1:PORT/elsewhere.zip'],
   ] as const) {
     to = place
