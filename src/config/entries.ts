@@ -11,6 +11,7 @@ import type {
   SlackNotices,
 } from './config.ts'
 import { NO_HOOKS } from '../deployment/recipe.ts'
+import { createHerokuCheck } from './heroku.ts'
 import { readHealthCheck, readHooks } from './hooks.ts'
 import { readSlackNotices, type General } from './notify.ts'
 import { checkReleases, createReleasesCheck, currentIn, readReleases } from './releases.ts'
@@ -56,6 +57,7 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
   const literals: Entries['literals'][number][] = []
   const folders = createFolderCheck(options)
   const releases = createReleasesCheck(options.complain)
+  const pushes = createHerokuCheck(options.complain)
   const isNewRepository = createTwinCheck('repository', options)
   const shareWindows = createWindowsPool()
 
@@ -93,6 +95,7 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
       for (const { recipe, placedBy } of tasks)
         if (placedBy !== undefined) folders({ ...config, recipe }, placedBy)
       releases(`${name} ${environment}`, config.recipe, levelsOfThis)
+      pushes(`${name} ${environment}`, config, levelsOfThis)
       if (rest.placedBy !== undefined) folders(config, rest.placedBy)
       environments.set(environment.toLowerCase(), config)
     }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-import type { HerokuRecipe } from '../deployment/recipe.ts'
+import type { HerokuRecipe, Recipe } from '../deployment/recipe.ts'
 import { expecting, reference, text } from './expecting.ts'
 import type { Path } from './positions.ts'
 import type { EnvironmentEntry } from './schema.ts'
@@ -81,5 +81,24 @@ export function readHeroku(levels: readonly Level[], options: WorkOptions): Work
     },
     texts: known === undefined ? [] : [{ path: keyAt, ...known }],
     placedBy: undefined, // nobody else is there
+  }
+}
+
+/** Complains about environments that push to the same app in different lanes: one could push into the build of the other. */
+export function createHerokuCheck(complain: WorkOptions['complain']) {
+  const seen = new Map<string, { readonly name: string; readonly lane: string }>()
+  return (
+    name: string,
+    { lane, recipe }: { lane: string; recipe: Recipe },
+    levels: readonly Level[],
+  ): void => {
+    if (recipe.kind !== 'heroku') return
+    const other = seen.get(recipe.url)
+    seen.set(recipe.url, { name, lane })
+    if (other === undefined || other.lane === lane) return
+    complain(
+      originIn(levels, 'heroku'),
+      `${recipe.app} is also the app of ${other.name}, and their deployments could meet there: write the same lane in both, such as \`lane: some-name\``,
+    )
   }
 }

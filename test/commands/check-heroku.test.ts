@@ -13,6 +13,7 @@ const { username: name, homedir: home } = userInfo()
 test('check says whether Heroku knows the app and takes the key, and pushes nothing', async () => {
   const heroku = await herokuForTest()
   const entry = (app: string, key: string) => ({
+    lane: 'shop',
     heroku: { app, api_key: `\${${key}}`, url: heroku.urlOf(app) },
   })
   const repositories = {

@@ -104,4 +104,15 @@ describe('heroku', () => {
 
     expect(lines.join('\n')).toMatch(expected)
   })
+
+  test('lets two environments push to one app only where they share a lane', () => {
+    const two = (lane: string) =>
+      '    heroku: {app: shop, api_key: "${KEY}"}\n    environments:\n' +
+      `      staging: {${lane}}\n      production: {${lane}}\n`
+
+    expect(wrongIn(two(''))).toEqual([
+      'shop is also the app of acme/shop staging, and their deployments could meet there: write the same lane in both, such as `lane: some-name`',
+    ])
+    expect(wrongIn(two('lane: shop'))).toEqual([])
+  })
 })

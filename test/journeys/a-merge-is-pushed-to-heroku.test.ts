@@ -5,6 +5,7 @@ import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
+import { ferryman } from '../support/cli.ts'
 import { API_KEY, herokuForTest } from '../support/heroku.ts'
 import { openShop, type Shop } from '../support/merging.ts'
 import { eventually, temporaryFolder } from '../support/running.ts'
@@ -84,7 +85,14 @@ test('a merge is pushed to Heroku with a key that nobody sees, and its build is 
   expect(shop.statuses(again).at(-1)).toMatch(
     /^success: Deployed \w{7}.*: Heroku had it already and built nothing, in /,
   )
-  const said = [...during, contentOf(join(shop.directory, 'data')), ...shop.journal]
+  const planned = await ferryman(['plan', 'acme/shop', '-c', shop.configFile])
+  expect(planned.out).toMatch(/check out \w{7} of acme\/shop\n +work +push \w{7} to Heroku as shop\n/)
+  const shown = await ferryman(['show', 'acme/shop/production#3', '-c', shop.configFile])
+  expect(shown.out).toMatch(
+    /^push \w{7} to Heroku as shop +succeeded: Heroku had it already and built nothing {2,}\d/m,
+  )
+
+  const said = [planned.out, shown.out, ...during, contentOf(join(shop.directory, 'data')), ...shop.journal]
   const told = shop.slack.messages.map((message) => JSON.stringify(message))
   for (const secret of [API_KEY, Buffer.from(`heroku:${API_KEY}`).toString('base64')])
     expect([...said, ...told].filter((sink) => sink.includes(secret))).toEqual([])

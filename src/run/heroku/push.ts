@@ -168,8 +168,8 @@ async function push(
 /** Why a push ends that has not failed. */
 const CUT_SHORT: ReadonlySet<string> = new Set(['by_person', 'timed_out', 'silent', 'interrupted'])
 
-/** A build may print nothing for a while; how long is for `silence_timeout` to say. */
-const settingsFor = (target: Source): string =>
+/** The settings of git for a push. A build may print nothing for a while; how long is for `silence_timeout` to say. Pure. */
+export const settingsFor = (target: Source): string =>
   `${gitSettings({ ...target, lfs: false })}[http]\n\tlowSpeedLimit = 0\n\tlowSpeedTime = 0\n`
 
 async function seeSuccess(
@@ -179,9 +179,9 @@ async function seeSuccess(
 ): Promise<StepFailure | undefined> {
   const failure = whyNotReleased(lines, { app, url, sha })
   if (failure !== undefined || !wasThere(lines)) return failure
-  const doubt =
-    previousSha === sha ? '' : ` Which release is the current one \`heroku releases --app ${app}\` says.`
-  await log.line(`Heroku has ${sha.slice(0, 7)} on ${branch} already, and builds nothing for it.${doubt}`)
-  note('Heroku had it already and built nothing')
+  await log.line(
+    `Heroku has ${sha.slice(0, 7)} on ${branch} already, and builds nothing for it; \`heroku releases --app ${app}\` shows which release is there.`,
+  )
+  note(`Heroku had it already and built nothing${previousSha === sha ? '' : ', release not verified'}`)
   return undefined
 }

@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
 import { IN_WORKSPACE, type HerokuRecipe } from '../../../src/deployment/recipe.ts'
+import { settingsFor, targetOf } from '../../../src/run/heroku/push.ts'
 import type { Stop } from '../../../src/run/limits.ts'
 import type { RunParts } from '../../../src/run/parts.ts'
 import { createMirrors } from '../../../src/run/workspace/mirrors.ts'
@@ -67,6 +68,15 @@ test('exactly that commit is pushed, and going back pushes the one before, whate
   expect(heroku.head()).toBe(first)
 })
 
+test('git does not give a build up that prints nothing for a minute', () => {
+  const file = join(temporaryFolder(), 'gitconfig')
+  writeFileSync(file, settingsFor(targetOf({ url: 'https://git.heroku.com/shop.git' })))
+  const set = (key: string): string =>
+    execFileSync('git', ['config', '--file', file, key], { encoding: 'utf8' }).trim()
+
+  expect([set('http.lowSpeedLimit'), set('http.lowSpeedTime')]).toEqual(['0', '0'])
+})
+
 test('what Heroku has already is a success that says so', async () => {
   const { source, deploy } = await place()
   const sha = source.commit({ a: '1' })
@@ -77,9 +87,11 @@ test('what Heroku has already is a success that says so', async () => {
 
   expect(again.result.state).toBe('succeeded')
   expect(again.result.steps.at(-1)?.note).toBe('Heroku had it already and built nothing')
-  expect(again.log).toContain(`▸ Heroku has ${sha.slice(0, 7)} on main already, and builds nothing for it.\n`)
-  expect(unsure.log).toContain(
-    'builds nothing for it. Which release is the current one `heroku releases --app shop` says.\n',
+  expect(again.log).toContain(
+    `▸ Heroku has ${sha.slice(0, 7)} on main already, and builds nothing for it; \`heroku releases --app shop\` shows which release is there.\n`,
+  )
+  expect(unsure.result.steps.at(-1)?.note).toBe(
+    'Heroku had it already and built nothing, release not verified',
   )
 })
 
