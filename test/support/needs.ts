@@ -114,10 +114,10 @@ function folderInMemory(): string | undefined {
   if (process.env['TMPDIR'] !== undefined || !existsSync(IN_MEMORY)) return undefined
   const { bavail, bsize } = statfsSync(IN_MEMORY)
   if (bavail * bsize < ENOUGH_BYTES) return undefined
-  const folder = join(IN_MEMORY, `ferryman-${process.pid}`)
+  const folder = join(IN_MEMORY, `fm-${process.pid}`) // short: paths of sockets have little room
   try {
     for (const name of readdirSync(IN_MEMORY)) {
-      const owner = /^ferryman-(\d+)$/.exec(name)?.[1]
+      const owner = /^fm-(\d+)$/.exec(name)?.[1]
       const isLeft = owner !== undefined && !existsSync(`/proc/${owner}`)
       if (isLeft) rmSync(join(IN_MEMORY, name), { recursive: true, force: true })
     }

@@ -22,7 +22,7 @@ export const command = (name: string): string => resolve('test/fixtures/commands
 
 /** A folder that is gone after the test. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'ferryman-test-'))
+  const folder = mkdtempSync(join(tmpdir(), 'fm-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
