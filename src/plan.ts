@@ -13,6 +13,7 @@ import { commandEnvironment, type ServerSide } from './run/environment.ts'
 import { listFolders } from './run/listing.ts'
 import { compile, foldersOf, type ActionStep, type CommandStep, type Step } from './run/steps.ts'
 import { archiveName } from './run/place-release.ts'
+import { hearName } from './run/repository-file.ts'
 import { checkOutName } from './run/workspace/check-out.ts'
 import type { Gate, NewDelivery, NewDeployment, Store } from './store/store.ts'
 
@@ -226,9 +227,11 @@ type Shown = CommandStep | Pick<ActionStep, 'kind' | 'name' | 'onFailure'>
 
 /** What comes before everything else. */
 function sourceSteps(deployment: Deployment, { resolve }: PlanParts): readonly Shown[] {
-  const { workspace, releases } = deployment.recipe
+  const { workspace, releases, inRepository } = deployment.recipe
   if (releases?.source !== undefined) return [action(archiveName(deployment, releases.source, resolve))]
-  return workspace === undefined ? [] : [action(checkOutName(deployment))]
+  if (workspace === undefined) return []
+  const read = inRepository && action(hearName(deployment.sha, inRepository))
+  return [action(checkOutName(deployment)), ...(read === undefined ? [] : [read])]
 }
 
 const activatingSteps = ({ recipe: { releases } }: Deployment): readonly Shown[] =>

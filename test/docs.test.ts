@@ -5,11 +5,13 @@ import { dirname, join } from 'node:path'
 import { describe, expect, inject, test } from 'vitest'
 
 import { loadConfig } from '../src/config/load.ts'
+import { readRepositoryFile } from '../src/config/repository-file.ts'
 import { keysAt } from '../src/config/schema.ts'
 import { CANCELLED, FAILED, HELD, IGNORED } from '../src/deployment/reasons.ts'
 import { PROBLEMS } from '../src/errors.ts'
 import { AROUND_TASKS } from '../src/run/steps.ts'
 import { temporaryFolder } from './support/running.ts'
+import { recipe } from './support/samples.ts'
 
 const read = (path: string): string => readFileSync(path, 'utf8')
 
@@ -173,6 +175,20 @@ describe.each([
     expect(repositories.size).toBeGreaterThan(0)
     expect(warnings).toEqual([])
   })
+})
+
+test('the file of a repository in docs/recipes.md says what it is allowed to say', () => {
+  const [, text = ''] = /```yaml in the repository\n([\s\S]*?)```/.exec(read('docs/recipes.md')) ?? []
+  const allow = ['commands', 'env', 'timeout', 'hooks'] as const
+  const reading = readRepositoryFile(recipe({ env: {} }), {
+    file: '.ferryman.yml',
+    allow,
+    text,
+    environment: 'production',
+    task: 'deploy',
+  })
+
+  expect(reading).toMatchObject({ recipe: { timeoutSeconds: 600, commands: { length: 3 } } })
 })
 
 describe('the page for those who come from github-deploy-agent', () => {

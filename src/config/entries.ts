@@ -13,6 +13,7 @@ import type {
 import { NO_HOOKS } from '../deployment/recipe.ts'
 import { createHerokuCheck } from './heroku.ts'
 import { readHealthCheck, readHooks } from './hooks.ts'
+import { checkInRepository, readInRepository } from './in-repository.ts'
 import { readSlackNotices, type General } from './notify.ts'
 import { checkReleases, createReleasesCheck, currentIn, readReleases } from './releases.ts'
 import { checkRunAs } from './run-as.ts'
@@ -154,6 +155,7 @@ function readTasks(levels: readonly Level[], options: Inside): readonly ReadTask
       const recipe = { ...work, ...circumstancesOf(all, env, inside) }
       checkWorkspaceWord(recipe, all, complain)
       checkRunAs(recipe, all, complain)
+      checkInRepository(recipe, all, complain)
       read.set(name, { name, recipe, env, texts, placedBy })
     }
   return [...read.values()]
@@ -170,6 +172,7 @@ function circumstancesOf(
     ...levels.toReversed().map((level) => defined(level.entry)),
   ) as EnvironmentEntry
   const check = readHealthCheck(levels)
+  const inRepository = readInRepository(levels)
   return {
     workspace: readWorkspace(levels, options),
     env: Object.fromEntries(env.map(({ name, value }) => [name, value])),
@@ -179,6 +182,7 @@ function circumstancesOf(
     leaveProcesses: entry.leave_processes ?? DEFAULTS.leave_processes,
     maxLogBytes: entry.max_log_bytes ?? DEFAULTS.max_log_bytes,
     hooks: readHooks(levels, options),
+    ...(inRepository === undefined ? {} : { inRepository }),
     ...(check === undefined ? {} : { healthCheck: check }),
   }
 }
@@ -209,13 +213,14 @@ function readEnvironment(levels: readonly Level[], options: Inside) {
   const circumstances = circumstancesOf(levels, env, options)
   const inFolder = readTasksFolder(levels, { ...options, complain() {} }) // readWork has complained
   // Hooks are of what the environment deploys; a task has only its own.
-  const { healthCheck: _, ...ofAnyTask } = { ...circumstances, hooks: NO_HOOKS }
+  const { healthCheck: _, inRepository: __, ...ofAnyTask } = { ...circumstances, hooks: NO_HOOKS }
   const anyTask = inFolder && { ...inFolder.work, ...ofAnyTask }
   const read = readReleases(levels, options)
   const recipe = { ...work, ...circumstances, ...(read && { releases: read.releases }) }
   checkReleases(recipe, levels, options.complain)
   checkWorkspaceWord(recipe, levels, options.complain)
   checkRunAs(recipe, levels, options.complain)
+  checkInRepository(recipe, levels, options.complain)
   return { entry, recipe, anyTask, texts: [...texts, ...(read?.texts ?? [])], placedBy, slack, env }
 }
 

@@ -6,6 +6,7 @@ import { readCondition } from './condition.ts'
 import { DEFAULTS } from './defaults.ts'
 import { HEROKU } from './heroku.ts'
 import { expecting, measure, text, textRead, toggle } from './expecting.ts'
+import { inRepository } from './in-repository.ts'
 import { readBytes, readSeconds } from './units.ts'
 
 /** Names that Ferryman sets itself for every command, beside FERRYMAN_…. */
@@ -147,6 +148,7 @@ export const RECIPE = {
         'Where it runs in a checkout of the commit: `fresh`, or a mapping that says more, gives each deployment its own and removes it afterwards; `folder` is then a path in it.',
       default: 'none',
     }),
+  in_repository: inRepository,
   folder: text('a path')
     .optional()
     .describe(

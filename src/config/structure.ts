@@ -45,7 +45,7 @@ export function checkStructure(root: unknown, complain: (path: Path, message: st
   return { settings: undefined, repositories, isBroken: (path) => broken.has(keyOf(path)) }
 }
 
-interface Complaint {
+export interface Complaint {
   readonly path: Path
   readonly message: string
   /** The key that was probably meant. */
@@ -54,9 +54,10 @@ interface Complaint {
 
 type Issue = z.core.$ZodIssue
 
-function complaintsOf(issue: Issue, root: unknown): Complaint[] {
+/** What an issue of a schema means for people; `unknown` says it of a key that is none. */
+export function complaintsOf(issue: Issue, root: unknown, unknown = unknownKey): Complaint[] {
   const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)))
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey([...path, key], key))
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknown([...path, key], key))
   if (issue.code === 'invalid_key') {
     const message = issue.issues[0]?.message ?? issue.message
     return [
@@ -67,7 +68,9 @@ function complaintsOf(issue: Issue, root: unknown): Complaint[] {
   if (issue.code === 'invalid_union' && typeof value === 'object') {
     const inside = issue.errors.find((issues) => issues.every((one) => !isAboutKind(one)))
     if (inside !== undefined)
-      return inside.flatMap((one) => complaintsOf({ ...one, path: [...issue.path, ...one.path] }, root))
+      return inside.flatMap((one) =>
+        complaintsOf({ ...one, path: [...issue.path, ...one.path] }, root, unknown),
+      )
   }
   if (value === undefined) return [{ path, message: `is missing: ${issue.message}` }]
   return [

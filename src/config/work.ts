@@ -4,6 +4,7 @@ import type { CommandsRecipe, HerokuRecipe, PlaybookRecipe, TasksFolderRecipe } 
 import { readCommands } from './commands.ts'
 import { DEFAULTS } from './defaults.ts'
 import { readHeroku } from './heroku.ts'
+import { mayBringCommands } from './in-repository.ts'
 import { placeholdersIn } from './placeholders.ts'
 import { readPlaybookOptions, type ReadText } from './playbook-options.ts'
 import type { Path } from './positions.ts'
@@ -67,7 +68,7 @@ export function readWork(levels: readonly Level[], options: WorkOptions): WorkRe
   if (isInFolder) return inFolder
   if (isPlaybook) return readPlaybook(levels, read, options)
   if (entry?.heroku !== undefined) return readHeroku(levels, options)
-  if (entry === undefined && !hasReleases(levels) && read.isUnmentioned(...WORK))
+  if (entry === undefined && !hasReleases(levels) && !mayBringCommands(levels) && read.isUnmentioned(...WORK))
     complain(read.origin('commands'), 'is missing: expected at least one command such as [git, fetch]')
   const folder = read.text('folder')
   if (hasWorkspace(levels))

@@ -113,6 +113,24 @@ export interface Circumstances {
   readonly maxLogBytes: number
   readonly hooks: Hooks
   readonly healthCheck?: HealthCheck | undefined
+  /** What a file of the commit may say instead; undefined: nothing. */
+  readonly inRepository?: InRepository | undefined
+}
+
+/** A file in the repository that may say some of a recipe. */
+export interface InRepository {
+  /** A path in the repository. */
+  readonly file: string
+  /** The keys that it may have, as in the configuration. */
+  readonly allow: readonly (
+    | 'commands'
+    | 'folder'
+    | 'env'
+    | 'timeout'
+    | 'silence_timeout'
+    | 'hooks'
+    | 'health_check'
+  )[]
 }
 
 /** What has to answer, and how, when the work is done. */

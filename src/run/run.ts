@@ -19,7 +19,15 @@ import { told } from './proc.ts'
 import { carriersOf, namesOf } from './processes.ts'
 import { listFolders } from './listing.ts'
 import { carryOutStep, tellStuck, type Cause, type Failure, type StepFailure } from './step.ts'
-import { compile, foldersOf, hookVariables, NOT_NOW, type Runbook, type Step } from './steps.ts'
+import {
+  compile,
+  foldersOf,
+  hookVariables,
+  NOT_NOW,
+  type CompileFacts,
+  type Runbook,
+  type Step,
+} from './steps.ts'
 import {
   archiveStep,
   configVariables,
@@ -32,6 +40,7 @@ import {
   wayBackOf,
   type Placing,
 } from './place-release.ts'
+import { recipeOfCommit } from './repository-file.ts'
 import { goBack } from './way-back.ts'
 import { checkOutStep } from './workspace/check-out.ts'
 import { tidyStep } from './workspace/tidy.ts'
@@ -83,35 +92,43 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
     introduced.catch(() => {}) // told below, when nothing else is under way
     if (found !== undefined && 'reason' in found) return await refuse(found, begun)
     const listed = await listFolders(foldersOf(deployment))
-    const compiled = compile(deployment, { previousSha, folder, workspace, listed, asking })
+    const facts = { previousSha, folder, workspace, listed, asking }
+    const compiled = compile(deployment, facts)
     if ('reason' in compiled) return await refuse(compiled, begun)
-    const runbook = { ...compiled, ...placingSteps(placing) }
     const environment = await prepare(deployment, { folder, workspace, placing }, parts)
     await introduced
     if ('reason' in environment) return await refuse(environment, begun)
     const { variables } = environment
     const inPlace = placing === undefined ? variables : { ...variables, ...configVariables(placing, 'after') }
+    // As the server's configuration has it, until the commit is there and may have its say.
+    let plan: Plan = { deployment, runbook: { ...compiled, ...placingSteps(placing) }, variables, inPlace }
     let isReady = false
     const carriedOut = await withinLimit(deployment, parts, async (signal) => {
       const running = { ...begun, signal }
       const missing = await bringSource(deployment, { workspace, placing, variables }, running)
       if (missing !== undefined) return missing
-      const ready = await prepareWork(deployment, variables, running)
+      const heard = await hearCommit(plan, { facts, placing }, running)
+      if ('reason' in heard) return refuse(heard, running)
+      plan = heard
+      const ready = await prepareWork(plan.deployment, plan.variables, running)
       if ('reason' in ready) return refuse(ready, running)
       isReady = true
-      const work = placing?.isThere === true ? [] : [...ready.before, ...runbook.work]
-      const book = { ...runbook, work }
-      return carryOut(deployment, book, { variables, inPlace, ...ready }, running)
+      const work = placing?.isThere === true ? [] : [...ready.before, ...plan.runbook.work]
+      const book = { ...plan.runbook, work }
+      return withinLimit(plan.deployment, running, (inner) =>
+        carryOut(heard.deployment, book, { ...heard, ...ready }, { ...running, signal: inner }),
+      )
     }).catch((thrown: unknown) => endUnwritable(thrown, begun))
     if (!isReady) return carriedOut
-    const back = placing === undefined ? variables : { ...inPlace, PREVIOUS_CONFIG: '' }
-    const result = await goBack(deployment, carriedOut, { runbook, variables: back }, begun)
+    const { runbook } = plan
+    const back = placing === undefined ? plan.variables : { ...plan.inPlace, PREVIOUS_CONFIG: '' }
+    const result = await goBack(plan.deployment, carriedOut, { runbook, variables: back }, begun)
     if (result.state !== 'succeeded' && placing !== undefined) await tellUnproved(placing, log)
     if (result.state === 'succeeded' && placing !== undefined)
       await keepRelease(placing, { sha: result.deployedSha ?? given.sha, at: given.startedAt ?? 0 }, log)
     if (result.state === 'failed' && result.reason === 'log_unwritable') return result
-    const now = result.state === 'succeeded' ? inPlace : variables
-    await tellHooks(deployment, result, { runbook, variables: now }, begun)
+    const now = result.state === 'succeeded' ? plan.inPlace : plan.variables
+    await tellHooks(plan.deployment, result, { runbook, variables: now }, begun)
     if (asking === undefined) await tidy(deployment, { result, variables }, begun)
     return result
   } catch (thrown) {
@@ -132,6 +149,49 @@ const inCheckout = (deployment: Deployment, workspace: string): Deployment => ({
   ...deployment,
   recipe: recipeAt(deployment.recipe, workspace),
 })
+
+/** What is carried out, and with which variables. */
+interface Plan {
+  readonly deployment: Deployment
+  readonly runbook: Runbook
+  readonly variables: Variables
+  /** The same when it is in place. */
+  readonly inPlace: Variables
+}
+
+/** The plan with what a file of the commit says of it, where the configuration lets it. */
+async function hearCommit(
+  plan: Plan,
+  { facts, placing }: { readonly facts: CompileFacts; readonly placing: Placing | undefined },
+  { log }: Begun,
+): Promise<Plan | Failure> {
+  const { variables, inPlace, runbook } = plan
+  const { workspace } = facts
+  if (workspace === undefined) return plan
+  const place = { workspace, path: variables['PATH'] ?? '', tell: log.line }
+  const recipe = await recipeOfCommit(plan.deployment, place)
+  if ('reason' in recipe) {
+    if (placing?.isThere !== true) return recipe
+    await log.line(`${recipe.detail} Release ${placing.release} is there all the same.`)
+    return plan
+  }
+  if (recipe === plan.deployment.recipe) return plan
+  const deployment = { ...plan.deployment, recipe }
+  const compiled = compile(deployment, facts)
+  if ('reason' in compiled) return compiled
+  const { activate, wayBack } = runbook
+  const own = Object.fromEntries(
+    Object.entries(recipe.env).flatMap(([name, value]) =>
+      'literal' in value ? [[name, value.literal]] : [],
+    ),
+  )
+  return {
+    deployment,
+    runbook: { ...compiled, activate, wayBack },
+    variables: { ...variables, ...own },
+    inPlace: { ...inPlace, ...own },
+  }
+}
 
 /** What puts the release in place, and what takes it back again. */
 const placingSteps = (placing: Placing | undefined): Pick<Runbook, 'activate' | 'wayBack'> | undefined =>
@@ -298,7 +358,7 @@ async function preparePlaybookOf(
 /** Adds the time limit to the reasons for which the run may have to end; the first one counts. */
 async function withinLimit<Result>(
   deployment: Deployment,
-  { signal }: RunParts,
+  { signal }: Pick<RunParts, 'signal'>,
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const { timeoutSeconds } = deployment.recipe

@@ -5,7 +5,7 @@ import type { Deployment } from '../../deployment/deployment.ts'
 import type { Workspace } from '../../deployment/recipe.ts'
 import { askGit } from '../git-question.ts'
 import { lookUp } from '../program.ts'
-import type { StepFailure } from '../step.ts'
+import type { Failure, StepFailure } from '../step.ts'
 import type { ActionStep } from '../steps.ts'
 import { fetchAnew, fetchCommit, type Wanted } from './fetch.ts'
 import { withGit, type Git } from './git.ts'
@@ -122,7 +122,7 @@ const checkOutSubmodules = (path: string, git: Git): Promise<StepFailure | undef
   })
 
 /** A repository may have links in it, and none of them may lead the commands elsewhere. */
-async function folderIn(path: string, folder: string): Promise<StepFailure | undefined> {
+export async function folderIn(path: string, folder: string): Promise<Failure | undefined> {
   const root = await realpath(path)
   const real = await realpath(folder).catch(() => undefined)
   if (real === undefined)

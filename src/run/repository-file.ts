@@ -1,0 +1,71 @@
+import { readRepositoryFile } from '../config/repository-file.ts'
+import type { Deployment } from '../deployment/deployment.ts'
+import { recipeAt, type InRepository, type Recipe } from '../deployment/recipe.ts'
+import { askGit } from './git-question.ts'
+import type { Failure } from './step.ts'
+import { folderIn } from './workspace/check-out.ts'
+
+interface Place {
+  /** The checkout. */
+  readonly workspace: string
+  /** Where programs are looked for. */
+  readonly path: string
+  readonly tell: (line: string) => Promise<void>
+}
+
+/** What a plan calls it, which does not know the file. */
+export const hearName = (sha: string, { file, allow }: InRepository): string =>
+  `read ${file} of ${sha.slice(0, 7)}, which may say instead of what follows: ${allow.join(', ')}`
+
+const MOST_BYTES = 65_536
+
+/**
+ * The recipe with what a file of the commit says of it, where the configuration lets it; or why nothing can run. The file
+ * is read out of git and never out of the work tree, where a filter or a link could make something else of it.
+ */
+export async function recipeOfCommit(
+  { recipe, sha, environment, task }: Pick<Deployment, 'recipe' | 'sha' | 'environment' | 'task'>,
+  { workspace, path, tell }: Place,
+): Promise<Recipe | Failure> {
+  const { inRepository } = recipe
+  if (inRepository === undefined || recipe.kind !== 'commands') return recipe
+  const { file } = inRepository
+  const at = `${file} of ${sha.slice(0, 7)}`
+  const found = await readFromGit(inRepository, sha, { workspace, path })
+  if ('wrong' in found) return wrong(`${at} ${found.wrong}.`)
+  if (found.text === undefined) {
+    if (recipe.commands.length === 0 && recipe.releases === undefined)
+      return wrong(`There is no ${at}, and the configuration of the server has no commands.`)
+    await tell(`There is no ${at}: all is as the configuration of the server says.`)
+    return recipe
+  }
+  const reading = readRepositoryFile(recipe, { ...inRepository, text: found.text, environment, task })
+  if ('wrong' in reading) {
+    const [first = '', ...rest] = reading.wrong
+    for (const line of rest.length === 0 ? [] : reading.wrong) await tell(line)
+    return wrong(rest.length === 0 ? first : `${first} (and ${rest.length} more, in the log)`)
+  }
+  if (reading.recipe.commands.length === 0 && recipe.releases === undefined)
+    return wrong(`${at} has no commands, and the configuration of the server has none.`)
+  await tell(`${at} was read: it may say ${inRepository.allow.join(', ')}.`)
+  const placed = recipeAt(reading.recipe, workspace)
+  return (await folderIn(workspace, placed.folder)) ?? placed
+}
+
+const wrong = (detail: string): Failure => ({ reason: 'config_invalid', detail })
+
+async function readFromGit(
+  { file }: InRepository,
+  sha: string,
+  { workspace, path }: Pick<Place, 'workspace' | 'path'>,
+): Promise<{ readonly text: string | undefined } | { readonly wrong: string }> {
+  const listed = await askGit(workspace, path, ['ls-tree', '-l', '-z', '--full-tree', sha, '--', file])
+  if (listed === undefined) return { wrong: 'cannot be read: git does not answer' }
+  if (listed === '') return { text: undefined }
+  const [, mode, kind, id, size] = /^(\d+) (\w+) ([0-9a-f]+) +(\d+|-)\t/.exec(listed) ?? []
+  if (kind !== 'blob' || id === undefined) return { wrong: 'is no file' }
+  if (mode === '120000') return { wrong: 'is a link, and is not followed' }
+  if (Number(size) > MOST_BYTES) return { wrong: `is larger than ${MOST_BYTES / 1024} KB` }
+  const text = await askGit(workspace, path, ['cat-file', 'blob', id])
+  return text === undefined ? { wrong: 'cannot be read: git does not answer' } : { text }
+}

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+
+import { ferryman } from '../support/cli.ts'
+import { gitSource } from '../support/git-source.ts'
+import { serve } from '../support/journey.ts'
+
+test('a commit says how it is deployed where the server lets it, and goes no further', async () => {
+  const source = gitSource()
+  const good = source.commit({ '.ferryman.yml': "commands: [[sh, -c, 'echo built by $0', '{short_sha}']]\n" })
+  const greedy = source.commit({ '.ferryman.yml': 'commands: [[echo, mine]]\ntimeout: 1m\n' })
+  const served = await serve({
+    prepare: ({ github }) =>
+      github.addCommits('acme/shop', [
+        { sha: good, message: 'Say it' },
+        { sha: greedy, message: 'Say more' },
+      ]),
+    repositories: {
+      'acme/shop': { workspace: { url: source.folder }, in_repository: ['commands'], timeout: '5m' },
+    },
+  })
+
+  const first = await served.deploy({ ref: good })
+  await served.status(first, 'success')
+  const second = await served.deploy({ ref: greedy })
+  const refused = await served.status(second, 'error')
+
+  expect(await served.log(1)).toContain(`built by ${good.slice(0, 7)}\n`)
+  expect(refused.body).toMatchObject({
+    description: expect.stringContaining('.ferryman.yml:2:1 timeout: is for the configuration of the server'),
+  })
+  expect(await served.log(2)).not.toContain('$ echo')
+  const plan = await ferryman(['plan', 'acme/shop', 'production', good, '-c', served.configFile])
+  expect(plan.out).toMatch(/before +check out .*\n +read \.ferryman\.yml of \w{7}, which may say instead/)
+})

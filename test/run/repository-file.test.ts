@@ -1,0 +1,143 @@
+import { symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { expect, test } from 'vitest'
+
+import { IN_WORKSPACE, type CommandsRecipe } from '../../src/deployment/recipe.ts'
+import { createMirrors } from '../../src/run/workspace/mirrors.ts'
+import { gitSource } from '../support/git-source.ts'
+import { runFor, temporaryFolder } from '../support/running.ts'
+import { recipe } from '../support/samples.ts'
+
+/** A repository, and a server that lets its commits have a say. */
+function place() {
+  const source = gitSource()
+  const data = temporaryFolder()
+  const checkouts = {
+    mirrors: createMirrors(join(data, 'mirrors')),
+    workspaces: join(data, 'workspaces'),
+    githubUrl: () => 'https://github.com',
+    readingToken: () => Promise.reject(new Error('GitHub is not asked.')),
+  }
+  const deploy = (sha: string, given: Partial<CommandsRecipe> = {}) =>
+    runFor({
+      commands: [],
+      deployment: {
+        sha,
+        recipe: recipe({
+          folder: IN_WORKSPACE,
+          workspace: { url: source.folder, submodules: false, lfs: false },
+          inRepository: { file: '.ferryman.yml', allow: ['commands', 'folder', 'env', 'timeout', 'hooks'] },
+          commands: [['echo', 'as the server says']],
+          ...given,
+        }),
+      },
+      parts: { checkouts },
+    })
+  return { source, deploy }
+}
+
+test('a commit runs what its own file says, in its folder and with its variables', async () => {
+  const { source, deploy } = place()
+  const first = source.commit({
+    '.ferryman.yml':
+      'commands: [[sh, -c, \'echo "$WORD from $(basename "$PWD")"\']]\nfolder: app\nenv: {WORD: hello}\n' +
+      'hooks: {after_success: [[echo, afterwards]]}\n',
+    'app/.keep': '',
+  })
+  const second = source.commit({ '.ferryman.yml': 'commands: [[echo, otherwise]]\n' })
+
+  const ran = await deploy(first)
+  const later = await deploy(second)
+  const again = await deploy(first)
+
+  expect([ran, later, again].map(({ result }) => result.state)).toEqual([
+    'succeeded',
+    'succeeded',
+    'succeeded',
+  ])
+  expect(ran.log).toContain('hello from app\n')
+  expect(ran.log).toContain('afterwards\n')
+  expect(ran.log).not.toContain('as the server says')
+  expect(later.log).toContain('\notherwise\n')
+  expect(again.log).toContain('hello from app\n')
+})
+
+test('a commit without the file runs what the server says, or nothing where that says nothing', async () => {
+  const { source, deploy } = place()
+  const sha = source.commit({ 'index.html': 'Hello' })
+
+  const ran = await deploy(sha)
+  const refused = await deploy(sha, { commands: [] })
+
+  expect(ran.result.state).toBe('succeeded')
+  expect(ran.log).toContain(`There is no .ferryman.yml of ${sha.slice(0, 7)}: all is as the configuration`)
+  expect(ran.log).toContain('\nas the server says\n')
+  expect(refused.result).toMatchObject({
+    reason: 'config_invalid',
+    detail: `There is no .ferryman.yml of ${sha.slice(0, 7)}, and the configuration of the server has no commands.`,
+  })
+})
+
+test('a file that is wrong runs nothing, and says why', async () => {
+  const { source, deploy } = place()
+  const sha = source.commit({ '.ferryman.yml': 'commands: [[touch, done]]\nrun_as: root\ntimeout: 9h\n' })
+
+  const { result, log } = await deploy(sha)
+
+  expect(result).toMatchObject({
+    state: 'failed',
+    reason: 'config_invalid',
+    detail: '.ferryman.yml:2:1 run_as: is for the configuration of the server',
+  })
+  expect(log).not.toContain('$ touch')
+})
+
+test('of several things that are wrong the log has all', async () => {
+  const { source, deploy } = place()
+  const sha = source.commit({ '.ferryman.yml': 'run_as: root\nreleases: {path: /}\n' })
+
+  const { result, log } = await deploy(sha)
+
+  expect(result).toMatchObject({
+    detail: expect.stringMatching(/^\.ferryman\.yml:1:1 .* \(and 1 more, in the log\)$/),
+  })
+  expect(log).toContain('.ferryman.yml:2:1 releases: is for the configuration of the server')
+})
+
+test('a link is not followed, a folder is no file, and a long one is not read', async () => {
+  const { source, deploy } = place()
+  symlinkSync('/etc/passwd', join(source.folder, '.ferryman.yml'))
+  const linked = source.commit({})
+  source.git('rm', '--quiet', '.ferryman.yml')
+  const folder = source.commit({ '.ferryman.yml/x': '' })
+  source.git('rm', '--quiet', '-r', '.ferryman.yml')
+  const long = source.commit({ '.ferryman.yml': `# ${'x'.repeat(65_536)}\n` })
+
+  const details: unknown[] = []
+  for (const sha of [linked, folder, long]) details.push(Reflect.get((await deploy(sha)).result, 'detail'))
+
+  expect(details).toEqual([
+    `.ferryman.yml of ${linked.slice(0, 7)} is a link, and is not followed.`,
+    `.ferryman.yml of ${folder.slice(0, 7)} is no file.`,
+    `.ferryman.yml of ${long.slice(0, 7)} is larger than 64 KB.`,
+  ])
+})
+
+test('a folder of the checkout that leads out of it is refused', async () => {
+  const { source, deploy } = place()
+  symlinkSync('/', join(source.folder, 'out'))
+  const sha = source.commit({ '.ferryman.yml': 'folder: out\ncommands: [[pwd]]\n' })
+
+  expect((await deploy(sha)).result).toMatchObject({ reason: 'folder_missing' })
+})
+
+test('its shorter limit holds', async () => {
+  const { source, deploy } = place()
+  const sha = source.commit({ '.ferryman.yml': 'commands: [[sleep, "60"]]\ntimeout: 1s\n' })
+
+  expect((await deploy(sha)).result).toMatchObject({
+    reason: 'timed_out',
+    detail: expect.stringContaining('The time limit of 1 s was reached'),
+  })
+})
