@@ -226,6 +226,9 @@ function compileCommand(
   }
 }
 
+/** A word as a sentence takes it. */
+const shortened = (word: string): string => (word.length > 60 ? `${word.slice(0, 60)}…` : word)
+
 function filled(
   words: readonly string[],
   deployment: Deployment,
@@ -252,7 +255,7 @@ function filled(
     if (typeof text === 'string' && Buffer.byteLength(text) > MOST_WORD_BYTES)
       throw new Refused(
         'argument_refused',
-        `The argument "${word}" was refused: filled it has ${Buffer.byteLength(text)} bytes, and no program can be given more than ${MOST_WORD_BYTES} in one. FERRYMAN_PAYLOAD_FILE has the payload as a file. (${nameOf(deployment)})`,
+        `The argument "${shortened(word)}" was refused: filled it has ${Buffer.byteLength(text)} bytes, and no program can be given more than ${MOST_WORD_BYTES} in one. FERRYMAN_PAYLOAD_FILE has the payload as a file. (${nameOf(deployment)})`,
       )
     if (typeof text === 'string') return text
     throw new Refused(

@@ -49,6 +49,9 @@ test('a value that is longer than an argument may be is refused, and names the f
   const payload = JSON.stringify({ largest, more: `${largest}..` })
 
   expect(compiled(['echo', '.{payload.largest}'], { payload })).toMatchObject({ work: [{ kind: 'command' }] })
+  expect(compiled(['echo', 'x'.repeat(131_072)])).toMatchObject({
+    detail: expect.stringContaining(`The argument "${'x'.repeat(60)}…" was refused`),
+  })
   expect(compiled(['echo', '{payload.more}'], { payload })).toEqual({
     reason: 'argument_refused',
     detail:
