@@ -1,7 +1,7 @@
 import { isMapping } from './document.ts'
 import { keyOfEnvironment, type Path } from './positions.ts'
 import { fillReferences, readReferencedFile, type Filled, type Variables } from './references.ts'
-import { credentialsIn, isTooShort } from './values.ts'
+import { credentialsIn, isTooShort, passwordsIn } from './values.ts'
 
 /** Keys that hold secrets: filled, never quoted in a message, known to the masker. */
 const SECRET =
@@ -77,7 +77,9 @@ export function fillDocument(root: unknown, options: FillOptions): FilledDocumen
       options.wrong(path, filled.wrong)
       return value
     }
-    secrets.push(...filled.values.filter((one) => isInQuery(one, filled.text)))
+    const found = [...filled.values.filter((one) => isInQuery(one, filled.text)), ...passwordsIn(filled.text)]
+    if (found.some(isTooShort)) tooShort.push(path)
+    secrets.push(...found)
     return filled.text
   }
   const fillAt = (value: unknown, path: Path): unknown => {
@@ -97,7 +99,7 @@ export function fillDocument(root: unknown, options: FillOptions): FilledDocumen
 /** Whether what stands here must never be quoted: a secret key, a variable of `env:`, an address with a password in it. */
 export const isConfidential = (path: Path): boolean =>
   path.some((_, index) => isSecretKey(path.slice(0, index + 1))) ||
-  /^(?:env|ansible\.extra_vars)\.|^workspace\.url$|^heroku\.(?:api_key|url)(?:\.|$)|^source(?:\.|$)/.test(
+  /^(?:env|ansible\.extra_vars)\.|^(?:workspace|health_check)\.url$|^heroku\.(?:api_key|url)(?:\.|$)|^source(?:\.|$)/.test(
     keyOfEnvironment(path),
   )
 

@@ -86,10 +86,15 @@ const SHORTEST_MASKED = 6
  * and the path of a webhook of Slack, which is all that the request line of HTTP shows.
  */
 export function credentialsIn(text: string): string[] {
-  const written = [...text.matchAll(ADDRESS_WITH_PASSWORD)].map(([, password = '']) => password)
   const paths = [...text.matchAll(WEBHOOK_OF_SLACK)].map(([, path = '']) => path)
-  return [...written.flatMap((password) => [...new Set([password, decoded(password)])]), ...paths]
+  return [...passwordsIn(text), ...paths]
 }
+
+/** The passwords in addresses, as written and decoded. */
+export const passwordsIn = (text: string): string[] =>
+  [...text.matchAll(ADDRESS_WITH_PASSWORD)].flatMap(([, password = '']) => [
+    ...new Set([password, decoded(password)]),
+  ])
 
 function readFileValue(
   name: string,

@@ -8,6 +8,8 @@ export interface Asked {
   /** `owner/name`. */
   readonly repository: string
   readonly path: string
+  /** Work trees that begin above this folder are somebody else's; undefined: none are. */
+  readonly within?: string | undefined
 }
 
 /**
@@ -17,10 +19,10 @@ export interface Asked {
  */
 export async function commitInFolder(
   folder: string,
-  { sha, repository, path }: Asked,
+  { sha, repository, path, within }: Asked,
 ): Promise<string | undefined> {
   const tree = workTreeOf(folder)
-  if (tree === undefined) return undefined
+  if (tree === undefined || (within !== undefined && !isInside(tree, within))) return undefined
   const git = (...args: string[]): Promise<string | undefined> => askGit(tree, path, args)
   const head = await git('rev-parse', '--verify', '--quiet', '--end-of-options', 'HEAD^{commit}')
   if (head === undefined || !/^[0-9a-f]{40,64}$/.test(head)) return undefined
@@ -40,6 +42,8 @@ export function workTreeOf(folder: string): string | undefined {
     return undefined
   }
 }
+
+const isInside = (path: string, folder: string): boolean => `${path}/`.startsWith(`${realpathSync(folder)}/`)
 
 const upwards = (path: string): string[] =>
   dirname(path) === path ? [path] : [path, ...upwards(dirname(path))]

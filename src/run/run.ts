@@ -40,6 +40,7 @@ import {
   wayBackOf,
   type Placing,
 } from './place-release.ts'
+import { folderOf } from './releases.ts'
 import { recipeOfCommit } from './repository-file.ts'
 import { goBack } from './way-back.ts'
 import { checkOutStep } from './workspace/check-out.ts'
@@ -534,7 +535,11 @@ async function commitInPlace(
 ): Promise<string | undefined> {
   if (recipe.kind === 'heroku') return sha
   if (asking !== undefined) return undefined
-  if (recipe.kind !== 'ansible') return commitInFolder(recipe.folder, { sha, repository, path })
+  if (recipe.kind !== 'ansible') {
+    // A clone that was deployed in before may be where releases are now: what is in them did not come from there.
+    const within = recipe.releases && folderOf(recipe.releases, '')
+    return commitInFolder(recipe.folder, { sha, repository, path, within })
+  }
   if (reported.length === 0)
     await log.line('Version not verified: the playbook did not report ferryman_deployed_sha.')
   return reported.find((one) => one !== sha) ?? reported[0]

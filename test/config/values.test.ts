@@ -131,3 +131,18 @@ describe('what a value stands for when the command starts', () => {
     )
   })
 })
+
+test('the password of an address that is asked is hidden, wherever it stands, and its path is not', () => {
+  const config = loadConfig(
+    written(`${GITHUB}repositories:
+  acme/shop:
+    folder: /a
+    commands: [[id]]
+    health_check: {url: 'http://mona:\${WORD}@127.0.0.1/services/health'}
+`),
+    { environment: { WORD: 'hidden%20word' } },
+  )
+
+  expect(config.secrets).toEqual(expect.arrayContaining(['hidden%20word', 'hidden word']))
+  expect(config.secrets).not.toContain('services/health')
+})

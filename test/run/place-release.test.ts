@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
@@ -9,6 +10,7 @@ import type { Stop } from '../../src/run/limits.ts'
 import type { RunParts } from '../../src/run/parts.ts'
 import { createLogs } from '../../src/logs/logs.ts'
 import { createMasker } from '../../src/logs/redact.ts'
+import { goodReleases } from '../../src/run/releases.ts'
 import { openBuilds } from '../support/builds.ts'
 import { createMirrors } from '../../src/run/workspace/mirrors.ts'
 import { listen } from '../support/loopback.ts'
@@ -352,6 +354,20 @@ test('who goes back gets the release that was there, in no time and without its 
   const gone = await deploy({ ...back, number: 4, sha: '3'.repeat(40) })
   expect(gone.result).toMatchObject({ state: 'failed', reason: 'source_unavailable' })
   expect(readlinkSync(join(path, 'current'))).toBe('releases/1')
+})
+
+test('a clone around the releases, from before there were any, says nothing about what is in them', async () => {
+  const { address } = await openPage()
+  const path = temporaryFolder()
+  const git = (...words: string[]) => execFileSync('git', words, { cwd: path })
+  git('init', '-q')
+  git('remote', 'add', 'origin', 'https://github.com/acme/shop.git')
+  git('-c', 'user.name=Mona', '-c', 'user.email=mona@example.org', 'commit', '-q', '--allow-empty', '-m', 'x')
+
+  const { result } = await deploy({ number: 1, path, address })
+
+  expect(result).toMatchObject({ state: 'succeeded', deployedSha: undefined })
+  expect(await goodReleases({ path })).toMatchObject([{ sha: SHA }])
 })
 
 test('a deployment that is taken back while it downloads ends at once, and changes nothing', async () => {
