@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 import { messageOf } from '../errors.ts'
 import type { HealthCheck } from '../deployment/recipe.ts'
+import { readAddress } from './sources/http.ts'
 import type { ActionStep } from './steps.ts'
 
 /** Whether an address answers as it should, as a step: asked again and again until it does, or often enough. */
@@ -34,10 +35,13 @@ export const healthStep = (check: HealthCheck): ActionStep => ({
 function ask({ url, answerWithinSeconds }: HealthCheck, ending: AbortSignal): Promise<number | string> {
   // Not `fetch`, which refuses ports that are well known for something else: services listen where they like.
   const request = url.startsWith('https:') ? https.request : http.request
+  // Of what is in an address node takes no bare % in a password.
+  const { url: place, headers: credentials } = readAddress(url)
+  const headers = { ...credentials, 'user-agent': 'ferryman' }
   const patience = AbortSignal.timeout(answerWithinSeconds * 1000)
   const signal = AbortSignal.any([ending, patience])
   return new Promise((resolve) => {
-    const asking = request(url, { signal, agent: false, headers: { 'user-agent': 'ferryman' } }, (answer) => {
+    const asking = request(place, { signal, agent: false, headers }, (answer) => {
       answer.destroy()
       resolve(answer.statusCode ?? 'it answered no HTTP')
     })

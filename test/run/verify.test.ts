@@ -9,6 +9,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { NO_HOOKS, type HealthCheck } from '../../src/deployment/recipe.ts'
 import type { Stop } from '../../src/run/limits.ts'
 import type { RunParts } from '../../src/run/parts.ts'
+import { listen } from '../support/loopback.ts'
 import { recipe } from '../support/samples.ts'
 import { runFor, temporaryFolder } from '../support/running.ts'
 
@@ -100,6 +101,20 @@ test.each([
     expect(readFileSync(join(folder, 'told'), 'utf8')).toBe('verification_failed\n')
   },
 )
+
+test('who asks is said as the address has it, also with a bare %', async () => {
+  const seen: unknown[] = []
+  const server = createServer(({ headers }, response) => {
+    seen.push(headers.authorization)
+    response.end()
+  })
+  const port = await listen(server)
+
+  const { result } = await runWith(check({ url: `http://mona:100%@127.0.0.1:${port}/` }))
+
+  expect(result.state).toBe('succeeded')
+  expect(seen).toEqual([`Basic ${Buffer.from('mona:100%').toString('base64')}`])
+})
 
 test('nobody who listens there is said as it is', async () => {
   const { result } = await runWith(check({ url: 'http://127.0.0.1:1/', tries: 1 }))
