@@ -57,6 +57,11 @@ async function findWay(name: string): Promise<Becoming | CannotBecome | undefine
 function wayTo(user: AnotherUser): Becoming | CannotBecome | undefined {
   const us = process.getuid?.()
   if (user.uid === us) return undefined
+  if (user.uid === 0)
+    return {
+      why: `Ferryman becomes no ${user.name}: what has all rights could not be ended.`,
+      hint: 'Let a command say `sudo -n` itself, for exactly what needs it.',
+    }
   const program = us === 0 ? 'setpriv' : 'sudo'
   const path = findProgram(program, '/', SYSTEM_PATH)
   if (path === undefined)

@@ -30,11 +30,11 @@ const documented = (): string => {
 const allow = (): void => writeFileSync(SUDOERS, documented(), { mode: 0o440 })
 
 /** A server of that user, whose commands work in a folder that anybody may use. */
-async function start(script: string, env: Readonly<Record<string, string>> = {}) {
+async function start(script: string, env: Readonly<Record<string, string>> = {}, user = OTHER) {
   const folder = temporaryFolder()
   chmodSync(folder, 0o777)
   writeFileSync(join(folder, 'work.sh'), script)
-  const entry = { folder, commands: [['sh', './work.sh']], env, run_as: OTHER }
+  const entry = { folder, commands: [['sh', './work.sh']], env, run_as: user }
   const world = await createWorld({ repositories: { 'acme/shop': entry } })
   const { uid, gid } = idsOf(SERVER)
   for (const path of ['.', 'work', 'config.yml']) chownSync(join(world.directory, path), uid, gid)
@@ -132,6 +132,17 @@ describe.skipIf(!isPossible)('by sudo, for a server that is not root', () => {
     expect(handedOver()).toEqual([])
     expect(world.statuses(third).at(-1)).toMatch(/^error: Interrupted/)
   }, 120_000)
+
+  test('root is nobody to become, since nobody could end what it does', async () => {
+    writeFileSync(SUDOERS, documented().replace(OTHER, 'root'), { mode: 0o440 })
+    const { world } = await start('true', {}, 'root')
+    const deployment = await world.deploy()
+    await world.status(deployment, 'error')
+
+    expect(world.statuses(deployment).at(-1)).toBe(
+      'error: Ferryman becomes no root: what has all rights could not be ended. Let a command say `sudo -n` itself, for exactly what needs it.',
+    )
+  })
 
   test('where sudo does not allow it, nothing runs, and the reason is said', async () => {
     rmSync(SUDOERS, { force: true })
