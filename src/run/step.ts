@@ -305,8 +305,14 @@ async function stopped({ reason }: AbortSignal, name: string, { log, masker }: R
   return { reason: kind, detail: sentence }
 }
 
-/** The command is named by its first words; what went wrong matters more than all its arguments. */
-const inShort = (name: string): string => (name.length > 40 ? `${name.slice(0, 39).trimEnd()}…` : name)
+/** The command is named by its first words, of a long path by its end; what went wrong matters more than all its arguments. */
+function inShort(name: string): string {
+  if (name.length <= 40) return name
+  const [program = ''] = name.split(' ', 1)
+  return program.includes('/') && program.length > 40
+    ? `…${program.slice(-39)}`
+    : `${name.slice(0, 39).trimEnd()}…`
+}
 
 function failed(
   name: string,

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { mkdirSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { expect, onTestFinished, test } from 'vitest'
@@ -119,6 +119,17 @@ test('a command may fail where the next one is to begin all the same; its own li
     ['wait for ever', undefined],
   ])
   expect(existsSync(join(folder, 'never'))).toBe(false)
+})
+
+test('of a long path the end is told, which says what has failed', async () => {
+  const folder = join(temporaryFolder(), 'a-folder-with-a-name-that-says-it-all')
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'migrate'), '#!/bin/sh\necho no such table\nexit 1\n', { mode: 0o755 })
+  const { result } = await runWith({}, { folder, commands: [[join(folder, 'migrate'), 'x']] })
+
+  expect(result).toMatchObject({
+    detail: '…er-with-a-name-that-says-it-all/migrate exited with 1: no such table',
+  })
 })
 
 test('a folder of hooks that is not there lets nothing begin', async () => {
