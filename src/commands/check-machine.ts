@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 
 import type { Config, EnvironmentConfig } from '../config/config.ts'
@@ -8,7 +8,8 @@ import { messageOf } from '../errors.ts'
 import { whyNotAs } from '../run/another-user.ts'
 import { findProgram } from '../run/command.ts'
 import { currentOf } from '../run/releases.ts'
-import { AROUND_TASKS } from '../run/steps.ts'
+import { listFolders } from '../run/listing.ts'
+import { AROUND_TASKS, foldersOf, type Listing } from '../run/steps.ts'
 import { freeAt, isFull, LEAST, whyUnwritable } from '../room.ts'
 import { doubtful, fine, wrong, type Finding } from './findings.ts'
 
@@ -17,12 +18,25 @@ export async function checkMachine(config: Config, path: string): Promise<Findin
   const environments = [...config.repositories.values()].flatMap((repository) => [
     ...repository.environments.values(),
   ])
+  const recipes = environments.flatMap(({ recipe, tasks, anyTask }) => [
+    recipe,
+    ...tasks.values(),
+    ...(anyTask === undefined ? [] : [anyTask]),
+  ])
+  const listed = await listFolders(recipes.flatMap((recipe) => foldersOf({ recipe })))
   return [
     checkDataDirectory(config.dataDir),
     ...(await checkRoom(config.dataDir)),
     ...(await checkUsers(environments)),
-    ...environments.flatMap((environment) => checkEnvironment(environment, path)),
+    ...environments.flatMap((environment) => checkEnvironment(environment, { path, listed })),
   ]
+}
+
+interface Machine {
+  /** Where programs are looked for. */
+  readonly path: string
+  /** What is in the folders of hooks and tasks. */
+  readonly listed: ReadonlyMap<string, Listing>
 }
 
 function checkDataDirectory(directory: string): Finding {
@@ -72,19 +86,20 @@ async function checkUsers(environments: readonly EnvironmentConfig[]): Promise<F
   )
 }
 
-function checkEnvironment(environment: EnvironmentConfig, path: string): Finding[] {
+function checkEnvironment(environment: EnvironmentConfig, machine: Machine): Finding[] {
   const { repository, name, recipe, tasks, anyTask } = environment
   const where = `${repository} ${name}`
   const { releases } = recipe
   const isToCome = releases !== undefined && !existsSync(currentOf(releases))
   const others = isToCome
     ? [...tasks.keys()].map((task) => fine(`${where} ${task}: works in the release that is yet to come`))
-    : [...tasks].flatMap(([task, one]) => checkRecipe(`${where} ${task}`, one, path))
-  const any = anyTask === undefined || anyTask.kind === recipe.kind ? [] : checkRecipe(where, anyTask, path)
-  return [...checkRecipe(where, recipe, path), ...any, ...others]
+    : [...tasks].flatMap(([task, one]) => checkRecipe(`${where} ${task}`, one, machine))
+  const any =
+    anyTask === undefined || anyTask.kind === recipe.kind ? [] : checkRecipe(where, anyTask, machine)
+  return [...checkRecipe(where, recipe, machine), ...any, ...others]
 }
 
-function checkRecipe(where: string, recipe: Recipe, path: string): Finding[] {
+function checkRecipe(where: string, recipe: Recipe, { path, listed }: Machine): Finding[] {
   const { folder, hooks } = recipe
   const isFresh = recipe.workspace !== undefined || recipe.releases !== undefined
   if (!isFresh && !isFolder(folder))
@@ -104,13 +119,14 @@ function checkRecipe(where: string, recipe: Recipe, path: string): Finding[] {
   const programs = [...new Set(ours.map((one) => wordsOf(one)[0] ?? ''))]
   return [
     fine(`${where}: ${placeName(recipe)}`),
-    ...(recipe.kind === 'tasks_folder' ? checkTasksFolder(where, recipe) : []),
+    ...(recipe.kind === 'tasks_folder' ? checkTasksFolder(where, recipe, listed) : []),
     ...(isFresh ? checkInCheckout(where, programs, path) : checkPrograms(where, folder, programs, path)),
-    ...[...folders].map((one) =>
-      isFolder(one)
-        ? fine(`${where}: hooks in ${one}: ${listed(executablesIn(one))}`)
-        : wrong(`${where}: the folder of hooks ${one} does not exist`, 'Make it, or correct `hooks`.'),
-    ),
+    ...[...folders].map((one) => {
+      const listing = listed.get(one)
+      if (listing === undefined || 'why' in listing)
+        return wrong(`${where}: hooks: ${listing?.why ?? one}`, 'Make it, or correct `hooks`.')
+      return fine(`${where}: hooks in ${one}: ${named(listing.executables)}`)
+    }),
   ]
 }
 
@@ -123,22 +139,20 @@ function placeName(recipe: Recipe): string {
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 
-const listed = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '))
+const named = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '))
 
-function executablesIn(folder: string): readonly string[] {
-  const names = readdirSync(folder).filter((name) => !name.startsWith('.'))
-  return names.filter((name) => findProgram(`./${name}`, folder, '') !== undefined).toSorted()
-}
-
-function checkTasksFolder(where: string, { tasksFolder }: TasksFolderRecipe): Finding[] {
-  if (!isFolder(tasksFolder))
-    return [
-      wrong(`${where}: the folder ${tasksFolder} does not exist`, 'Make it, or correct `tasks_folder`.'),
-    ]
+function checkTasksFolder(
+  where: string,
+  { tasksFolder }: TasksFolderRecipe,
+  listed: Machine['listed'],
+): Finding[] {
+  const listing = listed.get(tasksFolder)
+  if (listing === undefined || 'why' in listing)
+    return [wrong(`${where}: tasks: ${listing?.why ?? tasksFolder}`, 'Make it, or correct `tasks_folder`.')]
   const around = new Set<string>(AROUND_TASKS)
-  const found = executablesIn(tasksFolder)
+  const found = listing.executables
   const tasks = found.filter((name) => !around.has(name))
-  const said = `${where}: tasks in ${tasksFolder}: ${listed(tasks)}`
+  const said = `${where}: tasks in ${tasksFolder}: ${named(tasks)}`
   const between = found.filter((name) => around.has(name))
   return [
     tasks.length === 0

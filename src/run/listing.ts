@@ -11,8 +11,12 @@ export async function listFolders(folders: readonly string[]): Promise<ReadonlyM
 }
 
 async function list(folder: string): Promise<Listing> {
-  const names = await readdir(folder).catch(() => undefined)
-  if (names === undefined) return undefined
+  let names: readonly string[]
+  try {
+    names = await readdir(folder)
+  } catch (thrown) {
+    return { why: whyNot(folder, (thrown as NodeJS.ErrnoException).code) }
+  }
   const files: string[] = []
   const executables: string[] = []
   for (const name of names.filter((one) => !one.startsWith('.')).toSorted(byBytes)) {
@@ -22,6 +26,12 @@ async function list(folder: string): Promise<Listing> {
     if (!LEFT_OVER.test(name) && (await mayExecute(join(folder, name)))) executables.push(name)
   }
   return { files, executables }
+}
+
+function whyNot(folder: string, code: string | undefined): string {
+  if (code === 'ENOENT') return `The folder ${folder} does not exist.`
+  if (code === 'ENOTDIR') return `${folder} is not a folder.`
+  return `The folder ${folder} cannot be listed by this user (${code ?? 'unknown'}).`
 }
 
 /** What editors, patch and package managers leave beside a file: an older state of it, as executable as the newer one. */

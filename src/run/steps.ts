@@ -122,10 +122,10 @@ export interface CompileFacts {
   readonly asking?: readonly string[] | undefined
 }
 
-/** The names of the files in a folder in the order of their bytes; undefined where there is no such folder. */
+/** The names of the files in a folder in the order of their bytes; or why it cannot be listed, as a sentence. */
 export type Listing =
   | { readonly files: readonly string[]; readonly executables: readonly string[] }
-  | undefined
+  | { readonly why: string }
 
 /** sysexits.h calls it EX_TEMPFAIL: try again later. */
 export const NOT_NOW = 75
@@ -290,9 +290,9 @@ const ON_FAILURE = {
   after_failure: ['goes_on', 'goes_on'],
 } as const satisfies Record<HookPhase, readonly [OnFailure, OnFailure]>
 
-function listingOf(folder: string, { listed }: CompileFacts): NonNullable<Listing> {
-  const listing = listed.get(folder)
-  if (listing === undefined) throw new Refused('folder_missing', `The folder ${folder} does not exist.`)
+function listingOf(folder: string, { listed }: CompileFacts): Exclude<Listing, { readonly why: string }> {
+  const listing = listed.get(folder) ?? { why: `The folder ${folder} was not looked into.` }
+  if ('why' in listing) throw new Refused('folder_missing', listing.why)
   return listing
 }
 

@@ -19,18 +19,12 @@ test('of a folder all executables are run, in the order of their bytes, and no o
   mkdirSync(join(folder, '30-folder'))
   symlinkSync('/bin/true', join(folder, '40-link'))
   symlinkSync('/nowhere', join(folder, '50-broken'))
-  const missing = join(folder, 'missing')
+  const [missing, file] = [join(folder, 'missing'), join(folder, 'x.sh')]
 
-  const listed = await listFolders([folder, missing])
-  expect(listed.get(folder)?.executables).toEqual([
-    '10-B',
-    '10-b',
-    '40-link',
-    '9-a',
-    'a b',
-    'clean.old',
-    'x.sh',
-  ])
-  expect(listed.get(folder)?.files).toContain('20-not-executable')
-  expect(listed.get(missing)).toBeUndefined()
+  const listed = await listFolders([folder, missing, file])
+  const { executables, files } = listed.get(folder) as { executables: string[]; files: string[] }
+  expect(executables).toEqual(['10-B', '10-b', '40-link', '9-a', 'a b', 'clean.old', 'x.sh'])
+  expect(files).toContain('20-not-executable')
+  expect(listed.get(missing)).toEqual({ why: `The folder ${missing} does not exist.` })
+  expect(listed.get(file)).toEqual({ why: `${file} is not a folder.` })
 })
