@@ -336,7 +336,17 @@ export async function startApp(
     const control = createServer({ journal, refused: () => {} })
     const side = { environment, user: currentUser(), npmFolders: npmFolders() }
     const resolve = (value: Value): string => resolveValue(value, { environment, lookup: config.lookup })
-    const planning: PlanParts = { pipeline, store, github: () => github, gate, server: side, resolve, clock }
+    const installed = join(config.dataDir, 'installed')
+    const planning: PlanParts = {
+      pipeline,
+      store,
+      github: () => github,
+      gate,
+      server: side,
+      resolve,
+      clock,
+      installed,
+    }
     const dryRuns = createDryRuns()
     const trying = Promise.withResolvers<DryRunParts>()
     await serveApi(control, {
@@ -446,7 +456,7 @@ export async function startApp(
       server: side,
       patience,
       directory: runs,
-      installed: join(config.dataDir, 'installed'),
+      installed,
       checkouts: {
         mirrors,
         workspaces,

@@ -9,6 +9,7 @@ import { problem } from './errors.ts'
 import { GitHubError, type GitHub } from './github/github.ts'
 import { createMasker } from './logs/redact.ts'
 import { factsOfPlace, readDelivery, type Parts as PipelineParts } from './pipeline.ts'
+import { homeOf, installName, isInstalled } from './run/ansible/galaxy.ts'
 import { commandEnvironment, type ServerSide } from './run/environment.ts'
 import { listFolders } from './run/listing.ts'
 import { compile, foldersOf, type ActionStep, type CommandStep, type Step } from './run/steps.ts'
@@ -31,6 +32,8 @@ export interface PlanParts extends FindParts {
   readonly server: ServerSide
   resolve(value: Value): string
   readonly clock: () => number
+  /** Where what playbooks need is kept from one deployment to the next. */
+  readonly installed: string
 }
 
 /** What somebody would like to see planned; the same words as a wish. */
@@ -208,6 +211,7 @@ async function planOf(planned: Planned, environment: EnvironmentConfig, parts: P
         : [
             ...sourceSteps(deployment, parts).map((step) => shown(step, 'before', mask)),
             ...compiled.before.map((step) => shown(step, 'before', mask)),
+            ...requiredSteps(deployment, parts).map((step) => shown(step, 'work', mask)),
             ...compiled.work.map((step) => shown(step, 'work', mask)),
             ...activatingSteps(deployment).map((step) => shown(step, 'work', mask)),
             ...compiled.verify.map((step) => shown(step, 'verify', mask)),
@@ -232,6 +236,16 @@ function sourceSteps(deployment: Deployment, { resolve }: PlanParts): readonly S
   if (workspace === undefined) return []
   const read = inRepository && action(hearName(deployment.sha, inRepository))
   return [action(checkOutName(deployment)), ...(read === undefined ? [] : [read])]
+}
+
+/** What a playbook has to have installed before it. */
+function requiredSteps(
+  { recipe, repository, environment }: Deployment,
+  { installed }: PlanParts,
+): readonly Shown[] {
+  const file = recipe.kind === 'ansible' ? recipe.options.requirements : undefined
+  if (file === undefined || isInstalled(file, homeOf(installed, repository, environment))) return []
+  return [action(installName(file))]
 }
 
 const activatingSteps = ({ recipe: { releases } }: Deployment): readonly Shown[] =>

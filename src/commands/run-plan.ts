@@ -48,8 +48,8 @@ interface OfDelivery {
 
 export async function runPlan({ server, words, task, delivery, json }: PlanOptions): Promise<number> {
   if (delivery !== undefined) {
-    if (words.length > 0)
-      throw problem('request_wrong', { list: 'either --delivery or a repository, not both' })
+    if (words.length > 0 || task !== undefined)
+      throw problem('request_wrong', { list: 'either --delivery or a repository and its task, not both' })
     const path = `/api/deliveries/${encodeURIComponent(delivery)}/plan`
     const answer = (await askForJson(server, { method: 'GET', path })) as OfDelivery
     const detail = answer.detail === undefined ? '' : `: ${answer.detail}`

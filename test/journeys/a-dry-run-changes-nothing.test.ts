@@ -35,6 +35,8 @@ async function served(...tasks: readonly object[]): Promise<Served> {
         },
         hooks: { before: [['touch', 'hooked']], after_success: [['touch', 'hooked']] },
         tasks: { mow: { folder: '.', commands: [['touch', 'hooked']] } },
+        lane: 'shop',
+        environments: { production: {}, staging: { ansible: { requirements: 'requirements.yml' } } },
       },
     },
   })
@@ -71,6 +73,10 @@ describe.skipIf(!inject('ansible'))('a dry run', () => {
     for (const name of ['made', 'hooked']) expect(existsSync(join(world.directory, name))).toBe(false)
     expect(world.repository.deployments).toEqual([])
     expect(readdirSync(join(world.directory, 'data', 'runs'))).toEqual([])
+    const planned = await ferryman(['plan', 'acme/shop', 'staging', '-c', world.configFile])
+    expect(planned.out).toMatch(
+      /work +ansible-galaxy install -r \S+requirements\.yml\n +ansible-playbook -i /,
+    )
     const task = await dryRun(world, 'acme/shop', '--task', 'mow')
     expect(task).toMatchObject({ code: 1, out: '' })
     expect(task.err).toContain(

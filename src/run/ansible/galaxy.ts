@@ -39,11 +39,14 @@ export function readRequirements(file: string, home: string, name: string): Requ
   return { ...places, steps, secrets: credentialsIn(content) }
 }
 
-/** Whether what the file names is there already; a file that cannot be read, or none, needs nothing. */
+/** Whether what the file names is there already; without a file nothing is missing. */
 export function isInstalled(file: string | undefined, home: string): boolean {
-  const needed = file === undefined ? undefined : readRequirements(file, home, '')
-  return needed === undefined || 'reason' in needed || needed.steps.length === 0
+  if (file === undefined) return true
+  const needed = readRequirements(file, home, '')
+  return !('reason' in needed) && needed.steps.length === 0
 }
+
+export const installName = (file: string): string => `ansible-galaxy install -r ${quoted(file)}`
 
 /** Removes what broke off, and what something newer has replaced. Nothing may be installing there. */
 export async function clear(home: string): Promise<void> {
@@ -78,7 +81,7 @@ const installStep = (
 ): Step => ({
   onFailure: 'ends',
   kind: 'command',
-  name: `ansible-galaxy install -r ${quoted(file)}`,
+  name: installName(file),
   argv: ['ansible-galaxy', 'install', '-r', file],
   environment: {
     ANSIBLE_ROLES_PATH: roles,
