@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import type { Releases } from './releases.ts'
 import { copyFolder, flush, synchronise } from './synchronise.ts'
+import { removeTree } from './workspace/remove.ts'
 
 /** Where releases are, and what `current` is there. */
 export type Place = Pick<Releases, 'path' | 'target'>
@@ -53,7 +54,7 @@ export async function switchFolder(place: Place, release: string, folder: string
 async function replaceLink(place: Place, folder: string): Promise<void> {
   const current = currentOf(place)
   const beside = `${current}.new`
-  await rm(savedOf(place), { recursive: true, force: true }) // of a folder that was there once
+  await removeTree(savedOf(place)) // of a folder that was there once
   await copyFolder(folder, beside)
   await rm(current)
   await rename(beside, current)

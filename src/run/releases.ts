@@ -245,7 +245,7 @@ async function linkOne({ path, target }: Releases, folder: string, entry: string
   const inside = join(folder, name)
   const parent = await makeParent(folder, inside)
   if (!(await exists(shared))) await begin(shared, inside, entry)
-  await rm(inside, { recursive: true, force: true })
+  await removeTree(inside)
   // A relative one would lead elsewhere from a copy.
   const fromThere = relative(parent, join(await realpath(path), SHARED, name))
   await symlink(target === 'directory' ? shared : fromThere, inside)
@@ -335,11 +335,11 @@ async function leadTo(releases: Place, link: string): Promise<void> {
   if (!isFolder) return rename(temporary, current)
   // No rename puts a link in the place of a folder: for a moment neither is there.
   const aside = `${current}.new`
-  await rm(aside, { recursive: true, force: true })
+  await removeTree(aside)
   await rename(current, aside)
   await rename(temporary, current)
   await forgetFolder(releases)
-  await rm(aside, { recursive: true, force: true })
+  await removeTree(aside)
 }
 
 /** Notes that a release has succeeded: from now on it is one to go back to. */

@@ -16,6 +16,8 @@ import {
 import { constants, type Stats } from 'node:fs'
 import { dirname, join } from 'node:path'
 
+import { removeTree } from './workspace/remove.ts'
+
 /**
  * Makes a folder equal to another one: every file and link is replaced by rename, so that whoever reads it sees the old
  * one or the new one; what is equal is not touched; what is not in the other folder goes at last. Times and owners do not
@@ -26,7 +28,7 @@ export async function synchronise(from: string, to: string): Promise<void> {
   const wanted = await readdir(from)
   for (const name of wanted) await bring(join(from, name), join(to, name))
   const others = (await readdir(to)).filter((name) => !wanted.includes(name))
-  for (const name of others) await rm(join(to, name), { recursive: true, force: true })
+  for (const name of others) await removeTree(join(to, name))
 }
 
 async function bring(from: string, to: string): Promise<void> {
@@ -34,12 +36,14 @@ async function bring(from: string, to: string): Promise<void> {
   const there = await lstat(to).catch(() => undefined)
   if (source.isDirectory()) {
     if (there !== undefined && !there.isDirectory()) await rm(to)
+    else if (there !== undefined && (there.mode & 0o700) !== 0o700)
+      await chmod(to, (there.mode & 0o7777) | 0o700)
     await synchronise(from, to)
     return chmod(to, source.mode & 0o7777)
   }
   const isKnown = source.isFile() || source.isSymbolicLink()
   if (!isKnown || (there !== undefined && (await areEqual({ from, source }, { to, there })))) return
-  if (there?.isDirectory() === true) await rm(to, { recursive: true })
+  if (there?.isDirectory() === true) await removeTree(to)
   // Not beside its name, which may be as long as names can be.
   const beside = join(dirname(to), `.${randomBytes(6).toString('hex')}.new`)
   if (source.isSymbolicLink()) await symlink(await readlink(from), beside)
@@ -85,7 +89,7 @@ async function haveSameContent(one: FileHandle, other: FileHandle): Promise<bool
 /** A copy of a folder as it is, in place of the one before: whole, or not there. Pipes and sockets are left out. */
 export async function copyFolder(from: string, to: string): Promise<void> {
   const beside = `${to}.new`
-  await rm(beside, { recursive: true, force: true })
+  await removeTree(beside)
   await cp(from, beside, {
     recursive: true,
     verbatimSymlinks: true,
@@ -96,7 +100,7 @@ export async function copyFolder(from: string, to: string): Promise<void> {
       return found.isDirectory() || found.isFile() || found.isSymbolicLink()
     },
   })
-  await rm(to, { recursive: true, force: true })
+  await removeTree(to)
   await rename(beside, to)
 }
 

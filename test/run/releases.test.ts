@@ -1,4 +1,6 @@
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -65,6 +67,18 @@ const namesIn = ({ path }: Releases): string[] =>
   readdirSync(join(path, 'releases'))
     .filter((name) => !name.startsWith('.'))
     .toSorted((one, other) => Number(one) - Number(other))
+
+/** Does the work without the rights of root, who may do everything. */
+async function asSomebody(folder: string, work: () => Promise<void>): Promise<void> {
+  if (process.geteuid?.() !== 0) return work()
+  chownSync(folder, 65_534, 65_534)
+  process.seteuid?.(65_534)
+  try {
+    await work()
+  } finally {
+    process.seteuid?.(0)
+  }
+}
 
 test('a release becomes current by a relative link that moves with its folder', async () => {
   const path = join(temporaryFolder(), 'srv', 'shop')
@@ -411,6 +425,28 @@ describe('target: directory', () => {
     expect(await mendCurrent(releases)).toBe(false)
     await deploy(releases, 3)
     expect(namesIn(releases)).toEqual(['1', '3'])
+  })
+
+  test('a folder that its owner may not write to, as Go leaves them, keeps nothing from following it', async () => {
+    const path = temporaryFolder()
+    const release = async (number: number): Promise<void> => {
+      await deploy(inFolder(path), number, 'built')
+      const folder = join(path, 'releases', String(number), 'mod')
+      mkdirSync(folder)
+      writeFileSync(join(folder, String(number)), '')
+      chmodSync(folder, 0o555)
+      await switchCurrent(inFolder(path), String(number))
+    }
+
+    await asSomebody(path, async () => {
+      await release(1)
+      await release(2)
+      await release(3)
+    })
+
+    expect(readdirSync(join(path, 'current/mod'))).toEqual(['3'])
+    expect(lstatSync(join(path, 'current/mod')).mode & 0o777).toBe(0o555)
+    expect(readdirSync(join(path, 'saved/mod'))).toEqual(['2'])
   })
 
   test('a link becomes a folder, and a folder does not become a link unasked', async () => {
