@@ -1,22 +1,10 @@
 import { posix } from 'node:path'
 import { z } from 'zod'
 
-import type { InRepository, Recipe } from '../deployment/recipe.ts'
+import { ALLOWABLE, type InRepository, type Recipe } from '../deployment/recipe.ts'
 import { expecting, text } from './expecting.ts'
 import { isOfArchive } from './releases.ts'
 import { originIn, type Level, type WorkOptions } from './work.ts'
-
-/** What a file in the repository may be allowed to say. */
-export const ALLOWABLE = [
-  'commands',
-  'folder',
-  'env',
-  'timeout',
-  'silence_timeout',
-  'hooks',
-  'health_check',
-] as const
-export type Allowable = (typeof ALLOWABLE)[number]
 
 const USUAL_FILE = '.ferryman.yml'
 

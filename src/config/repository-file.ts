@@ -1,8 +1,10 @@
 import { z } from 'zod'
 
 import {
+  ALLOWABLE,
   IN_WORKSPACE,
   wordsOf,
+  type Allowable,
   type Command,
   type CommandsRecipe,
   type Hook,
@@ -14,7 +16,6 @@ import { readCommands } from './commands.ts'
 import { isMapping, readDocument } from './document.ts'
 import { expecting } from './expecting.ts'
 import { readHealthCheck, readHooks } from './hooks.ts'
-import { ALLOWABLE, type Allowable } from './in-repository.ts'
 import type { Path, Positions } from './positions.ts'
 import { createProblemList } from './problems.ts'
 import { RECIPE } from './recipe-schema.ts'

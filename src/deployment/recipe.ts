@@ -117,20 +117,23 @@ export interface Circumstances {
   readonly inRepository?: InRepository | undefined
 }
 
+/** What a file in the repository may be allowed to say: keys of the configuration. */
+export const ALLOWABLE = [
+  'commands',
+  'folder',
+  'env',
+  'timeout',
+  'silence_timeout',
+  'hooks',
+  'health_check',
+] as const
+export type Allowable = (typeof ALLOWABLE)[number]
+
 /** A file in the repository that may say some of a recipe. */
 export interface InRepository {
   /** A path in the repository. */
   readonly file: string
-  /** The keys that it may have, as in the configuration. */
-  readonly allow: readonly (
-    | 'commands'
-    | 'folder'
-    | 'env'
-    | 'timeout'
-    | 'silence_timeout'
-    | 'hooks'
-    | 'health_check'
-  )[]
+  readonly allow: readonly Allowable[]
 }
 
 /** What has to answer, and how, when the work is done. */

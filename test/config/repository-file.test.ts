@@ -1,18 +1,8 @@
 import { describe, expect, test } from 'vitest'
 
 import { readRepositoryFile } from '../../src/config/repository-file.ts'
-import type { CommandsRecipe, InRepository } from '../../src/deployment/recipe.ts'
+import { ALLOWABLE, type CommandsRecipe, type InRepository } from '../../src/deployment/recipe.ts'
 import { recipe } from '../support/samples.ts'
-
-const EVERYTHING: InRepository['allow'] = [
-  'commands',
-  'folder',
-  'env',
-  'timeout',
-  'silence_timeout',
-  'hooks',
-  'health_check',
-]
 
 interface Given {
   readonly allow?: InRepository['allow']
@@ -23,7 +13,7 @@ interface Given {
 
 const read = (
   text: string,
-  { allow = EVERYTHING, of = {}, environment = 'production', task = 'deploy' }: Given = {},
+  { allow = ALLOWABLE, of = {}, environment = 'production', task = 'deploy' }: Given = {},
 ) => readRepositoryFile(recipe(of), { file: '.ferryman.yml', allow, text, environment, task })
 
 const said = (text: string, given?: Given) => {

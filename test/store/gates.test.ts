@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { createGate } from '../../src/decide/gates.ts'
 import type { Deployment } from '../../src/deployment/deployment.ts'
@@ -7,12 +7,7 @@ import { openStore } from '../../src/store/sql-store.ts'
 import type { NewDeployment, Store } from '../../src/store/store.ts'
 import { claimFrom } from '../support/claiming.ts'
 import { environmentConfig, newDeployment, queuedIntake, SHA } from '../support/samples.ts'
-import { emptyDatabase, type TestDatabase } from '../support/stores.ts'
-
-const ENGINES = [
-  { engine: 'sqlite', missing: false },
-  { engine: 'postgres', missing: inject('postgres') === undefined },
-] as const
+import { emptyDatabase, ENGINES, type TestDatabase } from '../support/stores.ts'
 
 const OTHER = 'b'.repeat(40)
 const reports = () => []

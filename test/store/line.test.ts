@@ -1,16 +1,11 @@
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { why } from '../../src/decide/why.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import type { NewDeployment, Store } from '../../src/store/store.ts'
 import { claimFrom } from '../support/claiming.ts'
 import { environmentConfig, newDeployment, queuedIntake } from '../support/samples.ts'
-import { emptyDatabase, type TestDatabase } from '../support/stores.ts'
-
-const ENGINES = [
-  { engine: 'sqlite', missing: false },
-  { engine: 'postgres', missing: inject('postgres') === undefined },
-] as const
+import { emptyDatabase, ENGINES, type TestDatabase } from '../support/stores.ts'
 
 const HELD = { reason: 'locked', detail: 'a migration', since: 1_000, until: undefined } as const
 const SHOP = { configuredAs: 'acme/shop', environment: 'production', lane: 'acme/shop/production' }
