@@ -21,6 +21,7 @@ import {
   type Exchange,
   type Open,
 } from './github/exchange.ts'
+import { gistRoutes } from './github/gists.ts'
 import { hookRoutes } from './github/hooks.ts'
 import { pullRequestRoutes } from './github/pull-requests.ts'
 import { refRoutes } from './github/refs.ts'
@@ -31,6 +32,7 @@ import {
   userCalled,
   type Deployment,
   type DeploymentStatus,
+  type Gist,
   type Hook,
   type HookDelivery,
   type Repository,
@@ -68,6 +70,8 @@ export interface GitHubDouble extends World, Activity, Pick<Faults<Exchange>, 'f
   onExchange(listener: (exchange: Exchange) => void): () => void
   /** Oldest first. */
   statusesOf(deploymentId: number): readonly DeploymentStatus[]
+  /** All of them, oldest first. */
+  readonly gists: readonly Gist[]
   /** What is left of a user's hourly budget. */
   setRateLimit(login: string, left: { readonly remaining: number; readonly resetAt: number }): void
   /** `after` the answer until it is said otherwise. */
@@ -110,6 +114,7 @@ export async function startGitHubDouble(options: GitHubDoubleOptions = {}): Prom
     ...pullRequestRoutes,
     ...commitRoutes,
     ...compareRoutes,
+    ...gistRoutes,
   ]
   const answering = new Set<Promise<void>>()
   let timing: Timing = 'after'
@@ -193,6 +198,9 @@ export async function startGitHubDouble(options: GitHubDoubleOptions = {}): Prom
     hold: faults.hold,
     mend: faults.mend,
     statusesOf: (deploymentId) => all('deployments').find(({ id }) => id === deploymentId)?.statuses ?? [],
+    get gists() {
+      return [...state.gists.values()]
+    },
     setRateLimit(login, { remaining, resetAt }) {
       const user = userCalled(state, login)
       limits.set(user, { remaining, reset: Math.ceil(resetAt / 1000) })

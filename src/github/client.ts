@@ -21,6 +21,7 @@ import {
 } from './github.ts'
 import { viewOf } from './app.ts'
 import { came, changes } from './changes.ts'
+import { createGist, tokenFacts } from './gists.ts'
 import { recentDeliveries, redeliver } from './hook-deliveries.ts'
 import { createOwnCommits } from './own-commits.ts'
 import { branchHead, compare, repositoryFacts, seenRepository } from './places.ts'
@@ -30,6 +31,7 @@ import { resolveRef } from './refs.ts'
 import {
   createRequests,
   placeOf,
+  scopesIn,
   unlessStatus,
   type Answer,
   type GitHubOptions,
@@ -136,6 +138,8 @@ export function createGitHub(options: GitHubOptions): GitHub {
       'app' in options
         ? createReadingTokens(options.app, requests, options)
         : () => Promise.resolve(options.token),
+    createGist: (wanted) => createGist(requests, wanted),
+    tokenFacts: () => tokenFacts(requests),
     app: 'app' in options ? viewOf(options.app, requests) : undefined,
     get tokenExpiresAt() {
       return requests.tokenExpiresAt
@@ -210,16 +214,9 @@ async function access(requests: Requests, repository: string): Promise<Access> {
   read(listed, AnyList, { what: 'deployments' })
   // The scope repo_deployment opens the deployments of a private repository, but not the repository itself.
   const seen = await seenRepository(requests, repository)
-  const scopes = listed.headers['x-oauth-scopes']
   return {
     canPush: seen?.canPush,
-    scopes: scopes === undefined ? undefined : wordsIn(String(scopes)),
+    scopes: scopesIn(listed),
     expiresAt: requests.tokenExpiresAt,
   }
 }
-
-const wordsIn = (list: string): string[] =>
-  list
-    .split(',')
-    .map((word) => word.trim())
-    .filter((word) => word !== '')

@@ -91,6 +91,10 @@ export interface GitHub {
    * with `others`, what else its installation covers.
    */
   readingToken(repository: string, of: { readonly others: boolean }): Promise<string>
+  /** Makes a secret gist of one file; answers its address, which opens it for whoever has it. An App can make none. */
+  createGist(wanted: WantedGist): Promise<string>
+  /** Whose token it is that we ask with; rejects with a 403 where we are an App. */
+  tokenFacts(): Promise<TokenFacts>
   /** Undefined where we ask with a token. */
   readonly app: AppView | undefined
   /** When the token ends, as GitHub said last; undefined for one that lives for ever, before any answer, and for an App. */
@@ -264,6 +268,20 @@ export interface Access {
   readonly scopes: readonly string[] | undefined
   /** Milliseconds since 1970; undefined for a token that lives for ever, or that does not say. */
   readonly expiresAt: number | undefined
+}
+
+export interface WantedGist {
+  readonly description: string
+  /** The name of its file. */
+  readonly file: string
+  /** Of the file; GitHub takes no blank one. */
+  readonly content: string
+}
+
+export interface TokenFacts {
+  readonly login: string
+  /** Of a classic token; other tokens have none. */
+  readonly scopes: readonly string[] | undefined
 }
 
 /** GitHub did not do what was asked. `status` is undefined when no answer came. */

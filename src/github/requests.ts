@@ -137,6 +137,16 @@ export function createRequests(options: GitHubOptions): Requests {
 /** Whether a list goes on after this page. */
 export const hasMore = ({ headers }: Answer): boolean => String(headers['link']).includes('rel="next"')
 
+/** The scopes of a classic token, as GitHub tells them with every answer; undefined for other tokens. */
+export function scopesIn({ headers }: Answer): readonly string[] | undefined {
+  const scopes = headers['x-oauth-scopes']
+  if (scopes === undefined) return undefined
+  return String(scopes)
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '')
+}
+
 /** A repository, as its addresses name it. */
 export function placeOf(repository: string) {
   const [owner = '', repo = ''] = repository.split('/')

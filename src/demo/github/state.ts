@@ -11,6 +11,18 @@ export interface GitHubState {
   readonly apps: Map<number, App>
   /** By `owner/name` in lower case; a renamed one under its old names too. */
   readonly repositories: Map<string, Repository>
+  /** By their ids. */
+  readonly gists: Map<string, Gist>
+}
+
+/** Files that somebody put beside all repositories, with what they hold by name. */
+export interface Gist {
+  readonly id: string
+  readonly owner: User
+  readonly description: string | null
+  readonly isPublic: boolean
+  readonly files: ReadonlyMap<string, string>
+  readonly createdAt: number
 }
 
 export interface User {

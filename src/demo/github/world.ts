@@ -63,6 +63,7 @@ export function createState(url: string, clock: () => number, firstId = 1_001): 
     tokens: new Map(),
     apps: new Map(),
     repositories: new Map(),
+    gists: new Map(),
   }
 }
 
