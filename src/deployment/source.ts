@@ -22,6 +22,14 @@ export function fillAddress(
 /** Whether an address names the commit, so that what comes from there is of that commit. */
 export const namesCommit = (address: string): boolean => /\{(?:short_)?sha\}/.test(address)
 
+/** `s3://bucket/logs`: where objects are put; the prefix is empty, or ends with a slash. Undefined for what is none. */
+export function readS3Prefix(
+  address: string,
+): { readonly bucket: string; readonly prefix: string } | undefined {
+  const found = readS3Address(`${address.replace(/\/+$/, '')}/x`)
+  return found && { bucket: found.bucket, prefix: found.key.slice(0, -1) }
+}
+
 /** `s3://bucket/path/to/app.zip`; undefined for what is none. */
 export function readS3Address(
   address: string,

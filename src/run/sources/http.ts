@@ -160,7 +160,7 @@ async function seeOk(response: Response, { name, explain }: Asking): Promise<Res
 }
 
 /** What went wrong below `fetch`, in the system's own words. */
-function causeIn(thrown: unknown): string {
+export function causeIn(thrown: unknown): string {
   const cause: unknown = thrown instanceof Error ? thrown.cause : undefined
   const code: unknown = Reflect.get(Object(cause), 'code')
   return typeof code === 'string' && messageOf(cause) === '' ? code : messageOf(cause ?? thrown)

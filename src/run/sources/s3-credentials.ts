@@ -118,5 +118,15 @@ function textIn(given: unknown, key: string): string {
   return value
 }
 
-const unavailable = (detail: string, cause?: unknown): ReleaseFailure =>
-  new ReleaseFailure('source_unavailable', `${detail}; nothing was changed.`, cause)
+/** There are no credentials, or none that can be read. */
+export class NoCredentials extends ReleaseFailure {
+  /** Why, as a sentence that says nothing of what they were for. */
+  readonly why: string
+
+  constructor(detail: string, cause?: unknown) {
+    super('source_unavailable', `${detail}; nothing was changed.`, cause)
+    this.why = `${detail}.`
+  }
+}
+
+const unavailable = (detail: string, cause?: unknown): NoCredentials => new NoCredentials(detail, cause)

@@ -1,7 +1,7 @@
 import { AwsV4Signer } from 'aws4fetch'
 
-import { ReleaseFailure } from './failure.ts'
 import { askVersion, download, type Asking, type Downloaded, type HttpLimits } from './http.ts'
+import { upload, type Content } from './upload.ts'
 import { findCredentials, type Credentials, type CredentialSources } from './s3-credentials.ts'
 
 /** One object of a bucket. */
@@ -24,45 +24,77 @@ export interface S3Options {
 
 /** Downloads the object into a new file, as `download` does. */
 export const downloadFromS3 = (object: S3Object, file: string, options: S3Options): Promise<Downloaded> =>
-  inItsRegion('GET', object, options, (asking) => download(asking, file))
+  inItsRegion('GET', { object }, options, (asking) => download(asking, file))
 
 /** Asks which version of it is there. */
 export const askS3Version = (object: S3Object, options: S3Options): Promise<string | undefined> =>
-  inItsRegion('HEAD', object, options, askVersion)
+  inItsRegion('HEAD', { object }, options, (asking) => askVersion(asking))
+
+/** What is put into a bucket. */
+export interface S3Content extends Omit<Content, 'type'> {
+  readonly contentType: string
+  /** Hexadecimal. */
+  readonly sha256: string
+}
+
+/** An object may be read by whoever has such an address for so long: Amazon's limit, 7 days. */
+const SIGNED_SECONDS = 604_800
+
+/**
+ * Puts the object into its bucket; answers an address that opens it for 7 days, or for as long as the credentials live.
+ * Rejects with `UploadFailure`, and where there are no credentials with `NoCredentials`.
+ */
+export const uploadToS3 = (
+  object: S3Object,
+  { contentType, sha256, ...content }: S3Content,
+  options: S3Options,
+): Promise<string> => {
+  const headers = { 'content-type': contentType, 'x-amz-content-sha256': sha256 }
+  return inItsRegion('PUT', { object, headers }, options, async (asking, { region, credentials }) => {
+    await upload(asking, content)
+    const address = addressOf({ ...object, region })
+    return presign(address, { region, credentials, seconds: SIGNED_SECONDS })
+  })
+}
 
 const USUAL_REGION = 'us-east-1'
 
 /** A store that knows better where the bucket lies is asked there, once. */
 async function inItsRegion<Answer>(
-  method: 'GET' | 'HEAD',
-  object: S3Object,
+  method: 'GET' | 'HEAD' | 'PUT',
+  { object, headers = {} }: { readonly object: S3Object; readonly headers?: Headers },
   options: S3Options,
-  ask: (asking: Asking) => Promise<Answer>,
+  ask: (asking: Asking, as: { region: string; credentials: Credentials }) => Promise<Answer>,
 ): Promise<Answer> {
   const credentials = await findCredentials(options.credentials, options.signal)
   options.hide([credentials.secretAccessKey, credentials.sessionToken ?? ''])
   const first = object.region ?? USUAL_REGION
   let actual: string | undefined
-  const asIn = (region: string) =>
-    askingFor(method, { ...object, region }, credentials, {
+  const askIn = async (region: string) => {
+    const asking = await askingFor(method, { ...object, region, headers }, credentials, {
       ...options,
       region: (named) => (actual = named),
     })
+    return ask(asking, { region, credentials })
+  }
   try {
-    return await ask(await asIn(first))
+    return await askIn(first)
   } catch (thrown) {
-    if (actual === undefined || actual === first || !(thrown instanceof ReleaseFailure)) throw thrown
-    return ask(await asIn(actual))
+    if (actual === undefined || actual === first) throw thrown
+    return askIn(actual)
   }
 }
 
+type Headers = Readonly<Record<string, string>>
+
 async function askingFor(
   method: string,
-  object: S3Object & { readonly region: string },
+  object: S3Object & { readonly region: string; readonly headers: Headers },
   credentials: Credentials,
   { signal, limits, region }: S3Options & { readonly region: (named: string) => void },
 ): Promise<Asking> {
-  const { url, headers } = await sign(addressOf(object), { method, region: object.region, credentials })
+  const signing = { method, region: object.region, credentials, headers: object.headers }
+  const { url, headers } = await sign(addressOf(object), signing)
   return {
     url,
     headers,
@@ -105,21 +137,48 @@ export async function sign(
   url: string,
   { method, region, credentials, headers, datetime, service = 's3' }: Signing,
 ): Promise<{ readonly url: string; readonly headers: Readonly<Record<string, string>> }> {
-  const { accessKeyId, secretAccessKey, sessionToken } = credentials
   const signed = await new AwsV4Signer({
     method,
     url,
     region,
     service,
-    accessKeyId,
-    secretAccessKey,
-    ...(sessionToken === undefined ? {} : { sessionToken }),
+    ...keysOf(credentials),
     headers: { ...(service === 's3' ? { 'x-amz-content-sha256': EMPTY } : {}), ...headers },
     ...(datetime === undefined ? {} : { datetime }),
     allHeaders: true,
   }).sign()
   return { url: signed.url.href, headers: Object.fromEntries(signed.headers) }
 }
+
+/** The address by which the object can be read without credentials, for so many seconds. */
+export async function presign(
+  address: string,
+  {
+    region,
+    credentials,
+    seconds,
+    datetime,
+  }: Pick<Signing, 'region' | 'credentials' | 'datetime'> & { readonly seconds: number },
+): Promise<string> {
+  const url = new URL(address)
+  url.searchParams.set('X-Amz-Expires', String(seconds))
+  const signed = await new AwsV4Signer({
+    method: 'GET',
+    url: url.href,
+    region,
+    service: 's3',
+    ...keysOf(credentials),
+    ...(datetime === undefined ? {} : { datetime }),
+    signQuery: true,
+  }).sign()
+  return signed.url.href
+}
+
+const keysOf = ({ accessKeyId, secretAccessKey, sessionToken }: Credentials) => ({
+  accessKeyId,
+  secretAccessKey,
+  ...(sessionToken === undefined ? {} : { sessionToken }),
+})
 
 /** SHA-256 of no body. */
 const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'

@@ -1,15 +1,24 @@
+import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 
-import { createEmulator } from 'emulate'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 import { readS3Address } from '../../../src/deployment/source.ts'
 import type { CredentialSources } from '../../../src/run/sources/s3-credentials.ts'
-import { addressOf, askS3Version, downloadFromS3, sign, type S3Object } from '../../../src/run/sources/s3.ts'
+import {
+  addressOf,
+  askS3Version,
+  downloadFromS3,
+  presign,
+  sign,
+  uploadToS3,
+  type S3Object,
+} from '../../../src/run/sources/s3.ts'
+import { storeForTest } from '../../support/buckets.ts'
 import { listen } from '../../support/loopback.ts'
-import { freePort } from '../../support/needs.ts'
 import { temporaryFolder } from '../../support/running.ts'
 
 /**
@@ -47,6 +56,20 @@ describe('our requests carry the signatures that AWS publishes', () => {
       'f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41',
     ],
     [
+      'PUT object',
+      `${bucket}/test%24file.text`,
+      {
+        ...S3,
+        method: 'PUT',
+        headers: {
+          date: 'Fri, 24 May 2013 00:00:00 GMT',
+          'x-amz-storage-class': 'REDUCED_REDUNDANCY',
+          'x-amz-content-sha256': '44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072',
+        },
+      },
+      '98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd',
+    ],
+    [
       'GET bucket lifecycle',
       `${bucket}/?lifecycle`,
       S3,
@@ -74,6 +97,31 @@ describe('our requests carry the signatures that AWS publishes', () => {
     const { headers } = await sign(url, given)
 
     expect(headers['authorization']).toMatch(new RegExp(`, Signature=${signature}$`))
+  })
+})
+
+/** "Authenticating Requests: Using Query Parameters" of the same reference. */
+test('a signed address is the one that AWS publishes', async () => {
+  const address = await presign('https://examplebucket.s3.amazonaws.com/test.txt', {
+    region: 'us-east-1',
+    credentials: {
+      accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
+      secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+      sessionToken: undefined,
+      source: 'the documentation',
+    },
+    seconds: 86_400,
+    datetime: '20130524T000000Z',
+  })
+
+  expect(new URL(address).searchParams.get('X-Amz-Signature')).toBe(
+    'aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404',
+  )
+  expect(Object.fromEntries(new URL(address).searchParams)).toMatchObject({
+    'X-Amz-Algorithm': 'AWS4-HMAC-SHA256',
+    'X-Amz-Credential': 'AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request',
+    'X-Amz-Expires': '86400',
+    'X-Amz-SignedHeaders': 'host',
   })
 })
 
@@ -129,11 +177,7 @@ async function fetched(object: Partial<S3Object>, credentials: CredentialSources
 }
 
 test('an object of a real store is downloaded with its version, whatever its name; one that is not there is named', async () => {
-  const port = await freePort()
-  const seed = { aws: { s3: { buckets: [{ name: 'builds' }] } } }
-  const emulator = await createEmulator({ service: 'aws', port, seed })
-  onTestFinished(() => emulator.close())
-  const endpoint = `http://127.0.0.1:${port}`
+  const endpoint = await storeForTest('builds')
   const key = 'my app/v1+2 (final).zip'
   const address = addressOf({ bucket: 'builds', key, region: 'us-east-1', endpoint })
   const put = await sign(address, {
@@ -286,3 +330,76 @@ test('a refusal says whose credentials were refused, and a wrong region is mende
     's3://builds/app.zip answered 403 Forbidden: AccessDenied, Access Denied; asked with the credentials of the configuration; nothing was changed.',
   ])
 })
+
+test('content is sent whole, with its length and its hash, and once more where the bucket is', async () => {
+  const seen: unknown[] = []
+  const endpoint = await serve((request, response) => {
+    const { method, url, headers } = request
+    const region = /Credential=[^/]+\/\d+\/([^/]+)/.exec(headers.authorization ?? '')?.[1]
+    const hash = createHash('sha256')
+    request.on('data', (piece: Buffer) => hash.update(piece))
+    request.on('end', () => {
+      const isHashed = headers['x-amz-content-sha256'] === hash.digest('hex')
+      seen.push([
+        `${method} ${url}`,
+        region,
+        headers['content-length'],
+        headers['content-type'],
+        headers['transfer-encoding'],
+        isHashed,
+      ])
+      if (region === 'eu-west-1') response.end()
+      else response.writeHead(301, { 'x-amz-bucket-region': 'eu-west-1' }).end()
+    })
+  })
+  const piece = Buffer.alloc(100_000, 'x')
+  const content = {
+    bytes: 300_000,
+    contentType: 'text/plain',
+    sha256: createHash('sha256').update('x'.repeat(300_000)).digest('hex'),
+    read: () => Readable.from([piece, piece, piece]),
+  }
+  const object = { bucket: 'logs', key: 'a b.log', region: undefined, endpoint }
+
+  const address = await uploadToS3(object, content, { credentials: CONFIGURED, signal, hide() {} })
+
+  expect(seen).toEqual(
+    ['us-east-1', 'eu-west-1'].map((region) => [
+      'PUT /logs/a%20b.log',
+      region,
+      '300000',
+      'text/plain',
+      undefined,
+      true,
+    ]),
+  )
+  expect(address).toMatch(`${endpoint}/logs/a%20b.log?`)
+  expect(new URL(address).searchParams.get('X-Amz-Credential')).toContain('/eu-west-1/s3/')
+})
+
+test.each([
+  [403, 'AccessDenied', false],
+  [503, 'SlowDown', true],
+])(
+  'a store that answers %i takes nothing, and says why; whether that may pass: %3$s',
+  async (status, code, mayPass) => {
+    const endpoint = await serve((request, response) => {
+      request.resume()
+      response.writeHead(status).end(`<Error><Code>${code}</Code></Error>`)
+    })
+    const content = {
+      bytes: 1,
+      contentType: 'text/plain',
+      sha256: 'x',
+      read: () => Readable.from([Buffer.from('x')]),
+    }
+    const object = { bucket: 'logs', key: 'a.log', region: 'eu-west-1', endpoint }
+
+    await expect(
+      uploadToS3(object, content, { credentials: CONFIGURED, signal, hide() {} }),
+    ).rejects.toMatchObject({
+      mayPass,
+      message: expect.stringMatching(new RegExp(`^s3://logs/a\\.log answered ${status} .*: ${code}.*\\.$`)),
+    })
+  },
+)
