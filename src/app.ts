@@ -173,9 +173,9 @@ export async function startApp(
     const calls = new AbortController()
 
     let requestPace = createRequestPace(config.github.requestsPerMinute)
-    const makeGitHub = (): GitHub =>
+    const makeGitHub = (credentials = config.github.credentials): GitHub =>
       createGitHub({
-        ...config.github.credentials,
+        ...credentials,
         mask: masker.mask,
         learn: masker.lend,
         clock,
@@ -351,7 +351,7 @@ export async function startApp(
     const trying = Promise.withResolvers<DryRunParts>()
     await serveApi(control, {
       dryRun: async (wanted) => dryRuns.prepare(wanted, await trying.promise),
-      linkOf: (deployment) => links.forReport(deployment),
+      linkOf: (deployment) => deployment.logUrl ?? links.forReport(deployment),
       plan: (wanted) => planFor(wanted, planning),
       planDelivery: (delivery) => planForDelivery(delivery, planning),
       inbox: store.inbox,
@@ -474,6 +474,12 @@ export async function startApp(
       ...running,
       givesWay: (deployment) => environmentOf(deployment)?.order === 'latest',
       logs,
+      logTarget: (deployment) => environmentOf(deployment)?.logTo,
+      githubAs(token) {
+        if (token !== undefined) return makeGitHub({ token })
+        pace.resume('final', [clock()]) // GitHub counts what is made, whatever it is
+        return github
+      },
       context,
       reports,
       moved,

@@ -2,14 +2,17 @@ import { randomBytes } from 'node:crypto'
 
 import { nameOf, type Deployment, type ProcessRecord } from './deployment/deployment.ts'
 import type { Value } from './deployment/recipe.ts'
+import type { LogTarget } from './config/config.ts'
 import type { GitHub } from './github/github.ts'
 import type { Journal } from './logs/journal.ts'
-import type { Logs } from './logs/logs.ts'
+import type { Logs, LogWriter } from './logs/logs.ts'
+import { plainTextOf } from './logs/plain-text.ts'
 import type { Ending, Held, RunSignals } from './queue/worker.ts'
 import { reportsFor, type ReportContext } from './report/reports.ts'
 import { askForChanges } from './run/changes.ts'
 import { StillThere } from './run/ending.ts'
 import type { RunParts } from './run/parts.ts'
+import { publishLog, type PublishParts } from './run/publish/publish.ts'
 import { run, type RunResult } from './run/run.ts'
 import type { ReportsFor, Store } from './store/store.ts'
 
@@ -25,6 +28,10 @@ export interface PerformParts extends Pick<
   resolve(value: Value): string
   /** Whether something newer takes its place where it goes. */
   givesWay(deployment: Deployment): boolean
+  /** Where its log is put when it has ended; undefined: nowhere. */
+  logTarget(deployment: Deployment): LogTarget | undefined
+  /** GitHub as whoever has this token; undefined: as we are. */
+  githubAs(token: string | undefined): Pick<GitHub, 'createGist'>
   readonly context: ReportContext
   readonly reports: ReportsFor
   readonly clock: () => number
@@ -91,10 +98,15 @@ async function perform(
     }
     const { lastLines, ...end } = ended
     const deployedSha = 'deployedSha' in end ? end.deployedSha : undefined
+    const [came, logUrl] = await Promise.all([
+      changes?.of(deployedSha ?? deployment.sha, signals.stopping),
+      publish(deployment, { log, state: end.state, stopping: signals.stopping }, parts),
+    ])
     return {
       ...end,
       tookMs,
-      changes: await changes?.of(deployedSha ?? deployment.sha, signals.stopping),
+      changes: came,
+      logUrl,
       reports: (moved, streak) => reportsFor(moved, streak, { ...parts.context, lastLines }),
     }
   } catch (thrown) {
@@ -105,6 +117,62 @@ async function perform(
     await log
       .close()
       .catch((cause: unknown) => journal.warn('log:not-closed', { deployment: deployment.id, error: cause }))
+  }
+}
+
+interface Publishing extends Pick<PublishParts, 'stopping'> {
+  readonly log: LogWriter
+  readonly state: string
+}
+
+/** Puts its log where people can read it, if it is wanted anywhere; undefined where it came to nothing, which changes nothing else. */
+async function publish(
+  deployment: Deployment,
+  { log, state, stopping }: Publishing,
+  parts: PerformParts,
+): Promise<string | undefined> {
+  const { logs, masker, journal, server } = parts
+  const target = parts.logTarget(deployment)
+  if (target === undefined) return undefined
+  const where = target.kind === 'gist' ? 'a secret gist' : `s3://${target.bucket}/${target.prefix}`
+  const about = { deployment: nameOf(deployment), id: deployment.id, to: where }
+  log.flush()
+  await log.line(`This log is published as ${where}.`)
+  const { size } = await logs.read(deployment.id, { offset: 0, limit: 0 })
+  const published = await publishLog(
+    deployment,
+    { target, state },
+    {
+      read: () => plainTextOf(pieces(logs, deployment.id, size)),
+      github: parts.githubAs,
+      credentials: {
+        home: server.environment['HOME'] ?? server.user.home,
+        environment: server.environment,
+      },
+      hide: (secrets) => masker.add(secrets.filter((one) => one !== '')),
+      mask: masker.mask,
+      random: () => randomBytes(16).toString('hex'),
+      stopping,
+    },
+  )
+  if ('url' in published) {
+    journal.info('log:published', about)
+    return published.url
+  }
+  journal.warn('log:not-published', { ...about, error: published.why })
+  await log.line(`It was not published: ${published.why}`)
+  return undefined
+}
+
+const PIECE_BYTES = 262_144
+
+/** What a log has held so far, piece by piece. */
+async function* pieces(logs: Logs, id: number, size: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < size;) {
+    const { bytes, nextOffset } = await logs.read(id, { offset: at, limit: Math.min(PIECE_BYTES, size - at) })
+    if (nextOffset <= at) return
+    yield bytes
+    at = nextOffset
   }
 }
 

@@ -312,5 +312,6 @@ const NOT_YET = {
   startedAt: undefined,
   finishedAt: undefined,
   changes: undefined,
+  logUrl: undefined,
   markedBad: undefined,
 } as const satisfies Partial<Deployment>

@@ -24,10 +24,11 @@ export async function* checkServices(config: Config, options: ServicesOptions): 
   if (github.app === undefined) yield* checkToken(github, config, now)
   else yield* checkAsApp(github, github.app, config)
   yield* checkSlack(config)
-  if (config.server.publicUrl === undefined)
+  const environments = [...config.repositories.values()].flatMap((one) => [...one.environments.values()])
+  if (config.server.publicUrl === undefined && environments.some(({ logTo }) => logTo === undefined))
     yield doubtful(
       'server.public_url is not set',
-      'Without it the statuses on GitHub carry no link to the log.',
+      'Without it, and without `log_to`, the statuses on GitHub carry no link to the log.',
     )
 }
 

@@ -7,6 +7,7 @@ import { currentUser } from '../user.ts'
 import { version } from '../version.ts'
 import { checkDatabase } from './check-database.ts'
 import { checkHeroku } from './check-heroku.ts'
+import { checkLogTargets } from './check-log-targets.ts'
 import { checkMachine } from './check-machine.ts'
 import { checkPlaybooks } from './check-playbooks.ts'
 import { checkReleases } from './check-releases.ts'
@@ -54,7 +55,10 @@ export async function runCheck({ config: flag, offline }: CheckOptions): Promise
     say(finding)
   for await (const finding of checkHeroku(config, { server: serverSide(), offline })) say(finding)
   say(await checkDatabase(config))
-  if (!offline) for await (const finding of checkServices(config, asked)) say(finding)
+  if (!offline) {
+    for await (const finding of checkServices(config, asked)) say(finding)
+    for await (const finding of checkLogTargets(config, { ...asked, server: serverSide() })) say(finding)
+  }
   process.stdout.write(
     failures === 0
       ? `\nReady, as ${currentUser().name}.\n`

@@ -58,6 +58,24 @@ export type Credentials =
   /** The key is in PEM. */
   | { readonly app: { readonly id: string; readonly privateKey: string } }
 
+/** Where the log of a deployment is put when it has ended. */
+export type LogTarget =
+  /** Undefined: the server's own token. */
+  | { readonly kind: 'gist'; readonly token: string | undefined }
+  | {
+      readonly kind: 's3'
+      readonly bucket: string
+      /** Empty, or with a slash at its end. */
+      readonly prefix: string
+      readonly region: string | undefined
+      readonly endpoint: string | undefined
+      /** Where people open what is below the prefix, without a slash at its end; undefined: each link is signed. */
+      readonly url: string | undefined
+      /** Absolute. */
+      readonly keyFile: string | undefined
+      readonly configured: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined
+    }
+
 /** What Slack is told of, and where. */
 export interface SlackNotices {
   /** The address of an incoming webhook. */
@@ -119,6 +137,8 @@ export interface EnvironmentConfig {
   readonly after: Predecessor | undefined
   readonly acceptActionsDeployments: boolean
   readonly publicLogs: boolean
+  /** Undefined: its logs stay on the server. */
+  readonly logTo: LogTarget | undefined
   readonly environmentUrl: string | undefined
   /** Whether the commit gets a status, too. */
   readonly commitStatus: boolean

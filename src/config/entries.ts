@@ -6,12 +6,14 @@ import { contextOf } from '../deployment/status.ts'
 import type {
   ApprovalDemand,
   EnvironmentConfig,
+  LogTarget,
   Predecessor,
   RepositoryConfig,
   SlackNotices,
 } from './config.ts'
 import { NO_HOOKS } from '../deployment/recipe.ts'
 import { createHerokuCheck } from './heroku.ts'
+import { createLogTargets } from './log-to.ts'
 import { readHealthCheck, readHooks } from './hooks.ts'
 import { checkInRepository, readInRepository } from './in-repository.ts'
 import { readSlackNotices, type General } from './notify.ts'
@@ -61,6 +63,7 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
   const pushes = createHerokuCheck(options.complain)
   const isNewRepository = createTwinCheck('repository', options)
   const shareWindows = createWindowsPool()
+  const logTargetOf = createLogTargets(options)
 
   for (const [name, { environments: given, ...shared }] of Object.entries(repositories)) {
     const path = ['repositories', name]
@@ -92,7 +95,17 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
       }
       const windows = shareWindows(rest.entry.windows)
       const after = predecessors.get(environment.toLowerCase())
-      const config = assemble({ repository: name, environment, env: ownEnv, windows, after, tasks, ...rest })
+      const logTo = logTargetOf(levelsOfThis)
+      const config = assemble({
+        repository: name,
+        environment,
+        env: ownEnv,
+        windows,
+        after,
+        tasks,
+        logTo,
+        ...rest,
+      })
       for (const { recipe, placedBy } of tasks)
         if (placedBy !== undefined) folders({ ...config, recipe }, placedBy)
       releases(`${name} ${environment}`, config.recipe, levelsOfThis)
@@ -260,6 +273,7 @@ interface Parts {
   readonly slack: SlackNotices | undefined
   readonly env: readonly ReadVariable[]
   readonly windows: Windows | undefined
+  readonly logTo: LogTarget | undefined
   readonly after: Predecessor | undefined
 }
 
@@ -272,6 +286,7 @@ const assemble = ({
   tasks,
   slack,
   windows,
+  logTo,
   after,
 }: Parts): EnvironmentConfig => ({
   repository,
@@ -291,6 +306,7 @@ const assemble = ({
   after,
   acceptActionsDeployments: entry.accept_actions_deployments ?? DEFAULTS.accept_actions_deployments,
   publicLogs: entry.public_logs ?? DEFAULTS.public_logs,
+  logTo,
   environmentUrl: entry.environment_url,
   commitStatus: entry.commit_status ?? DEFAULTS.commit_status,
   slack,

@@ -5,9 +5,12 @@ import { credentialsIn, isTooShort, passwordsIn } from './values.ts'
 
 /** Keys that hold secrets: filled, never quoted in a message, known to the masker. */
 const SECRET =
-  /^(server\.api_token|database|github\.token|github\.webhook_secret(\.\d+)?|slack\.webhook_url)$/
+  /^(server\.api_token|database|github\.token|github\.webhook_secret(\.\d+)?|slack\.webhook_url|log_to\.(gist\.token|access_key_id|secret_access_key))$/
+const SECRET_OF_ENVIRONMENT =
+  /^(notify\.slack\.webhook_url|log_to\.(gist\.token|access_key_id|secret_access_key))$/
 /** Other keys in which references are filled. */
-const ORDINARY = /^(server\.(host|public_url)|data_dir|github\.(api_url|app\.(id|private_key_file)))$/
+const ORDINARY =
+  /^(server\.(host|public_url)|data_dir|github\.(api_url|app\.(id|private_key_file))|log_to\.(s3|url|region|endpoint|key_file))$/
 const ORDINARY_OF_ENVIRONMENT = new Set([
   'folder',
   'environment_url',
@@ -21,6 +24,11 @@ const ORDINARY_OF_ENVIRONMENT = new Set([
   'tasks_folder',
   'releases.path',
   'health_check.url',
+  'log_to.s3',
+  'log_to.url',
+  'log_to.region',
+  'log_to.endpoint',
+  'log_to.key_file',
   'workspace.url',
   'workspace.ssh_key_file',
   'workspace.known_hosts_file',
@@ -104,10 +112,9 @@ export const isConfidential = (path: Path): boolean =>
   )
 
 const isSecretKey = (path: Path): boolean =>
-  path[0] === 'repositories' ? isSlackAddressOfEnvironment(path) : SECRET.test(path.join('.'))
-
-const isSlackAddressOfEnvironment = (path: Path): boolean =>
-  keyOfEnvironment(path) === 'notify.slack.webhook_url'
+  path[0] === 'repositories'
+    ? SECRET_OF_ENVIRONMENT.test(keyOfEnvironment(path))
+    : SECRET.test(path.join('.'))
 
 const isOrdinaryKey = (path: Path): boolean =>
   path[0] === 'repositories'

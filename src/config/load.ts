@@ -194,9 +194,10 @@ function retentionOf(given: Settings['retention']): Config['retention'] {
 }
 
 /** What environments fall back to; undefined where its file could not be read. */
-function generalOf({ slack }: Settings): General | undefined {
+function generalOf({ slack, github, log_to: logTo }: Settings): General | undefined {
   const slackUrl = slack?.webhook_url
-  return typeof slackUrl === 'object' ? undefined : { slackUrl }
+  if (typeof slackUrl === 'object') return undefined
+  return { slackUrl, logTo, isApp: github.app !== undefined }
 }
 
 /** Files have been read by now, so that a secret is always a text. */

@@ -1,12 +1,17 @@
 import type { SlackNotices } from './config.ts'
 import type { Path } from './positions.ts'
 import { DEFAULTS } from './defaults.ts'
+import type { EnvironmentEntry } from './schema.ts'
 import { originIn, type Level } from './work.ts'
 
 /** What holds for every environment that says nothing else. */
 export interface General {
   /** Undefined where Slack is not configured. */
   readonly slackUrl: string | undefined
+  /** Where logs are put. */
+  readonly logTo: EnvironmentEntry['log_to']
+  /** Whether we are an App at GitHub. */
+  readonly isApp: boolean
 }
 
 export interface NotifyOptions {

@@ -4,6 +4,7 @@ import { ANSIBLE } from './ansible.ts'
 import { DEFAULTS } from './defaults.ts'
 import { expecting, measure, text, textRead, toggle } from './expecting.ts'
 import { HEROKU } from './heroku.ts'
+import { keysOfLogTo, logTo } from './log-to.ts'
 import { RELEASE_KEYS, RELEASES, SOURCE } from './releases.ts'
 import { HEALTH_CHECK, HOOKS, NAMED_COMMAND, RECIPE, TASKS, WORKSPACE } from './recipe-schema.ts'
 import {
@@ -269,6 +270,7 @@ const ENVIRONMENT = {
     .describe(
       'Who is told of what happens here. What an environment does not say holds as the repository says it.',
     ),
+  log_to: logTo,
   public_logs: toggle('Publish links to the logs although the repository is public.').meta({
     default: DEFAULTS.public_logs,
   }),
@@ -394,6 +396,7 @@ const ROOT = {
     .strictObject(SLACK, expecting('a mapping with webhook_url'))
     .optional()
     .describe('Messages to Slack.'),
+  log_to: logTo,
   repositories,
 }
 
@@ -422,6 +425,7 @@ export function keysAt(path: readonly (string | number)[]): readonly string[] | 
   const [section] = path
   if (section === undefined) return Object.keys(ROOT)
   if (section === 'github' && path[1] === 'app') return Object.keys(APP)
+  if (section === 'log_to') return keysOfLogTo(path.slice(1))
   if (section !== 'repositories') return path.length === 1 ? Object.keys(SECTIONS[section] ?? {}) : ['file']
   if (path.length === 2) return Object.keys(REPOSITORY)
   if (path.length === 4 && path[2] === 'environments') return Object.keys({ ...ENVIRONMENT, ...PLACE })
@@ -432,6 +436,7 @@ export function keysAt(path: readonly (string | number)[]): readonly string[] | 
   if (key === 'windows') return Object.keys(inner.length === 0 ? WINDOWS : WINDOW)
   if (key === 'releases') return Object.keys(RELEASES)
   if (key === 'source') return inner.length === 0 ? Object.keys(SOURCE) : ['file']
+  if (key === 'log_to') return keysOfLogTo(inner.map((one) => one ?? ''))
   if (key === 'approval') return Object.keys(APPROVAL)
   if (key === 'notify') return [Object.keys(NOTIFY), Object.keys(NOTIFY_SLACK), ['file']][inner.length]
   return undefined

@@ -69,6 +69,8 @@ export interface Deployment {
   readonly finishedAt: number | undefined
   /** What came with it; undefined before its end, where nothing was there before, and where GitHub did not tell. */
   readonly changes: Changes | undefined
+  /** Where its log was published at its end; undefined where it was not. May open the log by itself. */
+  readonly logUrl: string | undefined
   /** Somebody has said that its commit is nothing to go back to, and perhaps why; secrets masked. */
   readonly markedBad:
     | { readonly at: number; readonly by: string; readonly reason: string | undefined }

@@ -60,6 +60,16 @@ export function createPlainText(pieces: PlainPieces = new WeakMap()): PlainText 
   }
 }
 
+/** All of it as plain text. */
+export async function* plainTextOf(
+  stored: AsyncIterable<Buffer>,
+  pieces?: PlainPieces,
+): AsyncGenerator<Buffer> {
+  const text = createPlainText(pieces)
+  for await (const bytes of stored) yield text.push(bytes)
+  yield text.flush()
+}
+
 function stepFrom(heldBefore: string, bytes: Buffer): Step {
   const text = heldBefore + bytes.toString('latin1')
   if (heldBefore === '' && !PERHAPS_ANY.test(text)) return { heldBefore, plain: bytes, held: '' }

@@ -8,7 +8,7 @@ import { githubStatus } from './github-status.ts'
 import { slackMessage, type Surroundings } from './slack-message.ts'
 
 export interface ReportContext {
-  /** The link to the log that may be shown to whoever sees the report. */
+  /** The link to the log that may be shown to whoever sees the report, where it was not published elsewhere. */
   logUrl(deployment: Deployment): string | undefined
   mask(text: string): string
   /** What Slack is told of the place that a deployment goes to; undefined: nothing. */
@@ -114,7 +114,8 @@ function reportsOf(
   const isForceNews = told !== false && told.isForceNews === true
   if (isAskingAgain(written) && !isForceNews) return []
   const deployment = withoutSecrets(written, context)
-  const logUrl = context.logUrl(deployment)
+  const logUrl = deployment.logUrl ?? context.logUrl(deployment)
+  const words = { mask: sparing(deployment.logUrl, context) }
   const status = githubStatus(deployment, logUrl)
   const isOfCommit = context.hasCommitStatus(written) && !isUndecided(deployment)
   const ofCommit = isOfCommit ? commitStatus(deployment, status) : undefined
@@ -122,15 +123,15 @@ function reportsOf(
     // What GitHub has not made yet has no statuses there.
     ...(deployment.githubId === undefined || isUndecided(deployment)
       ? []
-      : [{ channel: 'github', body: masked(status, context) }]),
-    ...(ofCommit === undefined ? [] : [{ channel: 'github-commit', body: masked(ofCommit, context) }]),
+      : [{ channel: 'github', body: masked(status, words) }]),
+    ...(ofCommit === undefined ? [] : [{ channel: 'github-commit', body: masked(ofCommit, words) }]),
   ]
   if (told === false) return reports
   const { lastLines = [], githubUrl } = context
   const decided = isUndecided(deployment) ? { ...deployment, hold: undefined } : deployment
   const message = slackMessage(decided, { logUrl, lastLines, githubUrl, ...told })
   const endsStreak = told.streak !== undefined
-  return [...reports, { channel: 'slack', body: masked(message, context), endsStreak }]
+  return [...reports, { channel: 'slack', body: masked(message, words), endsStreak }]
 }
 
 /** A text may be cut within a secret, whose beginning nobody would know any more: masked before. */
@@ -149,12 +150,18 @@ function withoutSecrets(deployment: Deployment, { mask }: ReportContext): Deploy
   }
 }
 
+/** Masks all but the address of a published log: what is signed in it may look like a secret, and works only whole. */
+const sparing =
+  (logUrl: string | undefined, { mask }: ReportContext) =>
+  (text: string): string =>
+    logUrl === undefined ? mask(text) : text.split(logUrl).map(mask).join(logUrl)
+
 /** Masks every text in it; a signed link to the log is ours and stays. */
-function masked<T>(body: T, context: ReportContext): T {
-  if (typeof body === 'string') return context.mask(body) as T
-  if (Array.isArray(body)) return body.map((one: unknown) => masked(one, context)) as T
+function masked<T>(body: T, words: Pick<ReportContext, 'mask'>): T {
+  if (typeof body === 'string') return words.mask(body) as T
+  if (Array.isArray(body)) return body.map((one: unknown) => masked(one, words)) as T
   if (typeof body !== 'object' || body === null) return body
   return Object.fromEntries(
-    Object.entries(body).map(([key, value]) => [key, masked(value as unknown, context)]),
+    Object.entries(body).map(([key, value]) => [key, masked(value as unknown, words)]),
   ) as T
 }

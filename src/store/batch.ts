@@ -105,6 +105,7 @@ export async function createDeployment(
     started_at: null,
     finished_at: end === undefined ? null : at,
     changes: null,
+    log_url: null,
     marked_bad_at: null,
     marked_bad_by: null,
     marked_bad_reason: null,

@@ -26,6 +26,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0018-checked': checked,
       '0019-blocked': blocked,
       '0020-pins': pins,
+      '0021-published': published,
     }),
 })
 
@@ -388,6 +389,13 @@ const pins: Migration = {
       .addColumn('at', 'bigint', (column) => column.notNull())
       .addColumn('deployment_id', 'bigint', (column) => column.notNull())
       .execute()
+  },
+}
+
+/** Where the log of a deployment was published. */
+const published: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema.alterTable('deployments').addColumn('log_url', 'text').execute()
   },
 }
 

@@ -63,6 +63,7 @@ export async function change(
       detail: given.detail ?? null,
       ...(given.deployedSha === undefined ? {} : { deployed_sha: given.deployedSha }),
       ...(given.changes === undefined ? {} : { changes: JSON.stringify(given.changes) }),
+      ...(given.logUrl === undefined ? {} : { log_url: given.logUrl }),
       ...(given.approvedBy === undefined ? {} : { approved_by: given.approvedBy }),
       ...(given.steps === undefined ? {} : { steps: JSON.stringify(given.steps) }),
       ...holdColumns(undefined),

@@ -58,6 +58,7 @@ export const deploymentOf = (row: DeploymentRow): Deployment => ({
   startedAt: row.started_at ?? undefined,
   finishedAt: row.finished_at ?? undefined,
   changes: row.changes === null ? undefined : (JSON.parse(row.changes) as Changes),
+  logUrl: row.log_url ?? undefined,
   markedBad:
     row.marked_bad_at === null
       ? undefined

@@ -116,6 +116,7 @@ export interface Tables {
     started_at: number | null
     finished_at: number | null
     changes: string | null
+    log_url: string | null
     marked_bad_at: number | null
     marked_bad_by: string | null
     marked_bad_reason: string | null

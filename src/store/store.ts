@@ -525,6 +525,7 @@ export interface Change {
   readonly detail?: string | undefined
   readonly deployedSha?: string | undefined
   readonly changes?: Changes | undefined
+  readonly logUrl?: string | undefined
   readonly steps?: readonly StepResult[] | undefined
   /** Who had agreed to it when it began. */
   readonly approvedBy?: string | undefined

@@ -62,6 +62,7 @@ const WRITTEN = {
   started_at: 'meanwhile',
   finished_at: 'end',
   changes: 'end',
+  log_url: 'end',
   marked_bad_at: 'end',
   marked_bad_by: 'end',
   marked_bad_reason: 'end',

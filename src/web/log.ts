@@ -10,7 +10,7 @@ import { problem } from '../errors.ts'
 import type { LogLinks } from '../logs/links.ts'
 import type { Logs } from '../logs/logs.ts'
 import { oneLine } from '../logs/one-line.ts'
-import { createPlainText, type PlainPieces } from '../logs/plain-text.ts'
+import { plainTextOf, type PlainPieces } from '../logs/plain-text.ts'
 
 export interface LogParts {
   deployment(id: number): Promise<Deployment | undefined>
@@ -66,7 +66,7 @@ export function serveLog(server: FastifyInstance, parts: LogParts): void {
     const range = { offset: start, end: isFollowed ? Infinity : end, signal }
     // Not as objects, of which a stream would keep sixteen ready for each reader.
     const stored = pieces(id, range, parts.logs)
-    const shown = query.data.colours === '1' ? stored : asPlainText(stored, plainPieces)
+    const shown = query.data.colours === '1' ? stored : plainTextOf(stored, plainPieces)
     return reply.send(Readable.from(shown, { objectMode: false }))
   })
 }
@@ -135,13 +135,4 @@ function closing(reply: FastifyReply, stopping: AbortSignal): AbortSignal {
 
 async function* pieces(id: number, range: Parameters<Logs['follow']>[1], logs: Logs): AsyncGenerator<Buffer> {
   for await (const { bytes } of logs.follow(id, range)) yield bytes
-}
-
-async function* asPlainText(
-  stored: AsyncGenerator<Buffer>,
-  plainPieces: PlainPieces,
-): AsyncGenerator<Buffer> {
-  const text = createPlainText(plainPieces)
-  for await (const bytes of stored) yield text.push(bytes)
-  yield text.flush()
 }

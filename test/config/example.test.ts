@@ -38,6 +38,7 @@ describe('config.example.yml', () => {
     ...['server', 'github', 'slack', 'retention'].flatMap((section) =>
       (keysAt([section]) ?? []).map((key) => ({ key, indent: 2 })),
     ),
+    ...(keysAt(['log_to']) ?? []).map((key) => ({ key, indent: 2 })),
     ...(keysAt(entry) ?? []).map((key) => ({ key, indent: 4 })),
     ...(keysAt([...entry, 'environments', 'production']) ?? [])
       .filter((key) => keysAt(entry)?.includes(key) !== true)

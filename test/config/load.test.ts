@@ -96,6 +96,7 @@ describe('what a configuration means', () => {
                   publicLogs: false,
                   environmentUrl: undefined,
                   commitStatus: false,
+                  logTo: undefined,
                   slack: undefined,
                   tasks: new Map(),
                   anyTask: undefined,

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 
 import { askForJson } from '../../src/commands/client.ts'
 import { statOf } from '../../src/run/processes.ts'
+import { storeForTest } from '../support/buckets.ts'
 import { ferryman } from '../support/cli.ts'
 import {
   API_TOKEN,
@@ -30,6 +31,7 @@ const FOREIGN_KEY = [
 const tokenOfApp = (word: string): string => `ghs_123456_${word}${'.aB3-_xyz'.repeat(57)}`.slice(0, 520)
 const TOKEN = tokenOfApp('ours')
 const FOREIGN_TOKEN = tokenOfApp('theirs')
+const S3_SECRET = 'a-secret-access-key-of-the-logs'
 /** Comes from GitHub, and is known as a secret as well. */
 const IN_PAYLOAD = 'a-password-that-somebody-put-into-the-payload'
 
@@ -40,8 +42,9 @@ const ENVIRONMENT = {
   LINES,
   ACCOUNT,
   IN_PAYLOAD,
+  S3_SECRET,
 }
-const OF_THE_SERVER = [TOKEN, SECRET, API_TOKEN]
+const OF_THE_SERVER = [TOKEN, SECRET, API_TOKEN, S3_SECRET]
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 const base64url = (text: string): string => Buffer.from(text).toString('base64url')
@@ -87,6 +90,7 @@ const FORMS: Readonly<Record<string, Form>> = {
   'the token of another App': { shown: FOREIGN_TOKEN, secret: [FOREIGN_TOKEN.slice(-40)] },
   'the secret of the webhook': { shown: SECRET },
   'the token of the API': { shown: API_TOKEN },
+  'the key of the store for logs': { shown: S3_SECRET },
   'the address of another Slack': {
     shown: 'https://hooks.slack.com/services/T000/B000/foreignforeign',
     secret: ['foreignforeign'],
@@ -149,6 +153,19 @@ const SINKS: Readonly<Record<string, Sink>> = {
       ]),
     ),
   ),
+  'secret gists': sink(({ world }) =>
+    JSON.stringify(world.github.gists.map(({ files, ...gist }) => [gist, ...files])),
+  ),
+  'objects in S3': sink(async ({ world }) => {
+    const links = world.repository.deployments.flatMap(({ statuses }) => statuses.at(-1)?.logUrl ?? '')
+    const stored = await Promise.all(
+      links
+        .filter((link) => link.includes('X-Amz-Signature'))
+        .map(async (link) => (await fetch(link)).text()),
+    )
+    expect(stored).toHaveLength(NAMES.length)
+    return stored.join('\n')
+  }),
   'messages to Slack': sink(({ world }) => JSON.stringify(world.slack.requests.map(({ body }) => body))),
   "the server's own log": sink(({ server }) => server.lines.join('\n')),
   'answers to the webhook': sink(({ world }) =>
@@ -180,10 +197,20 @@ const SINKS: Readonly<Record<string, Sink>> = {
 
 test('no form of a secret reaches any sink', { timeout: 90_000 }, async () => {
   const world = await createWorld()
-  world.github.addToken(TOKEN, { login: 'ferryman-robot', type: 'classic', scopes: ['repo_deployment'] })
+  const scopes = ['repo_deployment', 'gist']
+  world.github.addToken(TOKEN, { login: 'ferryman-robot', type: 'classic', scopes })
+  const logsInS3 = {
+    s3: 's3://logs',
+    endpoint: await storeForTest('logs'),
+    access_key_id: 'AKIALOGS',
+    secret_access_key: '${S3_SECRET}',
+  }
   world.writeConfig({
     commands: [['sh', '-c', CARELESS]],
     entry: {
+      lane: 'shop',
+      log_to: 'gist',
+      environments: { production: {}, bucket: { log_to: logsInS3, notify: { slack: 'off' } } },
       env: { SENTINEL: '${SENTINEL}', LINES: '${LINES}', ACCOUNT: '${ACCOUNT}', IN_PAYLOAD: '${IN_PAYLOAD}' },
       notify: { slack: { every_failure: true } },
     },
@@ -217,6 +244,8 @@ test('no form of a secret reaches any sink', { timeout: 90_000 }, async () => {
   await eventually('the first one runs', () => readdirSync(world.folder).includes('begun'))
   const processes = processesBelow(server.pid)
   writeFileSync(join(world.folder, 'go'), '')
+  for (const name of NAMES)
+    deployments.push(await world.deploy({ environment: 'bucket', payload: { name, password: IN_PAYLOAD } }))
   for (const deployment of deployments) await world.status(deployment, 'failure')
   await world.slack.waitFor(
     ({ text }) => text?.includes(`#${NAMES.length}`) === true && text.startsWith('Could not'),

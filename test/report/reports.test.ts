@@ -49,6 +49,25 @@ test.each<[Partial<Deployment>, SlackEvent | undefined, string | undefined]>([
   expect(said(given, undefined)).toBeUndefined()
 })
 
+test('the address of a published log is told whole in the place of our own, whatever secret is in it', () => {
+  const logUrl = 'https://logs.s3.example.org/1.log?key=hunter2&signature=x'
+  const failed = {
+    state: 'failed',
+    reason: 'command_failed',
+    detail: `no hunter2 at ${logUrl}`,
+    logUrl,
+  } as const
+  const around = { ...context({ events: ['failed'] }), logUrl: () => 'https://deploy.example.org/1' }
+
+  const [status, message] = reportsFor(deployment(failed), undefined, around)
+
+  expect(status?.body).toMatchObject({ logUrl, description: expect.stringContaining('no *** at ') })
+  expect(JSON.stringify(message?.body)).toContain(`<${logUrl}|log>`)
+  expect(reportsFor(deployment({ ...failed, logUrl: undefined }), undefined, around)[0]?.body).toMatchObject({
+    logUrl: 'https://deploy.example.org/1',
+  })
+})
+
 test('that somebody has forced something is told wherever there is a Slack, without secrets', () => {
   const forced = { by: 'ann', why: 'the password is hunter2' }
   const held = deployment({ state: 'queued', hold, forced })

@@ -952,7 +952,7 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       })
     })
 
-    test('what came with a deployment is kept with its end', async () => {
+    test('what came with a deployment is kept with its end, and where its log was published', async () => {
       const { id } = await queue()
       await claim()
       const changes: Changes = {
@@ -967,11 +967,13 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       }
 
       const told: unknown[] = []
-      const tell = (ended: Deployment) => (told.push(ended.changes), [])
-      await store.move(id, 'running', 'succeeded', { at: 3_000, changes, reports: tell })
+      const tell = (ended: Deployment) => (told.push(ended.changes, ended.logUrl), [])
+      const logUrl = `https://logs.example.org/1.log?${'x'.repeat(3_000)}`
+      expect((await store.deployment(id))?.logUrl).toBeUndefined()
+      await store.move(id, 'running', 'succeeded', { at: 3_000, changes, logUrl, reports: tell })
 
-      expect(told).toEqual([changes])
-      expect((await store.deployment(id))?.changes).toEqual(changes)
+      expect(told).toEqual([changes, logUrl])
+      expect(await store.deployment(id)).toMatchObject({ changes, logUrl })
     })
 
     test('the previous commit is the one really put in place by the last success before', async () => {

@@ -33,6 +33,8 @@ export interface Given {
   readonly slack?: boolean
   /** Ferryman is an App, whose hook delivers to it, and has no token. */
   readonly asApp?: boolean
+  /** Nobody reaches the server from outside: it has no public address. */
+  readonly isHidden?: boolean
   /** Path in front of GitHub's API, as Enterprise Server has one. */
   readonly apiRoot?: string
   readonly environment?: Readonly<Record<string, string>>
@@ -85,7 +87,11 @@ export async function createWorld(given: Given = {}): Promise<World> {
   const port = await freePort()
   const writeConfig = (wanted: Given): void => {
     const content = {
-      server: { port, public_url: 'https://deploy.example.org', api_token: API_TOKEN },
+      server: {
+        port,
+        ...(wanted.isHidden === true ? {} : { public_url: 'https://deploy.example.org' }),
+        api_token: API_TOKEN,
+      },
       data_dir: './data',
       github: { webhook_secret: SECRET, ...credentials, api_url: github.url },
       ...(wanted.slack === false ? {} : { slack: { webhook_url: slack.url } }),

@@ -63,6 +63,7 @@ export const runningDeployment = (given: Partial<Deployment> = {}): Deployment =
   detail: undefined,
   deployedSha: undefined,
   changes: undefined,
+  logUrl: undefined,
   markedBad: undefined,
   steps: [],
   createdAt: 0,

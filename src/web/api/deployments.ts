@@ -9,7 +9,7 @@ import { stepsShown } from './steps.ts'
 
 export interface DeploymentsParts {
   readonly store: Pick<Store, 'deployment' | 'named'>
-  /** Where its log can be read, for whoever may; undefined where the server has no public address. */
+  /** Where its log can be read, for whoever may; undefined where the server has no public address, and published it nowhere. */
   linkOf(deployment: Deployment): string | undefined
   /** Takes a deployment back; answers what that came to. */
   cancel(id: number, wish: { readonly by: string; readonly why: string | undefined }): Promise<Cancelled>
