@@ -134,9 +134,19 @@ async function goneFrom(
 }
 
 async function askGitHub(wish: Wish, environment: EnvironmentConfig, { github, store }: WishParts) {
+  const facts = async () => {
+    try {
+      return await github().repository(environment.repository)
+    } catch (thrown) {
+      // Where to go back to is known here, and nobody goes back because all is well.
+      if (wish.pin === true && thrown instanceof GitHubError) return undefined
+      throw thrown
+    }
+  }
   try {
-    const facts = await github().repository(environment.repository)
-    return { facts, commit: await commitAsked(wish.ref, { environment, facts }, { github, store }) }
+    const known = await facts()
+    const commit = await commitAsked(wish.ref, { environment, facts: known }, { github, store })
+    return { facts: known, commit }
   } catch (thrown) {
     if (!(thrown instanceof GitHubError)) throw thrown
     throw problem('github_unasked', { cause: thrown.message }, thrown)

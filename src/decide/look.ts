@@ -173,9 +173,30 @@ async function lookAtAsked(one: Deployment, { failures }: Looking, parts: LookPa
     await settle(one, outcome, parts)
     return { lookAgainMs: lookAgainOf(outcome) }
   } catch (thrown) {
-    return inVainOf(thrown, [one], failures, parts)
+    return (await letBack(one, thrown, parts)) ?? inVainOf(thrown, [one], failures, parts)
   }
 }
+
+/**
+ * What goes back to a success of its own environment needs no GitHub: its checks have passed before, and it runs without a
+ * deployment there. Its other gates are closed for it as for all. Undefined: it is none of these.
+ */
+async function letBack(one: Deployment, thrown: unknown, parts: LookParts): Promise<Looked | undefined> {
+  if (!(thrown instanceof GitHubError) || !isGoingBack(one)) return undefined
+  const shut = await closedFor(one, await factsFrom(one, parts), parts)
+  if (shut === undefined) {
+    const at = parts.clock()
+    await parts.store.checked(one.id, at)
+    parts.journal.warn('deployment:without-github', { deployment: nameOf(one), id: one.id, error: thrown })
+  }
+  const outcome = shut ?? { kind: 'through' as const }
+  await settle(one, outcome, parts)
+  return { lookAgainMs: lookAgainOf(outcome) }
+}
+
+/** Whether somebody goes back with it. Its payload is our own. */
+const isGoingBack = ({ origin, payload }: Deployment): boolean =>
+  origin === 'person' && Reflect.get(Object(JSON.parse(payload)), 'goes_back') === true
 
 async function lookAtBranch(looking: Looking, parts: LookParts): Promise<Looked> {
   const { waiting, failures } = looking

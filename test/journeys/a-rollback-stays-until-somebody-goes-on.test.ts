@@ -63,5 +63,11 @@ test(
       [['rollback', 'acme/shop', '--to', 'x'], '--to (the number of a deployment'],
     ] as const)
       expect((await run(world, ...words)).err).toContain(said)
+
+    // Nobody has to wait for GitHub to go back.
+    world.github.fail({ times: 1_000, with: { status: 503 } })
+    const alone = await run(world, 'rollback', 'acme/shop', '--to', '1', '--wait')
+    expect(alone).toMatchObject({ code: 0 })
+    expect(deployed(world).at(-1)).toBe(good)
   },
 )
