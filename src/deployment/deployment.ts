@@ -127,7 +127,7 @@ export interface StepResult {
   readonly action?: 'done' | 'failed'
   /** Why it was left out, in one sentence: it has no exit code then, and took no time. */
   readonly skipped?: string
-  /** What there is to say of its success: that nothing had to be done, say. */
+  /** What there is to say of how it went: that nothing had to be done, or why it could not begin. */
   readonly note?: string
   readonly exitCode: number | undefined
   readonly signal: string | undefined

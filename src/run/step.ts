@@ -152,6 +152,7 @@ async function runStep(
     const detail = `${other.why} ${other.hint}`
     await announced
     await log.line(detail)
+    results.push(notBegun(name, about, detail))
     return { reason: 'config_invalid', detail }
   }
   const become = other?.words
@@ -204,6 +205,7 @@ async function runStep(
     if (anySignal.aborted) return stop()
     const detail = masker.mask(result.detail)
     await log.line(detail)
+    results.push(notBegun(name, about, detail))
     return { reason: result.reason, detail }
   }
   const { exitCode, signal: killedBy, isStopped } = result
@@ -228,6 +230,16 @@ async function runStep(
     detail: masker.mask(failed(label ?? name, exitCode, killedBy, usefulLine(log.lastLines(50)))),
   }
 }
+
+/** Its turn came, and there was nothing that could be run. */
+const notBegun = (name: string, about: Pick<StepResult, 'label' | 'hook'>, note: string): StepResult => ({
+  name,
+  ...about,
+  note,
+  exitCode: undefined,
+  signal: undefined,
+  seconds: 0,
+})
 
 /** A step that may fail is ended alone: what others have started, and what the deployment is about, lives on. */
 const runIdOf = ({ onFailure }: CommandStep, { runId }: RunParts): string =>

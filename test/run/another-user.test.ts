@@ -141,7 +141,8 @@ describe.skipIf(!isRoot)('a command that runs as another user', () => {
     expect(closed.result).toMatchObject({ state: 'failed', reason: 'command_failed' })
     expect(closed.log).toContain(`can't cd to ${folder}`)
     const detail = 'There is no user ferryman-nobody on this machine. Make it, or correct run_as.'
-    expect(unknown.result).toMatchObject({ state: 'failed', reason: 'config_invalid', detail, steps: [] })
+    expect(unknown.result).toMatchObject({ state: 'failed', reason: 'config_invalid', detail })
+    expect(unknown.result.steps).toMatchObject([{ name: 'true', note: detail }])
   })
 })
 

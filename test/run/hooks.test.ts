@@ -101,6 +101,7 @@ test('a command may fail where the next one is to begin all the same; its own li
         folder,
         commands: [
           { words: ['sh', '-c', 'exit 7'], continueOnError: true },
+          { words: ['no-such-program'], name: 'warm the cache', continueOnError: true },
           { words: ['sleep', '600'], name: 'wait for ever', timeoutSeconds: 0.5 },
           ['touch', 'never'],
         ],
@@ -116,6 +117,7 @@ test('a command may fail where the next one is to begin all the same; its own li
   expect(log).toContain('$ sleep 600  # wait for ever')
   expect(result.steps.map(({ label, exitCode }) => [label, exitCode])).toEqual([
     [undefined, 7],
+    ['warm the cache', undefined],
     ['wait for ever', undefined],
   ])
   expect(existsSync(join(folder, 'never'))).toBe(false)

@@ -227,7 +227,7 @@ describe('what cannot be started', () => {
       lastLines: [],
       reason: 'command_not_found',
       detail: 'Command not found: no-such-program',
-      steps: [],
+      steps: [{ name: 'no-such-program --now', note: 'Command not found: no-such-program', seconds: 0 }],
     })
   })
 
