@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 
 import { causeOf } from '../../config/references.ts'
 import type { FailedReason } from '../../deployment/reasons.ts'
@@ -92,7 +92,11 @@ export async function preparePlaybook(
   await copyFile(join(import.meta.dirname, UNBROKEN), join(folder, PYTHON, UNBROKEN))
   if (vault !== undefined) await writeFile(join(folder, VAULT), vault.bytes, { mode: 0o600 })
   const unused = settings === undefined ? usualSettings(recipe, variables) : undefined
-  const notes = [unused === undefined ? undefined : unusedNote(unused), vault?.note]
+  const notes = [
+    unused === undefined ? undefined : unusedNote(unused),
+    settings === undefined ? undefined : openNote(settings),
+    vault?.note,
+  ]
   return {
     variables: {
       ...playbookEnvironment(variables, settings, folder),
@@ -107,6 +111,21 @@ export async function preparePlaybook(
 /** Says that settings are not used, and how they would be. */
 const unusedNote = (file: string): string =>
   `Not used: ${file}. To use it, name it: ansible: {config: ${file}}`
+
+/** Ansible passes over settings in a folder that everybody may write, unless they are named, as they are here. */
+function openNote(file: string): string | undefined {
+  const open = [file, dirname(file)].find((path) => {
+    const { mode } = statSync(path)
+    return (mode & WRITABLE_BY_ALL) !== 0 && (mode & STICKY) === 0
+  })
+  return open === undefined
+    ? undefined
+    : `Everybody on this machine may write ${open}, and settings may load programs: chmod o-w ${open}`
+}
+
+const WRITABLE_BY_ALL = 0o002
+/** Of a folder: only who has made a file may replace it. */
+const STICKY = 0o1000
 
 /**
  * The environment of a playbook. What is about its looks and its settings may be said in `env:`; where it

@@ -240,6 +240,20 @@ describe.skipIf(!inject('ansible'))('a playbook', () => {
     expect(result.steps).toEqual([])
   })
 
+  test.each(['settings', 'settings/ansible.cfg'])(
+    'whose settings everybody may write, in %s, says so',
+    async (open) => {
+      const { log, folder } = await runPlaybook({
+        plays: [play('all', OK)],
+        files: { 'settings/ansible.cfg': '[defaults]\n' },
+        options: { config: 'settings/ansible.cfg' },
+        prepare: (place) => chmodSync(join(place, open), 0o777),
+      })
+
+      expect(log).toContain(`may write ${folder}/${open}, and settings may load programs: chmod o-w`)
+    },
+  )
+
   test('tells its hooks nothing of how it is run', async () => {
     const environment: Hook = { command: ['env'] }
     const { log, result } = await runPlaybook({
