@@ -1,5 +1,6 @@
-import { sql, type Kysely } from 'kysely'
+import type { Kysely } from 'kysely'
 
+import { OTHER_DEPLOYED_THIS } from './rows.ts'
 import type { Tables } from './schema.ts'
 import { inTransaction, type Handle } from './transaction.ts'
 
@@ -31,7 +32,7 @@ export async function authorsOf(
   // Not one query with an "or": SQLite would look at everything that was ever deployed there.
   const rows = await told
     .whereRef('other.sha', '=', 'this.sha')
-    .union(told.where(sql<boolean>`coalesce(other.deployed_sha, other.sha) = this.sha`))
+    .union(told.where(OTHER_DEPLOYED_THIS))
     .execute()
   return new Map([...Map.groupBy(rows, (row) => row.told_to)].map(([id, those]) => [id, authorshipIn(those)]))
 }

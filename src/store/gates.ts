@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 
-import { sql, type Kysely, type Transaction } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 
 import { placeOf } from '../deployment/deployment.ts'
 import { placesOf, type Approval, type GateFacts, type Lock, type Upstream } from '../deployment/gates.ts'
@@ -9,6 +9,7 @@ import { authorsOf } from './authors.ts'
 import type { Database } from './database.ts'
 import { holdGates } from './gates-lock.ts'
 import { pinsAt } from './pins.ts'
+import { OTHER_DEPLOYED_THIS } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Selectable } from 'kysely'
 import type { FactsAsked, FactsWanted, Judged, Locks } from './store.ts'
@@ -127,7 +128,7 @@ const triesOf = (handle: Handle, ids: readonly number[], environment: string) =>
     .where('this.id', 'in', ids)
     .where('there.name_key', '=', environment.toLowerCase())
     .where('other.task', '=', 'deploy')
-    .where(sql<boolean>`coalesce(other.deployed_sha, other.sha) = this.sha`)
+    .where(OTHER_DEPLOYED_THIS)
     .orderBy('other.id')
     .execute()
 

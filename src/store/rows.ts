@@ -17,6 +17,12 @@ export const TAKEN_BACK = sql.raw(
   `(deployments.state = 'cancelled' and coalesce(deployments.reason, '') <> 'by_person') or coalesce(deployments.reason, '') = 'config_removed'`,
 )
 
+/**
+ * Whether the deployment `other` has put the commit of `this` in place. Neither side is a mere column: SQLite compares
+ * one as a text, and an index of an expression, which has no type, would be of no use to it.
+ */
+export const OTHER_DEPLOYED_THIS = sql<boolean>`coalesce(other.deployed_sha, other.sha) = coalesce(this.sha, this.sha)`
+
 /** A row as the rest of the program knows it. */
 export const deploymentOf = (row: DeploymentRow): Deployment => ({
   id: row.id,
