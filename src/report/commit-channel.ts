@@ -1,6 +1,7 @@
 import type { GitHub } from '../github/github.ts'
 import type { OwedReport } from '../store/store.ts'
 import type { OwedCommitStatus } from './commit-status.ts'
+import { withLinkThatFits } from './long-links.ts'
 import type { Recipient } from './outbox.ts'
 
 /**
@@ -25,7 +26,9 @@ export const commitChannel = (github: () => GitHub, statuses: Recipient): Recipi
       if (said?.state === status.state && said.description === status.description) return
       if (isDoubtful && said?.state !== 'pending') return
     }
-    await github().createCommitStatus(repository, sha, status)
+    await withLinkThatFits(status.targetUrl, (targetUrl) =>
+      github().createCommitStatus(repository, sha, { ...status, targetUrl }),
+    )
   },
   failureOf: statuses.failureOf,
 })

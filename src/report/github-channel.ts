@@ -5,6 +5,7 @@ import { limitOf } from '../github/limits.ts'
 import type { Creation } from '../github/pace.ts'
 import type { Pace } from '../pace.ts'
 import type { OwedReport } from '../store/store.ts'
+import { withLinkThatFits } from './long-links.ts'
 import type { Recipient } from './outbox.ts'
 import type { SendFailure } from './rules.ts'
 
@@ -31,7 +32,9 @@ export const githubChannel = (
       const said = await github().statuses(repository, githubId)
       if (said.some((one) => isSame(one, status) || (isDoubtful && isEnd(one)))) return
     }
-    await github().createStatus(repository, githubId, status)
+    await withLinkThatFits(status.logUrl, (logUrl) =>
+      github().createStatus(repository, githubId, { ...status, logUrl }),
+    )
   },
   failureOf: (thrown) => githubFailure(thrown, clock()),
 })

@@ -156,7 +156,11 @@ const environmentOf = ({ state, task, environmentUrl }: Deployment): string =>
     ? link(environmentUrl, 'open')
     : ''
 
-const logOf = (logUrl: string | undefined): string => (logUrl === undefined ? '' : link(logUrl, 'log'))
+/** A text holds 3,000 characters, and a longer one would cost the whole message. */
+const MOST_LINK = 2_500
+
+const logOf = (logUrl: string | undefined): string =>
+  logUrl === undefined || logUrl.length > MOST_LINK ? '' : link(logUrl, 'log')
 
 const MOST_HOSTS = 10
 const MOST_NAME = 40
