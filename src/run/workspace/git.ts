@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { askGit } from '../git-question.ts'
@@ -21,6 +21,7 @@ export interface Git {
   pointTo(repository: string, sha: string): Promise<void>
   /** Whether the commit is in a repository. */
   knows(repository: string, sha: string): Promise<boolean>
+  /** Whether there is one, be it damaged: git itself may have no time to say so, or not be started at all. */
   isRepository(path: string): Promise<boolean>
   /** Looks through a repository; that is told, and may take its time. */
   isSound(repository: string): Promise<boolean>
@@ -112,8 +113,10 @@ export async function withGit(
     },
     knows: async (folder, sha) =>
       (await askGit(folder, path, ['--git-dir=.', 'cat-file', '-e', `${sha}^{commit}`])) !== undefined,
-    isRepository: async (folder) =>
-      (await askGit(folder, path, ['--git-dir=.', 'rev-parse', '--git-dir'])) !== undefined,
+    isRepository: async (folder) => {
+      const needed = ['HEAD', 'objects', 'refs'].map((name) => stat(join(folder, name)))
+      return (await Promise.allSettled(needed)).every(({ status }) => status === 'fulfilled')
+    },
     async isSound(folder) {
       const words = ['fsck', '--no-dangling', '--no-progress']
       return (await git.run(words, { folder })) === undefined

@@ -277,3 +277,20 @@ test('git gets nothing of the variables of the commands, and the commands nothin
   expect(seen).not.toContain('opensesame')
   expect(log).not.toContain('\nGIT_')
 })
+
+test('a git that is killed when it is asked something makes nobody throw away what is kept', async () => {
+  const { source, mirror, deploy } = place()
+  await deploy({ sha: source.commit({ a: '' }) })
+  writeFileSync(join(mirror, 'kept'), '')
+  const programs = temporaryFolder()
+  const asks = 'case "$*" in *cat-file*|*rev-parse*) kill -9 $$ ;; esac'
+  writeFileSync(join(programs, 'git'), `#!/bin/sh\n${asks}\nPATH=${process.env['PATH']} exec git "$@"\n`, {
+    mode: 0o755,
+  })
+  const env = { PATH: { literal: `${programs}:${process.env['PATH']}` } }
+
+  const { result } = await deploy({ sha: source.commit({ a: '2' }), env, commands: [['grep', '2', 'a']] })
+
+  expect(result.state).toBe('succeeded')
+  expect(existsSync(join(mirror, 'kept'))).toBe(true)
+})
