@@ -301,7 +301,10 @@ async function bringSource(
     await parts.log.line(`Release ${placing.release} is there: nothing is fetched, and no command is run.`)
     return undefined
   }
-  const checkOut = workspace && checkOutStep(deployment, { ...parts.checkouts, workspace, path, variables })
+  // What was deployed last stays known in its mirror, whatever is only tried meanwhile.
+  const environmentInMirror = `${deployment.environment}${parts.asking === undefined ? '' : ' (dry run)'}`
+  const kept = { ...deployment, environment: environmentInMirror }
+  const checkOut = workspace && checkOutStep(kept, { ...parts.checkouts, workspace, path, variables })
   const { environment, user } = parts.server
   const archive =
     releases?.source &&

@@ -8,6 +8,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
@@ -54,6 +55,9 @@ function place() {
   const left = (): string[] => (existsSync(checkouts.workspaces) ? readdirSync(checkouts.workspaces) : [])
   return { source, data, mirror: checkouts.mirrors.pathOf('acme/shop'), deploy, left }
 }
+
+const gitOutput = (folder: string, ...words: string[]): string =>
+  execFileSync('git', ['-C', folder, ...words], { encoding: 'utf8' }).trim()
 
 /** The commands of the log, and whether it says that they failed. */
 const commandsIn = (log: string): string[] =>
@@ -293,4 +297,17 @@ test('a git that is killed when it is asked something makes nobody throw away wh
 
   expect(result.state).toBe('succeeded')
   expect(existsSync(join(mirror, 'kept'))).toBe(true)
+})
+
+test('a dry run leaves alone what keeps the commit of the last deployment known', async () => {
+  const { source, deploy, mirror } = place()
+  const first = source.commit({ 'run.sh': 'true\n' }, 'First')
+  const second = source.commit({ 'run.sh': 'true # again\n' }, 'Second')
+  const refs = (): string[] =>
+    gitOutput(mirror, 'for-each-ref', '--format=%(objectname)').split('\n').toSorted()
+
+  await deploy({ sha: first, commands: [['true']] })
+  expect(refs()).toEqual([first])
+  await deploy({ sha: second, commands: [['true']], parts: { asking: ['--check'] } })
+  expect(refs()).toEqual([first, second].toSorted())
 })
