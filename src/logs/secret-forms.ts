@@ -22,7 +22,7 @@ export function formsOf(secret: string): SecretForms {
     ...urlForms(text),
     ...jsonForms(text),
     ...htmlForms(text),
-    ...shellForms(text),
+    ...quotedForms(text),
   ])
   return { texts: new Set(texts.map(bytesOf)), base64: new Set(base64Forms(whole)) }
 }
@@ -77,8 +77,9 @@ function htmlForms(text: string): string[] {
   ]
 }
 
-/** As a shell shows its words under `set -x` or in `export -p`, and as we quote them ourselves. */
-const shellForms = (text: string): string[] => [
+/** As a shell shows its words under `set -x` or in `export -p`, and as we quote them ourselves; and as YAML and SQL do. */
+const quotedForms = (text: string): string[] => [
+  text.replaceAll("'", "''"),
   text.replaceAll("'", String.raw`'\''`),
   text.replaceAll("'", `'"'"'`),
   text.replaceAll(/["$`\\]/g, String.raw`\$&`),

@@ -46,6 +46,7 @@ test.each([
   ['in HTML', 'it&#39;s a &quot;p&amp;ss&quot;/&lt;w&gt; 100% ü'],
   ['in HTML as Go writes it', 'it&#39;s a &#34;p&amp;ss&#34;/&lt;w&gt; 100% ü'],
   ['in a message to Slack', `it's a "p&amp;ss"/&lt;w&gt; 100% ü`],
+  ['as YAML and SQL quote it', `it''s a "p&ss"/<w> 100% ü`],
   ['as sh -x shows it', String.raw`it'\''s a "p&ss"/<w> 100% ü`],
   ['as Python quotes it for a shell', `it'"'"'s a "p&ss"/<w> 100% ü`],
   ['as bash prints it with %q', String.raw`it\'s\ a\ \"p\&ss\"/\<w\>\ 100%\ ü`],

@@ -6,6 +6,7 @@ recap at the end, so that no task can put a recap of its own in its place.
 import json
 import os
 
+from ansible.plugins import callback
 from ansible.plugins.callback import CallbackBase
 
 DOCUMENTATION = """
@@ -17,6 +18,24 @@ description: Writes the recap as JSON to the file named by FERRYMAN_RECAP_FILE.
 
 COMMIT = 'ferryman_deployed_sha'
 LONGEST = 16000
+WIDEST = 2 ** 31 - 1
+
+
+class WholeLines:
+    """YAML as it is, but that no text is folded: of a secret that is broken in two, nobody knows the halves."""
+
+    def __init__(self, yaml):
+        self._yaml = yaml
+
+    def __getattr__(self, name):
+        return getattr(self._yaml, name)
+
+    def dump(self, *values, **settings):
+        return self._yaml.dump(*values, **dict(settings, width=WIDEST))
+
+
+if hasattr(callback, 'yaml'):
+    callback.yaml = WholeLines(callback.yaml)  # callback_result_format = yaml
 
 
 class CallbackModule(CallbackBase):

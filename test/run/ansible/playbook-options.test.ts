@@ -158,8 +158,11 @@ describe.skipIf(!inject('ansible'))('a playbook', () => {
       "print(json.dumps({'warnings': told}))",
     ]
     const wrapped = "{{ 'one two' | wordwrap(3, true, '/') }}"
+    const long = `${'Long words '.repeat(6)}that end with {{ pw }}`
     const { log } = await runPlaybook({
-      plays: [play('all', { warner: { pw: '{{ pw }}' } }, { debug: { msg: wrapped } })],
+      plays: [
+        play('all', { warner: { pw: '{{ pw }}' } }, { debug: { msg: wrapped } }, { debug: { msg: long } }),
+      ],
       files: { 'library/warner.py': `${warner.join('\n')}\n` },
       prepare(folder) {
         const inventory = join(folder, 'hosts.ini')
@@ -171,14 +174,15 @@ describe.skipIf(!inject('ansible'))('a playbook', () => {
       },
       options: { extraVars: { pw: { text: { template: 'PASSWORD' } } } },
       secrets: { PASSWORD: secret },
-      env: { PYTHONPATH: '/opt/ours' },
+      env: { PYTHONPATH: '/opt/ours', ANSIBLE_CALLBACK_RESULT_FORMAT: 'yaml' },
     })
 
     expect(log).toContain('Nobody is let in by ••• today')
     expect(log).toContain('It is said that ••• opens it')
     expect(log).not.toMatch(/swordfish|0123456789|and a half/)
     expect(log).toContain('[WARNING]: /opt/ours\u001b')
-    expect(log).toContain('"msg": "one/two"')
+    expect(log).toContain('msg: one/two')
+    expect(log).toContain('Long words that end with •••')
   })
 
   test('opens its vault with the password of a file, which nobody sees', async () => {
