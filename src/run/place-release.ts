@@ -105,7 +105,7 @@ export function configVariables({ releases, folder, previous }: Placing, is: 'be
 
 /** Makes the folder of the release, fills it, and links in what is shared. */
 export function fetchStep(
-  { id }: Pick<Deployment, 'id'>,
+  { id, sha }: Pick<Deployment, 'id' | 'sha'>,
   placing: Placing,
   filling: Pick<ActionStep, 'name' | 'perform'>,
 ): ActionStep {
@@ -117,7 +117,7 @@ export function fetchStep(
     perform: (doing) =>
       guarded({ signal: doing.signal, path: releases.path }, async () => {
         const before = await fetchedBefore(releases, release)
-        if (before?.by === id) {
+        if (before?.by === id && before.sha === sha) {
           placing.version = before.version
           await doing.log.line(`Release ${release} was fetched before, when it had to wait.`)
           return undefined
@@ -128,7 +128,7 @@ export function fetchStep(
           const failure = await filling.perform(doing)
           if (failure !== undefined || doing.signal.aborted) return failure
           await linkShared(releases, release)
-          await noteFetched(releases, release, { by: id, version: placing.version })
+          await noteFetched(releases, release, { by: id, sha, version: placing.version })
           isFetched = true
           return undefined
         } finally {

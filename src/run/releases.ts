@@ -164,18 +164,19 @@ export function noteFetched(releases: Place, release: string, fetched: Fetched):
 export async function fetchedBefore(releases: Place, release: string): Promise<Fetched | undefined> {
   try {
     await lstat(folderOf(releases, release))
-    const { by, version } = JSON.parse(
+    const { by, sha, version } = JSON.parse(
       await readFile(begunNote(releases, release), 'utf8'),
     ) as Partial<Fetched>
-    return by === undefined ? undefined : { by, version }
+    return by === undefined || sha === undefined ? undefined : { by, sha, version }
   } catch {
     return undefined
   }
 }
 
 export interface Fetched {
-  /** The id of the deployment. */
+  /** The id of the deployment; another has it where a backup was restored. */
   readonly by: number
+  readonly sha: string
   readonly version?: string | undefined
 }
 

@@ -162,6 +162,8 @@ test('a command or a hook that fails leaves what is current; the next deployment
   expect(held.log).toContain('Release 3 was fetched before, when it had to wait.')
   await deploy({ ...waits, id: 34 })
   expect(asked).toHaveLength(2)
+  await deploy({ ...waits, id: 34, sha: '1'.repeat(40) })
+  expect(asked).toHaveLength(3)
   expect(readlinkSync(join(path, 'current'))).toBe('releases/1')
   await deploy({ number: 4, path, address })
 
