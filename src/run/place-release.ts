@@ -163,6 +163,10 @@ export const switchStep = (placing: Placing): ActionStep => ({
     }),
 })
 
+/** Where what comes back is found. */
+export const folderBefore = ({ releases, before }: Placing): string =>
+  before?.release === undefined ? currentOf(releases) : folderOf(releases, before.release)
+
 /** Makes current again what was it before; undefined where nothing was. */
 export const wayBackOf = (placing: Placing): Runbook['wayBack'] => {
   const { releases, before } = placing

@@ -33,6 +33,7 @@ import {
   configVariables,
   fetchStep,
   findPlacing,
+  folderBefore,
   keepRelease,
   releaseVariables,
   switchStep,
@@ -122,8 +123,8 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
     }).catch((thrown: unknown) => endUnwritable(thrown, begun))
     if (!isReady) return carriedOut
     const { runbook } = plan
-    const back = placing === undefined ? plan.variables : { ...plan.inPlace, PREVIOUS_CONFIG: '' }
-    const result = await goBack(plan.deployment, carriedOut, { runbook, variables: back }, begun)
+    const back = planBack(plan, { facts, placing })
+    const result = await goBack(back.deployment, carriedOut, back, begun)
     if (result.state !== 'succeeded' && placing !== undefined) await tellUnproved(placing, log)
     if (result.state === 'succeeded' && placing !== undefined)
       await keepRelease(placing, { sha: result.deployedSha ?? given.sha, at: given.startedAt ?? 0 }, log)
@@ -191,6 +192,32 @@ async function hearCommit(
     runbook: { ...compiled, activate, wayBack },
     variables: { ...variables, ...own },
     inPlace: { ...inPlace, ...own },
+  }
+}
+
+/**
+ * The plan for the way back: its hooks are run in what has come back, and told of that. In the release that is not good
+ * they would start just that again.
+ */
+function planBack(
+  plan: Plan,
+  { facts, placing }: { readonly facts: CompileFacts; readonly placing: Placing | undefined },
+): Plan {
+  if (placing === undefined) return plan
+  const { recipe } = plan.deployment
+  const workspace = folderBefore(placing)
+  const folder = recipe.folder.startsWith(placing.folder)
+    ? `${workspace}${recipe.folder.slice(placing.folder.length)}`
+    : recipe.folder
+  const deployment = { ...plan.deployment, recipe: { ...recipe, folder } }
+  const compiled = compile(deployment, { ...facts, workspace })
+  const { verify } = 'reason' in compiled ? plan.runbook : compiled
+  const told = { FERRYMAN_RELEASE: workspace, FERRYMAN_WORKSPACE: workspace, PREVIOUS_CONFIG: '' }
+  return {
+    ...plan,
+    deployment,
+    runbook: { ...plan.runbook, verify },
+    variables: { ...plan.inPlace, ...told },
   }
 }
 

@@ -184,15 +184,19 @@ test.each(['link', 'directory'] as const)(
     builds.content = archive('two')
 
     const verify = sh(`${TELL}; cat ${current} >> "$TOLD"; grep -q one ${current}`)
-    const { result, log } = await deploy({ ...given, number: 2, hooks: { ...NO_HOOKS, verify: [verify] } })
+    const tell: Hook = {
+      command: ['sh', '-c', 'echo "$1\n$FERRYMAN_RELEASE" >> "$TOLD"', 'sh', '{workspace}'],
+    }
+    const hooks = { ...NO_HOOKS, verify: [verify, tell] }
+    const { result, log } = await deploy({ ...given, number: 2, hooks })
 
     expect(result).toMatchObject({ state: 'failed', reason: 'verification_failed' })
     expect(log).toContain('Rolled back to release 1.')
     expect(readFileSync(current, 'utf8')).toBe('one')
     const before = target === 'link' ? join(path, 'releases/1') : join(path, 'saved')
-    const [live, folder] = [join(path, 'current'), join(path, 'releases/2')]
+    const [live, folder, back] = [join(path, 'current'), join(path, 'releases/2'), join(path, 'releases/1')]
     expect(readFileSync(told, 'utf8')).toBe(
-      `verify ${folder} ${live} ${before} \ntwoverify ${folder} ${live}  1\none`,
+      `verify ${folder} ${live} ${before} \ntwoverify ${back} ${live}  1\none${back}\n${back}\n`,
     )
     await deploy({ ...given, number: 3 })
     expect(readdirSync(join(path, 'releases')).toSorted()).toEqual(['.1.json', '.3.json', '1', '3'])
