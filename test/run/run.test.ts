@@ -231,6 +231,15 @@ describe('what cannot be started', () => {
     })
   })
 
+  test('a variable that is longer than the system takes', async () => {
+    const { result } = await runFor({ commands: [['true']], env: { LONG: 'x'.repeat(200_000) } })
+
+    expect(result).toMatchObject({
+      detail:
+        'true could not be started: its arguments and variables are longer than the system takes (E2BIG)',
+    })
+  })
+
   test('a folder instead of a program', async () => {
     expect((await runFor({ commands: [['./logs']] })).result).toMatchObject({ reason: 'command_not_found' })
   })
