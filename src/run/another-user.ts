@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { wholeOf } from './mark.ts'
 import { findProgram } from './program.ts'
 
 /** Where what we need ourselves is found, whatever a command calls PATH. */
@@ -152,9 +153,9 @@ export function createUsers(payload: string, runId: string): Users {
 /** Where every user may make a folder; TMPDIR may be ours alone. */
 const SHARED = '/tmp'
 
-/** The run id itself is nobody's to know. */
+/** The run id itself is nobody's to know. Of a run that was broken off only the ids of its parts may be known. */
 const prefixOf = (runId: string): string =>
-  `ferryman-${createHash('sha256').update(runId).digest('hex').slice(0, 16)}-`
+  `ferryman-${createHash('sha256').update(wholeOf(runId)).digest('hex').slice(0, 16)}-`
 
 /** Takes away what runs of an earlier life have handed over, as those to whom it belongs. */
 export async function takeBackLeft(runIds: readonly string[]): Promise<void> {

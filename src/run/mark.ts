@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+
 import { readProc } from './proc.ts'
 
 /**
@@ -8,6 +10,12 @@ import { readProc } from './proc.ts'
  */
 const SMALLEST_KIB = 2n ** 52n
 const DIGITS = 12
+
+/** The id of a part of a run that has a mark of its own, so that it can be ended alone. */
+export const partOf = (runId: string): string => `${wholeOf(runId)}${randomBytes(DIGITS / 2).toString('hex')}`
+
+/** What a run and its parts have in common, and nobody else has. */
+export const wholeOf = (runId: string): string => runId.slice(0, -DIGITS)
 
 /** The mark of a run, as `ulimit -S -m` takes it. */
 export const markOf = (runId: string): string => String(SMALLEST_KIB + BigInt(`0x${runId.slice(-DIGITS)}`))

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 
 import type { Deployment, StepResult } from '../deployment/deployment.ts'
@@ -10,6 +9,7 @@ import { changedIn } from './changed.ts'
 import { runCommand, type Ended } from './command.ts'
 import { endConnections, type Leaving } from './ending.ts'
 import { createLimit, type Limit, type Stop } from './limits.ts'
+import { partOf } from './mark.ts'
 import type { Begun, RunParts } from './parts.ts'
 import { namesOf } from './processes.ts'
 import type { ActionStep, CommandStep, Step } from './steps.ts'
@@ -243,7 +243,7 @@ const notBegun = (name: string, about: Pick<StepResult, 'label' | 'hook'>, note:
 
 /** A step that may fail is ended alone: what others have started, and what the deployment is about, lives on. */
 const runIdOf = ({ onFailure }: CommandStep, { runId }: RunParts): string =>
-  onFailure === 'goes_on' ? randomBytes(16).toString('hex') : runId
+  onFailure === 'goes_on' ? partOf(runId) : runId
 
 /** What stops Ferryman may tell its commands as well: systemd does, unless it is told otherwise. A shell says 143. */
 const isTerminated = ({ exitCode, signal }: Pick<Ended, 'exitCode' | 'signal'>): boolean =>

@@ -1,12 +1,15 @@
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 
 import { NO_HOOKS, type Command } from '../../src/deployment/recipe.ts'
 import type { Stop } from '../../src/run/limits.ts'
 import { createUsers } from '../../src/run/another-user.ts'
+import { endLeftovers } from '../../src/run/leftovers.ts'
+import { partOf } from '../../src/run/mark.ts'
 import { recipe } from '../support/samples.ts'
 import { eventually, isRunning, runFor, temporaryFolder } from '../support/running.ts'
 import { makeUser, removeUser } from '../support/users.ts'
@@ -145,6 +148,24 @@ describe.skipIf(!isRoot)('a command that runs as another user', () => {
     expect(unknown.result.steps).toMatchObject([{ name: 'true', note: detail }])
   })
 })
+
+test.skipIf(!isRoot)(
+  'what was handed over goes with the next start, whatever part of the run was known',
+  async () => {
+    makeUser(USER)
+    onTestFinished(() => removeUser(USER))
+    const runId = randomBytes(16).toString('hex')
+    const met = await createUsers('{}', runId).as(USER)
+    const file = met !== undefined && 'variables' in met ? (met.variables['FERRYMAN_PAYLOAD_FILE'] ?? '') : ''
+    expect(readFileSync(file, 'utf8')).toBe('{}')
+
+    const gone = { group: 0, bootId: 'of another boot', startTicks: '' }
+    await endLeftovers([{ ...gone, runId: randomBytes(16).toString('hex') }], 100)
+    expect(existsSync(file)).toBe(true)
+    await endLeftovers([{ ...gone, runId: partOf(runId) }], 100)
+    expect(existsSync(dirname(file))).toBe(false)
+  },
+)
 
 test('who we are is nobody else', async () => {
   const me = execFileSync('id', ['-un'], { encoding: 'utf8' }).trim()
