@@ -194,9 +194,12 @@ async function letBack(one: Deployment, thrown: unknown, parts: LookParts): Prom
   return { lookAgainMs: lookAgainOf(outcome) }
 }
 
-/** Whether somebody goes back with it. Its payload is our own. */
-const isGoingBack = ({ origin, payload }: Deployment): boolean =>
-  origin === 'person' && Reflect.get(Object(JSON.parse(payload)), 'goes_back') === true
+/** Whether somebody goes back with it to what was deployed here before. Its payload is our own. */
+function isGoingBack({ origin, payload }: Deployment): boolean {
+  if (origin !== 'person') return false
+  const { goes_back: goesBack, asked_for: to } = Object(JSON.parse(payload)) as Record<string, unknown>
+  return goesBack === true && typeof to === 'string' && /^(?::previous|#\d+)$/.test(to)
+}
 
 async function lookAtBranch(looking: Looking, parts: LookParts): Promise<Looked> {
   const { waiting, failures } = looking

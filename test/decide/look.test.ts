@@ -102,3 +102,26 @@ test('a clock that was years ahead for a while makes no wait longer than it was'
 
   expect(await lookAt(HOUR + 60_000, closed())).toMatchObject({ state: 'queued' })
 })
+
+test('what goes back to a success of before needs no GitHub; all else, and the other gates, wait as ever', async () => {
+  const { github, store, sha, take, lookAt, claim } = await openLooks({ requiredContexts: ['ci/test'] })
+  const payload = (to: string, goesBack = true) => JSON.stringify({ asked_for: to, goes_back: goesBack })
+  const asked = {
+    sha,
+    origin: 'person',
+    hold: { reason: 'deciding', detail: '', since: 1, until: undefined },
+  } as const
+  const forward = await take(newMerge({ ...asked, payload: payload('main') }))
+  const deployed = await take(newMerge({ ...asked, payload: payload('#1', false) }))
+  const back = await take(newMerge({ ...asked, payload: payload('#1') }))
+  github.fail({ times: 100, with: { status: 503 } })
+  const locked: Closed = { reason: 'locked', detail: 'by mona', until: undefined }
+
+  await lookAt(2_000, { gate: { ...OPEN, judge: () => locked } })
+  expect((await store.deployment(back.id))?.hold).toMatchObject(locked)
+  await lookAt(3_000)
+
+  expect((await claim(3_000))?.id).toBe(back.id)
+  for (const { id } of [forward, deployed])
+    expect(await store.deployment(id)).toMatchObject({ hold: { reason: 'github_unavailable' } })
+})
