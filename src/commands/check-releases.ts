@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Config, EnvironmentConfig } from '../config/config.ts'
 import type { ReleasesRecipe } from '../deployment/recipe.ts'
 import { messageOf } from '../errors.ts'
-import { currentRelease, goodReleases } from '../run/releases.ts'
+import { currentRelease, goodReleases, type Good } from '../run/releases.ts'
 import { ReleaseFailure } from '../run/sources/failure.ts'
 import { firstExisting } from './check-machine.ts'
 import { fine, wrong, type Finding } from './findings.ts'
@@ -26,8 +26,7 @@ async function* checkFolder(where: string, releases: ReleasesRecipe): AsyncGener
     accessSync(firstExisting(path), constants.W_OK | constants.X_OK)
     const current = await currentRelease(releases)
     const good = await goodReleases(releases)
-    const is = current === undefined ? 'none is current yet' : `${current} is current`
-    yield fine(`${where}: releases in ${path}: ${good.length} good, ${is}`)
+    yield fine(`${where}: releases in ${path}: ${good.length} good, ${whichIs(current, good)}`)
   } catch (cause) {
     yield cause instanceof ReleaseFailure
       ? wrong(`${where}: ${cause.message}`, 'Deployments end as release_failed until then.')
@@ -41,4 +40,11 @@ async function* checkFolder(where: string, releases: ReleasesRecipe): AsyncGener
     if (!entry.endsWith('/') && !existsSync(file))
       yield wrong(`${where}: there is no ${file}`, 'Put it there, or end its name with a slash for a folder.')
   }
+}
+
+/** A server that ended between the switch and the proof leaves one of which nobody knows. */
+function whichIs(current: string | undefined, good: readonly Good[]): string {
+  if (current === undefined) return 'none is current yet'
+  const isProved = good.some(({ release }) => release === current)
+  return `${current} is current${isProved ? '' : ', which was not proved to be good'}`
 }

@@ -16,7 +16,11 @@ test('ferryman check says where releases are, which is current, and what is miss
         source: 'https://builds.example.org/shop-{sha}.zip',
         commands: [['bin/build'], ['true']],
         tasks: { migrate: { commands: [['./migrate']] } },
-        environments: { production, staging: { releases: { path: 'other' } } },
+        environments: {
+          production,
+          staging: { releases: { path: 'other' } },
+          unproved: { releases: { path: 'cut' } },
+        },
       },
     },
   }
@@ -25,6 +29,8 @@ test('ferryman check says where releases are, which is current, and what is miss
   writeFileSync(join(folder, 'srv/releases/.1.json'), '{"sha":"abc","at":1}')
   symlinkSync('releases/1', join(folder, 'srv/current'))
   mkdirSync(join(folder, 'other/current'), { recursive: true })
+  mkdirSync(join(folder, 'cut/releases/1'), { recursive: true })
+  symlinkSync('releases/1', join(folder, 'cut/current'))
 
   const { code, out } = await ferryman(['check', '--offline', '-c', join(folder, 'config.yml')])
 
@@ -37,6 +43,7 @@ test('ferryman check says where releases are, which is current, and what is miss
       '✔ acme/shop production: true',
       '✔ acme/shop production migrate: folder <folder>/srv/current',
       '✔ acme/shop production: releases in <folder>/srv: 1 good, 1 is current',
+      '✔ acme/shop unproved: releases in <folder>/cut: 0 good, 1 is current, which was not proved to be good',
       '✘ acme/shop production: there is no <folder>/srv/shared/.env',
       '✘ acme/shop staging: <folder>/other/current is no link: move it away, so that it can become one, or deploy with `target: directory`.',
     ]),
