@@ -84,7 +84,10 @@ describe.skipIf(!isPossible)('by sudo, for a server that is not root', () => {
   })
 
   test('the other user gets the environment and the payload, and nobody sees either', async () => {
-    allow()
+    const kept = temporaryFolder()
+    writeFileSync(SUDOERS, `Defaults log_input, log_output, iolog_dir=${kept}\n${documented()}`, {
+      mode: 0o440,
+    })
     const script =
       'id -un; echo "$HOME ${SECRET}x"; cat "$FERRYMAN_PAYLOAD_FILE"; echo; stat -c "%U %a" "$FERRYMAN_PAYLOAD_FILE"; ps -eo args > seen; env > env; true'
     const { world, folder, server } = await start(script, { SECRET: 'sesame-0pen-now' })
@@ -96,6 +99,9 @@ describe.skipIf(!isPossible)('by sudo, for a server that is not root', () => {
     expect(log).toContain(`\n${OTHER}\n/home/${OTHER} •••x\n{"reason":"sale"}\n${OTHER} 600\n`)
     expect(readFileSync(join(folder, 'seen'), 'utf8')).toContain(`sudo -n -u ${OTHER} -- env -i /bin/sh`)
     expect(readFileSync(join(folder, 'seen'), 'utf8')).not.toContain('sesame')
+    expect(
+      execFileSync('sh', ['-c', 'find "$1" -name stdin -exec zcat -f {} +', 'sh', kept]).toString(),
+    ).toBe('')
     expect(readFileSync(join(folder, 'env'), 'utf8')).not.toMatch(/^(?:SUDO|MAIL)/m)
     expect(handedOver()).toEqual([])
   })
