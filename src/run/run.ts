@@ -112,13 +112,17 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
       const heard = await hearCommit(plan, { facts, placing }, running)
       if ('reason' in heard) return refuse(heard, running)
       plan = heard
-      const ready = await prepareWork(plan.deployment, plan.variables, running)
-      if ('reason' in ready) return refuse(ready, running)
-      isReady = true
-      const work = placing?.isThere === true ? [] : [...ready.before, ...plan.runbook.work]
-      const book = { ...plan.runbook, work }
-      return withinLimit(plan.deployment, running, (inner) =>
-        carryOut(heard.deployment, book, { ...heard, ...ready }, { ...running, signal: inner }),
+      const isThere = placing?.isThere === true
+      const book = { ...heard.runbook, ...(isThere ? { work: [] } : {}) }
+      // Where nothing comes before the work, what keeps it from beginning keeps all from beginning.
+      isReady = book.before.length > 0
+      const ready = async (): Promise<Ready | Failure> => {
+        const prepared = await prepareWork(heard.deployment, heard.variables, running)
+        isReady ||= !('reason' in prepared)
+        return isThere && !('reason' in prepared) ? { ...prepared, before: [] } : prepared
+      }
+      return withinLimit(heard.deployment, running, (inner) =>
+        carryOut(heard.deployment, book, { ...heard, ready }, { ...running, signal: inner }),
       )
     }).catch((thrown: unknown) => endUnwritable(thrown, begun))
     if (!isReady) return carriedOut
@@ -403,10 +407,15 @@ async function withinLimit<Result>(
   }
 }
 
+interface CarriedWith extends Record<'variables' | 'inPlace', Variables> {
+  /** Asked for when the hooks before the work have let it begin. */
+  ready(): Promise<Ready | Failure>
+}
+
 async function carryOut(
   deployment: Deployment,
   { before, work, activate, verify }: Runbook,
-  { variables, inPlace, ofWork }: Pick<Ready, 'ofWork'> & Record<'variables' | 'inPlace', Variables>,
+  { variables, inPlace, ready }: CarriedWith,
   parts: Begun,
 ): Promise<RunResult> {
   const { results: steps, log, signal } = parts
@@ -420,9 +429,15 @@ async function carryOut(
     if (then === 'holds') return { state: 'held', steps, detail: notYet(failure) }
     await log.line('That does not keep the work from beginning.')
   }
+  // The hooks may have fetched what it is about.
+  const prepared = await ready()
+  if ('reason' in prepared) {
+    await tellLiving(deployment, parts)
+    return refuse(prepared, parts)
+  }
   await parts.workBegins()
-  for (const step of work) {
-    const failure = await carryOutStep(deployment, step, { ...variables, ...ofWork }, parts)
+  for (const step of [...prepared.before, ...work]) {
+    const failure = await carryOutStep(deployment, step, { ...variables, ...prepared.ofWork }, parts)
     if (failure === undefined) continue
     if (signal.aborted || afterFailureOf(step, failure) === 'ends') return stop(failure)
     await log.line('The next step begins all the same (continue_on_error).')

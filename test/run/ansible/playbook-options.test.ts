@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 import { describe, expect, inject, test } from 'vitest'
@@ -257,6 +266,27 @@ describe.skipIf(!inject('ansible'))('a playbook', () => {
       expect(log).toContain(`may write ${folder}/${open}, and settings may load programs: chmod o-w`)
     },
   )
+
+  test('is what the hooks before it have made of it', async () => {
+    const { result, log } = await runPlaybook({
+      plays: [play('all', OK)],
+      hooks: { ...NO_HOOKS, before: [{ command: ['mv', 'next.yml', 'site.yml'] }] },
+      prepare: (folder) => renameSync(join(folder, 'site.yml'), join(folder, 'next.yml')),
+    })
+    expect(log).toMatch(/\$ mv next\.yml site\.yml\n▸ exit 0 /)
+    expect(result.state).toBe('succeeded')
+
+    const missing = await runPlaybook({
+      plays: [play('all', OK)],
+      hooks: {
+        ...NO_HOOKS,
+        before: [{ command: ['mv', 'site.yml', 'next.yml'] }],
+        afterFailure: [{ command: ['touch', 'told'] }],
+      },
+    })
+    expect(missing.result).toMatchObject({ state: 'failed', reason: 'playbook_missing' })
+    expect(existsSync(join(missing.folder, 'told'))).toBe(true)
+  })
 
   test('tells its hooks nothing of how it is run', async () => {
     const environment: Hook = { command: ['env'] }
