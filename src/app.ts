@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 
-import type { Config, EnvironmentConfig } from './config/config.ts'
+import { isViaGitHub, type Config, type EnvironmentConfig, type RepositoryConfig } from './config/config.ts'
 import { resolveValue } from './config/values.ts'
 import { nameOf, placeOf, type Deployment } from './deployment/deployment.ts'
 import type { ReleasesRecipe, Value } from './deployment/recipe.ts'
@@ -11,6 +11,7 @@ import { createGitHub } from './github/client.ts'
 import { problem } from './errors.ts'
 import type { GitHub } from './github/github.ts'
 import { reserveUntil } from './github/limits.ts'
+import { NOBODY } from './github/requests.ts'
 import { createRequestPace, resumedGitHubPace, type Creation } from './github/pace.ts'
 import type { Journal } from './logs/journal.ts'
 import { createLogLinks } from './logs/links.ts'
@@ -29,6 +30,7 @@ import { createDryRuns, type DryRunParts } from './dry-run.ts'
 import { createPerform } from './perform.ts'
 import { planFor, planForDelivery, type PlanParts } from './plan.ts'
 import { replayDelivery, takeDelivery, type Parts } from './pipeline.ts'
+import { startPolling } from './polling.ts'
 import { cancel } from './queue/cancel.ts'
 import { forecast } from './queue/forecast.ts'
 import { recover } from './queue/recovery.ts'
@@ -36,6 +38,7 @@ import { startRemoval } from './queue/removal.ts'
 import { startWorker, type Worker } from './queue/worker.ts'
 import { startCatchUp, type CatchUp } from './receive/catch-up.ts'
 import { createGroupCommit } from './receive/group-commit.ts'
+import type { Poller } from './receive/poller.ts'
 import { createRefusalCount } from './receive/refusals.ts'
 import { createSignatureCheck } from './receive/signature.ts'
 import { serveWebhooks } from './receive/webhook.ts'
@@ -54,6 +57,7 @@ import { baseEnvironment } from './run/environment.ts'
 import { startGuard } from './run/guard.ts'
 import { endLeftovers } from './run/leftovers.ts'
 import { mendCurrent } from './run/releases.ts'
+import { askSource } from './run/sources/version.ts'
 import { startStandby } from './run/standby.ts'
 import { createMirrors } from './run/workspace/mirrors.ts'
 import { removeTree } from './run/workspace/remove.ts'
@@ -68,6 +72,7 @@ import { currentUser } from './user.ts'
 import { serveApi } from './web/api/api.ts'
 import { serveHealth } from './web/health.ts'
 import { serveLog } from './web/log.ts'
+import type { AskSource } from './version-asked.ts'
 import { takeWish } from './wish.ts'
 import { closeServer, createServer, listen } from './web/server.ts'
 import { isServed, listenOnSocket } from './web/socket.ts'
@@ -175,7 +180,7 @@ export async function startApp(
     let requestPace = createRequestPace(config.github.requestsPerMinute)
     const makeGitHub = (credentials = config.github.credentials): GitHub =>
       createGitHub({
-        ...credentials,
+        ...(credentials ?? NOBODY),
         mask: masker.mask,
         learn: masker.lend,
         clock,
@@ -194,6 +199,7 @@ export async function startApp(
       logUrl: (deployment) => links.forReport(deployment),
       mask: (text) => masker.mask(text),
       slack: (deployment) => noticesOn(deployment, config),
+      isElsewhere: (deployment) => environmentOf(deployment)?.via === 'none',
       hasCommitStatus: (deployment) => environmentOf(deployment)?.commitStatus === true,
       get githubUrl() {
         return webUrlOf(config.github.apiUrl)
@@ -238,6 +244,7 @@ export async function startApp(
         gates: await store.gateFacts(judged, { ...demanded, at: clock() }),
         subject,
         maxConcurrent: config.maxConcurrent,
+        unavailable: poller?.problemOf(wanted),
         stopped: room.lack && `${LACKS[room.lack]}, and nothing is begun`,
       })
     }
@@ -275,6 +282,7 @@ export async function startApp(
     let worker: Worker | undefined
     let holds: Holds | undefined
     let catchUp: CatchUp | undefined
+    let poller: Poller | undefined
     const moved = (deployment?: Deployment): void => {
       outbox.wake()
       holds?.moved(deployment)
@@ -337,16 +345,12 @@ export async function startApp(
     const side = { environment, user: currentUser(), npmFolders: npmFolders() }
     const resolve = (value: Value): string => resolveValue(value, { environment, lookup: config.lookup })
     const installed = join(config.dataDir, 'installed')
-    const planning: PlanParts = {
-      pipeline,
-      store,
-      github: () => github,
-      gate,
-      server: side,
-      resolve,
-      clock,
-      installed,
-    }
+    const hide = (secrets: readonly string[]): void => masker.add(secrets.filter((one) => one !== ''))
+    const asking = { server: side, resolve, hide }
+    const askSourceNow: AskSource = (wanted, ref) =>
+      askSource(wanted, ref, { ...asking, signal: stopSignal.signal })
+    const finding = { pipeline, store, github: () => github, askSource: askSourceNow }
+    const planning: PlanParts = { ...finding, gate, server: side, resolve, clock, installed }
     const dryRuns = createDryRuns()
     const trying = Promise.withResolvers<DryRunParts>()
     await serveApi(control, {
@@ -371,7 +375,7 @@ export async function startApp(
       replay: (delivery, by) => replayDelivery(delivery, by, pipeline),
       clock,
       store,
-      ask: (wish) => takeWish(wish, { ...pipeline, store, github: () => github, forcedReports, clock }),
+      ask: (wish) => takeWish(wish, { ...pipeline, ...finding, forcedReports, clock }),
       force: (id, words) =>
         force(id, words, {
           store,
@@ -469,9 +473,10 @@ export async function startApp(
       clock,
       journal,
     }
-    trying.resolve({ ...running, pipeline })
+    trying.resolve({ ...running, ...finding })
     const perform = createPerform({
       ...running,
+      isAtGitHub: (deployment) => environmentOf(deployment)?.via !== 'none',
       givesWay: (deployment) => environmentOf(deployment)?.order === 'latest',
       logs,
       logTarget: (deployment) => environmentOf(deployment)?.logTo,
@@ -504,7 +509,7 @@ export async function startApp(
     const firstSight = startFirstSight({
       store,
       github: () => github,
-      repositories: () => config.repositories.values(),
+      repositories: () => atGitHub(config),
       looked(githubId, configuredAs) {
         if (githubId !== undefined) knownAs.set(githubId, configuredAs)
         holds?.lookAtRepository(configuredAs)
@@ -537,8 +542,8 @@ export async function startApp(
     catchUp = startCatchUp({
       store,
       github: () => github,
-      repositories: () => config.repositories.values(),
-      intervalMs: () => config.catchUpSeconds && config.catchUpSeconds * 1000,
+      repositories: () => atGitHub(config),
+      intervalMs: () => config.github.credentials && config.catchUpSeconds && config.catchUpSeconds * 1000,
       maxAgeMs: () => config.catchUpMaxAgeSeconds * 1000,
       configuredSince: (place) => since.get(place),
       concerns: (signal) => decide(signal, { repositories: config.repositories, knownAs }).verdict !== 'skip',
@@ -550,6 +555,19 @@ export async function startApp(
       journal,
     })
     started.push(catchUp.stop)
+    const polling = startPolling({
+      ...asking,
+      config: () => config,
+      store,
+      reports,
+      mask: masker.mask,
+      newNonce,
+      clock,
+      journal,
+      wake: pipeline.wake,
+    })
+    poller = polling
+    started.push(polling.stop)
     const inSlack = () => {
       const url = config.slack?.webhookUrl
       return url === undefined
@@ -559,7 +577,7 @@ export async function startApp(
     const tokenWatch = startTokenWatch({
       async expiresAt() {
         if (github.app !== undefined) return undefined
-        const [any] = config.repositories.values()
+        const [any] = atGitHub(config)
         // One that has ended is refused, and its end is known all the same if it was heard of before.
         await (any && github.repository(any.name).catch(() => {}))
         return github.tokenExpiresAt
@@ -597,6 +615,7 @@ export async function startApp(
       holds?.lookAtAll()
       firstSight.wake()
       catchUp?.startOver()
+      polling.startOver()
       tokenWatch.wake()
       lockWatch.wake()
       outbox.again(renewed)
@@ -634,6 +653,9 @@ export async function startApp(
     }
   }
 }
+
+const atGitHub = ({ repositories }: Config): RepositoryConfig[] =>
+  [...repositories.values()].filter(isViaGitHub)
 
 /** Every environment as `owner/name/environment` in lower case. */
 const placesIn = ({ repositories }: Config): string[] =>

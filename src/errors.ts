@@ -238,6 +238,21 @@ export const PROBLEMS = {
     message: '{repository} has no branch, tag or commit "{ref}".',
     hint: 'Look at its spelling, and that it has been pushed. Of the id of a commit at least 7 digits are needed, or more where others begin the same.',
   },
+  commit_in_full: {
+    status: 404,
+    message: '{repository} has no branch or tag "{ref}", and a commit has to be named in full there.',
+    hint: 'Write all 40 digits of its id: what is not at GitHub (via: none) cannot be asked for the rest of them.',
+  },
+  source_has_no_refs: {
+    status: 409,
+    message: '{place} is deployed from a zip, which has no "{ref}".',
+    hint: 'Leave the ref out to deploy what the source holds now; `:current`, `:previous` and `#12` name what was deployed before.',
+  },
+  source_unasked: {
+    status: 503,
+    message: 'The source of {place} did not say what it holds: {cause}',
+    hint: 'Nothing was recorded. Try again in a moment; `ferryman check` says whether the source can be reached.',
+  },
   ref_ambiguous: {
     status: 409,
     message: '{ref} is {meanings}.',

@@ -26,6 +26,8 @@ export interface PerformParts extends Pick<
   readonly directory: string
   github(): GitHub
   resolve(value: Value): string
+  /** Whether GitHub is asked what came with it. */
+  isAtGitHub(deployment: Deployment): boolean
   /** Whether something newer takes its place where it goes. */
   givesWay(deployment: Deployment): boolean
   /** Where its log is put when it has ended; undefined: nowhere. */
@@ -64,9 +66,11 @@ async function perform(
   const { store, logs, masker, journal, clock } = parts
   const { maxLogBytes: maxBytes } = deployment.recipe
   const asked = store.previousSha(deployment.id)
+  const comparedWith = parts.isAtGitHub(deployment) ? asked : Promise.resolve(undefined)
   asked.catch(() => {}) // told below, when there is a log to close
   const begunAt = performance.now()
-  const ask = () => askForChanges(deployment, asked, { github: parts.github, mask: masker.mask, journal })
+  const ask = () =>
+    askForChanges(deployment, comparedWith, { github: parts.github, mask: masker.mask, journal })
   // Hooks that have said "not now" may say so again for hours.
   let changes = deployment.blocked === undefined ? ask() : undefined
   const log = await logs.open(deployment.id, { maxBytes, masker })

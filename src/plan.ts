@@ -17,12 +17,14 @@ import { archiveName } from './run/place-release.ts'
 import { hearName } from './run/repository-file.ts'
 import { checkOutName } from './run/workspace/check-out.ts'
 import type { Gate, NewDelivery, NewDeployment, Store } from './store/store.ts'
+import { versionAsked, type AskSource } from './version-asked.ts'
 
 /** What is needed to find out what somebody means. */
 export interface FindParts {
   readonly pipeline: Pick<PipelineParts, 'config'>
   readonly store: Pick<Store, 'refFor'>
   github(): GitHub
+  readonly askSource: AskSource
 }
 
 export interface PlanParts extends FindParts {
@@ -92,17 +94,21 @@ export async function planFor(wanted: PlanWanted, parts: PlanParts): Promise<Pla
 /** The environment, the commit and the recipe that somebody means. Throws like `planFor`. */
 export async function findWanted(
   wanted: PlanWanted,
-  { pipeline, store, github }: FindParts,
+  { pipeline, store, github, askSource }: FindParts,
 ): Promise<{ readonly environment: EnvironmentConfig; readonly planned: Planned }> {
   const environment = environmentIn(pipeline.config().repositories, wanted.repository, wanted.environment)
   const task = wanted.task ?? 'deploy'
   if (recipeFor(environment, task) === undefined)
     throw problem('task_unknown', { task, place: `${environment.repository} ${environment.name}` })
+  const place = { ...OF_NOBODY, ...factsOfPlace(environment, task), repository: environment.repository, task }
+  if (environment.via === 'none') {
+    const { sha, ref } = await versionAsked(wanted.ref, environment, { store, askSource })
+    return { environment, planned: { ...place, sha, ref } }
+  }
   try {
     const facts = await github().repository(environment.repository)
     const { sha, ref } = await commitAsked(wanted.ref, { environment, facts }, { github, store })
-    const place = { ...factsOfPlace(environment, task), repository: facts?.name ?? environment.repository }
-    return { environment, planned: { ...OF_NOBODY, ...place, sha, ref, task } }
+    return { environment, planned: { ...place, repository: facts?.name ?? place.repository, sha, ref } }
   } catch (thrown) {
     if (!(thrown instanceof GitHubError)) throw thrown
     throw problem('github_unasked', { cause: thrown.message }, thrown)

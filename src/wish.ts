@@ -9,6 +9,7 @@ import { GitHubError, type GitHub } from './github/github.ts'
 import type { Journal } from './logs/journal.ts'
 import { comeJust, factsOfPlace } from './pipeline.ts'
 import type { NewDeployment, ReportsFor, Store } from './store/store.ts'
+import { versionAsked, type AskSource } from './version-asked.ts'
 
 /** A deployment that a person asks Ferryman itself for. Words from outside. */
 export interface Wish {
@@ -36,6 +37,7 @@ export interface WishParts {
   readonly knownAs: Map<number, string>
   readonly store: Pick<Store, 'ask' | 'byNonce' | 'refFor'>
   github(): GitHub
+  readonly askSource: AskSource
   readonly reports: ReportsFor
   /** The same, and that it was forced. */
   readonly forcedReports: ReportsFor
@@ -74,7 +76,7 @@ export async function takeWish(wish: Wish, parts: WishParts): Promise<Granted> {
   const nonce = wish.key === undefined ? parts.newNonce() : parts.newNonce([wish.by, wish.key])
   const before = await recorded(store.byNonce(nonce))
   if (before !== undefined) return again(before, { wish, environment })
-  const { facts, commit } = await askGitHub(wish, environment, parts)
+  const { facts, commit } = await findCommit(wish, environment, parts)
   const { sha, ref, said } = commit
   const configuredAs = environment.repository.toLowerCase()
   const known = [...parts.knownAs].find(([, name]) => name === configuredAs)
@@ -85,7 +87,8 @@ export async function takeWish(wish: Wish, parts: WishParts): Promise<Granted> {
     recipe: wish.pin === true ? goingBack(place.recipe) : place.recipe,
     repository: facts?.name ?? environment.repository,
     repositoryGithubId: facts?.githubId ?? known?.[0] ?? 0,
-    isPrivate: facts?.isPrivate ?? false, // what is not known is not shown to everybody
+    // What is not known is not shown to everybody; what is not at GitHub is told to nobody but those who may know.
+    isPrivate: facts?.isPrivate ?? environment.via === 'none',
     origin: 'person',
     authors: [],
     branch: undefined,
@@ -133,7 +136,13 @@ async function goneFrom(
   return live?.sha === sha ? undefined : live?.number
 }
 
-async function askGitHub(wish: Wish, environment: EnvironmentConfig, { github, store }: WishParts) {
+async function findCommit(
+  wish: Wish,
+  environment: EnvironmentConfig,
+  { github, store, askSource }: WishParts,
+) {
+  if (environment.via === 'none')
+    return { facts: undefined, commit: await versionAsked(wish.ref, environment, { store, askSource }) }
   const facts = async () => {
     try {
       return await github().repository(environment.repository)

@@ -2,6 +2,7 @@ import type { Config, EnvironmentConfig, LogTarget } from '../config/config.ts'
 import { messageOf } from '../errors.ts'
 import { createGitHub } from '../github/client.ts'
 import { GitHubError, type GitHub } from '../github/github.ts'
+import { NOBODY } from '../github/requests.ts'
 import type { Masker } from '../logs/redact.ts'
 import type { ServerSide } from '../run/environment.ts'
 import { findCredentials, NoCredentials } from '../run/sources/s3-credentials.ts'
@@ -18,7 +19,7 @@ export async function* checkLogTargets(config: Config, options: LogTargetsOption
   const { apiUrl, credentials } = config.github
   const { version, masker } = options
   const githubAs = (as: typeof credentials): GitHub =>
-    createGitHub({ ...as, apiUrl, version, mask: masker.mask, learn: masker.lend })
+    createGitHub({ ...(as ?? NOBODY), apiUrl, version, mask: masker.mask, learn: masker.lend })
   const targets = new Map<string, LogTarget>()
   for (const { logTo } of environmentsOf(config))
     if (logTo !== undefined) targets.set(JSON.stringify(logTo), logTo)
@@ -77,7 +78,7 @@ async function checkBucket(
 async function* checkVisibility({ repositories }: Config, github: GitHub): AsyncGenerator<Finding> {
   for (const { name, environments } of repositories.values()) {
     const isOpen = [...environments.values()].some(
-      ({ logTo, publicLogs }) => logTo !== undefined && !publicLogs,
+      ({ via, logTo, publicLogs }) => via === 'github' && logTo !== undefined && !publicLogs,
     )
     const facts = isOpen ? await github.repository(name).catch(() => undefined) : undefined // said elsewhere
     if (facts?.isPrivate === false)

@@ -1,4 +1,4 @@
-import type { Config, RepositoryConfig } from '../config/config.ts'
+import { isViaGitHub, type Config, type RepositoryConfig } from '../config/config.ts'
 import { messageOf } from '../errors.ts'
 import { createGitHub } from '../github/client.ts'
 import { GitHubError, type Access, type AppView, type GitHub } from '../github/github.ts'
@@ -20,9 +20,11 @@ export interface ServicesOptions {
 export async function* checkServices(config: Config, options: ServicesOptions): AsyncGenerator<Finding> {
   const { version, now, masker } = options
   const { apiUrl, credentials } = config.github
-  const github = createGitHub({ ...credentials, apiUrl, version, mask: masker.mask, learn: masker.lend })
-  if (github.app === undefined) yield* checkToken(github, config, now)
-  else yield* checkAsApp(github, github.app, config)
+  if (credentials !== undefined) {
+    const github = createGitHub({ ...credentials, apiUrl, version, mask: masker.mask, learn: masker.lend })
+    if (github.app === undefined) yield* checkToken(github, config, now)
+    else yield* checkAsApp(github, github.app, config)
+  }
   yield* checkSlack(config)
   const environments = [...config.repositories.values()].flatMap((one) => [...one.environments.values()])
   if (config.server.publicUrl === undefined && environments.some(({ logTo }) => logTo === undefined))
@@ -32,9 +34,12 @@ export async function* checkServices(config: Config, options: ServicesOptions): 
     )
 }
 
+const atGitHub = ({ repositories }: Config): RepositoryConfig[] =>
+  [...repositories.values()].filter(isViaGitHub)
+
 async function* checkToken(github: GitHub, config: Config, now: number): AsyncGenerator<Finding> {
   let expiry: Finding | undefined
-  for (const repository of config.repositories.values()) {
+  for (const repository of atGitHub(config)) {
     const { finding, access } = await checkRepository(github, repository.name)
     yield finding
     if (access !== undefined)
@@ -56,7 +61,7 @@ async function* checkAsApp(github: GitHub, app: AppView, config: Config): AsyncG
   const known = await checkApp(app)
   yield known
   if (known.mark === 'wrong') return
-  for (const repository of config.repositories.values()) {
+  for (const repository of atGitHub(config)) {
     const readsPulls = pullRequestsFor(repository, config).length > 0
     const installed = await checkInstallation(app, repository, { readsPulls })
     yield installed

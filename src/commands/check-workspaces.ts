@@ -6,6 +6,7 @@ import { causeOf } from '../config/references.ts'
 import type { Workspace } from '../deployment/recipe.ts'
 import { messageOf } from '../errors.ts'
 import { createGitHub } from '../github/client.ts'
+import { NOBODY } from '../github/requests.ts'
 import { findProgram } from '../run/command.ts'
 import { baseEnvironment, type ServerSide } from '../run/environment.ts'
 import { askGit } from '../run/git-question.ts'
@@ -38,7 +39,13 @@ export async function* checkWorkspaces(config: Config, options: WorkspacesOption
   if (git.mark === 'wrong') return
   const { apiUrl, credentials } = config.github
   const { version, masker } = options
-  const github = createGitHub({ ...credentials, apiUrl, version, mask: masker.mask, learn: masker.lend })
+  const github = createGitHub({
+    ...(credentials ?? NOBODY),
+    apiUrl,
+    version,
+    mask: masker.mask,
+    learn: masker.lend,
+  })
   for (const { repository, workspace } of wanted) {
     const files = checkFiles(repository, workspace)
     yield* files

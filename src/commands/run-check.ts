@@ -12,6 +12,7 @@ import { checkMachine } from './check-machine.ts'
 import { checkPlaybooks } from './check-playbooks.ts'
 import { checkReleases } from './check-releases.ts'
 import { checkServices } from './check-services.ts'
+import { checkSources } from './check-sources.ts'
 import { checkWorkspaces } from './check-workspaces.ts'
 import { doubtful, fine, lineFor, wrong, type Finding } from './findings.ts'
 
@@ -53,6 +54,7 @@ export async function runCheck({ config: flag, offline }: CheckOptions): Promise
   const asked = { version, now: Date.now(), masker }
   for await (const finding of checkWorkspaces(config, { ...asked, server: serverSide(), offline }))
     say(finding)
+  for await (const finding of checkSources(config, { server: serverSide(), masker, offline })) say(finding)
   for await (const finding of checkHeroku(config, { server: serverSide(), offline })) say(finding)
   say(await checkDatabase(config))
   if (!offline) {

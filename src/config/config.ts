@@ -1,4 +1,5 @@
 import type { Recipe } from '../deployment/recipe.ts'
+import type { Cadence } from '../schedule/cron.ts'
 import type { Windows } from '../schedule/windows.ts'
 import type { SlackEvent } from './schema.ts'
 
@@ -29,9 +30,10 @@ export interface Config {
   /** After how long Slack is reminded of a lock, and again each time; undefined: never. */
   readonly lockReminderSeconds: number | undefined
   readonly github: {
-    /** The first signs what we send ourselves; every one is accepted. Never empty. */
+    /** The first signs what we send ourselves; every one is accepted. Empty where nothing is deployed via GitHub. */
     readonly webhookSecrets: readonly string[]
-    readonly credentials: Credentials
+    /** Undefined: GitHub is neither asked nor told anything. */
+    readonly credentials: Credentials | undefined
     /** Without a slash at the end. */
     readonly apiUrl: string
     /** Statuses and deployments that GitHub is given. */
@@ -98,6 +100,12 @@ export interface Retention {
   readonly historyCount: number
 }
 
+/** Who says what is to be deployed, and is told how it went; `none`: nobody, and the source is polled. */
+export type Via = 'github' | 'none'
+
+/** How often a source is asked for its version. */
+export type Poll = { readonly everySeconds: number } | Cadence
+
 export interface RepositoryConfig {
   /** `owner/name` as written in the file. */
   readonly name: string
@@ -123,6 +131,9 @@ export interface EnvironmentConfig {
   readonly checksWaitSeconds: number
   /** What deploys by itself, beside the deployments that others make on GitHub. */
   readonly deployOn: 'merge' | 'push' | 'none'
+  readonly via: Via
+  /** Undefined: its source is never asked by itself. */
+  readonly poll: Poll | undefined
   /** The branch that deploys by itself; undefined: the repository's default branch. */
   readonly branch: string | undefined
   /** What is deployed where a person names nothing; undefined: the head of the branch. */
@@ -151,6 +162,10 @@ export interface EnvironmentConfig {
   /** What runs a task that is not among these; undefined: nothing does. */
   readonly anyTask: Recipe | undefined
 }
+
+/** Whether GitHub is asked and told of a repository. */
+export const isViaGitHub = ({ environments }: RepositoryConfig): boolean =>
+  [...environments.values()].every(({ via }) => via === 'github')
 
 /** What a task runs; undefined where it is not known there. */
 export const recipeFor = ({ recipe, tasks, anyTask }: EnvironmentConfig, task: string): Recipe | undefined =>

@@ -5,6 +5,7 @@ export const DEFAULTS = {
   leave_processes: false,
   max_log_bytes: 52_428_800,
   deploy_on: 'merge',
+  poll: '1m',
   order: 'queue',
   checks_wait: 3600,
   force: true,

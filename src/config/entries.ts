@@ -10,6 +10,7 @@ import type {
   Predecessor,
   RepositoryConfig,
   SlackNotices,
+  Via,
 } from './config.ts'
 import { NO_HOOKS } from '../deployment/recipe.ts'
 import { createHerokuCheck } from './heroku.ts'
@@ -21,12 +22,14 @@ import { checkReleases, createReleasesCheck, currentIn, readReleases } from './r
 import { checkRunAs } from './run-as.ts'
 import { readPredecessors } from './predecessors.ts'
 import { placeholdersIn } from './placeholders.ts'
+import { pollIn } from './poll.ts'
 import type { Path, Positions } from './positions.ts'
 import type { Variables } from './references.ts'
 import { DEFAULTS } from './defaults.ts'
 import { APPROVAL_EXPIRES, type EnvironmentEntry, type Repositories } from './schema.ts'
 import type { Windows } from '../schedule/windows.ts'
 import { isTooShort, readValue } from './values.ts'
+import { checkVia, withoutGitHub } from './via.ts'
 import type { ReadText } from './playbook-options.ts'
 import { isPushed, originIn, readTasksFolder, readWork, type Level } from './work.ts'
 import { checkWorkspaceWord, readWorkspace } from './workspace.ts'
@@ -65,7 +68,7 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
   const shareWindows = createWindowsPool()
   const logTargetOf = createLogTargets(options)
 
-  for (const [name, { environments: given, ...shared }] of Object.entries(repositories)) {
+  for (const [name, { environments: given, via = 'github', ...shared }] of Object.entries(repositories)) {
     const path = ['repositories', name]
     isNewRepository([...path])
     const isNewEnvironment = createTwinCheck('environment', options)
@@ -96,20 +99,13 @@ export function readEntries(repositories: Repositories, options: EntriesOptions)
       const windows = shareWindows(rest.entry.windows)
       const after = predecessors.get(environment.toLowerCase())
       const logTo = logTargetOf(levelsOfThis)
-      const config = assemble({
-        repository: name,
-        environment,
-        env: ownEnv,
-        windows,
-        after,
-        tasks,
-        logTo,
-        ...rest,
-      })
+      const place = { repository: name, via, environment }
+      const config = assemble({ ...place, env: ownEnv, windows, after, tasks, logTo, ...rest })
       for (const { recipe, placedBy } of tasks)
         if (placedBy !== undefined) folders({ ...config, recipe }, placedBy)
       releases(`${name} ${environment}`, config.recipe, levelsOfThis)
       pushes(`${name} ${environment}`, config, levelsOfThis)
+      checkVia(config, levelsOfThis, options.complain)
       if (rest.placedBy !== undefined) folders(config, rest.placedBy)
       environments.set(environment.toLowerCase(), config)
     }
@@ -265,6 +261,7 @@ function textOf(given: VariableSetting, written: string | undefined): string | {
 
 interface Parts {
   readonly repository: string
+  readonly via: Via
   readonly environment: string
   readonly entry: EnvironmentEntry
   readonly recipe: Recipe
@@ -279,6 +276,7 @@ interface Parts {
 
 const assemble = ({
   repository,
+  via,
   environment,
   entry,
   recipe,
@@ -297,7 +295,10 @@ const assemble = ({
   evenWhenForced: entry.even_when_forced ?? [],
   force: entry.force ?? DEFAULTS.force,
   checksWaitSeconds: entry.checks_wait ?? DEFAULTS.checks_wait,
-  deployOn: entry.deploy_on ?? DEFAULTS.deploy_on,
+  // What is not at GitHub has no merges and no pushes.
+  deployOn: via === 'none' ? 'none' : (entry.deploy_on ?? DEFAULTS.deploy_on),
+  via,
+  poll: via === 'none' ? pollIn(entry.poll) : undefined,
   branch: entry.branch,
   defaultRef: entry.default_ref,
   windows,
@@ -310,10 +311,12 @@ const assemble = ({
   environmentUrl: entry.environment_url,
   commitStatus: entry.commit_status ?? DEFAULTS.commit_status,
   slack,
-  recipe,
-  tasks: new Map(tasks.map((task) => [task.name, task.recipe])),
-  anyTask,
+  recipe: asFor(via, recipe),
+  tasks: new Map(tasks.map((task) => [task.name, asFor(via, task.recipe)])),
+  anyTask: anyTask && asFor(via, anyTask),
 })
+
+const asFor = (via: Via, recipe: Recipe): Recipe => (via === 'none' ? withoutGitHub(recipe) : recipe)
 
 function approvalIn({ approval = false }: EnvironmentEntry): ApprovalDemand | undefined {
   if (approval === false) return undefined

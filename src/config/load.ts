@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { FerrymanError, problem } from '../errors.ts'
 import type { Config, Credentials } from './config.ts'
 import { readCredentials } from './credentials.ts'
-import { readDocument } from './document.ts'
+import { isMapping, readDocument } from './document.ts'
 import { readEntries, type Entries } from './entries.ts'
 import { fillDocument } from './filled.ts'
 import type { General } from './notify.ts'
@@ -13,8 +13,15 @@ import type { Path } from './positions.ts'
 import { createProblemList, lineOf, type ConfigProblem } from './problems.ts'
 import { causeOf, type Variables } from './references.ts'
 import { DEFAULTS } from './defaults.ts'
-import { RETENTION_DEFAULTS, type SecretSetting, type Settings } from './schema.ts'
+import {
+  GITHUB_DEFAULTS,
+  GITHUB_EXPECTED,
+  RETENTION_DEFAULTS,
+  type SecretSetting,
+  type Settings,
+} from './schema.ts'
 import { checkStructure } from './structure.ts'
+import { needsGitHub } from './via.ts'
 import { warningsOf } from './warnings.ts'
 
 export interface FindOptions {
@@ -92,11 +99,15 @@ export function readConfig(
     complain,
     isBroken,
   })
-  const known = readCredentials(filled.root, {
-    directory,
-    complain,
-    isBroken: (path) => isBroken(path) || unfilled.has(path.join('\0')),
-  })
+  const hasGitHub = isMapping(filled.root) && filled.root['github'] !== undefined
+  if (!hasGitHub && needsGitHub(filled.root)) complain(['github'], `is missing: expected ${GITHUB_EXPECTED}`)
+  const known = hasGitHub
+    ? readCredentials(filled.root, {
+        directory,
+        complain,
+        isBroken: (path) => isBroken(path) || unfilled.has(path.join('\0')),
+      })
+    : { credentials: undefined, secrets: [] }
   if (settings === undefined || known === undefined || !problems.isEmpty) return { problems: problems.all }
 
   const plain = [...filled.plain, ...entries.literals.map(({ path }) => path)]
@@ -139,7 +150,7 @@ interface Origin {
   readonly file: string
   readonly directory: string
   readonly entries: Entries
-  readonly credentials: Credentials
+  readonly credentials: Credentials | undefined
 }
 
 function assemble(
@@ -147,6 +158,11 @@ function assemble(
   { file, directory, entries, credentials }: Origin,
 ): Omit<Config, 'secrets' | 'warnings'> {
   const { server, github, slack, database } = settings
+  const {
+    api_url: apiUrl,
+    creations_per_hour: creations,
+    requests_per_minute: requests,
+  } = github ?? GITHUB_DEFAULTS
   const literals = new Map(entries.literals.map(({ path, text }) => [path.join('\0'), text]))
   return {
     file,
@@ -164,11 +180,11 @@ function assemble(
     lockReminderSeconds:
       settings.lock_reminder === 'off' ? undefined : (settings.lock_reminder ?? DEFAULTS.lock_reminder),
     github: {
-      webhookSecrets: [github.webhook_secret].flat().map(textOf),
+      webhookSecrets: [github?.webhook_secret ?? []].flat().map(textOf),
       credentials,
-      apiUrl: github.api_url,
-      creationsPerHour: github.creations_per_hour,
-      requestsPerMinute: github.requests_per_minute,
+      apiUrl,
+      creationsPerHour: creations,
+      requestsPerMinute: requests,
     },
     slack: slack && {
       webhookUrl: textOf(slack.webhook_url),
@@ -197,7 +213,7 @@ function retentionOf(given: Settings['retention']): Config['retention'] {
 function generalOf({ slack, github, log_to: logTo }: Settings): General | undefined {
   const slackUrl = slack?.webhook_url
   if (typeof slackUrl === 'object') return undefined
-  return { slackUrl, logTo, isApp: github.app !== undefined }
+  return { slackUrl, logTo, github: github && (github.app === undefined ? 'token' : 'app') }
 }
 
 /** Files have been read by now, so that a secret is always a text. */

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { readS3Prefix } from '../deployment/source.ts'
 import type { LogTarget } from './config.ts'
 import { expecting, text } from './expecting.ts'
+import type { General } from './notify.ts'
 import { pathText } from './problems.ts'
 import type { Path } from './positions.ts'
 import { SOURCE } from './releases.ts'
@@ -68,7 +69,7 @@ type Given = NonNullable<EnvironmentEntry['log_to']>
 
 export interface LogToOptions {
   /** What is said for all; undefined where that could not be read. */
-  readonly general: { readonly logTo: Given | undefined; readonly isApp: boolean } | undefined
+  readonly general: Pick<General, 'logTo' | 'github'> | undefined
   /** Relative paths are resolved against it. */
   readonly directory: string
   readonly complain: (path: Path, message: string) => void
@@ -99,10 +100,10 @@ function readTarget(
 ): LogTarget | undefined {
   if (given === 'none') return undefined
   if (given === 'gist') {
-    if (general?.isApp === true)
+    if (general !== undefined && general.github !== 'token')
       complain(
         path,
-        'needs a token of its own, since a GitHub App can make no gists: write {gist: {token: ${GIST_TOKEN}}}',
+        `needs a token of its own, since ${general.github === 'app' ? 'a GitHub App can make no gists' : 'there is no `github` with one'}: write {gist: {token: \${GIST_TOKEN}}}`,
       )
     return { kind: 'gist', token: undefined }
   }

@@ -10,8 +10,8 @@ export interface General {
   readonly slackUrl: string | undefined
   /** Where logs are put. */
   readonly logTo: EnvironmentEntry['log_to']
-  /** Whether we are an App at GitHub. */
-  readonly isApp: boolean
+  /** As whom we speak to GitHub; undefined: not at all. */
+  readonly github: 'token' | 'app' | undefined
 }
 
 export interface NotifyOptions {

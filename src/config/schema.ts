@@ -5,6 +5,7 @@ import { DEFAULTS } from './defaults.ts'
 import { expecting, measure, text, textRead, toggle } from './expecting.ts'
 import { HEROKU } from './heroku.ts'
 import { keysOfLogTo, logTo } from './log-to.ts'
+import { poll } from './poll.ts'
 import { RELEASE_KEYS, RELEASES, SOURCE } from './releases.ts'
 import { HEALTH_CHECK, HOOKS, NAMED_COMMAND, RECIPE, TASKS, WORKSPACE } from './recipe-schema.ts'
 import {
@@ -82,6 +83,13 @@ const APP = {
 
 const REQUESTS = 'a number from 10 to 100000'
 const CREATIONS = 'a number from 60 to 1000000'
+/** What holds of GitHub where nobody says otherwise. */
+export const GITHUB_DEFAULTS = {
+  api_url: 'https://api.github.com',
+  creations_per_hour: 480,
+  requests_per_minute: 300,
+} as const
+
 const GITHUB = {
   webhook_secret: z
     .union(
@@ -102,16 +110,16 @@ const GITHUB = {
     .optional()
     .describe('A GitHub App, in place of `token`.'),
   api_url: baseAddress('an address such as https://github.example.org/api/v3')
-    .default('https://api.github.com')
+    .default(GITHUB_DEFAULTS.api_url)
     .meta({
       description: 'The REST API; another one for GitHub Enterprise Server.',
-      default: 'https://api.github.com',
+      default: GITHUB_DEFAULTS.api_url,
     }),
   creations_per_hour: z
     .int(expecting(CREATIONS))
     .min(60, expecting(CREATIONS))
     .max(1_000_000, expecting(CREATIONS))
-    .default(480)
+    .default(GITHUB_DEFAULTS.creations_per_hour)
     .describe(
       'How many statuses and deployments GitHub is given in an hour; it refuses more than about 500.',
     ),
@@ -119,7 +127,7 @@ const GITHUB = {
     .int(expecting(REQUESTS))
     .min(10, expecting(REQUESTS))
     .max(100_000, expecting(REQUESTS))
-    .default(300)
+    .default(GITHUB_DEFAULTS.requests_per_minute)
     .describe(
       'How many requests a minute GitHub is asked about what waits, from time to time; where something has happened, twice as many.',
     ),
@@ -220,6 +228,11 @@ const ENVIRONMENT = {
       'What deploys by itself: a pull request merged into the branch, any push to it, or neither. Deployments made on GitHub always do.',
     default: DEFAULTS.deploy_on,
   }),
+  poll: poll.optional().meta({
+    description:
+      'With `via: none`: how often the source is asked for its version, which is deployed when it is a new one: a length of time like 5m, a cron expression in UTC, or off.',
+    default: DEFAULTS.poll,
+  }),
   order: z.enum(['queue', 'latest'], expecting('queue or latest')).optional().meta({
     description:
       'What becomes of what was asked for when something newer is: it keeps its place in line (queue), or ends as superseded unless it has begun (latest).',
@@ -293,6 +306,11 @@ const environment = z.strictObject(
 
 const REPOSITORY = {
   ...ENVIRONMENT,
+  via: z.enum(['github', 'none'], expecting('github or none')).optional().meta({
+    description:
+      'Who says what is to be deployed and is told how it went: GitHub, or nobody, and the source is polled. With none the name is any owner/name.',
+    default: 'github',
+  }),
   environments: z
     .record(
       text('a name of at most 255 characters').max(255, expecting('a name of at most 255 characters')),
@@ -354,6 +372,9 @@ const repositories = z
   )
   .describe('What to deploy, by owner/name.')
 
+/** What the section of GitHub has to be. */
+export const GITHUB_EXPECTED = 'a mapping with webhook_secret and token'
+
 const ROOT = {
   server: z
     .strictObject(SERVER, expecting('a mapping with keys such as port'))
@@ -388,10 +409,13 @@ const ROOT = {
       'How long a lock may be there before Slack is reminded of it, and again each time: like 24h, or off.',
     default: '24h',
   }),
-  github: z.strictObject(GITHUB, expecting('a mapping with webhook_secret and token')).meta({
-    description: 'The connection to GitHub.',
-    oneOf: [{ required: ['token'] }, { required: ['app'] }], // for editors; credentials.ts says it to people
-  }),
+  github: z
+    .strictObject(GITHUB, expecting(GITHUB_EXPECTED))
+    .optional()
+    .meta({
+      description: 'The connection to GitHub; may be left out where all repositories say `via: none`.',
+      oneOf: [{ required: ['token'] }, { required: ['app'] }], // for editors; credentials.ts says it to people
+    }),
   slack: z
     .strictObject(SLACK, expecting('a mapping with webhook_url'))
     .optional()

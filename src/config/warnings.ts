@@ -99,8 +99,9 @@ function gatesWithoutEffect({ repositories }: Settings): Path[] {
 /** The secrets that people make up themselves. */
 function guessable({ server, github }: Settings): { path: Path; secret: SecretSetting | undefined }[] {
   const path = ['github', 'webhook_secret']
-  const secrets = Array.isArray(github.webhook_secret)
-    ? github.webhook_secret.map((secret, index) => ({ path: [...path, index], secret }))
-    : [{ path, secret: github.webhook_secret }]
+  const given = github?.webhook_secret
+  const secrets = Array.isArray(given)
+    ? given.map((secret, index) => ({ path: [...path, index], secret }))
+    : [{ path, secret: given }]
   return [...secrets, { path: ['server', 'api_token'], secret: server.api_token }]
 }

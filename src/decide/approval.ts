@@ -47,10 +47,12 @@ export function refusalOf(
 
 /**
  * Those whose deployment it is: who asked for it, and who made the change. Who made the deployment on GitHub counts where
- * that was asking for it; where it was us, in our own name, it was not.
+ * that was asking for it; where it was us, in our own name, it was not. For what was found in a source nobody has asked.
  */
-const ownersOf = ({ origin, actor, creator }: Deployment, { authors }: Pick<Facts, 'authors'>): string[] =>
-  origin === 'deployment' ? [actor, creator, ...authors] : [actor, ...authors]
+function ownersOf({ origin, actor, creator }: Deployment, { authors }: Pick<Facts, 'authors'>): string[] {
+  if (origin === 'poll') return [...authors]
+  return origin === 'deployment' ? [actor, creator, ...authors] : [actor, ...authors]
+}
 
 const isAmong = (name: string, names: readonly string[]): boolean =>
   names.some((one) => one.toLowerCase() === name.toLowerCase())

@@ -7,7 +7,7 @@ import { GitHubError } from '../github/github.ts'
 import type { Journal } from '../logs/journal.ts'
 import type { Gate, Store } from '../store/store.ts'
 import { needsAuthors, refusalOf } from './approval.ts'
-import { learnAuthors, type AuthorParts } from './authors.ts'
+import { learnAuthors, NO_AUTHORS, type AuthorParts } from './authors.ts'
 
 export interface ApproveParts extends AuthorParts {
   readonly store: Pick<Store, 'approvals' | 'deployment' | 'gateFacts' | 'noteAuthors'>
@@ -64,7 +64,8 @@ export async function approve(id: number, by: string, parts: ApproveParts): Prom
 /** Nobody approves what may be their own change. */
 async function askWhose(waiting: Deployment, parts: ApproveParts): Promise<void> {
   try {
-    await learnAuthors(waiting, parts)
+    const isElsewhere = parts.environmentOf(waiting)?.via === 'none'
+    await learnAuthors(waiting, isElsewhere ? { ...parts, github: () => NO_AUTHORS } : parts)
     parts.decided(waiting) // it may have been waiting for just that
   } catch (thrown) {
     if (!(thrown instanceof GitHubError)) throw thrown

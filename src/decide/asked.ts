@@ -39,13 +39,8 @@ export async function commitAsked(
 ): Promise<CommitAsked> {
   const ref = given ?? environment.defaultRef
   const repository = facts?.name ?? environment.repository
-  if (ref === ':current' || ref === ':previous' || isNumber(ref)) {
-    const place = { configuredAs: environment.repository.toLowerCase(), environment: environment.name }
-    const deployed = await store.refFor(place, ref)
-    if (deployed === undefined)
-      throw problem('nothing_deployed', { ref, repository, environment: environment.name })
-    return { sha: deployed.sha, ref: deployed.sha, said: ref }
-  }
+  const deployed = await deployedAsked(ref, environment, store)
+  if (deployed !== undefined) return deployed
   const branch = environment.branch ?? facts?.defaultBranch
   if (ref === undefined && branch === undefined) throw problem('ref_unreadable', { repository, ref: 'HEAD' })
   const { kind, sha, name } = await github().resolveRef(repository, ref ?? `refs/heads/${branch}`)
@@ -54,6 +49,18 @@ export async function commitAsked(
   const bare = name.replace(/^refs\/(heads|tags)\//, '')
   const isAmbiguous = ref !== undefined && ref !== bare && (await hasNamesake(repository, name, github()))
   return { sha, ref: isAmbiguous ? name : bare, said: ref ?? bare }
+}
+
+/** What is meant by `:current`, `:previous` and `#12`; undefined for all else. Throws `nothing_deployed`. */
+export async function deployedAsked(
+  ref: string | undefined,
+  { repository, name: environment }: EnvironmentConfig,
+  { refFor }: CommitParts['store'],
+): Promise<CommitAsked | undefined> {
+  if (ref !== ':current' && ref !== ':previous' && !isNumber(ref)) return undefined
+  const deployed = await refFor({ configuredAs: repository.toLowerCase(), environment }, ref)
+  if (deployed === undefined) throw problem('nothing_deployed', { ref, repository, environment })
+  return { sha: deployed.sha, ref: deployed.sha, said: ref }
 }
 
 /** `#12`: what that deployment put in place. */

@@ -25,6 +25,9 @@ export async function learnAuthors(
   await store.noteAuthors(id, authors)
 }
 
+/** Of what is not at GitHub nobody knows whose change it is. */
+export const NO_AUTHORS: Pick<GitHub, 'authorsOf'> = { authorsOf: () => Promise.resolve([]) }
+
 /** GitHub hides what a token may not read behind a 404, too. */
 const isHidden = (thrown: unknown): thrown is GitHubError =>
   isForbidden(thrown) || (thrown instanceof GitHubError && thrown.status === 404)

@@ -1,4 +1,4 @@
-import { recipeFor, type EnvironmentConfig, type RepositoryConfig } from '../config/config.ts'
+import { isViaGitHub, recipeFor, type EnvironmentConfig, type RepositoryConfig } from '../config/config.ts'
 import { errandOf, type Errand } from '../deployment/errand.ts'
 import { IGNORED, type EndReason, type IgnoredReason } from '../deployment/reasons.ts'
 import type { BranchSignal, DeploymentSignal, Signal } from '../deployment/signal.ts'
@@ -38,6 +38,7 @@ export interface Facts {
 export function decide(signal: Signal, facts: Facts): Decision {
   const repository = repositoryOf(signal, facts)
   if (repository === undefined) return skip('repository_not_configured', signal.repository.name)
+  if (!isViaGitHub(repository)) return skip('not_via_github', repository.name)
   return signal.kind === 'deployment'
     ? decideDeployment(signal, repository)
     : decideBranch(signal, repository)

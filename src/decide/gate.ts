@@ -13,7 +13,7 @@ import { isOfGate } from './gates.ts'
 /** What a look at a held deployment came to. */
 export type Outcome =
   | { readonly kind: 'made'; readonly made: MadeDeployment }
-  /** It may go, and GitHub has made it already. */
+  /** It may go, and GitHub has made it already, or is not told. */
   | { readonly kind: 'through' }
   | Waiting
   /** Somebody has cancelled it meanwhile. */
@@ -52,7 +52,7 @@ export interface GateParts {
   readonly elapsed: Elapsed
 }
 
-export type Wanted = Pick<EnvironmentConfig, 'requiredContexts' | 'checksWaitSeconds'> & ChecksAsked
+export type Wanted = Pick<EnvironmentConfig, 'via' | 'requiredContexts' | 'checksWaitSeconds'> & ChecksAsked
 
 const LOOK_AGAIN_MS = 60_000
 /** CI needs a moment to say that it has begun. */
@@ -60,7 +60,7 @@ const SILENCE_MS = 60_000
 
 /**
  * Lets a deployment through when the checks of its commit have passed and its other gates are open: GitHub makes its
- * deployment then, where it has not. Where our token may not read checks, GitHub is handed their names and says no
+ * deployment then, where it has not and is to be told at all. Where our token may not read checks, GitHub is handed their names and says no
  * itself. What waits at another gate has passed its checks before; they are looked at again when that gate opens.
  * Rejects with `GitHubError`.
  */
@@ -69,7 +69,10 @@ export async function passGate(deployment: Deployment, wanted: Wanted, parts: Ga
   const { hold, id, githubId, createdAt } = deployment
   const lookedAt = clock()
   const isMade = githubId !== undefined
-  const earlier = deployment.wasAsked && !isMade ? await madeBefore(deployment, github()) : undefined
+  const earlier =
+    deployment.wasAsked && !isMade && wanted.via === 'github'
+      ? await madeBefore(deployment, github())
+      : undefined
   if (earlier !== undefined) return { kind: 'made', made: earlier }
   const wasAtGate = hold !== undefined && isOfGate(hold.reason)
   const closed = wasAtGate ? await parts.closed(deployment) : undefined
@@ -79,7 +82,7 @@ export async function passGate(deployment: Deployment, wanted: Wanted, parts: Ga
     const shut = await parts.closed(deployment)
     if (shut !== undefined) return shut
     if (required.length > 0) await parts.checked(deployment, lookedAt)
-    return isMade ? { kind: 'through' } : create(deployment, contexts, parts)
+    return isMade || wanted.via === 'none' ? { kind: 'through' } : create(deployment, contexts, parts)
   }
   if (required.length === 0) return ask([])
 

@@ -1,5 +1,5 @@
 import type { EnvironmentConfig } from '../config/config.ts'
-import type { Deployment } from '../deployment/deployment.ts'
+import { isByItself, type Deployment } from '../deployment/deployment.ts'
 import { lockSentence, pinSentence, type Closed, type GateFacts } from '../deployment/gates.ts'
 import type { HoldReason } from '../deployment/reasons.ts'
 import type { Gate } from '../store/store.ts'
@@ -31,8 +31,8 @@ const OF_THE_PLACE = {
 /** In this order: the first that stands in the way is the one that is told. */
 const RULES = {
   locked: (_deployment, demands, facts) => OF_THE_PLACE.locked(demands, facts),
-  pinned: ({ origin }, demands, facts) =>
-    origin === 'merge' || origin === 'push' ? OF_THE_PLACE.pinned(demands, facts) : undefined,
+  pinned: (deployment, demands, facts) =>
+    isByItself(deployment) ? OF_THE_PLACE.pinned(demands, facts) : undefined,
   outside_windows: (_deployment, demands, facts) => OF_THE_PLACE.outside_windows(demands, facts),
   earlier_environment: ({ sha }, { after }, facts) => after && judgePredecessor(sha, after, facts),
   hook_blocked: ({ blocked }, _demands, { now }) =>

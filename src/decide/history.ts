@@ -83,6 +83,14 @@ export function createHistory(github: () => GitHub): History {
   return { compare, newestFirst }
 }
 
+/** Of what is not at GitHub nobody knows more than the order in which it came: the last is the newest. */
+export const OF_ARRIVAL: History = {
+  compare: (_, base, head) =>
+    Promise.resolve(base === head ? { status: 'identical', aheadBy: 0, behindBy: 0 } : undefined),
+  newestFirst: (waiting) =>
+    Promise.resolve({ head: undefined, onBranch: lastComeFirst(waiting), off: [], unclear: [] }),
+}
+
 const lastComeFirst = (waiting: readonly Deployment[]): readonly Deployment[] =>
   waiting.toSorted((a, b) => b.id - a.id)
 

@@ -6,10 +6,10 @@ import { limitOf, unlessForbidden } from '../github/limits.ts'
 import type { Journal } from '../logs/journal.ts'
 import type { Gate, Landmarks, ReportsFor, Store } from '../store/store.ts'
 import type { Elapsed } from './elapsed.ts'
-import { learnAuthors } from './authors.ts'
+import { learnAuthors, NO_AUTHORS } from './authors.ts'
 import { atGate, passGate, type GateParts, type Outcome, type Waiting } from './gate.ts'
 import { isOfGate } from './gates.ts'
-import type { History } from './history.ts'
+import { OF_ARRIVAL, type History } from './history.ts'
 import { bindLoose } from './loose.ts'
 import { overtaken, overtakenMeanwhile } from './overtaken.ts'
 import { judgeOwnership, mayBeForeign } from './ownership.ts'
@@ -157,13 +157,15 @@ const gatePartsOf = (parts: LookParts): GateParts => ({
 async function closedNow(deployment: Deployment, parts: LookParts): Promise<Outcome | undefined> {
   const outcome = await closedFor(deployment, await factsFrom(deployment, parts), parts)
   if (outcome?.kind !== 'wait' || outcome.reason !== 'author_unknown') return outcome
-  await learnAuthors(deployment, parts)
+  const isElsewhere = parts.environmentOf(deployment)?.via === 'none'
+  await learnAuthors(deployment, isElsewhere ? { ...parts, github: () => NO_AUTHORS } : parts)
   return closedFor(deployment, await factsFrom(deployment, parts), parts)
 }
 
 /** What somebody has asked for: it waits for its own gates, and is not to take away what came later and is newer. */
-async function lookAtAsked(one: Deployment, { failures }: Looking, parts: LookParts): Promise<Looked> {
-  const environment = parts.environmentOf(one)
+async function lookAtAsked(one: Deployment, { failures }: Looking, given: LookParts): Promise<Looked> {
+  const environment = given.environmentOf(one)
+  const parts = partsFor(environment, given)
   if (environment === undefined || one.hold === undefined) return { lookAgainMs: undefined }
   try {
     const outcome =
@@ -201,14 +203,22 @@ function isGoingBack({ origin, payload }: Deployment): boolean {
   return goesBack === true && typeof to === 'string' && /^(?::previous|#\d+)$/.test(to)
 }
 
-async function lookAtBranch(looking: Looking, parts: LookParts): Promise<Looked> {
+/** What a look needs of the rest, where GitHub knows nothing of the environment. */
+const partsFor = (environment: EnvironmentConfig | undefined, parts: LookParts): LookParts =>
+  environment?.via === 'none' ? { ...parts, history: OF_ARRIVAL, isSightOwed: () => false } : parts
+
+async function lookAtBranch(looking: Looking, given: LookParts): Promise<Looked> {
   const { waiting, failures } = looking
   const [first] = waiting
   if (first === undefined) return { lookAgainMs: undefined }
-  const environment = parts.environmentOf(first)
+  const environment = given.environmentOf(first)
+  const parts = partsFor(environment, given)
   let wanted = waiting
   try {
-    const branch = environment?.branch ?? (await defaultBranchOf(waiting, parts))
+    const branch =
+      environment?.via === 'none'
+        ? environment.branch
+        : (environment?.branch ?? (await defaultBranchOf(waiting, parts)))
     wanted = []
     for (const one of waiting) {
       const end = unwanted(one, environment, branch)
@@ -456,11 +466,26 @@ function unwanted(
   })
   if (environment === undefined)
     return end(`${deployment.repository} ${deployment.environment} was removed from the configuration.`)
+  if (environment.via === 'none') return unwantedThere(deployment, environment, end)
   if (environment.deployOn !== deployment.origin)
     return end(`It was changed while this waited: deploy_on is ${environment.deployOn} now.`)
   return branch === deployment.branch
     ? undefined
     : end(`It was changed while this waited: the branch is ${branch} now.`)
+}
+
+/** The same for what GitHub knows nothing of. */
+function unwantedThere(
+  { origin, branch }: Deployment,
+  environment: EnvironmentConfig,
+  end: (detail: string) => Outcome,
+): Outcome | undefined {
+  const was = 'It was changed while this waited'
+  if (origin !== 'poll') return end(`${was}: via is none now.`)
+  if (environment.poll === undefined) return end(`${was}: poll is off now.`)
+  return environment.branch === undefined || environment.branch === branch
+    ? undefined
+    : end(`${was}: the branch is ${environment.branch} now.`)
 }
 
 const SHORTEST_MS = 2_000

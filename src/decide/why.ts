@@ -13,6 +13,8 @@ export interface WhyFacts {
   readonly gates: GateFacts
   readonly subject: Deployment | undefined
   readonly maxConcurrent: number
+  /** Why its source did not say what it holds; undefined: it did, or nobody has asked. */
+  readonly unavailable?: string | undefined
   /** Why nothing is begun anywhere; undefined: something may be. */
   readonly stopped: string | undefined
 }
@@ -38,7 +40,7 @@ export function why(facts: WhyFacts): Why {
 /** Events that call for a deployment, or would where the configuration wanted it. */
 const mayDeploy: ReadonlySet<string> = new Set(['deployment', 'pull_request', 'push'])
 
-function answerOf({ situation, maxConcurrent, stopped, gates, environment }: WhyFacts): string {
+function answerOf({ situation, maxConcurrent, stopped, gates, environment, unavailable }: WhyFacts): string {
   const { waiting, waitingCount, active, blocking, last, live, deliveries } = situation
   const isHere = (one: Deployment): boolean =>
     one.configuredAs === environment.repository.toLowerCase() &&
@@ -68,7 +70,8 @@ function answerOf({ situation, maxConcurrent, stopped, gates, environment }: Why
     unheard?.verdict === 'ignored' && unheard.receivedAt > (last?.createdAt ?? 0)
       ? ` The last delivery (${unheard.event}, ${since(unheard.receivedAt, gates.now)} ago) was ignored: ${sentence(unheard.detail ?? unheard.reason ?? unheard.verdict)}.`
       : ''
-  return `Nothing waits. ${endOf(last, live)}${ignored}`
+  const unheardOf = unavailable === undefined ? '' : ` Its source does not tell: ${sentence(unavailable)}.`
+  return `Nothing waits. ${endOf(last, live)}${ignored}${unheardOf}`
 }
 
 /** How the newest has ended, as the reason that nothing more happens. */
@@ -94,12 +97,14 @@ function factsOf({
   subject,
   maxConcurrent,
   stopped,
+  unavailable,
 }: WhyFacts): readonly Fact[] {
   const { waiting, waitingCount, active, live, turns, deliveries } = situation
   const fact = (about: string, says: string): Fact => ({ about, says })
   return [
     fact('deploys', whatDeploys(environment)),
-    fact('checks', checksOf(environment)),
+    ...(unavailable === undefined ? [] : [fact('source', unavailable)]),
+    ...(environment.via === 'none' ? [] : [fact('checks', checksOf(environment))]),
     ...gatesOf(subject, environment, gates),
     ...(stopped === undefined ? [] : [fact('stopped', stopped)]),
     fact(
@@ -138,10 +143,16 @@ function factsOf({
   ]
 }
 
-const whatDeploys = ({ deployOn, branch }: EnvironmentConfig): string =>
-  deployOn === 'none'
+function whatDeploys({ deployOn, via, poll, branch }: EnvironmentConfig): string {
+  if (poll !== undefined) {
+    const often = 'cron' in poll ? `at ${poll.cron} (UTC)` : `every ${poll.everySeconds} s`
+    return `whatever is new in its source, asked ${often}, and what is asked for`
+  }
+  if (via === 'none') return 'what is asked for, and nothing by itself: poll is off'
+  return deployOn === 'none'
     ? 'what is asked for, and nothing by itself'
     : `every ${deployOn} ${deployOn === 'push' ? 'to' : 'into'} ${branch ?? 'the default branch'}, and what is asked for`
+}
 
 function checksOf({ requiredContexts, evenWhenForced }: EnvironmentConfig): string {
   const required =

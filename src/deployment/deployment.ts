@@ -24,7 +24,7 @@ export interface Deployment {
   readonly wasAsked: boolean
   /** GitHub's id of the deployment; undefined while GitHub has not made it yet. */
   readonly githubId: number | undefined
-  /** The full commit id, pinned at acceptance. */
+  /** The full commit id, pinned at acceptance; of a zip that is polled, the id of its version. */
   readonly sha: string
   /** What was asked for: a branch, tag or commit. For display only. */
   readonly ref: string
@@ -77,8 +77,12 @@ export interface Deployment {
     | undefined
 }
 
-/** `person`: somebody has asked Ferryman itself for it. */
-export type Origin = 'deployment' | 'merge' | 'push' | 'person'
+/** `poll`: its source was seen to hold it; `person`: somebody has asked Ferryman itself for it. */
+export type Origin = 'deployment' | 'merge' | 'push' | 'poll' | 'person'
+
+/** Whether it goes there by itself: nobody has asked for it. */
+export const isByItself = ({ origin }: Pick<Deployment, 'origin'>): boolean =>
+  origin === 'merge' || origin === 'push' || origin === 'poll'
 
 /** Why a queued deployment may not run yet. It blocks nothing behind it. */
 export interface Hold {

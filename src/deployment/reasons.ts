@@ -15,6 +15,7 @@ export const IGNORED = {
   branch_deleted: 'The branch was deleted.',
   branch_not_configured: 'The branch is not the one that is deployed.',
   deploys_otherwise: 'No environment of this repository deploys on this; deploy_on says on what.',
+  not_via_github: 'The repository says via: none: it is polled, and what GitHub tells of it is not for it.',
   nothing_waits: 'No deployment waits for the checks of this commit.',
   deployment_status_noted: 'A status was written; Ferryman reports its own deployments itself.',
 } as const satisfies Record<string, string>

@@ -155,6 +155,8 @@ export interface Workspace {
   readonly sshKeyFile?: string | undefined
   /** Undefined: those that ssh knows by itself. */
   readonly knownHostsFile?: string | undefined
+  /** Our own token is shown to nobody, wherever the address leads. */
+  readonly withoutToken?: boolean
 }
 
 /** A folder of releases, and what they are made of. */
@@ -175,6 +177,8 @@ export interface ReleasesRecipe {
 /** A zip that is downloaded; placeholders are still in its address. */
 export interface ZipSource {
   readonly address: Value
+  /** What is deployed is the version of it, `versionId`, and no commit that somebody else has named. */
+  readonly isPolled?: boolean
   readonly s3: {
     readonly region?: string | undefined
     readonly endpoint?: string | undefined

@@ -1,3 +1,19 @@
+import { hash } from 'node:crypto'
+
+/** What a source holds now. */
+export interface SourceVersion {
+  /** 40 hex digits: the commit, or of a zip the `versionId`. */
+  readonly sha: string
+  /** For people: the branch, the tag or the commit; of a zip its version in the words of its server. */
+  readonly ref: string
+  /** Of git: the branch that was asked about, if it was one. */
+  readonly branch: string | undefined
+}
+
+/** As what a version of a zip is known: it looks like a commit, and is the same for the same version there alone. */
+export const versionId = (place: string, version: string): string =>
+  hash('sha256', `${place}\n${version}`, 'hex').slice(0, 40)
+
 /** What of a deployment an address can name. */
 export interface Named {
   readonly sha: string

@@ -31,6 +31,7 @@ import { resolveRef } from './refs.ts'
 import {
   createRequests,
   placeOf,
+  refuse,
   scopesIn,
   unlessStatus,
   type Answer,
@@ -38,7 +39,7 @@ import {
   type Requests,
 } from './requests.ts'
 
-/** A client for one token, or for an App. */
+/** A client for one token, for an App, or for nobody. */
 export function createGitHub(options: GitHubOptions): GitHub {
   const requests = createRequests(options)
   const { ask } = requests
@@ -137,7 +138,7 @@ export function createGitHub(options: GitHubOptions): GitHub {
     readingToken:
       'app' in options
         ? createReadingTokens(options.app, requests, options)
-        : () => Promise.resolve(options.token),
+        : () => ('token' in options ? Promise.resolve(options.token) : refuse()),
     createGist: (wanted) => createGist(requests, wanted),
     tokenFacts: () => tokenFacts(requests),
     app: 'app' in options ? viewOf(options.app, requests) : undefined,

@@ -8,7 +8,10 @@ import { rememberAnswers } from './remembered.ts'
 import { signAs } from './signing.ts'
 
 /** As whom we ask. */
-type Credentials = { readonly token: string } | { readonly app: GitHubApp }
+type Credentials = { readonly token: string } | { readonly app: GitHubApp } | typeof NOBODY
+
+/** Nothing is at GitHub: whatever is asked is refused before it goes there. */
+export const NOBODY = { isNobody: true } as const
 
 export type GitHubOptions = Credentials & {
   readonly apiUrl: string
@@ -24,6 +27,10 @@ export type GitHubOptions = Credentials & {
   /** Ends every request that is under way. */
   readonly signal?: AbortSignal
 }
+
+/** Says so for nobody. */
+export const refuse = (): Promise<never> =>
+  Promise.reject(new GitHubError('GitHub is not in the configuration', undefined, {}, undefined))
 
 /** One answer. Nobody has looked yet at what it says. */
 export interface Answer {
@@ -91,6 +98,7 @@ export function createRequests(options: GitHubOptions): Requests {
   }
 
   async function ask(call: (common: Common) => Promise<Answer>): Promise<Answer> {
+    if ('isNobody' in options) return refuse()
     const limit = AbortSignal.timeout(timeoutMs)
     const signal = ended === undefined ? limit : AbortSignal.any([limit, ended])
     const headers = { 'x-github-api-version': '2022-11-28' }

@@ -16,6 +16,8 @@ export interface ReportContext {
   /** Whether the commit gets a status, too. */
   hasCommitStatus(deployment: Deployment): boolean
   readonly githubUrl: string
+  /** Whether its commit cannot be seen there. */
+  isElsewhere?(deployment: Deployment): boolean
   /** The last lines of the step that failed, secrets masked. */
   readonly lastLines?: readonly string[]
 }
@@ -127,7 +129,8 @@ function reportsOf(
     ...(ofCommit === undefined ? [] : [{ channel: 'github-commit', body: masked(ofCommit, words) }]),
   ]
   if (told === false) return reports
-  const { lastLines = [], githubUrl } = context
+  const { lastLines = [] } = context
+  const githubUrl = context.isElsewhere?.(written) === true ? undefined : context.githubUrl
   const decided = isUndecided(deployment) ? { ...deployment, hold: undefined } : deployment
   const message = slackMessage(decided, { logUrl, lastLines, githubUrl, ...told })
   const endsStreak = told.streak !== undefined

@@ -31,8 +31,8 @@ export interface Surroundings {
   readonly logUrl: string | undefined
   /** The last lines of the step that failed, secrets masked; empty where nothing failed. */
   readonly lastLines: readonly string[]
-  /** Where people read repositories: `https://github.com`. */
-  readonly githubUrl: string
+  /** Where people read its repository: `https://github.com`; undefined: nowhere that we know of. */
+  readonly githubUrl: string | undefined
   /** That somebody has just forced it is what is told. */
   readonly isForceNews?: boolean
   /** The failures that it has put an end to. */
@@ -50,7 +50,8 @@ export function slackMessage(
   const verb = isForceNews ? 'Forced' : recoveredOr(verbOf(deployment), streak)
   const after = afterOf(streak)
   const force = escape(forceOf(deployment) ?? '', MOST_FORCE)
-  const commit = link(`${githubUrl}/${repository}/commit/${sha}`, short(sha))
+  const commit =
+    githubUrl === undefined ? short(sha) : link(`${githubUrl}/${repository}/commit/${sha}`, short(sha))
   const where = `*${escape(repository, 200)}* to *${escape(environment, 100)}*`
   const doubt = doubtOf(deployment)
   const headline = `${MARKS[deployment.state]} ${verb} ${where}${doubt}`
@@ -75,7 +76,7 @@ export function slackMessage(
         type: 'context',
         elements: facts.filter((fact) => fact !== '').map(mrkdwn),
       },
-      ...changesBlocks(deployment, githubUrl),
+      ...(githubUrl === undefined ? [] : changesBlocks(deployment, githubUrl)),
       ...hostsOf(deployment),
       ...(lastLines.length === 0 ? [] : [section(quoted(lastLines))]),
     ],

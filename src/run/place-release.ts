@@ -1,10 +1,9 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { nameOf, type Deployment } from '../deployment/deployment.ts'
+import type { Deployment } from '../deployment/deployment.ts'
 import type { ReleasesRecipe, Value, ZipSource } from '../deployment/recipe.ts'
-import { credentialsIn } from '../config/values.ts'
-import { fillAddress, namesCommit, readS3Address, type Named } from '../deployment/source.ts'
+import { fillAddress, type Named } from '../deployment/source.ts'
 import { FerrymanError } from '../errors.ts'
 import type { LogWriter } from '../logs/logs.ts'
 import {
@@ -27,9 +26,9 @@ import {
   whatIsCurrent,
   type Before,
 } from './releases.ts'
+import { locate, type Archive, type ArchiveParts } from './sources/archive.ts'
 import { diskTrouble, ReleaseFailure } from './sources/failure.ts'
-import { download, readAddress, type Downloaded } from './sources/http.ts'
-import { downloadFromS3 } from './sources/s3.ts'
+import { readAddress } from './sources/http.ts'
 import { unpackZip } from './sources/zip.ts'
 import type { Failure, StepFailure } from './step.ts'
 import type { ActionStep, Runbook } from './steps.ts'
@@ -52,15 +51,6 @@ export interface Placing {
   version: string | undefined
   /** It was made the current one. */
   isPlaced: boolean
-}
-
-interface FetchParts {
-  /** Told what must not be shown. */
-  hide(secrets: readonly string[]): void
-  resolve(value: Value): string
-  /** The server's own. */
-  readonly environment: Readonly<Record<string, string | undefined>>
-  readonly home: string
 }
 
 /** Looks which release a deployment will make, or go back to, and what it will replace. Changes nothing. */
@@ -235,7 +225,7 @@ export const archiveStep = (
   deployment: Deployment,
   source: ZipSource,
   placing: Placing,
-  parts: FetchParts,
+  parts: ArchiveParts,
 ): ActionStep => ({
   kind: 'action',
   name: archiveName(deployment, source, parts.resolve),
@@ -244,16 +234,15 @@ export const archiveStep = (
     const { releases, release, folder } = placing
     const file = archiveOf(releases, release)
     try {
-      const template = parts.resolve(source.address)
-      parts.hide([...credentialsIn(template), ...('literal' in source.address ? [] : [template])])
-      const { version, bytes } = await fetchArchive(deployment, template, source, { file, signal, parts })
+      const archive = locate(deployment, source, { ...parts, signal })
+      const { version, bytes } = await fetchWanted(archive, deployment, file)
       placing.version = version
       const told = version === undefined ? 'without a version' : `version ${JSON.stringify(version)}`
       await log.line(`Downloaded ${inWords(bytes)}, ${told}.`)
       const unpacked = await unpackZip(file, folder, { signal })
       const files = `${unpacked.files} ${unpacked.files === 1 ? 'file' : 'files'}`
       await log.line(`Unpacked ${files}, ${inWords(unpacked.bytes)}.`)
-      if (!namesCommit(template))
+      if (!archive.isOfCommit && source.isPolled !== true)
         await log.line(
           `Version not verified: the address of the source has no {sha} in it, so that nobody can say that this is ${deployment.sha.slice(0, 7)}.`,
         )
@@ -264,37 +253,19 @@ export const archiveStep = (
   },
 })
 
-interface Fetching {
-  readonly file: string
-  readonly signal: AbortSignal
-  readonly parts: FetchParts
-}
-
-async function fetchArchive(
-  deployment: Deployment,
-  template: string,
-  { s3 }: ZipSource,
-  { file, signal, parts }: Fetching,
-): Promise<Downloaded> {
-  const object = readS3Address(fillAddress(template, deployment, (text) => text))
-  if (object === undefined) {
-    const address = fillAddress(template, deployment, encodeURIComponent)
-    if (!URL.canParse(address))
-      throw new ReleaseFailure('source_refused', `The source of ${nameOf(deployment)} is no address.`)
-    return download({ ...readAddress(address), signal, mayRedirect: true }, file)
+/** Of a source that is polled only the version counts that it held when this deployment was asked for. */
+async function fetchWanted(archive: Archive, { sha, recipe, ref }: Deployment, file: string) {
+  if (recipe.releases?.source?.isPolled !== true) return archive.download(file)
+  const seeSame = async (): Promise<void> => {
+    const now = await archive.ask()
+    if (now.sha === sha) return
+    const detail = `${archive.name} holds version ${JSON.stringify(now.ref)} by now, asked for ${JSON.stringify(ref)}; nothing was changed.`
+    throw new ReleaseFailure('source_unavailable', detail)
   }
-  const { accessKeyId, secretAccessKey, keyFile, region, endpoint } = s3
-  const configured =
-    accessKeyId === undefined || secretAccessKey === undefined
-      ? undefined
-      : { accessKeyId: parts.resolve(accessKeyId), secretAccessKey: parts.resolve(secretAccessKey) }
-  const { environment, home, hide } = parts
-  const usual = environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION']
-  return downloadFromS3({ ...object, region: region ?? usual, endpoint }, file, {
-    credentials: { configured, keyFile, home, environment },
-    signal,
-    hide,
-  })
+  await seeSame()
+  const downloaded = await archive.download(file)
+  await seeSame() // what changed in between may be either
+  return { ...downloaded, version: ref }
 }
 
 function inWords(bytes: number): string {

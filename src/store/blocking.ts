@@ -1,6 +1,6 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
 
-import type { Deployment } from '../deployment/deployment.ts'
+import { isByItself, type Deployment } from '../deployment/deployment.ts'
 import { change, enter, owe } from './moves.ts'
 import { BY_THEMSELVES, deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
@@ -46,10 +46,11 @@ export const putBack = (
 /** While it ran nothing could supersede it: what was asked for meanwhile does now. */
 async function giveWay(
   trx: Transaction<Tables>,
-  { id, origin }: Deployment,
+  deployment: Deployment,
   { at, reports }: Told,
 ): Promise<Deployment | undefined> {
-  if (origin === 'merge' || origin === 'push') return undefined
+  const { id } = deployment
+  if (isByItself(deployment)) return undefined
   const newer = await trx
     .selectFrom('deployments as this')
     .innerJoin('deployments as newer', 'newer.environment_id', 'this.environment_id')

@@ -1,6 +1,6 @@
 import type { Kysely, Selectable, Transaction } from 'kysely'
 
-import type { Deployment } from '../deployment/deployment.ts'
+import { isByItself, type Deployment } from '../deployment/deployment.ts'
 import type { Pin } from '../deployment/gates.ts'
 import type { Database } from './database.ts'
 import { holdGates } from './gates-lock.ts'
@@ -55,8 +55,8 @@ export async function putPin(
 
 /** What somebody has asked for since, and has succeeded with another commit, ends the pin. */
 export async function endPin(trx: Trx, place: string, succeeded: Deployment): Promise<void> {
-  const { id, origin, task, sha, deployedSha = sha } = succeeded
-  if (task !== 'deploy' || origin === 'merge' || origin === 'push') return
+  const { id, task, sha, deployedSha = sha } = succeeded
+  if (task !== 'deploy' || isByItself(succeeded)) return
   await trx
     .deleteFrom('pins')
     .where('place', '=', place)

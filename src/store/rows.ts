@@ -10,7 +10,7 @@ import type { NewDeployment } from './store.ts'
 type DeploymentRow = Selectable<Tables['deployments']>
 
 /** What is not asked for on GitHub. Literals, so that SQLite's planner sees the partial index. */
-export const BY_THEMSELVES = [sql.lit<Origin>('merge'), sql.lit<Origin>('push')]
+export const BY_THEMSELVES = [sql.lit<Origin>('merge'), sql.lit<Origin>('push'), sql.lit<Origin>('poll')]
 
 /** Taken back, and no fault of the commit: it may come again. */
 export const TAKEN_BACK = sql.raw(

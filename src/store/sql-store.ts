@@ -29,6 +29,7 @@ import { meanwhile } from './meanwhile.ts'
 import { supersedeOlder } from './superseding.ts'
 import { situation } from './situations.ts'
 import type { Store } from './store.ts'
+import { takeUp } from './taking-up.ts'
 import { inTransaction } from './transaction.ts'
 
 /**
@@ -57,6 +58,10 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     async ask(wanted, at) {
       database.assertSound()
       return ask(database, inBatch, { wanted, at })
+    },
+    async takeUp(wanted, at) {
+      database.assertSound()
+      return takeUp(database.engine, inBatch, { wanted, at })
     },
     byNonce: (nonce) => byNonce(kysely, nonce),
     async claim(options) {

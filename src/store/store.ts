@@ -25,6 +25,11 @@ export interface Store {
    * already it is answered, and nothing is recorded: the same wish came twice.
    */
   ask(wanted: NewDeployment & { readonly nonce: string }, at: number): Promise<Asked>
+  /**
+   * Records the deployment of what a source was seen to hold, and that it was, in one transaction. Undefined, and
+   * nothing is recorded, where the source held it before, or where it is what was deployed or asked for last.
+   */
+  takeUp(wanted: NewDeployment, at: number): Promise<Deployment | undefined>
   /** The deployment of our own that was made with this nonce. */
   byNonce(nonce: string): Promise<Deployment | undefined>
   /**
@@ -559,7 +564,7 @@ export interface Head {
   readonly sha: string
 }
 
-/** Where the branches that deploy by themselves stood when they were looked at last; `see` is the first look. */
+/** Where the branches that deploy by themselves stood when they were looked at last; `see` is the first look, `takeUp` notes what a source held. */
 export interface Heads {
   /** By the environments of a repository that are there, in lower case; undefined where nothing is noted. */
   of(configuredAs: string): Promise<ReadonlyMap<string, Head | undefined>>

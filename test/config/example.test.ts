@@ -28,6 +28,7 @@ describe('config.example.yml', () => {
       'acme/site',
       'acme/app',
       'acme/web',
+      'tools/dashboard',
       'acme/infrastructure',
     ])
   })

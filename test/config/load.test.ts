@@ -85,6 +85,8 @@ describe('what a configuration means', () => {
                   evenWhenForced: [],
                   force: true,
                   checksWaitSeconds: 3600,
+                  via: 'github',
+                  poll: undefined,
                   deployOn: 'merge',
                   order: 'queue',
                   branch: undefined,

@@ -42,6 +42,13 @@ test('a deployment for a configured environment deploys, whatever the case of it
   })
 })
 
+test('what GitHub tells of a repository that is not deployed via GitHub is ignored', () => {
+  expect(decide(signal(), facts({ via: 'none', deployOn: 'none' }))).toMatchObject({
+    verdict: 'skip',
+    reason: 'not_via_github',
+  })
+})
+
 test('a repository that is not configured is ignored', () => {
   const other = { githubId: 1, name: 'acme/other', isPrivate: false }
 

@@ -36,7 +36,13 @@ async function gateAt(rights: 'all' | 'no checks' = 'all') {
   ): Promise<Outcome> =>
     passGate(
       { ...merge, ...given },
-      { requiredContexts, checksWaitSeconds: 3600, enforceRequiredContexts: false, evenWhenForced: [] },
+      {
+        requiredContexts,
+        checksWaitSeconds: 3600,
+        via: 'github',
+        enforceRequiredContexts: false,
+        evenWhenForced: [],
+      },
       {
         github: () => client,
         clock: () => age,

@@ -33,6 +33,41 @@ test('what was recorded while its repository left the configuration ends with th
   expect(github.requests).toEqual([])
 })
 
+test('of what was found in a source the newest goes, GitHub is asked nothing, and what is there already ends', async () => {
+  const { github, store, environment, lookAt, claim, succeed } = await openLooks({
+    via: 'none',
+    deployOn: 'none',
+    poll: { everySeconds: 60 },
+  })
+  const find = (sha: string) => store.takeUp(newMerge({ origin: 'poll', sha }), 1_000)
+  const [one, other] = ['c'.repeat(40), 'd'.repeat(40)]
+  await find(one)
+  await find(other)
+
+  await lookAt(2_000)
+  const begun = await claim(2_000)
+  expect(begun).toMatchObject({ number: 2, githubId: undefined })
+  await find(one)
+  await find(other)
+  await lookAt(3_000)
+  expect(await store.deployment(4)).toMatchObject({ hold: { reason: 'newer_first' } })
+  await succeed(2, 4_000)
+  await lookAt(4_000)
+
+  expect(await store.inState('cancelled')).toMatchObject([
+    { number: 1, reason: 'superseded' },
+    { number: 3, reason: 'overtaken' },
+    { number: 4, reason: 'overtaken', detail: '#2 has deployed this commit already.' },
+  ])
+  await find(one)
+  await lookAt(5_000, { environmentOf: () => ({ ...environment, poll: undefined }) })
+  expect(await store.deployment(5)).toMatchObject({
+    reason: 'config_removed',
+    detail: 'It was changed while this waited: poll is off now.',
+  })
+  expect(github.requests).toEqual([])
+})
+
 test('GitHub is asked in vain for a day, and then it ends, whatever GitHub says about that', async () => {
   const since = 1_000
   const hold = { reason: 'github_forbids', detail: 'no', since, until: undefined } as const

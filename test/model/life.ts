@@ -189,7 +189,16 @@ export async function beginLife({ config, clock, begun, ...given }: LifeParts): 
         pipeline,
       )
     },
-    wish: (wish) => takeWish(wish, { ...pipeline, store, github, forcedReports, clock, newNonce }),
+    wish: (wish) =>
+      takeWish(wish, {
+        ...pipeline,
+        store,
+        github,
+        askSource: () => Promise.reject(new Error('All is at GitHub.')),
+        forcedReports,
+        clock,
+        newNonce,
+      }),
     async look({ moved, isQuiet = false } = {}) {
       for (const waiting of Map.groupBy(await store.waiting(), placeOf).values())
         if (waiting.some(({ hold }) => hold !== undefined))

@@ -410,6 +410,44 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       })
     })
 
+    describe('what a source was seen to hold', () => {
+      const [one, other] = ['c'.repeat(40), 'd'.repeat(40)]
+      const seen = (sha: string) =>
+        store.takeUp(newMerge({ origin: 'poll', repositoryGithubId: 0, sha }), 1_500)
+
+      test('becomes a deployment once, held, and each time that it is another', async () => {
+        expect(await seen(one)).toMatchObject({
+          number: 1,
+          origin: 'poll',
+          sha: one,
+          hold: { reason: 'deciding' },
+        })
+        expect(await seen(one)).toBeUndefined()
+        expect(await seen(other)).toMatchObject({ number: 2 })
+        expect(await seen(one)).toMatchObject({ number: 3 })
+        expect((await store.heads.of('acme/shop')).get('production')).toEqual({ branch: 'main', sha: one })
+        expect((await store.waiting()).map(({ number }) => number)).toEqual([1, 2, 3])
+      })
+
+      test('leads to one alone at the same moment', async () => {
+        const taken = await Promise.all([seen(one), seen(one), seen(one)])
+
+        expect(taken.filter((deployment) => deployment !== undefined)).toHaveLength(1)
+      })
+
+      test('is only noted where it was deployed or asked for last, but not where that was taken back', async () => {
+        const { id } = await queue({ sha: one })
+        expect(await seen(one)).toBeUndefined()
+        expect(await seen(other)).toMatchObject({ number: 2 })
+        expect(await seen(one)).toMatchObject({ number: 3 })
+
+        const asked = await queue({ sha: other })
+        await store.move(asked.id, 'queued', 'cancelled', { at: 2_000, reason: 'superseded', reports })
+        expect(await seen(other)).toMatchObject({ number: 5 })
+        expect(id).toBeLessThan(asked.id)
+      })
+    })
+
     describe('a deployment that somebody asks for', () => {
       const wish = (given: Parameters<typeof newDeployment>[0] = {}) => ({
         ...newMerge({ origin: 'person', branch: undefined, ...given }),

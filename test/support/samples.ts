@@ -60,6 +60,8 @@ export const environmentConfig = (given: Partial<EnvironmentConfig> = {}): Envir
   evenWhenForced: [],
   force: true,
   deployOn: 'merge',
+  via: 'github',
+  poll: undefined,
   branch: undefined,
   defaultRef: undefined,
   windows: undefined,

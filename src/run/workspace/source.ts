@@ -16,7 +16,7 @@ export interface Source {
 
 /** The source of a repository. `githubUrl` is where people read it: `https://github.com`. Pure. */
 export function sourceOf(
-  { url: given, sshKeyFile, knownHostsFile }: Workspace,
+  { url: given, sshKeyFile, knownHostsFile, withoutToken = false }: Workspace,
   repository: string,
   githubUrl: string,
 ): Source {
@@ -29,7 +29,7 @@ export function sourceOf(
   return {
     url,
     protocol,
-    tokenFor: isWeb && new URL(url).origin === origin ? origin : undefined,
+    tokenFor: isWeb && !withoutToken && new URL(url).origin === origin ? origin : undefined,
     ssh: sshCommand(sshKeyFile, knownHostsFile),
   }
 }

@@ -1,0 +1,61 @@
+import { sql, type Transaction } from 'kysely'
+
+import type { Deployment } from '../deployment/deployment.ts'
+import { createDeployment, type InBatch } from './batch.ts'
+import type { Engine } from './database.ts'
+import { TAKEN_BACK } from './rows.ts'
+import type { Tables } from './schema.ts'
+import { repository } from './shared-rows.ts'
+import type { NewDeployment } from './store.ts'
+
+type Trx = Transaction<Tables>
+
+/** `Store.takeUp`. */
+export const takeUp = (
+  engine: Engine,
+  inBatch: InBatch,
+  { wanted, at }: { readonly wanted: NewDeployment; readonly at: number },
+): Promise<Deployment | undefined> =>
+  inBatch(async (batch) => {
+    const { trx } = batch
+    const { id, head_sha: head } = await placeOf(trx, engine, wanted)
+    if (head === wanted.sha) return undefined
+    const isNew = (await lastIn(trx, id)) !== wanted.sha
+    await trx
+      .updateTable('environments')
+      .set({ head_branch: wanted.branch ?? '', head_sha: wanted.sha })
+      .where('id', '=', id)
+      .execute()
+    return isNew ? createDeployment(batch, wanted, { deliveryId: null, at, end: undefined }) : undefined
+  })
+
+/** Its row, made where it is new; it stays as it is until the transaction ends. */
+async function placeOf(trx: Trx, engine: Engine, given: NewDeployment) {
+  const key = { repository_id: await repository(trx, given), name_key: given.environment.toLowerCase() }
+  await trx
+    .insertInto('environments')
+    .values({ ...key, name: given.environment })
+    .onConflict((conflict) => conflict.columns(['repository_id', 'name_key']).doNothing())
+    .execute()
+  return trx
+    .selectFrom('environments')
+    .select(['id', 'head_sha'])
+    .where('repository_id', '=', key.repository_id)
+    .where('name_key', '=', key.name_key)
+    .$if(engine === 'postgres', (query) => query.forUpdate())
+    .executeTakeFirstOrThrow()
+}
+
+/** What was deployed or asked for there last, however that ended. */
+async function lastIn(trx: Trx, environmentId: number): Promise<string | undefined> {
+  const last = await trx
+    .selectFrom('deployments')
+    .select('sha')
+    .where('environment_id', '=', environmentId)
+    .where('task', '=', 'deploy')
+    .where(sql<boolean>`not (${TAKEN_BACK})`)
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return last?.sha
+}

@@ -1,0 +1,131 @@
+import { setImmediate as turn } from 'node:timers/promises'
+
+import { expect, onTestFinished, test } from 'vitest'
+
+import type { EnvironmentConfig, Poll } from '../../src/config/config.ts'
+import type { SourceVersion } from '../../src/deployment/source.ts'
+import { startPoller } from '../../src/receive/poller.ts'
+import { environmentConfig, SHA } from '../support/samples.ts'
+
+const MINUTE = 60_000
+const NOON = Date.UTC(2026, 0, 5, 12)
+const VERSION: SourceVersion = { sha: SHA, ref: 'main', branch: 'main' }
+
+const shop = (name = 'shop', poll: Poll = { everySeconds: 60 }): EnvironmentConfig =>
+  environmentConfig({ repository: `acme/${name}`, via: 'none', poll })
+
+/** A poller whose time goes on only when it is told to. */
+function polling(
+  environments: readonly EnvironmentConfig[],
+  answers: (SourceVersion | { why: string } | Promise<SourceVersion>)[] = [],
+) {
+  let passed = 0
+  let alarm: { at: number; call: () => void } | undefined
+  const asked: string[] = []
+  const taken: string[] = []
+  const said: string[] = []
+  const say = (event: string, fields: object = {}): void =>
+    void said.push([event, ...Object.values(fields)].join(' '))
+  const poller = startPoller({
+    environments: () => environments,
+    ask: async ({ repository }) => {
+      asked.push(repository)
+      return answers.shift() ?? VERSION
+    },
+    take: async ({ repository }, { sha }) => void taken.push(`${repository} ${sha.slice(0, 7)}`),
+    clock: () => NOON + passed,
+    steady: () => passed,
+    random: () => 0,
+    after(ms, call) {
+      alarm = { at: passed + ms, call }
+      return () => (alarm = undefined)
+    },
+    journal: { info: say, warn: say, error: say },
+  })
+  onTestFinished(() => poller.stop())
+  /** Lets time pass, and what falls due in it happen. */
+  const pass = async (ms: number): Promise<void> => {
+    const until = passed + ms
+    await turn()
+    while (alarm !== undefined && alarm.at <= until) {
+      const { at, call } = alarm
+      alarm = undefined
+      passed = at
+      call()
+      await turn()
+    }
+    passed = until
+  }
+  return { poller, asked, taken, said, pass }
+}
+
+test('a source is asked at once, and then as often as was said', async () => {
+  const { asked, taken, pass } = polling([shop()])
+
+  await pass(MINUTE - 1)
+  expect(asked).toEqual(['acme/shop'])
+  expect(taken).toEqual(['acme/shop a84d88e'])
+  await pass(2 * MINUTE)
+  expect(asked).toHaveLength(3)
+})
+
+test('what does not tell is said once, until it tells again; it is no version', async () => {
+  const { poller, taken, said, pass } = polling([shop()], [{ why: '500' }, { why: '500' }, { why: '404' }])
+
+  await pass(0)
+  expect(poller.problemOf(shop())).toBe('500')
+  await pass(2 * MINUTE)
+  expect(taken).toEqual([])
+  expect(said).toEqual([
+    'source:unavailable acme/shop/production 500',
+    'source:unavailable acme/shop/production 404',
+  ])
+  await pass(MINUTE)
+  expect(said.at(-1)).toBe('source:available acme/shop/production')
+  expect(poller.problemOf(shop())).toBeUndefined()
+  expect(taken).toHaveLength(1)
+})
+
+test('a cron expression is waited for, also after a start, and asked for once each time', async () => {
+  const { poller, asked, pass } = polling([shop('shop', { cron: '5,10 * * * *', zone: 'UTC' })])
+
+  await pass(5 * MINUTE - 1)
+  expect(asked).toEqual([])
+  await pass(2)
+  expect(asked).toHaveLength(1)
+  await pass(4 * MINUTE)
+  expect(asked).toHaveLength(1)
+  await pass(MINUTE)
+  expect(asked).toHaveLength(2)
+  poller.startOver()
+  await pass(1)
+  expect(asked).toHaveLength(3)
+})
+
+test('of many sources few are asked at once, and one that is slow holds up no other', async () => {
+  const slow = Promise.withResolvers<SourceVersion>()
+  const names = Array.from({ length: 12 }, (_, index) => `shop${index}`)
+  const { asked, pass } = polling(
+    names.map((name) => shop(name)),
+    [slow.promise, slow.promise, slow.promise],
+  )
+
+  await pass(0)
+  expect(asked).toHaveLength(4)
+  await pass(MINUTE / 2)
+  expect(asked).toHaveLength(12)
+  await pass(MINUTE / 2 + 1000)
+  expect(asked).toHaveLength(12 + 9)
+  slow.resolve(VERSION)
+})
+
+test('what may have changed while it was asked for is asked for once more', async () => {
+  const slow = Promise.withResolvers<SourceVersion>()
+  const { poller, asked, pass } = polling([shop()], [slow.promise])
+
+  await pass(0)
+  poller.startOver()
+  slow.resolve(VERSION)
+  await pass(1)
+  expect(asked).toHaveLength(2)
+})
