@@ -5,9 +5,12 @@ import { NO_HOOKS } from './deployment/recipe.ts'
 import { problem } from './errors.ts'
 import type { Journal } from './logs/journal.ts'
 import { createLiveLog } from './logs/live-log.ts'
+import type { LogWriter } from './logs/logs.ts'
 import { asDeployment, findWanted, type FindParts, type PlanWanted } from './plan.ts'
 import { TRIAL } from './run/ansible/playbook.ts'
+import { commitInFolder } from './run/commit-in-folder.ts'
 import { StillThere } from './run/ending.ts'
+import { commandPath } from './run/environment.ts'
 import type { Stop } from './run/limits.ts'
 import type { RunParts } from './run/parts.ts'
 import { run } from './run/run.ts'
@@ -105,6 +108,7 @@ async function tryOut(
   const log = createLiveLog({ masker, show: reader.show })
   try {
     const live = await store.refFor(deployment, ':current')
+    await tellOther(deployment, log, parts)
     const { state } = await run(deployment, {
       ...parts,
       log,
@@ -130,6 +134,22 @@ async function tryOut(
     reader.gone.removeEventListener('abort', forReader)
     stopping.removeEventListener('abort', forStop)
   }
+}
+
+/** No hook is run that would check the commit out: what lies in the folder is tried, and that is said. */
+async function tellOther(
+  { recipe, sha, repository }: Deployment,
+  log: LogWriter,
+  { server }: DryRunParts,
+): Promise<void> {
+  if (recipe.workspace !== undefined) return
+  const path = commandPath(server.environment, server.npmFolders)
+  const found = await commitInFolder(recipe.folder, { sha, repository, path })
+  if (found === undefined || found === sha) return
+  const [at, wanted] = [found.slice(0, 7), sha.slice(0, 7)]
+  await log.line(
+    `${recipe.folder} is at ${at}, and not at ${wanted}: the playbook is tried as it lies there.`,
+  )
 }
 
 const NOBODY_READS: Stop = { kind: 'by_person', detail: 'Nobody reads along any more' }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -84,8 +84,20 @@ describe.skipIf(!inject('ansible'))('a dry run', () => {
     )
 
     writePlaybook(world, { fail: { msg: 'no room for {{ db_password }}' } })
+    const git = (...words: string[]) =>
+      execFileSync('git', ['-c', 'user.name=x', '-c', 'user.email=x@example.org', ...words], {
+        cwd: world.directory,
+      })
+    git('init', '--quiet')
+    git('commit', '--quiet', '--allow-empty', '-m', 'another')
+    git('remote', 'add', 'origin', 'https://github.com/acme/shop.git')
     const failed = await dryRun(world, 'acme/shop', 'production', world.sha)
     expect(failed).toMatchObject({ code: 1, err: '' })
+    expect(failed.out).toMatch(
+      new RegExp(
+        `^▸ \\S+ is at [0-9a-f]{7}, and not at ${world.sha.slice(0, 7)}: the playbook is tried as it`,
+      ),
+    )
     expect(failed.out).toContain('▸ web1: failed=1: no room for •••\n')
   })
 
