@@ -21,6 +21,10 @@ export type Changed =
 
 const MOST_BYTES = 20_000_000
 
+/** A plain path may be one of a folder: then all that is in it counts. */
+const foldersAmong = (patterns: readonly string[]): string[] =>
+  patterns.filter((pattern) => /^[^*?[\]{}()!+@\\]+$/.test(pattern)).map((pattern) => `${pattern}/**`)
+
 /** Compares the two commits in the folder, which has to know both. Patterns are of paths from the root of the repository. */
 export async function changedIn(
   patterns: readonly string[],
@@ -37,7 +41,7 @@ export async function changedIn(
   if (listed === undefined)
     return { isChanged: undefined, because: `git cannot compare ${from} with ${to} in ${folder}` }
   const files = listed.split('\0').filter((file) => file !== '')
-  const matches = picomatch(patterns, { dot: true, nonegate: true })
+  const matches = picomatch([...patterns, ...foldersAmong(patterns)], { dot: true, nonegate: true })
   if (files.some((file) => matches(file))) return { isChanged: true }
   const of = files.length === 1 ? 'The one file' : `None of the ${files.length} files`
   const verb = files.length === 1 ? 'does not match' : 'matches'

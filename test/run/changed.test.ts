@@ -37,6 +37,11 @@ describe('what has changed between two commits', () => {
   test.each([
     [['db/**'], true],
     [['db/*'], false],
+    [['db'], true],
+    [['db/migrations'], true],
+    [['d'], false],
+    [['*'], true],
+    [['same'], false],
     [['x', '**/1_users.sql'], true],
     [['**/*.{rb,sql}'], true],
     [['docs/**'], true],
