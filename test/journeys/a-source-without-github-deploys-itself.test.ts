@@ -1,4 +1,5 @@
 import { readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
@@ -6,6 +7,8 @@ import { expect, test } from 'vitest'
 import { ferryman } from '../support/cli.ts'
 import { gitSource } from '../support/git-source.ts'
 import { serve, type Served } from '../support/journey.ts'
+import { listen } from '../support/loopback.ts'
+import { zipOf } from '../support/zips.ts'
 
 /** How a deployment has ended, by its number. */
 async function endOf({ waitForJournal }: Served, number: number): Promise<string> {
@@ -62,4 +65,51 @@ test('what is new in a git repository is deployed once, without any GitHub', asy
   expect(world.github.requests).toEqual([])
   expect(JSON.stringify(world.slack.messages)).toContain('by a poll')
   expect(JSON.stringify(world.slack.messages)).not.toContain('/commit/')
+})
+
+test('what is new behind an address is deployed, an error page is not, and what is kept is gone back to', async () => {
+  const builds = { status: 200, version: 'one' }
+  const port = await listen(
+    createServer((_, response) => {
+      const { status, version } = builds
+      const content = status === 200 ? zipOf([{ name: 'page', content: version }]) : '<html>'
+      response.writeHead(status, { etag: `"v-${version}"`, 'content-length': content.length }).end(content)
+    }),
+  )
+  const world = await serve({
+    prepare: ({ writeConfig }) =>
+      writeConfig({
+        config: { github: undefined },
+        repositories: {
+          'acme/shop': {
+            via: 'none',
+            source: `http://127.0.0.1:${port}/shop.zip`,
+            releases: { path: 'srv' },
+          },
+        },
+      }),
+  })
+  const page = (): string => readFileSync(join(world.directory, 'srv/current/page'), 'utf8')
+  const cli = (...args: string[]) => ferryman([...args, '-c', world.configFile])
+  expect(await endOf(world, 1)).toBe('succeeded')
+  expect(page()).toBe('one')
+
+  Object.assign(builds, { status: 500, version: 'broken' })
+  world.app.again()
+  await world.waitForJournal((line) => line.includes('shop.zip answered 500'))
+  Object.assign(builds, { status: 200, version: 'two' })
+  world.app.again()
+  expect(await endOf(world, 2)).toBe('succeeded')
+  expect(page()).toBe('two')
+  expect(await world.log(2)).toContain('version "v-two"')
+  expect((await cli('show', 'acme/shop/production#2')).out).toMatch(
+    /deploy [0-9a-f]{7} \(v-two\)\n +who +a poll/,
+  )
+
+  const back = await cli('rollback', 'acme/shop', '--reason', 'slow', '--wait')
+  expect(back).toMatchObject({ code: 0, err: '' })
+  expect(page()).toBe('one')
+  world.app.again() // it has gone back, and the source still holds what it left
+  expect((await cli('deploy', 'acme/shop', '--wait')).out).toContain('acme/shop/production#4')
+  expect(page()).toBe('two')
 })

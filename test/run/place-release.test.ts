@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { expect, inject, test } from 'vitest'
 
 import { IN_WORKSPACE, NO_HOOKS, type CommandsRecipe, type Hook } from '../../src/deployment/recipe.ts'
+import { versionId } from '../../src/deployment/source.ts'
 import type { Stop } from '../../src/run/limits.ts'
 import type { RunParts } from '../../src/run/parts.ts'
 import { createLogs } from '../../src/logs/logs.ts'
@@ -35,6 +36,8 @@ interface Given extends Partial<CommandsRecipe> {
   readonly target?: 'link' | 'directory'
   readonly goesBack?: boolean
   readonly sha?: string
+  readonly ref?: string
+  readonly isPolled?: boolean
   readonly id?: number
   readonly parts?: Partial<RunParts>
 }
@@ -48,6 +51,8 @@ const deploy = ({
   target = 'link',
   goesBack = false,
   sha = SHA,
+  ref = 'main',
+  isPolled = false,
   id = number,
   parts = {},
   ...given
@@ -57,6 +62,7 @@ const deploy = ({
     parts,
     deployment: {
       sha,
+      ref,
       id,
       number,
       startedAt: number,
@@ -69,7 +75,7 @@ const deploy = ({
           shared,
           target,
           goesBack,
-          source: { address: { literal: address }, s3: {} },
+          source: { address: { literal: address }, s3: {}, isPolled },
         },
         ...given,
       }),
@@ -77,6 +83,34 @@ const deploy = ({
   })
 
 const TELL = 'echo "$FERRYMAN_HOOK $PWD $CURRENT_CONFIG $PREVIOUS_CONFIG $FERRYMAN_ROLLBACK" >> "$TOLD"'
+
+test('of a source that is polled only the version is deployed that was found there', async () => {
+  const builds = { version: 'one' }
+  const port = await listen(
+    createServer(({ method }, response) => {
+      response.writeHead(200, { etag: `"${builds.version}"` }).end(archive(builds.version))
+      if (method === 'GET' && builds.version === 'two') builds.version = 'three'
+    }),
+  )
+  const address = `http://127.0.0.1:${port}/shop.zip`
+  const path = temporaryFolder()
+  const deployVersion = (number: number, version: string) =>
+    deploy({ number, path, address, sha: versionId(address, version), ref: version, isPolled: true })
+
+  expect((await deployVersion(1, 'one')).result.state).toBe('succeeded')
+  builds.version = 'two'
+  const late = await deployVersion(2, 'one')
+  const between = await deployVersion(3, 'two')
+
+  expect(late.result).toMatchObject({
+    state: 'failed',
+    reason: 'source_unavailable',
+    detail: `${address} holds version "two" by now, asked for "one"; nothing was changed.`,
+  })
+  expect(between.result).toMatchObject({ detail: expect.stringContaining('version "three" by now') })
+  expect(readFileSync(join(path, 'current/index.html'), 'utf8')).toBe('one')
+  expect(await goodReleases({ path })).toMatchObject([{ version: 'one' }])
+})
 
 test('a release is fetched, built, made current and noted; hooks know what is new and what was there', async () => {
   const { address, asked } = await openPage()

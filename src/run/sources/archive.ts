@@ -45,11 +45,12 @@ export function locate(
   const common = { signal, ...(limits === undefined ? {} : { limits }) }
   const isOfCommit = namesCommit(template)
   const versionAt =
-    (name: string, ask: () => Promise<string | undefined>) => async (): Promise<SourceVersion> => {
+    (name: string, place: string, ask: () => Promise<string | undefined>) =>
+    async (): Promise<SourceVersion> => {
       if (isOfCommit)
         throw new ReleaseFailure('source_refused', `${name} has a commit in it, which nobody names here.`)
       const version = await ask()
-      if (version !== undefined) return { sha: versionId(name, version), ref: version, branch: undefined }
+      if (version !== undefined) return { sha: versionId(place, version), ref: version, branch: undefined }
       const detail = `${name} is of no version: the server tells neither an ETag nor when it was changed.`
       throw new ReleaseFailure('source_refused', detail)
     }
@@ -58,11 +59,12 @@ export function locate(
     const filled = fillAddress(template, named, encodeURIComponent)
     if (!URL.canParse(filled)) throw new ReleaseFailure('source_refused', 'The source is no address.')
     const asking = { ...readAddress(filled), ...common, mayRedirect: true }
+    const { origin, pathname } = new URL(asking.url) // whoever asks, and however that is proved, it is the same
     return {
       name: asking.name,
       isOfCommit,
       download: (file) => download(asking, file),
-      ask: versionAt(asking.name, () => askVersion(asking)),
+      ask: versionAt(asking.name, `${origin}${pathname}`, () => askVersion(asking)),
     }
   }
   const { accessKeyId, secretAccessKey, keyFile, region, endpoint } = s3
@@ -78,6 +80,6 @@ export function locate(
     name,
     isOfCommit,
     download: (file) => downloadFromS3(there, file, options),
-    ask: versionAt(name, () => askS3Version(there, options)),
+    ask: versionAt(name, name, () => askS3Version(there, options)),
   }
 }
