@@ -13,6 +13,7 @@ import type {
   Via,
 } from './config.ts'
 import { NO_HOOKS } from '../deployment/recipe.ts'
+import { checkGitSource, gitSourceIn } from './git-source.ts'
 import { createHerokuCheck } from './heroku.ts'
 import { createLogTargets } from './log-to.ts'
 import { readHealthCheck, readHooks } from './hooks.ts'
@@ -144,7 +145,19 @@ function readTasks(levels: readonly Level[], options: Inside): readonly ReadTask
     // A task makes no release: it works in the one that is there.
     const usual = index === levels.length - 1 && isPushed(levels) ? 'fresh' : undefined
     const workspace = current === undefined ? (entry.workspace ?? usual) : 'none'
-    const kept = { folder, workspace, env, run_as, timeout, silence_timeout, leave_processes, max_log_bytes }
+    const source =
+      current === undefined && gitSourceIn([{ entry, path }]) !== undefined ? entry.source : undefined
+    const kept = {
+      folder,
+      source,
+      workspace,
+      env,
+      run_as,
+      timeout,
+      silence_timeout,
+      leave_processes,
+      max_log_bytes,
+    }
     return { entry: kept, path }
   })
   const read = new Map<string, ReadTask>()
@@ -226,11 +239,13 @@ function readEnvironment(levels: readonly Level[], options: Inside) {
   const anyTask = inFolder && { ...inFolder.work, ...ofAnyTask }
   const read = readReleases(levels, options)
   const recipe = { ...work, ...circumstances, ...(read && { releases: read.releases }) }
+  checkGitSource(levels, options.complain)
   checkReleases(recipe, levels, options.complain)
   checkWorkspaceWord(recipe, levels, options.complain)
   checkRunAs(recipe, levels, options.complain)
   checkInRepository(recipe, levels, options.complain)
-  return { entry, recipe, anyTask, texts: [...texts, ...(read?.texts ?? [])], placedBy, slack, env }
+  const branch = entry.branch ?? gitSourceIn(levels)?.branch
+  return { entry, branch, recipe, anyTask, texts: [...texts, ...(read?.texts ?? [])], placedBy, slack, env }
 }
 
 function readVariables(
@@ -264,6 +279,7 @@ interface Parts {
   readonly via: Via
   readonly environment: string
   readonly entry: EnvironmentEntry
+  readonly branch: string | undefined
   readonly recipe: Recipe
   readonly anyTask: Recipe | undefined
   readonly tasks: readonly ReadTask[]
@@ -279,6 +295,7 @@ const assemble = ({
   via,
   environment,
   entry,
+  branch,
   recipe,
   anyTask,
   tasks,
@@ -299,7 +316,7 @@ const assemble = ({
   deployOn: via === 'none' ? 'none' : (entry.deploy_on ?? DEFAULTS.deploy_on),
   via,
   poll: via === 'none' ? pollIn(entry.poll) : undefined,
-  branch: entry.branch,
+  branch,
   defaultRef: entry.default_ref,
   windows,
   approval: approvalIn(entry),

@@ -6,6 +6,7 @@ import { readCondition } from './condition.ts'
 import { DEFAULTS } from './defaults.ts'
 import { HEROKU } from './heroku.ts'
 import { expecting, measure, text, textRead, toggle } from './expecting.ts'
+import { REPOSITORY_SHAPE } from './git-source.ts'
 import { inRepository } from './in-repository.ts'
 import { readBytes, readSeconds } from './units.ts'
 
@@ -107,14 +108,11 @@ export const HEALTH_CHECK = {
 }
 
 const SOURCE = 'an address such as https://git.example.org/shop.git or git@example.org:shop.git, or a path'
-/** No credentials, since it is shown; no other transports, since some of them start programs: gitremote-helpers(7). */
-const SOURCE_SHAPE =
-  /^(?:https?:\/\/(?![^/]*@)[^\s/]+\/\S+|ssh:\/\/(?![^/]*:[^/]*@)[^\s/-]\S*|file:\/\/\/\S+|[\w.-]+@[\w][\w.-]*:[^\s-]\S*|\.{0,2}\/[^\0]*)$/
 
 /** The keys of `workspace` in its long form. */
 export const WORKSPACE = {
   url: text(SOURCE)
-    .refine((given) => SOURCE_SHAPE.test(given), expecting(SOURCE))
+    .refine((given) => REPOSITORY_SHAPE.test(given), expecting(SOURCE))
     .optional()
     .describe(
       'Where the repository is, if not at GitHub: an address without credentials in it, or a path. The token is shown to GitHub only.',

@@ -5,6 +5,7 @@ import type { Recipe, ReleasesRecipe, ZipSource } from '../deployment/recipe.ts'
 import { fillAddress, IN_ADDRESS, readS3Address } from '../deployment/source.ts'
 import { DEFAULTS } from './defaults.ts'
 import { expecting, reference, text } from './expecting.ts'
+import { gitSourceIn, isGitAddress } from './git-source.ts'
 import { placeholdersIn } from './placeholders.ts'
 import type { ReadText } from './playbook-options.ts'
 import type { Path } from './positions.ts'
@@ -82,7 +83,7 @@ export const RELEASE_KEYS = {
     .union([text(SOURCE_FORMS), z.strictObject(SOURCE, expecting(SOURCE_FORMS))], expecting(SOURCE_FORMS))
     .optional()
     .describe(
-      'What a release is made of: `git`, a checkout of the commit as `workspace` describes it; or a zip. Default git, where there are `releases`.',
+      'What a release is made of: `git`, a checkout of the commit as `workspace` describes it; or a zip. Default git, where there are `releases`. A git repository may be named by its address, also without releases: `url.git/folder#branch` is short for `workspace`, `folder` and `branch`.',
     ),
   releases: z
     .strictObject(RELEASES, expecting('a mapping with path'))
@@ -99,7 +100,7 @@ export const hasReleases = (levels: readonly Level[]): boolean =>
 /** Whether what is released is a zip, and no checkout. */
 export const isOfArchive = (levels: readonly Level[]): boolean => {
   const given = levels.find(({ entry }) => entry.source !== undefined)?.entry.source
-  return given !== undefined && given !== 'git'
+  return given !== undefined && given !== 'git' && gitSourceIn(levels) === undefined
 }
 
 /** Where the current release is, for what is run in it without making one; undefined where nothing makes any. */
@@ -123,7 +124,8 @@ export interface ReadReleases {
 export function readReleases(levels: readonly Level[], options: WorkOptions): ReadReleases | undefined {
   const { complain, directory, environment } = options
   const given = levels.find(({ entry }) => entry.releases !== undefined)?.entry.releases
-  const hasSource = levels.some(({ entry }) => entry.source !== undefined)
+  const git = gitSourceIn(levels)
+  const hasSource = git === undefined && levels.some(({ entry }) => entry.source !== undefined)
   if (given === undefined) {
     if (hasSource && !levels.some(({ path }) => options.isBroken([...path, 'releases'])))
       complain(originIn(levels, 'source'), 'needs releases beside it, such as `releases: {path: /srv/shop}`')
@@ -153,6 +155,7 @@ export function readReleases(levels: readonly Level[], options: WorkOptions): Re
       keep: given.keep ?? DEFAULTS.keep_releases,
       shared,
       target: given.target ?? 'link',
+      ...(git?.path === undefined ? {} : { directory: git.path }),
       ...(source === undefined ? {} : { source }),
     },
     texts,
@@ -165,7 +168,7 @@ function readSource(
   texts: ReadText[],
 ): ZipSource | undefined {
   const given = levels.find(({ entry }) => entry.source !== undefined)?.entry.source
-  if (given === undefined || given === 'git') return undefined
+  if (given === undefined || given === 'git' || gitSourceIn(levels) !== undefined) return undefined
   const at = originIn(levels, 'source')
   const long = typeof given === 'string' ? undefined : given
   const read = (value: string | { readonly file: string } | undefined, path: Path) => {
@@ -227,7 +230,8 @@ function whyNoArchive(address: string, environment: string): string | undefined 
   const [placeholder] = placeholdersIn(address).filter((name) => !IN_ADDRESS.includes(name))
   if (placeholder !== undefined)
     return `{${placeholder}} is not filled here; {sha}, {short_sha} and {environment} are`
-  if (isGit(address)) return 'is a git address: write `source: git`, and the address as `workspace: {url: …}`'
+  if (isGitAddress(address))
+    return 'is a git address: write it as a text, `source: https://….git/folder#branch`, or as `workspace: {url: …}`'
   const filled = fillAddress(address, { sha: '0'.repeat(40), environment }, encodeURIComponent)
   if (address.startsWith('s3:'))
     return readS3Address(filled) === undefined
@@ -237,9 +241,6 @@ function whyNoArchive(address: string, environment: string): string | undefined 
   if (!URL.canParse(filled) || host === '') return `expected ${SOURCE_FORMS}`
   return host.includes('{') ? 'names its host by a placeholder; write the host as it is' : undefined
 }
-
-const isGit = (address: string): boolean =>
-  /^git\+|^ssh:/.test(address) || /\.git(?:[/#]|$)/.test(address) || /^[\w.-]+@[\w.-]+:/.test(address)
 
 /** Complains about what cannot be beside releases. */
 export function checkReleases(

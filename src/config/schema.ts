@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { ANSIBLE } from './ansible.ts'
 import { DEFAULTS } from './defaults.ts'
 import { expecting, measure, text, textRead, toggle } from './expecting.ts'
+import { BRANCH_SHAPE } from './git-source.ts'
 import { HEROKU } from './heroku.ts'
 import { keysOfLogTo, logTo } from './log-to.ts'
 import { poll } from './poll.ts'
@@ -239,7 +240,7 @@ const ENVIRONMENT = {
     default: DEFAULTS.order,
   }),
   branch: text(BRANCH)
-    .regex(/^(?![-/]|refs\/)(?!.*(?:\.\.|@\{|\/\/))[^ ~^:?*[\\]+$/, expecting(BRANCH))
+    .regex(BRANCH_SHAPE, expecting(BRANCH))
     .optional()
     .describe(
       "The branch that deploys by itself; without it the repository's default branch. Without `default_ref` `ferryman deploy` takes it, too, where no ref is said.",

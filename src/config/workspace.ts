@@ -1,6 +1,7 @@
 import { isAbsolute, resolve } from 'node:path'
 
 import { IN_WORKSPACE, type Recipe, type Workspace, wordsOf } from '../deployment/recipe.ts'
+import { gitSourceIn } from './git-source.ts'
 import { placeholdersIn } from './placeholders.ts'
 import { hasReleases, isOfArchive } from './releases.ts'
 import { isPushed, originIn, type Level, type WorkOptions } from './work.ts'
@@ -13,9 +14,10 @@ export function readWorkspace(
   const given = workspaceIn(levels)
   if (given === undefined) return undefined
   const path = (file: string | undefined) => (file === undefined ? undefined : resolve(directory, file))
-  const { url, submodules = false, lfs = false, ssh_key_file: key, known_hosts_file: hosts } = given
+  const { url: ownUrl, submodules = false, lfs = false, ssh_key_file: key, known_hosts_file: hosts } = given
   const at = originIn(levels, 'workspace')
-  for (const [name, text] of Object.entries({ url, ssh_key_file: key, known_hosts_file: hosts })) {
+  const url = ownUrl ?? gitSourceIn(levels)?.url
+  for (const [name, text] of Object.entries({ url: ownUrl, ssh_key_file: key, known_hosts_file: hosts })) {
     const [placeholder] = placeholdersIn(text ?? '')
     if (placeholder !== undefined)
       complain([...at, name], `{${placeholder}} is not filled here; write it as it is`)
@@ -41,7 +43,11 @@ export const hasWorkspace = (levels: readonly Level[]): boolean =>
 function workspaceIn(levels: readonly Level[]) {
   const said = levels.find(({ entry }) => entry.workspace !== undefined)?.entry.workspace
   if (said === undefined || said === 'none')
-    return isPushed(levels) || (hasReleases(levels) && !isOfArchive(levels)) ? {} : undefined
+    return gitSourceIn(levels) !== undefined ||
+      isPushed(levels) ||
+      (hasReleases(levels) && !isOfArchive(levels))
+      ? {}
+      : undefined
   return said === 'fresh' ? {} : said
 }
 
@@ -53,7 +59,9 @@ export function folderInWorkspace(
   folder: string | undefined,
   complain: WorkOptions['complain'],
 ): string {
-  const path = resolve(IN_WORKSPACE, folder ?? '.')
+  // A release is made of the folder that its source names, and begins there.
+  const inside = hasReleases(levels) ? undefined : gitSourceIn(levels)?.path
+  const path = resolve(IN_WORKSPACE, inside ?? '.', folder ?? '.')
   if ((folder !== undefined && isAbsolute(folder)) || !`${path}/`.startsWith(`${IN_WORKSPACE}/`)) {
     const [maker, otherwise] = isPushed(levels)
       ? ['heroku', 'or write `folder: .` beside heroku']

@@ -168,6 +168,8 @@ export interface ReleasesRecipe {
   /** What is linked into each; what ends with `/` is a folder. */
   readonly shared: readonly string[]
   readonly target: 'link' | 'directory'
+  /** Of a checkout only this folder is released, a path in it; undefined: all of it. */
+  readonly directory?: string
   /** Undefined: the checkout. */
   readonly source?: ZipSource | undefined
   /** Somebody goes back: a good release of the commit is made current as it is, where there is one. */

@@ -119,12 +119,8 @@ describe('releases', () => {
     ],
     ['source: s3://builds\n    releases: {path: /srv}', 'is no address such as s3://bucket/path/to/app.zip'],
     [
-      'source: git@github.com:acme/shop.git\n    releases: {path: /srv}',
-      'is a git address: write `source: git`',
-    ],
-    [
-      'source: https://github.com/acme/shop.git/app#main\n    releases: {path: /srv}',
-      'is a git address: write `source: git`',
+      'source: {url: "git@github.com:acme/shop.git"}\n    releases: {path: /srv}',
+      'is a git address: write it as a text',
     ],
     [
       'source: {url: s3://builds/x.zip, access_key_id: AKIA}\n    releases: {path: /srv}',

@@ -8,6 +8,7 @@ import { ferryman } from '../support/cli.ts'
 import { gitSource } from '../support/git-source.ts'
 import { serve, type Served } from '../support/journey.ts'
 import { listen } from '../support/loopback.ts'
+import { temporaryFolder } from '../support/running.ts'
 import { zipOf } from '../support/zips.ts'
 
 /** How a deployment has ended, by its number. */
@@ -18,8 +19,9 @@ async function endOf({ waitForJournal }: Served, number: number): Promise<string
 }
 
 test('what is new in a git repository is deployed once, without any GitHub', async () => {
-  const source = gitSource()
-  const first = source.commit({ shop: 'one' })
+  const source = gitSource(join(temporaryFolder(), 'shop.git'))
+  const first = source.commit({ 'app/shop': 'one' })
+  source.git('checkout', '--quiet', '-b', 'stable')
   const world = await serve({
     config: { github: undefined },
     prepare: ({ directory, writeConfig }) =>
@@ -27,8 +29,8 @@ test('what is new in a git repository is deployed once, without any GitHub', asy
         config: { github: undefined },
         entry: {
           via: 'none',
-          folder: '.',
-          workspace: { url: source.folder },
+          folder: undefined,
+          source: `${source.folder}/app#stable`,
           commands: [['sh', '-c', `cp shop ${join(directory, 'live')} && grep -v broken shop`]],
         },
       }),
@@ -39,12 +41,12 @@ test('what is new in a git repository is deployed once, without any GitHub', asy
   expect(await endOf(world, 1)).toBe('succeeded')
   expect(live()).toBe('one')
 
-  source.commit({ shop: 'two' })
+  source.commit({ 'app/shop': 'two' })
   world.app.again()
   expect(await endOf(world, 2)).toBe('succeeded')
   expect(live()).toBe('two')
 
-  source.commit({ shop: 'broken' })
+  source.commit({ 'app/shop': 'broken' })
   world.app.again()
   expect(await endOf(world, 3)).toBe('failed')
   await world.restart() // asks again, and finds the same

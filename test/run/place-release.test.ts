@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 
@@ -439,7 +447,7 @@ test('a release may be a checkout: its files are deployed, and not its history',
     githubUrl: () => 'https://github.com',
     readingToken: () => Promise.reject(new Error('GitHub is not asked.')),
   }
-  const deployCommit = (sha: string, number: number) =>
+  const deployCommit = (sha: string, number: number, directory?: string) =>
     runFor({
       commands: [],
       parts: { checkouts },
@@ -450,7 +458,13 @@ test('a release may be a checkout: its files are deployed, and not its history',
         recipe: recipe({
           folder: IN_WORKSPACE,
           workspace: { url: source.folder, submodules: false, lfs: false },
-          releases: { path, keep: 3, shared: ['storage/'], target: 'link' },
+          releases: {
+            path,
+            keep: 3,
+            shared: ['storage/'],
+            target: 'link',
+            ...(directory === undefined ? {} : { directory }),
+          },
           commands: [['sh', '-c', 'git rev-parse HEAD > commit']],
         }),
       },
@@ -475,4 +489,19 @@ test('a release may be a checkout: its files are deployed, and not its history',
   expect(readFileSync(join(path, 'releases/2/index.html'), 'utf8')).toBe('two')
   expect(readdirSync(join(path, 'current')).toSorted()).toEqual(['commit', 'index.html', 'storage'])
   expect(readdirSync(join(path, 'shared/storage'))).toEqual(['.gitkeep'])
+
+  const third = source.commit({ 'app/web/page': 'three', 'app/.git.md': '' })
+  source.git('config', 'core.symlinks', 'true')
+  symlinkSync('..', join(source.folder, 'app/out'))
+  const fourth = source.commit({})
+  const inside = await deployCommit(third, 5, 'app')
+  const outside = await deployCommit(fourth, 6, 'app/out')
+  const missing = await deployCommit(fourth, 7, 'none')
+
+  expect(inside.result).toMatchObject({ state: 'succeeded', deployedSha: undefined })
+  expect(readdirSync(join(path, 'current')).toSorted()).toEqual(['.git.md', 'commit', 'storage', 'web'])
+  expect(readFileSync(join(path, 'current/commit'), 'utf8')).toBe(`${third}\n`)
+  expect(outside.result).toMatchObject({ state: 'failed', reason: 'folder_missing' })
+  expect(missing.result).toMatchObject({ reason: 'folder_missing' })
+  expect(readlinkSync(join(path, 'current'))).toBe('releases/5')
 })

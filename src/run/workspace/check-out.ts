@@ -1,4 +1,4 @@
-import { readFile, realpath } from 'node:fs/promises'
+import { readdir, readFile, realpath, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { Deployment } from '../../deployment/deployment.ts'
@@ -69,6 +69,9 @@ export function checkOutStep(deployment: Deployment, parts: CheckOutParts): Acti
         if (failure !== undefined || doing.signal.aborted) return failure
         return (
           (workspace.submodules ? await checkOutSubmodules(path, git) : undefined) ??
+          (recipe.releases?.directory === undefined
+            ? undefined
+            : await lift(path, recipe.releases.directory)) ??
           folderIn(path, recipe.folder)
         )
       })
@@ -120,6 +123,25 @@ const checkOutSubmodules = (path: string, git: Git): Promise<StepFailure | undef
     asks: true,
     also: ['https', 'ssh'],
   })
+
+/** Lets a checkout be one of its folders alone, whose commit git still knows. */
+async function lift(path: string, directory: string): Promise<Failure | undefined> {
+  const inside = join(path, directory)
+  const failure = await folderIn(path, inside)
+  if (failure !== undefined) return failure
+  const real = await realpath(inside)
+  const detail = `${directory} is no folder in the checkout that can be released.`
+  if (real === (await realpath(path)) || !(await stat(real)).isDirectory())
+    return { reason: 'folder_missing', detail }
+  const git = join(path, '.git')
+  const lifted = join(git, 'lifted') // nothing is left beside it, whenever that is cut short
+  await rename(real, lifted)
+  for (const other of await readdir(path)) if (other !== '.git') await removeTree(join(path, other))
+  for (const one of await readdir(lifted))
+    if (one !== '.git') await rename(join(lifted, one), join(path, one)) // a submodule has one of its own
+  await removeTree(lifted)
+  return undefined
+}
 
 /** A repository may have links in it, and none of them may lead the commands elsewhere. */
 export async function folderIn(path: string, folder: string): Promise<Failure | undefined> {
