@@ -629,11 +629,11 @@ export async function startApp(
           requestPace = createRequestPace(next.github.requestsPerMinute)
         if (next.github.creationsPerHour !== config.github.creationsPerHour) pace = await resumedPace(next)
         config = next
+        removal.wake() // at once: until it has looked nothing begins
         masker.add(config.secrets)
         github = makeGitHub()
         signed = createSignatureCheck(config.github.webhookSecrets)
         since = await store.configured(placesIn(config), clock())
-        removal.wake()
         tidyMirrors()
         working.wake()
         askAgain(renewed)

@@ -89,7 +89,7 @@ const judge = (deployment: Deployment, demands: Demands, facts: GateFacts): Clos
   judgeEach(deployment, demands, facts).find(({ closed, isForced }) => closed !== undefined && !isForced)
     ?.closed
 
-/** The gates of the configuration as it is now. What is not configured any more has none: its queue is ended elsewhere. */
+/** The gates of the configuration as it is now. What is not configured any more has none. */
 export const createGate = (
   environmentOf: (deployment: Deployment) => EnvironmentConfig | undefined,
 ): Gate => ({
@@ -107,15 +107,25 @@ export const createGate = (
   },
 })
 
-/** The same, for what is to begin at once: its checks, too, must have been seen to pass lately. */
+/**
+ * The same, for what is to begin at once: its checks, too, must have been seen to pass lately. What is not configured any
+ * more begins nowhere.
+ */
 export const withChecks = (
   gate: Gate,
   environmentOf: (deployment: Deployment) => EnvironmentConfig | undefined,
 ): Gate => ({
   ...gate,
   judge(deployment, facts) {
-    const closed = gate.judge(deployment, facts)
     const environment = environmentOf(deployment)
-    return closed ?? (environment && staleChecks(deployment, environment, facts.now))
+    if (environment === undefined) return UNCONFIGURED
+    return gate.judge(deployment, facts) ?? staleChecks(deployment, environment, facts.now)
   },
 })
+
+/** The configuration has changed at this very moment; whoever looks at it ends it. */
+const UNCONFIGURED: Closed = {
+  reason: 'deciding',
+  detail: 'Where it goes is no longer in the configuration',
+  until: undefined,
+}

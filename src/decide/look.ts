@@ -166,7 +166,11 @@ async function closedNow(deployment: Deployment, parts: LookParts): Promise<Outc
 async function lookAtAsked(one: Deployment, { failures }: Looking, given: LookParts): Promise<Looked> {
   const environment = given.environmentOf(one)
   const parts = partsFor(environment, given)
-  if (environment === undefined || one.hold === undefined) return { lookAgainMs: undefined }
+  if (one.hold === undefined) return { lookAgainMs: undefined }
+  if (environment === undefined) {
+    await settle(one, removed(one), parts)
+    return { lookAgainMs: undefined }
+  }
   try {
     const outcome =
       (await judgeOwnership(one, parts)) ??
@@ -458,14 +462,8 @@ function unwanted(
   environment: EnvironmentConfig | undefined,
   branch: string | undefined,
 ): Outcome | undefined {
-  const end = (detail: string): Outcome => ({
-    kind: 'end',
-    state: 'failed',
-    reason: 'config_removed',
-    detail,
-  })
-  if (environment === undefined)
-    return end(`${deployment.repository} ${deployment.environment} was removed from the configuration.`)
+  if (environment === undefined) return removed(deployment)
+  const end = configEnds
   if (environment.via === 'none') return unwantedThere(deployment, environment, end)
   if (environment.deployOn !== deployment.origin)
     return end(`It was changed while this waited: deploy_on is ${environment.deployOn} now.`)
@@ -473,6 +471,16 @@ function unwanted(
     ? undefined
     : end(`It was changed while this waited: the branch is ${branch} now.`)
 }
+
+const configEnds = (detail: string): Outcome => ({
+  kind: 'end',
+  state: 'failed',
+  reason: 'config_removed',
+  detail,
+})
+
+const removed = ({ repository, environment }: Deployment): Outcome =>
+  configEnds(`${repository} ${environment} was removed from the configuration.`)
 
 /** The same for what GitHub knows nothing of. */
 function unwantedThere(

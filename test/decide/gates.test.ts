@@ -78,3 +78,24 @@ test.each([
 ])('checks that were seen to pass %s let it begin, or have it looked at again', (_when, reason, expected) => {
   expect(reason).toBe(expected)
 })
+
+test('what has left the configuration at this very moment begins nowhere, forced or not', () => {
+  const gate = withChecks(
+    createGate(() => undefined),
+    () => undefined,
+  )
+  const facts = {
+    now: NOW,
+    locks: [LOCK],
+    approvals: [],
+    authors: [],
+    areAuthorsKnown: true,
+    upstream: undefined,
+  }
+
+  for (const given of [{}, FORCED])
+    expect(gate.judge(runningDeployment({ state: 'queued', ...given }), facts)).toMatchObject({
+      reason: 'deciding',
+      detail: 'Where it goes is no longer in the configuration',
+    })
+})

@@ -5,7 +5,7 @@ import type { Hold } from '../../src/deployment/deployment.ts'
 import type { Closed } from '../../src/deployment/gates.ts'
 import { OPEN } from '../support/claiming.ts'
 import { openLooks } from '../support/looking.ts'
-import { environmentConfig, newMerge } from '../support/samples.ts'
+import { environmentConfig, newDeployment, newMerge } from '../support/samples.ts'
 
 const HOUR = 60 * 60_000
 
@@ -65,6 +65,17 @@ test('of what was found in a source the newest goes, GitHub is asked nothing, an
     reason: 'config_removed',
     detail: 'It was changed while this waited: poll is off now.',
   })
+  expect(github.requests).toEqual([])
+})
+
+test('what was asked for in the meantime ends so, too', async () => {
+  const { github, store, sha, take, lookAt } = await openLooks()
+  const hold = { reason: 'deciding', detail: '', since: 1_000, until: undefined } as const
+  const { id } = await take(newDeployment({ sha, hold }))
+
+  await lookAt(2_000, { environmentOf: () => undefined })
+
+  expect(await store.deployment(id)).toMatchObject({ state: 'failed', reason: 'config_removed' })
   expect(github.requests).toEqual([])
 })
 
