@@ -151,6 +151,8 @@ export function startHolds(parts: HoldParts): Holds {
     const asked = quiet.flatMap(({ waiting }) =>
       waiting.map((deployment) => ({ deployment, ...parts.gate.wanted(deployment) })),
     )
+    // What happens from now on may not be in what is read.
+    for (const place of quiet) place.news = undefined
     const at = parts.clock()
     const from = now() // of all of them, so that they are due together again
     const facts = await store.gateFactsOf(asked, at)
@@ -162,11 +164,8 @@ export function startHolds(parts: HoldParts): Holds {
       try {
         const still = await stillClosed(place.waiting, lookParts, factsOf)
         if (still === undefined) place.news = 'anything'
-        else {
-          place.news = undefined
-          place.dueAt = from + (still.lookAgainMs ?? LOOK_AGAIN_MS)
-          if (!still.isSame) isStale = true
-        }
+        else if (place.news === undefined) place.dueAt = from + (still.lookAgainMs ?? LOOK_AGAIN_MS)
+        if (still?.isSame === false) isStale = true
       } catch (thrown) {
         place.dueAt = now() + BROKEN_MS // and the others are judged all the same
         tellBroken(thrown)

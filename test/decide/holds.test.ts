@@ -13,7 +13,12 @@ const LOCK = { place: 'acme/shop', reason: 'a release', by: 'ann', since: 1_000,
 const LOCKED = { reason: 'locked', detail: 'acme/shop is locked by ann: a release', since: 1_000 } as const
 
 async function waiting(
-  given: Partial<HoldParts> & { readonly isLocked?: boolean; readonly isAway?: boolean } = {},
+  given: Partial<HoldParts> & {
+    readonly isLocked?: boolean
+    readonly isAway?: boolean
+    /** What happens after the gates were read first, and before they are judged. */
+    readonly meanwhile?: () => Promise<unknown>
+  } = {},
 ) {
   const { github, sha } = await shopAtGitHub()
   const database = await emptyDatabase.sqlite()
@@ -23,9 +28,11 @@ async function waiting(
   await store.accept([{ ...queuedIntake(newMerge({ sha, ...hold })), verdict: 'deciding' }])
   if (given.isLocked === true) await store.locks.take(LOCK)
   let judged = 0
-  const gateFactsOf: typeof store.gateFactsOf = (asked, at) => {
+  const gateFactsOf: typeof store.gateFactsOf = async (asked, at) => {
     judged += 1
-    return store.gateFactsOf(asked, at)
+    const facts = await store.gateFactsOf(asked, at)
+    if (judged === 1) await given.meanwhile?.()
+    return facts
   }
   let reads = 0
   const read: typeof store.waiting = (among) => {
@@ -68,6 +75,19 @@ test('what stands at a closed gate after a start is judged without a question to
   holds.lookAtPlace('acme/shop')
 
   await eventually('its checks are asked for', () => github.requests.length > 0)
+})
+
+test('a lock that is freed while what waits for it is judged holds it no longer', async () => {
+  const waits = Promise.withResolvers<Awaited<ReturnType<typeof waiting>>>()
+  const meanwhile = async () => {
+    const { store, holds } = await waits.promise
+    await store.locks.free(1)
+    holds.lookAtPlace('acme/shop')
+  }
+  const all = await waiting({ isLocked: true, meanwhile })
+  waits.resolve(all)
+
+  await eventually('its checks are asked for', () => all.github.requests.length > 0)
 })
 
 test('where GitHub has been asked enough a look waits, and the log says so once', async () => {
