@@ -27,7 +27,7 @@ export interface Pin {
   readonly at: number
 }
 
-/** Somebody has agreed to one commit going to one environment. */
+/** Somebody has agreed to one task with one commit in one environment. */
 export interface Approval {
   readonly by: string
   readonly at: number
@@ -54,7 +54,7 @@ export interface GateFacts {
   readonly locks: readonly Lock[]
   /** Of its environment. */
   readonly pin?: Pin | undefined
-  /** Of its commit in its environment, oldest first; also those that have ended, as long as they are kept. */
+  /** Of its task and commit in its environment, oldest first; also those that have ended, as long as they are kept. */
   readonly approvals: readonly Approval[]
   /** Whose change the commit is, as far as it was told with any deployment of it in the repository; logins of GitHub. */
   readonly authors: readonly string[]

@@ -22,7 +22,7 @@ export const createApprovals = ({ kysely, engine }: Pick<Database, 'kysely' | 'e
       await remove(trx, waiting, by)
       await trx
         .insertInto('approvals')
-        .values({ environment_id, sha: deployment.sha, given_by: by, at, until })
+        .values({ environment_id, sha: deployment.sha, task: deployment.task, given_by: by, at, until })
         .execute()
       await enter(trx, { ...said(deployment), reason: 'approved', detail: `Approved by ${by}` }, 'queued', at)
       return deployment
@@ -61,7 +61,7 @@ async function waitingWith(trx: Trx, id: number): Promise<Waiting | undefined> {
 }
 
 /**
- * Takes away what one person has said of its commit; answers whether that was something. Names are compared here, since
+ * Takes away what one person has said of its task and commit; answers whether that was something. Names are compared here, since
  * SQLite knows small letters of ASCII alone.
  */
 async function remove(trx: Trx, { environmentId, deployment }: Waiting, by: string): Promise<boolean> {
@@ -70,6 +70,7 @@ async function remove(trx: Trx, { environmentId, deployment }: Waiting, by: stri
     .select(['id', 'given_by'])
     .where('environment_id', '=', environmentId)
     .where('sha', '=', deployment.sha)
+    .where('task', '=', deployment.task)
     .execute()
   const theirs = given.filter((one) => one.given_by.toLowerCase() === by.toLowerCase())
   for (const { id } of theirs) await trx.deleteFrom('approvals').where('id', '=', id).execute()

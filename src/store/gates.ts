@@ -90,7 +90,8 @@ async function approvalsOf(
     .innerJoin('approvals', (join) =>
       join
         .onRef('approvals.environment_id', '=', 'deployments.environment_id')
-        .onRef('approvals.sha', '=', 'deployments.sha'),
+        .onRef('approvals.sha', '=', 'deployments.sha')
+        .onRef('approvals.task', '=', 'deployments.task'),
     )
     .select(['deployments.id', 'approvals.given_by as by', 'approvals.at', 'approvals.until'])
     .where('deployments.id', 'in', ids)

@@ -27,6 +27,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0019-blocked': blocked,
       '0020-pins': pins,
       '0021-published': published,
+      '0022-agreed-task': agreedTask,
     }),
 })
 
@@ -396,6 +397,16 @@ const pins: Migration = {
 const published: Migration = {
   async up(database: Kysely<unknown>) {
     await database.schema.alterTable('deployments').addColumn('log_url', 'text').execute()
+  },
+}
+
+/** To which task somebody has agreed. */
+const agreedTask: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema
+      .alterTable('approvals')
+      .addColumn('task', 'text', (column) => column.notNull().defaultTo('deploy'))
+      .execute()
   },
 }
 

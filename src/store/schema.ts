@@ -154,11 +154,12 @@ export interface Tables {
     /** What was asked for to go back. */
     deployment_id: number
   }
-  /** Who has agreed to which commit going where. */
+  /** Who has agreed to what being done where with which commit. */
   approvals: {
     id: Generated<number>
     environment_id: number
     sha: string
+    task: string
     given_by: string
     at: number
     until: number

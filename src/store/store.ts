@@ -263,10 +263,10 @@ export interface Turn {
   readonly detail: string | undefined
 }
 
-/** Who has agreed to which commit going where. */
+/** Who has agreed to what being done where with which commit. */
 export interface Approvals {
   /**
-   * Writes down that somebody agrees to the commit of a deployment going where that goes, in place of what they have
+   * Writes down that somebody agrees to the task and the commit of a deployment where that goes, in place of what they have
    * said of it before, with an event. Undefined, and nothing is written, where it does not wait any more.
    */
   give(id: number, approval: Approval): Promise<Deployment | undefined>

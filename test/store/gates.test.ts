@@ -159,11 +159,12 @@ describe.each(ENGINES)('what gates are judged by, on $engine', ({ engine, missin
         expect([deployment, held.map(({ hold }) => hold?.detail)]).toEqual([undefined, [detail]])
       })
 
-      test('is of one commit in one environment, and of all deployments of that', async () => {
+      test('is of one task with one commit in one environment, and of all deployments of that', async () => {
         const first = await queue({ hold: waiting })
         const same = await queue({ hold: waiting })
         const others = [
           await queue({ hold: waiting, sha: OTHER }),
+          await queue({ hold: waiting, task: 'migrate' }),
           await queue({ hold: waiting, environment: 'staging', lane: 'acme/shop/staging' }),
         ]
         await store.approvals.give(first.id, ANN)
