@@ -146,6 +146,9 @@ export interface GitHubSink {
   stop(): void
 }
 
+/** Whoever waits for longer waits in vain. */
+const NEXT_MS = 10_000
+
 /** Starts the stand-in for GitHub's API in this process. */
 export async function startGitHubSink(delayMs: number): Promise<GitHubSink> {
   const server: Server = createServer((request, response) => {
@@ -153,8 +156,10 @@ export async function startGitHubSink(delayMs: number): Promise<GitHubSink> {
     request.setEncoding('utf8').on('data', (text) => (body += String(text)))
     request.on('end', () => {
       const state: unknown = Reflect.get(Object(JSON.parse(body || '{}')), 'state')
+      const isRead = request.method === 'GET'
+      const text = JSON.stringify(isRead ? [] : { id: 1, state })
       const answer = (): void =>
-        void response.writeHead(201, { 'content-type': 'application/json' }).end('{"id": 1}')
+        void response.writeHead(isRead ? 200 : 201, { 'content-type': 'application/json' }).end(text)
       if (delayMs === 0) answer()
       else setTimeout(answer, delayMs).unref()
       server.emit(`state:${String(state)}`)
@@ -165,7 +170,8 @@ export async function startGitHubSink(delayMs: number): Promise<GitHubSink> {
   const address = server.address()
   return {
     port: typeof address === 'object' && address !== null ? address.port : 0,
-    next: async (state) => void (await once(server, `state:${state}`)),
+    next: async (state) =>
+      void (await once(server, `state:${state}`, { signal: AbortSignal.timeout(NEXT_MS) })),
     stop() {
       server.close().closeAllConnections()
     },
