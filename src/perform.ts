@@ -69,10 +69,14 @@ async function perform(
   const comparedWith = parts.isAtGitHub(deployment) ? asked : Promise.resolve(undefined)
   asked.catch(() => {}) // told below, when there is a log to close
   const begunAt = performance.now()
+  let changes: ReturnType<typeof askForChanges> | undefined
   const ask = () =>
-    askForChanges(deployment, comparedWith, { github: parts.github, mask: masker.mask, journal })
-  // Hooks that have said "not now" may say so again for hours.
-  let changes = deployment.blocked === undefined ? ask() : undefined
+    (changes ??= askForChanges(deployment, comparedWith, {
+      github: parts.github,
+      mask: masker.mask,
+      journal,
+    }))
+  let isAtWork = false
   const log = await logs.open(deployment.id, { maxBytes, masker })
   try {
     const result = await run(deployment, {
@@ -84,10 +88,13 @@ async function perform(
       stuck: (processes) =>
         journal.error('processes:left', { deployment: nameOf(deployment), id: deployment.id, processes }),
       clock: () => performance.now(),
-      record: (process: ProcessRecord) => store.recordProcess(deployment.id, process),
+      async record(process: ProcessRecord) {
+        await store.recordProcess(deployment.id, process)
+        if (isAtWork) setImmediate(ask) // beside the work; the command comes first
+      },
       async workBegins() {
+        isAtWork = true // hooks before it may say "not now" for hours
         if (deployment.blocked === undefined) return
-        changes = ask()
         await store.unblock(deployment.id, { at: clock(), reports: parts.reports })
         parts.moved()
       },
@@ -103,7 +110,7 @@ async function perform(
     const { lastLines, ...end } = ended
     const deployedSha = 'deployedSha' in end ? end.deployedSha : undefined
     const [came, logUrl] = await Promise.all([
-      changes?.of(deployedSha ?? deployment.sha, signals.stopping),
+      ask().of(deployedSha ?? deployment.sha, signals.stopping),
       publish(deployment, { log, state: end.state, stopping: signals.stopping }, parts),
     ])
     return {

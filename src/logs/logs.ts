@@ -5,7 +5,7 @@ import { type Followers, createFollowers } from './followers.ts'
 import { type LogPart, readSegments } from './log-reader.ts'
 import { type LogWriter, createLogWriter } from './log-writer.ts'
 import type { Masker } from './redact.ts'
-import { type SegmentWriter, listSegments, openSegments, pathOf } from './segments.ts'
+import { type Segment, type SegmentWriter, listSegments, openSegments, pathOf } from './segments.ts'
 import { createSharedReads } from './shared-reads.ts'
 import { createTurns } from './turns.ts'
 
@@ -74,8 +74,8 @@ export function createLogs({ directory, clock }: { directory: string; clock: () 
       const followers = createFollowers()
       try {
         if (live.has(deploymentId)) throw new Error('it is being written already')
-        const isWithinLine = await breaksOffWithinLine(name)
         const file = await openSegments(name, maxBytes)
+        const isWithinLine = await breaksOffWithinLine(name, file.segments())
         live.set(deploymentId, { file, followers })
         const onClose = () => {
           live.delete(deploymentId)
@@ -149,8 +149,8 @@ const LINE_FEED = 0x0a
 
 const isMissing = (thrown: unknown) => thrown instanceof Error && Reflect.get(thrown, 'code') === 'ENOENT'
 
-async function breaksOffWithinLine(directory: string): Promise<boolean> {
-  const last = (await listSegments(directory)).findLast(({ size }) => size > 0)
+async function breaksOffWithinLine(directory: string, segments: readonly Segment[]): Promise<boolean> {
+  const last = segments.findLast(({ size }) => size > 0)
   if (last === undefined) return false
   const file = await openFile(pathOf(directory, last), 'r')
   try {

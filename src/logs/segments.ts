@@ -45,8 +45,8 @@ export async function listSegments(directory: string): Promise<readonly Segment[
 /** Opens the log in the directory, or makes it; what is there already is continued. */
 export async function openSegments(directory: string, maxBytes: number): Promise<SegmentWriter> {
   const segmentBytes = Math.max(1, Math.floor(maxBytes / SEGMENTS))
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  const found = await listSegments(directory)
+  const made = await mkdir(directory, { recursive: true, mode: 0o700 })
+  const found = made === undefined ? await listSegments(directory) : [] // nothing is in a new one
   let closed: readonly Segment[] = found.slice(0, -1)
   let current: Segment = found.at(-1) ?? { start: 0, size: 0 }
   let file: FileHandle | undefined = await openToAppend(directory, current)
