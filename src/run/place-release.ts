@@ -157,6 +157,12 @@ export const switchStep = (placing: Placing): ActionStep => ({
 export const folderBefore = ({ releases, before }: Placing): string =>
   before?.release === undefined ? currentOf(releases) : folderOf(releases, before.release)
 
+/** The commit of what comes back; undefined where nobody has noted it. */
+export const commitBefore = async ({ releases, before }: Placing): Promise<string | undefined> =>
+  before?.release === undefined
+    ? undefined
+    : (await goodReleases(releases).catch(() => [])).find((one) => one.release === before.release)?.sha
+
 /** Makes current again what was it before; undefined where nothing was. */
 export const wayBackOf = (placing: Placing): Runbook['wayBack'] => {
   const { releases, before } = placing

@@ -3,9 +3,12 @@ import type { Deployment } from '../deployment/deployment.ts'
 import { recipeAt, type InRepository, type Recipe } from '../deployment/recipe.ts'
 import { askGit } from './git-question.ts'
 import type { Failure } from './step.ts'
+import type { Runbook, Step } from './steps.ts'
 import { folderIn } from './workspace/check-out.ts'
 
 interface Place {
+  /** Where git knows the commit. */
+  readonly repository: string
   /** The checkout. */
   readonly workspace: string
   /** Where programs are looked for. */
@@ -25,13 +28,13 @@ const MOST_BYTES = 65_536
  */
 export async function recipeOfCommit(
   { recipe, sha, environment, task }: Pick<Deployment, 'recipe' | 'sha' | 'environment' | 'task'>,
-  { workspace, path, tell }: Place,
+  { repository, workspace, path, tell }: Place,
 ): Promise<Recipe | Failure> {
   const { inRepository } = recipe
   if (inRepository === undefined || recipe.kind !== 'commands') return recipe
   const { file } = inRepository
   const at = `${file} of ${sha.slice(0, 7)}`
-  const found = await readFromGit(inRepository, sha, { workspace, path })
+  const found = await readFromGit(inRepository, sha, { repository, path })
   if ('wrong' in found) return wrong(`${at} ${found.wrong}.`)
   if (found.text === undefined) {
     if (recipe.commands.length === 0 && recipe.releases === undefined)
@@ -52,20 +55,54 @@ export async function recipeOfCommit(
   return (await folderIn(workspace, placed.folder)) ?? placed
 }
 
+/** The variables that a commit has set itself. Pure. */
+export const variablesOfCommit = (recipe: Recipe, configured: Recipe): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(recipe.env).flatMap(([name, value]) =>
+      'literal' in value && !Object.hasOwn(configured.env, name) ? [[name, value.literal]] : [],
+    ),
+  )
+
+/**
+ * The steps with these variables of a commit. They are for its own commands and for those that run as the same user:
+ * who runs as somebody else, and git where we ask it ourselves, would else be what the commit makes of them. Pure.
+ */
+export function withVariables<Some extends Runbook>(
+  runbook: Some,
+  variables: Readonly<Record<string, string>>,
+  { runAs }: Pick<Recipe, 'runAs'>,
+): Some {
+  const told = (steps: readonly Step[]): readonly Step[] =>
+    steps.map((step) =>
+      step.kind === 'action' || step.runAs !== runAs
+        ? step
+        : { ...step, environment: { ...variables, ...step.environment } },
+    )
+  const { before, work, verify, afterSuccess, afterFailure } = runbook
+  return {
+    ...runbook,
+    before: told(before),
+    work: told(work),
+    verify: told(verify),
+    afterSuccess: told(afterSuccess),
+    afterFailure: told(afterFailure),
+  }
+}
+
 const wrong = (detail: string): Failure => ({ reason: 'config_invalid', detail })
 
 async function readFromGit(
   { file }: InRepository,
   sha: string,
-  { workspace, path }: Pick<Place, 'workspace' | 'path'>,
+  { repository, path }: Pick<Place, 'repository' | 'path'>,
 ): Promise<{ readonly text: string | undefined } | { readonly wrong: string }> {
-  const listed = await askGit(workspace, path, ['ls-tree', '-l', '-z', '--full-tree', sha, '--', file])
+  const listed = await askGit(repository, path, ['ls-tree', '-l', '-z', '--full-tree', sha, '--', file])
   if (listed === undefined) return { wrong: 'cannot be read: git does not answer' }
   if (listed === '') return { text: undefined }
   const [, mode, kind, id, size] = /^(\d+) (\w+) ([0-9a-f]+) +(\d+|-)\t/.exec(listed) ?? []
   if (kind !== 'blob' || id === undefined) return { wrong: 'is no file' }
   if (mode === '120000') return { wrong: 'is a link, and is not followed' }
   if (Number(size) > MOST_BYTES) return { wrong: `is larger than ${MOST_BYTES / 1024} KB` }
-  const text = await askGit(workspace, path, ['cat-file', 'blob', id])
+  const text = await askGit(repository, path, ['cat-file', 'blob', id])
   return text === undefined ? { wrong: 'cannot be read: git does not answer' } : { text }
 }

@@ -31,6 +31,7 @@ import {
 } from './steps.ts'
 import {
   archiveStep,
+  commitBefore,
   configVariables,
   fetchStep,
   findPlacing,
@@ -43,7 +44,7 @@ import {
   type Placing,
 } from './place-release.ts'
 import { folderOf } from './releases.ts'
-import { recipeOfCommit } from './repository-file.ts'
+import { recipeOfCommit, variablesOfCommit, withVariables } from './repository-file.ts'
 import { goBack } from './way-back.ts'
 import { checkOutStep } from './workspace/check-out.ts'
 import { tidyStep } from './workspace/tidy.ts'
@@ -128,7 +129,8 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
     }).catch((thrown: unknown) => endUnwritable(thrown, begun))
     if (!isReady) return carriedOut
     const { runbook } = plan
-    const back = planBack(plan, { facts, placing })
+    const isBad = carriedOut.state !== 'succeeded' && placing?.isPlaced === true
+    const back = isBad ? await planBack(plan, { facts, placing, configured: deployment }, begun) : plan
     const result = await goBack(back.deployment, carriedOut, back, begun)
     if (result.state !== 'succeeded' && placing !== undefined) await tellUnproved(placing, log)
     if (result.state === 'succeeded' && placing !== undefined)
@@ -170,53 +172,61 @@ interface Plan {
 async function hearCommit(
   plan: Plan,
   { facts, placing }: { readonly facts: CompileFacts; readonly placing: Placing | undefined },
-  { log }: Begun,
+  { log, checkouts }: Begun,
 ): Promise<Plan | Failure> {
-  const { variables, inPlace, runbook } = plan
+  const { variables, runbook, deployment: given } = plan
   const { workspace } = facts
   if (workspace === undefined) return plan
-  const place = { workspace, path: variables['PATH'] ?? '', tell: log.line }
-  const recipe = await recipeOfCommit(plan.deployment, place)
+  // A release has no history of its own any more.
+  const repository = placing?.isThere === true ? checkouts.mirrors.pathOf(given.configuredAs) : workspace
+  const place = { repository, workspace, path: variables['PATH'] ?? '', tell: log.line }
+  const recipe = await recipeOfCommit(given, place)
   if ('reason' in recipe) {
     if (placing?.isThere !== true) return recipe
     await log.line(`${recipe.detail} Release ${placing.release} is there all the same.`)
     return plan
   }
-  if (recipe === plan.deployment.recipe) return plan
-  const deployment = { ...plan.deployment, recipe }
+  if (recipe === given.recipe) return plan
+  const deployment = { ...given, recipe }
   const compiled = compile(deployment, facts)
   if ('reason' in compiled) return compiled
   const { activate, wayBack } = runbook
-  const own = Object.fromEntries(
-    Object.entries(recipe.env).flatMap(([name, value]) =>
-      'literal' in value ? [[name, value.literal]] : [],
-    ),
-  )
   return {
+    ...plan,
     deployment,
-    runbook: { ...compiled, activate, wayBack },
-    variables: { ...variables, ...own },
-    inPlace: { ...inPlace, ...own },
+    runbook: {
+      ...withVariables(compiled, variablesOfCommit(recipe, given.recipe), recipe),
+      activate,
+      wayBack,
+    },
   }
 }
 
 /**
  * The plan for the way back: its hooks are run in what has come back, and told of that. In the release that is not good
- * they would start just that again.
+ * they would start just that again. What the commit of what comes back says itself counts, as far as that is known.
  */
-function planBack(
+async function planBack(
   plan: Plan,
-  { facts, placing }: { readonly facts: CompileFacts; readonly placing: Placing | undefined },
-): Plan {
-  if (placing === undefined) return plan
-  const { recipe } = plan.deployment
+  { facts, placing, configured }: { facts: CompileFacts; placing: Placing; configured: Deployment },
+  { log, checkouts }: Begun,
+): Promise<Plan> {
   const workspace = folderBefore(placing)
-  const folder = recipe.folder.startsWith(placing.folder)
-    ? `${workspace}${recipe.folder.slice(placing.folder.length)}`
-    : recipe.folder
-  const deployment = { ...plan.deployment, recipe: { ...recipe, folder } }
+  const there = <Any extends Recipe>(recipe: Any): Any => inFolder(recipe, placing.folder, workspace)
+  const base = there(configured.recipe)
+  const sha = base.inRepository && (await commitBefore(placing))
+  let recipe = there(plan.deployment.recipe)
+  if (sha !== undefined) {
+    const repository = checkouts.mirrors.pathOf(configured.configuredAs)
+    const place = { repository, workspace, path: plan.variables['PATH'] ?? '', tell: log.line }
+    const heard = await recipeOfCommit({ ...configured, recipe: base, sha }, place)
+    if ('reason' in heard) await log.line(`${heard.detail} What this deployment has heard counts instead.`)
+    else recipe = heard
+  }
+  const deployment = { ...plan.deployment, recipe }
   const compiled = compile(deployment, { ...facts, workspace })
-  const { verify } = 'reason' in compiled ? plan.runbook : compiled
+  const { verify } =
+    'reason' in compiled ? plan.runbook : withVariables(compiled, variablesOfCommit(recipe, base), recipe)
   const told = { FERRYMAN_RELEASE: workspace, FERRYMAN_WORKSPACE: workspace, PREVIOUS_CONFIG: '' }
   return {
     ...plan,
@@ -225,6 +235,12 @@ function planBack(
     variables: { ...plan.inPlace, ...told },
   }
 }
+
+/** The recipe in another folder instead of this one. */
+const inFolder = <Any extends Recipe>(recipe: Any, from: string, to: string): Any =>
+  `${recipe.folder}/`.startsWith(`${from}/`)
+    ? { ...recipe, folder: `${to}${recipe.folder.slice(from.length)}` }
+    : recipe
 
 /** What puts the release in place, and what takes it back again. */
 const placingSteps = (placing: Placing | undefined): Pick<Runbook, 'activate' | 'wayBack'> | undefined =>

@@ -1,13 +1,15 @@
-import { symlinkSync } from 'node:fs'
+import { chmodSync, existsSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
-import { IN_WORKSPACE, type CommandsRecipe } from '../../src/deployment/recipe.ts'
+import type { Deployment } from '../../src/deployment/deployment.ts'
+import { IN_WORKSPACE, NO_HOOKS, type CommandsRecipe } from '../../src/deployment/recipe.ts'
 import { createMirrors } from '../../src/run/workspace/mirrors.ts'
 import { gitSource } from '../support/git-source.ts'
 import { runFor, temporaryFolder } from '../support/running.ts'
 import { recipe } from '../support/samples.ts'
+import { makeUser, removeUser } from '../support/users.ts'
 
 /** A repository, and a server that lets its commits have a say. */
 function place() {
@@ -19,11 +21,17 @@ function place() {
     githubUrl: () => 'https://github.com',
     readingToken: () => Promise.reject(new Error('GitHub is not asked.')),
   }
-  const deploy = (sha: string, given: Partial<CommandsRecipe> = {}) =>
+  const deploy = (
+    sha: string,
+    given: Partial<CommandsRecipe> = {},
+    also: Partial<Deployment> = {},
+    previousSha?: string,
+  ) =>
     runFor({
       commands: [],
       deployment: {
         sha,
+        ...also,
         recipe: recipe({
           folder: IN_WORKSPACE,
           workspace: { url: source.folder, submodules: false, lfs: false },
@@ -32,7 +40,7 @@ function place() {
           ...given,
         }),
       },
-      parts: { checkouts },
+      parts: { checkouts, previousSha },
     })
   return { source, deploy }
 }
@@ -140,4 +148,95 @@ test('its shorter limit holds', async () => {
     reason: 'timed_out',
     detail: expect.stringContaining('The time limit of 1 s was reached'),
   })
+})
+
+/** Variables that put a program of the commit's own in the place of another, which notes that it was run. */
+function impostor(program: string) {
+  const folder = temporaryFolder()
+  const note = join(folder, 'was-run')
+  chmodSync(folder, 0o777)
+  writeFileSync(join(folder, program), `#!/bin/sh\ntouch ${note}\nexec /usr/bin/${program} "$@"\n`, {
+    mode: 0o755,
+  })
+  return { env: `env: {PATH: "${folder}:/usr/bin:/bin"}\n`, wasRun: () => existsSync(note) }
+}
+
+test('its variables are for its commands, and not for what we ask git ourselves', async () => {
+  const { source, deploy } = place()
+  const git = impostor('git')
+  const first = source.commit({ '.ferryman.yml': git.env })
+  const text = `${git.env}commands: [{run: [echo, changed], if: 'changed("app/**")'}, [sh, -c, 'echo "$PATH"']]\n`
+  const sha = source.commit({ '.ferryman.yml': text, 'app/x': '1' })
+
+  const { result, log } = await deploy(sha, {}, {}, first)
+
+  expect(result.state).toBe('succeeded')
+  expect(log).toContain('\nchanged\n')
+  expect(log).toContain(':/usr/bin:/bin\n')
+  expect(git.wasRun()).toBe(false)
+})
+
+test.skipIf(process.getuid?.() !== 0)('its variables are not for who runs as somebody else', async () => {
+  const user = 'ferryman-t7'
+  makeUser(user)
+  onTestFinished(() => removeUser(user))
+  const { source, deploy } = place()
+  const whoami = impostor('whoami')
+  const sha = source.commit({ '.ferryman.yml': `${whoami.env}commands: [[sh, -c, 'echo "$PATH"']]\n` })
+  const before = [{ command: { words: ['whoami'], runAs: user } }]
+
+  const path = temporaryFolder()
+  chmodSync(path, 0o755) // releases lie where that user may go
+
+  const { log } = await deploy(sha, {
+    hooks: { ...NO_HOOKS, before },
+    releases: { path, keep: 3, shared: [], target: 'link' },
+  })
+
+  expect(log).toContain(`\n${user}\n`)
+  expect(log).toContain(':/usr/bin:/bin\n')
+  expect(whoami.wasRun()).toBe(false)
+})
+
+/** A file whose hook proves it in its own words. */
+const proving = (word: string, script = ''): string =>
+  `env: {WORD: ${word}}\ncommands: [[echo, built]]\nhooks: {verify: [[sh, -c, 'echo "proved as $WORD in $(pwd)"${script}']]}\n`
+
+test('a release that is there is proved as its own commit says', async () => {
+  const { source, deploy } = place()
+  const path = temporaryFolder()
+  const releases = { path, keep: 3, shared: [], target: 'link' } as const
+  const first = source.commit({ '.ferryman.yml': proving('one') })
+  const second = source.commit({ '.ferryman.yml': proving('two') })
+  await deploy(first, { releases }, { id: 1, number: 1 })
+  await deploy(second, { releases }, { id: 2, number: 2 })
+
+  const { result, log } = await deploy(
+    first,
+    { releases: { ...releases, goesBack: true } },
+    { id: 3, number: 3 },
+  )
+
+  expect(result.state).toBe('succeeded')
+  expect(log).toContain('Release 1 is there: nothing is fetched')
+  expect(log).not.toContain('\nbuilt\n')
+  expect(log).toContain(`\nproved as one in ${path}/releases/1\n`)
+})
+
+test('what comes back is proved as its own commit says', async () => {
+  const { source, deploy } = place()
+  const path = temporaryFolder()
+  const releases = { path, keep: 3, shared: [], target: 'link' } as const
+  const good = source.commit({ '.ferryman.yml': proving('good') })
+  const bad = source.commit({ '.ferryman.yml': proving('bad', ' && false') })
+  await deploy(good, { releases }, { id: 1, number: 1 })
+
+  const { result, log } = await deploy(bad, { releases }, { id: 2, number: 2 })
+
+  expect(result).toMatchObject({
+    reason: 'verification_failed',
+    detail: expect.stringMatching(/; rolled back to release 1$/),
+  })
+  expect(log).toContain(`\nproved as bad in ${path}/releases/2\n`)
+  expect(log).toContain(`\nproved as good in ${path}/releases/1\n`)
 })
