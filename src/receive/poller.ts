@@ -8,7 +8,7 @@ export interface PollerParts {
   environments(): Iterable<Polled>
   /** What the source holds now, or why it does not tell. Has a time limit of its own; never rejects. */
   ask(environment: Polled, signal: AbortSignal): Promise<SourceVersion | Untold>
-  /** Writes down what was seen, where it is new. */
+  /** Writes down what was seen, where it is new; it may be told again what it knows. */
   take(environment: Polled, version: SourceVersion): Promise<void>
   readonly clock: () => number
   /** Goes on however the clock is set. */
@@ -41,6 +41,8 @@ interface Place {
   /** By the clock: what a cron expression has brought up to here was asked. */
   askedAt: number
   problem: string | undefined
+  /** What was written down last. */
+  takenSha: string | undefined
   /** What is being asked for may have changed since: it is asked once more. */
   isStale: boolean
 }
@@ -64,21 +66,21 @@ export function startPoller(parts: PollerParts): Poller {
   const ended = new AbortController()
   let takeBack = (): void => {}
 
-  /** Takes the environments as they are configured now, and lets all of them be asked, but for those that wait for their hour. */
+  /** Takes the environments as they are configured now, and lets all of them be asked. */
   function gather(): void {
     const now = steady()
     const before = new Map(places)
     places.clear()
-    let fresh = 0
+    let place = 0
     for (const environment of parts.environments()) {
       const key = keyOf(environment)
       const known = before.get(key)
-      const isDue = known !== undefined || !isCron(environment.poll)
       places.set(key, {
         environment,
-        dueAt: now + Math.floor(fresh++ / AT_ONCE) * APART_MS,
-        askedAt: isDue ? -Infinity : clock(),
+        dueAt: now + Math.floor(place++ / AT_ONCE) * APART_MS,
+        askedAt: -Infinity,
         problem: known?.problem,
+        takenSha: undefined,
         isStale: asking.has(key),
       })
     }
@@ -101,10 +103,11 @@ export function startPoller(parts: PollerParts): Poller {
   }
 
   /** Whether a cron expression has come since it was asked last; an interval has when it is due. */
-  function isToAsk({ environment: { poll }, askedAt }: Place): boolean {
-    if (!isCron(poll) || askedAt === -Infinity) return true
-    const { last = -Infinity } = around(poll, clock())
-    return last > Math.min(askedAt, clock()) // else the clock was set back
+  function isToAsk(place: Place): boolean {
+    const { poll } = place.environment
+    if (!isCron(poll)) return true
+    place.askedAt = Math.min(place.askedAt, clock()) // the clock may have been set back
+    return place.askedAt === -Infinity || (around(poll, clock()).last ?? -Infinity) > place.askedAt
   }
 
   /** How long until it is looked at again. */
@@ -147,7 +150,9 @@ export function startPoller(parts: PollerParts): Poller {
       journal.info('source:available', { environment: key })
       before.problem = undefined
     }
+    if (before?.takenSha === answer.sha) return
     await parts.take(environment, answer)
+    if (before !== undefined) before.takenSha = answer.sha
   }
 
   gather()

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 
+import { approve } from '../../src/decide/approve.ts'
 import type { LookParts } from '../../src/decide/look.ts'
 import type { Hold } from '../../src/deployment/deployment.ts'
 import type { Closed } from '../../src/deployment/gates.ts'
@@ -76,6 +77,27 @@ test('what was asked for in the meantime ends so, too', async () => {
   await lookAt(2_000, { environmentOf: () => undefined })
 
   expect(await store.deployment(id)).toMatchObject({ state: 'failed', reason: 'config_removed' })
+  expect(github.requests).toEqual([])
+})
+
+test('nobody knows whose change it is that was found in a source: anybody else may approve it', async () => {
+  const { github, store, lookAt, gate, environment, claim } = await openLooks({
+    via: 'none',
+    deployOn: 'none',
+    poll: { everySeconds: 60 },
+    approval: { by: ['mona'], expiresSeconds: 60, allowsAuthor: false },
+  })
+  const found = await store.takeUp(newMerge({ origin: 'poll', sha: 'c'.repeat(40), actor: 'mona' }), 1_000)
+  await lookAt(2_000)
+  const hold = { reason: 'approval_pending', detail: 'Waiting for approval by mona' }
+  expect(await store.deployment(found?.id ?? 0)).toMatchObject({ hold })
+
+  const journal = { info() {}, warn() {}, error() {} }
+  const parts = { store, gate, github: () => github as never, environmentOf: () => environment, decided() {} }
+  await approve(found?.id ?? 0, 'mona', { ...parts, clock: () => 3_000, journal })
+  await lookAt(3_000)
+
+  expect(await claim(3_000)).toMatchObject({ id: found?.id, approvedBy: 'mona' })
   expect(github.requests).toEqual([])
 })
 
