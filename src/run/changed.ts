@@ -1,3 +1,5 @@
+import { runInNewContext } from 'node:vm'
+
 import picomatch from 'picomatch'
 
 import { workTreeOf } from './commit-in-folder.ts'
@@ -20,6 +22,8 @@ export type Changed =
   | { readonly isChanged: undefined; readonly because: string }
 
 const MOST_BYTES = 20_000_000
+/** Also a commit may write patterns, and some take for ever: nobody else is served meanwhile. */
+const MOST_MS = 1_000
 
 /** A plain path may be one of a folder: then all that is in it counts. */
 const foldersAmong = (patterns: readonly string[]): string[] =>
@@ -41,8 +45,10 @@ export async function changedIn(
   if (listed === undefined)
     return { isChanged: undefined, because: `git cannot compare ${from} with ${to} in ${folder}` }
   const files = listed.split('\0').filter((file) => file !== '')
-  const matches = picomatch([...patterns, ...foldersAmong(patterns)], { dot: true, nonegate: true })
-  if (files.some((file) => matches(file))) return { isChanged: true }
+  const matches = matchAny([...patterns, ...foldersAmong(patterns)], files)
+  if (matches === undefined)
+    return { isChanged: undefined, because: `nobody can say in time what matches ${patterns.join(' or ')}` }
+  if (matches) return { isChanged: true }
   const of = files.length === 1 ? 'The one file' : `None of the ${files.length} files`
   const verb = files.length === 1 ? 'does not match' : 'matches'
   const because =
@@ -50,4 +56,16 @@ export async function changedIn(
       ? `Nothing differs between ${from} and ${to}.`
       : `${of} changed from ${from} to ${to} ${verb} ${patterns.join(' or ')}.`
   return { isChanged: false, because }
+}
+
+/** Undefined where that takes too long, or a pattern is none. */
+function matchAny(patterns: readonly string[], files: readonly string[]): boolean | undefined {
+  try {
+    const matches = picomatch([...patterns], { dot: true, nonegate: true })
+    return Boolean(
+      runInNewContext('files.some((file) => matches(file))', { files, matches }, { timeout: MOST_MS }),
+    )
+  } catch {
+    return undefined
+  }
 }

@@ -81,6 +81,17 @@ describe('what has changed between two commits', () => {
     ])
   })
 
+  test('is not known where a pattern would take for ever, or is none', async () => {
+    const { tree, commit } = workTree()
+    const [previousSha, sha] = [commit('a'), commit(`${'a'.repeat(60)}b`)]
+    const ask = (pattern: string) => changedIn([pattern], { folder: tree, sha, previousSha, path: PATH })
+
+    expect([await ask('(a+)+c'), await ask('x'.repeat(70_000))]).toMatchObject([
+      { isChanged: undefined, because: 'nobody can say in time what matches (a+)+c' },
+      { isChanged: undefined },
+    ])
+  })
+
   test('is not known without a success before, without git, and without one of the commits', async () => {
     const { tree, commit } = workTree()
     const sha = commit('a')
