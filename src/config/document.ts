@@ -15,10 +15,11 @@ const MAX_ALIASES = 100
 /** Aliases of aliases make much of little; no configuration needs more. */
 const MAX_VALUES = 100_000
 
-/** Reads YAML text; `file` is only for the problems. */
+/** Reads YAML text; `file` and the keys that it could have are only for the problems. */
 export function readDocument(
   file: string,
   text: string,
+  keys = 'github and repositories',
 ): { readonly document: ConfigDocument } | { readonly problems: readonly ConfigProblem[] } {
   try {
     const positions = locate(text)
@@ -35,7 +36,7 @@ export function readDocument(
     if (!(thrown instanceof YAMLException)) throw thrown
     const { line, column } = thrown.mark ?? { line: 0, column: 0 }
     const problems = createProblemList(file, { at: () => ({ line: line + 1, column: column + 1 }) })
-    problems.add([], reasonOf(thrown))
+    problems.add([], reasonOf(thrown, keys))
     return { problems: problems.all }
   }
 }
@@ -44,9 +45,8 @@ export const isMapping = (value: unknown): value is Mapping =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Without quoting what was written: a password that begins with `*` or `!` would be in it. */
-function reasonOf({ reason }: YAMLException): string {
-  if (reason.includes('input is empty'))
-    return 'expected keys such as github and repositories, got an empty file'
+function reasonOf({ reason }: YAMLException, keys: string): string {
+  if (reason.includes('input is empty')) return `expected keys such as ${keys}, got an empty file`
   if (reason.includes('alias "')) return 'this alias names no anchor; quote a text that begins with *'
   if (reason.startsWith('unknown')) return 'unknown tag; quote a text that begins with !'
   return reason.includes('flow')

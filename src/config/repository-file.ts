@@ -50,7 +50,14 @@ const SAYABLE = {
   env: z
     .record(
       RECIPE.env.unwrap().keyType,
-      z.union([z.string(), z.number(), z.boolean()], expecting(LITERAL)),
+      z.union(
+        [
+          z.string().refine((given) => !given.includes('\0'), expecting('a text without NUL')),
+          z.number(),
+          z.boolean(),
+        ],
+        expecting(LITERAL),
+      ),
       expecting('a mapping such as {NODE_ENV: production}'),
     )
     .optional(),
@@ -69,7 +76,7 @@ const fileSchema = z.strictObject(FILE, expecting('a mapping with keys such as c
  * configuration of the server does not allow is wrong, and so is all that would go beyond a limit or a variable of it. Pure.
  */
 export function readRepositoryFile(recipe: CommandsRecipe, said: Said): Reading {
-  const reading = readDocument(said.file, said.text)
+  const reading = readDocument(said.file, said.text, 'commands')
   if ('problems' in reading)
     return {
       wrong: reading.problems.map(({ line, column, message }) =>
@@ -108,6 +115,7 @@ function read(recipe: CommandsRecipe, said: Said, { root, positions, complain }:
     return undefined
   }
   refuseForbidden(root, said, complain)
+  refuseTwins(data, complain)
   const levels = levelsFor(data, said)
   return overlay(recipe, levels, { positions, complain })
 }
@@ -124,17 +132,28 @@ function levelsFor(data: z.output<typeof fileSchema>, { environment, task }: Sai
     entry: given,
     path,
   })
-  const find = (named: typeof environments, key: string, path: string): readonly Part[] =>
-    Object.entries(named).flatMap(([name, given]) =>
-      name.toLowerCase() === key.toLowerCase() ? [level(given, [path, name])] : [],
-    )
+  const find = (named: typeof environments, path: string, isMeant: (name: string) => boolean) =>
+    Object.entries(named).flatMap(([name, given]) => (isMeant(name) ? [level(given, [path, name])] : []))
   const isDeploy = task === 'deploy'
-  const { commands: _, deploy: __, hooks: ___, health_check: ____, ...around } = all
-  return [
-    ...(isDeploy ? [] : find(tasks, task, 'tasks')),
-    ...(isDeploy ? find(environments, environment, 'environments') : []),
-    level(isDeploy ? all : around, []), // what a task runs is never what a deployment runs
-  ]
+  const isOurs = (name: string): boolean => name.toLowerCase() === environment.toLowerCase()
+  const levels = [...find(environments, 'environments', isOurs), level(all, [])]
+  return isDeploy ? levels : [...find(tasks, 'tasks', (name) => name === task), ...levels.map(around)]
+}
+
+/** What a task runs is never what a deployment runs; where, with what and for how long is the same. */
+function around({ entry, path }: Part): Part {
+  const { commands: _, deploy: __, hooks: ___, health_check: ____, ...rest } = entry
+  return { entry: rest, path }
+}
+
+/** One of them would count, and nobody could say which. */
+function refuseTwins({ environments = {} }: z.output<typeof fileSchema>, complain: Complain): void {
+  const seen = new Map<string, string>()
+  for (const name of Object.keys(environments)) {
+    const first = seen.get(name.toLowerCase())
+    if (first !== undefined) complain(['environments', name], `is the same environment as ${first}`)
+    seen.set(name.toLowerCase(), name)
+  }
 }
 
 const KEY_OF: Readonly<Record<string, Allowable>> = { deploy: 'commands' }

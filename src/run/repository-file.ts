@@ -96,7 +96,16 @@ async function readFromGit(
   sha: string,
   { repository, path }: Pick<Place, 'repository' | 'path'>,
 ): Promise<{ readonly text: string | undefined } | { readonly wrong: string }> {
-  const listed = await askGit(repository, path, ['ls-tree', '-l', '-z', '--full-tree', sha, '--', file])
+  const listed = await askGit(repository, path, [
+    '--literal-pathspecs',
+    'ls-tree',
+    '-l',
+    '-z',
+    '--full-tree',
+    sha,
+    '--',
+    file,
+  ])
   if (listed === undefined) return { wrong: 'cannot be read: git does not answer' }
   if (listed === '') return { text: undefined }
   const [, mode, kind, id, size] = /^(\d+) (\w+) ([0-9a-f]+) +(\d+|-)\t/.exec(listed) ?? []
@@ -104,5 +113,6 @@ async function readFromGit(
   if (mode === '120000') return { wrong: 'is a link, and is not followed' }
   if (Number(size) > MOST_BYTES) return { wrong: `is larger than ${MOST_BYTES / 1024} KB` }
   const text = await askGit(repository, path, ['cat-file', 'blob', id])
-  return text === undefined ? { wrong: 'cannot be read: git does not answer' } : { text }
+  if (text === undefined) return { wrong: 'cannot be read: git does not answer' }
+  return text.includes('\uFFFD') ? { wrong: 'is no UTF-8' } : { text }
 }

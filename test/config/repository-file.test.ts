@@ -69,6 +69,19 @@ describe('what a commit says of its own deployment', () => {
     expect(said(text, { of, task: 'seed' }).commands).toEqual([['theirs']])
   })
 
+  test('gives a task the variables and limits of its environment, and none of its commands', () => {
+    const text =
+      'env: {DB: staging, A: b}\nenvironments: {production: {env: {DB: live}, timeout: 4m, commands: [[deploy]], hooks: {before: [[look]]}}}\n' +
+      'tasks: {Migrate: {commands: [[other]]}, migrate: {commands: [[migrate]]}}\n'
+
+    expect(said(text, { task: 'migrate' })).toMatchObject({
+      commands: [['migrate']],
+      env: { DB: { literal: 'live' }, A: { literal: 'b' } },
+      timeoutSeconds: 240,
+      hooks: { before: [] },
+    })
+  })
+
   test('replaces the hooks that it names, and no others', () => {
     const before = [{ command: ['theirs'] }] as const
     const hooks = { before, verify: before, afterSuccess: [], afterFailure: [], timeoutSeconds: 60 } as const
@@ -93,6 +106,12 @@ describe('what is wrong with it', () => {
       'environments:\n  staging:\n    timeout: 5m\n',
       '3:5 environments.staging.timeout: is for the configuration',
     ],
+    [
+      'an environment twice',
+      'environments: {live: {}, Live: {}}\n',
+      '1:26 environments.Live: is the same environment as live',
+    ],
+    ['a NUL', 'env: {A: "x\\0y"}\n', '1:7 env.A: expected a text without NUL'],
     ['one in a task', 'tasks:\n  seed: {env: {A: b}}\n', '2:10 tasks.seed.env: is for the configuration'],
     ['a key of the server', 'run_as: root\n', '1:1 run_as: is for the configuration of the server'],
     ['a misspelt key', 'comands: [[ls]]\n', '1:1 comands: unknown key; did you mean commands?'],
@@ -108,6 +127,7 @@ describe('what is wrong with it', () => {
       'commands[0].run_as: who ls runs as is for the configuration of the server',
     ],
     ['no mapping', '- ls\n', '1:1 expected a mapping with keys such as commands'],
+    ['nothing', '# later\n', '1:1 expected keys such as commands, got an empty file'],
     ['no YAML', 'commands: [[ls\n', '.ferryman.yml:2:1'],
   ])('%s', (_, text, message) => {
     expect(wrongIn(text, { allow: ['commands'] }).join('\n')).toContain(message)

@@ -113,7 +113,7 @@ test('of several things that are wrong the log has all', async () => {
   expect(log).toContain('.ferryman.yml:2:1 releases: is for the configuration of the server')
 })
 
-test('a link is not followed, a folder is no file, and a long one is not read', async () => {
+test('a link is not followed, a folder is no file, and what is long or no UTF-8 is not read', async () => {
   const { source, deploy } = place()
   symlinkSync('/etc/passwd', join(source.folder, '.ferryman.yml'))
   const linked = source.commit({})
@@ -122,13 +122,18 @@ test('a link is not followed, a folder is no file, and a long one is not read', 
   source.git('rm', '--quiet', '-r', '.ferryman.yml')
   const long = source.commit({ '.ferryman.yml': `# ${'x'.repeat(65_536)}\n` })
 
+  writeFileSync(join(source.folder, '.ferryman.yml'), Buffer.from('commands: [[echo, caf\xe9]]\n', 'latin1'))
+  const odd = source.commit({})
+
   const details: unknown[] = []
-  for (const sha of [linked, folder, long]) details.push(Reflect.get((await deploy(sha)).result, 'detail'))
+  for (const sha of [linked, folder, long, odd])
+    details.push(Reflect.get((await deploy(sha)).result, 'detail'))
 
   expect(details).toEqual([
     `.ferryman.yml of ${linked.slice(0, 7)} is a link, and is not followed.`,
     `.ferryman.yml of ${folder.slice(0, 7)} is no file.`,
     `.ferryman.yml of ${long.slice(0, 7)} is larger than 64 KB.`,
+    `.ferryman.yml of ${odd.slice(0, 7)} is no UTF-8.`,
   ])
 })
 
