@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 
 import { ferryman } from '../support/cli.ts'
 import { gitSource } from '../support/git-source.ts'
-import { serve, type Served } from '../support/journey.ts'
+import { createWorld, serve, startProcess, type Served } from '../support/journey.ts'
 import { listen } from '../support/loopback.ts'
 import { temporaryFolder } from '../support/running.ts'
 import { zipOf } from '../support/zips.ts'
@@ -114,4 +114,28 @@ test('what is new behind an address is deployed, an error page is not, and what 
   world.app.again() // it has gone back, and the source still holds what it left
   expect((await cli('deploy', 'acme/shop', '--wait')).out).toContain('acme/shop/production#4')
   expect(page()).toBe('two')
+})
+
+test('what was found when the server is killed is known when it starts again', async () => {
+  const source = gitSource(join(temporaryFolder(), 'shop.git'))
+  source.commit({ shop: 'one' })
+  const given = { config: { github: undefined } }
+  const world = await createWorld(given)
+  world.writeConfig({
+    ...given,
+    entry: { via: 'none', folder: undefined, source: source.folder, commands: [['true']] },
+  })
+  const first = await startProcess(world)
+  await first.waitForLine((line) => line.includes('"source:changed"'))
+  await first.end('SIGKILL')
+  const second = source.commit({ shop: 'two' })
+
+  const { waitForLine, lines, end } = await startProcess(world)
+  await waitForLine((line) => line.includes('"deployment:ended"') && line.includes('#2'))
+  await end('SIGTERM')
+
+  const found = lines.filter((line) => line.includes('"source:changed"'))
+  expect(found).toHaveLength(1)
+  expect(found.join('')).toContain(second)
+  expect(lines.join('')).not.toContain('acme/shop/production#3')
 })

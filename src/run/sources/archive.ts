@@ -8,9 +8,13 @@ import {
   type Named,
   type SourceVersion,
 } from '../../deployment/source.ts'
+import { cut, oneLine } from '../../logs/one-line.ts'
 import { ReleaseFailure } from './failure.ts'
 import { askVersion, download, readAddress, type Downloaded, type HttpLimits } from './http.ts'
 import { askS3Version, downloadFromS3 } from './s3.ts'
+
+/** What is shown of a version; all of it counts. */
+const MOST_SHOWN = 200
 
 export interface ArchiveParts {
   /** Told what must not be shown. */
@@ -50,7 +54,8 @@ export function locate(
       if (isOfCommit)
         throw new ReleaseFailure('source_refused', `${name} has a commit in it, which nobody names here.`)
       const version = await ask()
-      if (version !== undefined) return { sha: versionId(place, version), ref: version, branch: undefined }
+      if (version !== undefined)
+        return { sha: versionId(place, version), ref: cut(oneLine(version), MOST_SHOWN), branch: undefined }
       const detail = `${name} is of no version: the server tells neither an ETag nor when it was changed.`
       throw new ReleaseFailure('source_refused', detail)
     }

@@ -23,7 +23,7 @@ export interface VersionParts {
 type Asked = Pick<EnvironmentConfig, 'repository' | 'name' | 'branch' | 'recipe'>
 
 const TIMEOUT_MS = 30_000
-const FULL_SHA = /^[0-9a-f]{40}$/i
+const FULL_SHA = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/i
 const SHORT_SHA = /^[0-9a-f]{4,39}$/i
 
 /**
@@ -89,7 +89,9 @@ async function askGitSource(
       meanings: found.map(({ name, sha }) => `${name} (${sha.slice(0, 7)})`).join(' and '),
       ways: found.map(({ name }) => name).join(' or '),
     })
-  const full = first.name === 'HEAD' ? (answer.head ?? 'HEAD') : first.name
+  // What a stranger's server calls its branch is shown, and handed to commands.
+  const head = answer.head !== undefined && isRefName(answer.head) ? answer.head : 'HEAD'
+  const full = first.name === 'HEAD' ? head : first.name
   const bare = full.replace(/^refs\/(?:heads|tags)\//, '')
   return { sha: first.sha, ref: bare, branch: full.startsWith('refs/heads/') ? bare : undefined }
 }

@@ -46,6 +46,8 @@ test('a zip is known by its ETag, else by when it was changed and how long it is
   expect(again).toEqual(one)
   expect(elsewhere.sha).not.toBe(one.sha)
   expect(other.ref).toBe('Sat, 28 Nov 2026 20:00:00 GMT, 17 bytes')
+  headers = { etag: `"${'x'.repeat(300)}"` }
+  expect((await ask(`${origin}/shop.zip`)).ref).toHaveLength(200)
   expect([...methods]).toEqual(['HEAD'])
 })
 

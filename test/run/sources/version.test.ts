@@ -41,6 +41,19 @@ test('of a git repository it is the head of the branch, or of the one that a clo
   })
 })
 
+test('a branch with a name that is none is not shown', async () => {
+  const source = gitSource()
+  const sha = source.commit({ file: '1' })
+  const long = 'x'.repeat(245)
+  source.git('branch', '--move', long)
+
+  expect(await askSource(shopAt(source.folder), undefined, PARTS)).toEqual({
+    sha,
+    ref: 'HEAD',
+    branch: undefined,
+  })
+})
+
 test('a person may name a branch, a tag, or a commit in full', async () => {
   const source = gitSource()
   const first = source.commit({ file: '1' })
