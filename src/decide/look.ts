@@ -185,10 +185,12 @@ async function lookAtAsked(one: Deployment, { failures }: Looking, given: LookPa
 
 /**
  * What goes back to a success of its own environment needs no GitHub: its checks have passed before, and it runs without a
- * deployment there. Its other gates are closed for it as for all. Undefined: it is none of these.
+ * deployment there. Its other gates are closed for it as for all, and so are checks that nobody can skip. Undefined: it is none
+ * of these.
  */
 async function letBack(one: Deployment, thrown: unknown, parts: LookParts): Promise<Looked | undefined> {
   if (!(thrown instanceof GitHubError) || !isGoingBack(one)) return undefined
+  if ((parts.environmentOf(one)?.evenWhenForced ?? []).length > 0) return undefined
   const shut = await closedFor(one, await factsFrom(one, parts), parts)
   if (shut === undefined) {
     const at = parts.clock()

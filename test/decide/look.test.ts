@@ -193,3 +193,15 @@ test('what goes back to a success of before needs no GitHub; all else, and the o
   for (const { id } of [forward, deployed])
     expect(await store.deployment(id)).toMatchObject({ hold: { reason: 'github_unavailable' } })
 })
+
+test('checks that nobody can skip are asked for before anybody goes back, too', async () => {
+  const { github, store, sha, take, lookAt } = await openLooks({ evenWhenForced: ['security/audit'] })
+  const payload = JSON.stringify({ asked_for: ':previous', goes_back: true })
+  const hold = { reason: 'deciding', detail: '', since: 1, until: undefined } as const
+  const { id } = await take(newMerge({ sha, origin: 'person', hold, payload }))
+  github.fail({ times: 100, with: { status: 503 } })
+
+  await lookAt(2_000)
+
+  expect(await store.deployment(id)).toMatchObject({ hold: { reason: 'github_unavailable' } })
+})
