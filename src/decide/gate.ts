@@ -99,7 +99,7 @@ export async function passGate(deployment: Deployment, wanted: Wanted, parts: Ga
   if (required === 'all' && youth < SILENCE_MS && judgement?.verdict !== 'failed')
     return waiting('its checks', { since, age }, SILENCE_MS - youth)
   if (judgement !== undefined) return answer(judgement) ?? (await ask([]))
-  if (isMade && deployment.origin === 'deployment') return UNREADABLE
+  if (isMade && deployment.origin === 'deployment') throw new GitHubError(UNREADABLE, 403, {}, undefined)
   return askGitHubToCheck(required, { ask, answer, since, age, limitMs })
 }
 
@@ -131,12 +131,8 @@ export const atGate = ({ reason, detail, until }: Closed, now: number): Waiting 
   lookAgainMs: until === undefined ? undefined : Math.min(Math.max(1_000, until - now), LOOK_AGAIN_MS),
 })
 
-const UNREADABLE: Waiting = {
-  kind: 'wait',
-  reason: 'github_forbids',
-  detail: 'The token may not read the checks that enforce_required_contexts or even_when_forced ask for',
-  lookAgainMs: 10 * 60_000,
-}
+const UNREADABLE =
+  'The token may not read the checks that enforce_required_contexts or even_when_forced ask for'
 
 /** Which checks count for this deployment. */
 export type ChecksAsked = Pick<

@@ -112,6 +112,21 @@ test('GitHub is asked in vain for a day, and then it ends, whatever GitHub says 
   expect(await lookAt(since + 25 * HOUR)).toMatchObject({ state: 'failed', reason: 'wait_expired' })
 })
 
+test('what needs checks that the token may not read is tried for a day, and then it ends', async () => {
+  const looks = await openLooks({ requiredContexts: ['ci/test'], enforceRequiredContexts: true })
+  const { github, store, sha, take, lookAt } = looks
+  const hold = { reason: 'deciding', detail: '', since: 1, until: undefined } as const
+  const { id } = await take(newDeployment({ sha, hold }))
+  const body = { message: 'Resource not accessible by personal access token' }
+  github.fail({ times: 100, path: /check-runs|status/, with: { status: 403, body } })
+
+  expect(await lookAt(2_000)).toMatchObject({ lookAgainMs: 600_000 })
+  expect(await store.deployment(id)).toMatchObject({ hold: { reason: 'github_forbids' } })
+  await lookAt(25 * HOUR)
+
+  expect(await store.deployment(id)).toMatchObject({ state: 'failed', reason: 'wait_expired' })
+})
+
 test('one answer without the branch ends nothing; two minutes of them do', async () => {
   const hold = {
     reason: 'checks_pending',
