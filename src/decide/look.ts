@@ -146,11 +146,15 @@ async function closedFor(
 const lookAgainOf = (outcome: Outcome): number | undefined =>
   outcome.kind === 'wait' ? outcome.lookAgainMs : undefined
 
-const gatePartsOf = (parts: LookParts): GateParts => ({
+/** `overtakenNow`: a newer one may begin while GitHub is asked about its checks. */
+const gatePartsOf = (
+  parts: LookParts,
+  overtakenNow: (deployment: Deployment) => Promise<Outcome | undefined>,
+): GateParts => ({
   ...parts,
   asking: ({ id }) => parts.store.asking(id),
   checked: ({ id }, at) => parts.store.checked(id, at),
-  closed: (deployment) => closedNow(deployment, parts),
+  closed: async (deployment) => (await overtakenNow(deployment)) ?? closedNow(deployment, parts),
 })
 
 /** What a gate makes of it now. Whose change the commit is, where that counts, GitHub is asked the first time. */
@@ -172,10 +176,11 @@ async function lookAtAsked(one: Deployment, { failures }: Looking, given: LookPa
     return { lookAgainMs: undefined }
   }
   try {
+    const overtakenNow = (): Promise<Outcome | undefined> => overtakenMeanwhile(one, parts)
     const outcome =
       (await judgeOwnership(one, parts)) ??
-      (await overtakenMeanwhile(one, parts)) ??
-      (await passGate(one, environment, gatePartsOf(parts)))
+      (await overtakenNow()) ??
+      (await passGate(one, environment, gatePartsOf(parts, overtakenNow)))
     await settle(one, outcome, parts)
     return { lookAgainMs: lookAgainOf(outcome) }
   } catch (thrown) {
@@ -299,10 +304,12 @@ async function decideHeld(
   parts: LookParts,
 ): Promise<Outcome> {
   const landmarks = await parts.store.landmarks(deployment.id)
+  const overtakenNow = async (): Promise<Outcome | undefined> =>
+    overtaken(deployment, await parts.store.landmarks(deployment.id), head, parts)
   return (
     (await overtaken(deployment, landmarks, head, parts)) ??
     (await fromBefore(deployment, landmarks, head, parts)) ??
-    passGate(deployment, environment, gatePartsOf(parts))
+    passGate(deployment, environment, gatePartsOf(parts, overtakenNow))
   )
 }
 

@@ -67,6 +67,29 @@ test('it waits for a newer one that runs, and goes when that has failed', async 
   expect(await look(6_000)).toEqual(['queued', undefined, undefined])
 })
 
+test.each(['person', 'merge'] as const)(
+  'a newer one that begins while GitHub is asked about the checks of a %s is waited for',
+  async (origin) => {
+    const { environment, client, github, tea, coffee, milk, deploy, begin, take, lookAt, store } =
+      await shop()
+    await deploy(tea)
+    const own = { origin, branch: 'main', payload: '{}', githubId: undefined, nonce: 'a'.repeat(32) } as const
+    const { id } = await take(newDeployment({ sha: coffee, hold: HELD, ...own }))
+    github.addCommitStatus('acme/shop', coffee, { context: 'ci/test', state: 'success' })
+    const reportedChecks: typeof client.reportedChecks = async (...asked) => {
+      await begin(milk)
+      return client.reportedChecks(...asked)
+    }
+
+    await lookAt(4_000, {
+      environmentOf: () => ({ ...environment, requiredContexts: ['ci/test'] }),
+      github: () => ({ ...client, reportedChecks }),
+    })
+
+    expect(await store.deployment(id)).toMatchObject({ state: 'queued', hold: { reason: 'newer_first' } })
+  },
+)
+
 test('who asks for something older than what is there wants to go back, whatever comes meanwhile', async () => {
   const { tea, coffee, milk, deploy, hold } = await shop()
   await deploy(coffee)
