@@ -43,6 +43,11 @@ export const putBack = (
     return (givesWay ? await giveWay(trx, deployment, { at, reports }) : undefined) ?? deployment
   })
 
+/** Takes nobody's place before it is known to be of the repository itself. */
+const MAY_BE_FOREIGN = sql.raw(
+  `coalesce(newer.hold_reason, '') = 'commit_unchecked' or coalesce(newer.reason, '') in ('foreign_commit', 'ownership_unclear')`,
+)
+
 /** While it ran nothing could supersede it: what was asked for meanwhile does now. */
 async function giveWay(
   trx: Transaction<Tables>,
@@ -60,6 +65,7 @@ async function giveWay(
     .whereRef('newer.task', '=', 'this.task')
     .where('newer.origin', 'not in', BY_THEMSELVES)
     .where('newer.state', '<>', sql.lit('cancelled'))
+    .where(sql<boolean>`not (${MAY_BE_FOREIGN})`)
     .orderBy('newer.id', 'desc')
     .limit(1)
     .executeTakeFirst()

@@ -100,6 +100,25 @@ describe.each(ENGINES)('what a hook lets not begin yet, on $engine', ({ engine, 
       })
     })
 
+    test('gives way to no commit that may be, or was, a fork’s', async () => {
+      const first = await claim(5)
+      await store.move(first.id, 'running', 'failed', told(6))
+      const { id } = await claim(10)
+      const hold = { reason: 'commit_unchecked', detail: '', since: 10, until: undefined } as const
+      await store.accept([
+        queuedIntake(newDeployment({ hold })),
+        queuedIntake(newDeployment({ failure: { reason: 'foreign_commit', detail: '' } })),
+      ])
+
+      const held = await store.putBack(
+        id,
+        { until: 70, detail: 'busy', logBytes: 1, givesWay: true },
+        told(20),
+      )
+
+      expect(held).toMatchObject({ state: 'queued', hold: { reason: 'hook_blocked' } })
+    })
+
     test('a pin is ended by what was asked for after it, and by nothing before', async () => {
       const [first, second] = [await claim(10), newDeployment()]
       const pin = { by: 'mona', reason: 'down', leaves: undefined }
