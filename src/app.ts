@@ -440,7 +440,7 @@ export async function startApp(
     tidyMirrors()
     const removal = startRemoval({
       store,
-      isConfigured: (deployment) => environmentOf(deployment) !== undefined,
+      laneOf: (deployment) => environmentOf(deployment)?.lane,
       reports,
       clock,
       journal,

@@ -6,9 +6,9 @@ import type { ReportsFor, Store } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
 
 export interface RemovalParts {
-  readonly store: Pick<Store, 'inState' | 'moveAll'>
-  /** Whether the environment is still in the configuration. */
-  isConfigured(deployment: Deployment): boolean
+  readonly store: Pick<Store, 'changeLanes' | 'inState' | 'moveAll'>
+  /** The lane of the environment; undefined where that is not in the configuration any more. */
+  laneOf(deployment: Deployment): string | undefined
   readonly reports: ReportsFor
   readonly clock: () => number
   readonly journal: Journal
@@ -19,7 +19,7 @@ export interface RemovalParts {
 export interface Removal {
   /** The configuration is another one: look at the whole queue. */
   wake(): void
-  /** Something that is no longer configured may still be queued: nothing should be begun. */
+  /** Something that is no longer configured may still be queued, or in the lane of before: nothing should be begun. */
   readonly isUnderWay: boolean
   /** Looks no more; resolves when the look that is under way is over. */
   stop(): Promise<void>
@@ -29,7 +29,10 @@ export interface Removal {
 const AT_ONCE = 50
 const RETRY_MS = 1_000
 
-/** Ends the queue of environments that are no longer configured, however long the database takes to accept it. */
+/**
+ * Ends the queue of environments that are no longer configured, and puts into its lane what goes to one that has another
+ * now, however long the database takes to accept it.
+ */
 export function startRemoval(parts: RemovalParts): Removal {
   let asked = 1
   let answered = 0
@@ -38,7 +41,9 @@ export function startRemoval(parts: RemovalParts): Removal {
   const waker = createWaker(async () => {
     const now = asked
     try {
-      await endUnconfigured(parts, () => isStopped)
+      const queued = await parts.store.inState('queued')
+      await endUnconfigured(queued, parts, () => isStopped)
+      await changeLanes(queued, parts, () => isStopped)
       answered = now
       parts.done()
     } catch (thrown) {
@@ -64,9 +69,12 @@ export function startRemoval(parts: RemovalParts): Removal {
   }
 }
 
-async function endUnconfigured(parts: RemovalParts, isStopped: () => boolean): Promise<void> {
-  const { store, isConfigured } = parts
-  const removed = (await store.inState('queued')).filter((deployment) => !isConfigured(deployment))
+async function endUnconfigured(
+  queued: readonly Deployment[],
+  parts: RemovalParts,
+  isStopped: () => boolean,
+): Promise<void> {
+  const removed = queued.filter((deployment) => parts.laneOf(deployment) === undefined)
   for (let from = 0; from < removed.length && !isStopped(); from += AT_ONCE) {
     await endRemoved(removed.slice(from, from + AT_ONCE), parts)
     await turn() // SQLite has answered within the same one
@@ -83,4 +91,24 @@ async function endRemoved(
   })
   for (const ended of await store.moveAll('queued', 'failed', new Map(changes)))
     journal.warn('deployment:ended', { deployment: nameOf(ended), id: ended.id, reason: ended.reason })
+}
+
+/** What runs comes first: what waits for its end must not begin beside it. */
+async function changeLanes(
+  queued: readonly Deployment[],
+  { store, laneOf, journal }: RemovalParts,
+  isStopped: () => boolean,
+): Promise<void> {
+  const all = [...(await store.inState('running', 'cancelling')), ...queued]
+  const elsewhere = all.flatMap((one) => {
+    const lane = laneOf(one)
+    return lane === undefined || lane === one.lane ? [] : [{ one, lane }]
+  })
+  for (let from = 0; from < elsewhere.length && !isStopped(); from += AT_ONCE) {
+    const some = new Map(elsewhere.slice(from, from + AT_ONCE).map(({ one, lane }) => [one.id, lane]))
+    const moved = new Set(await store.changeLanes(some))
+    for (const { one, lane } of elsewhere)
+      if (moved.has(one.id)) journal.info('deployment:lane-changed', { deployment: nameOf(one), lane })
+    await turn()
+  }
 }

@@ -140,7 +140,8 @@ export async function repository(trx: Trx, given: RepositoryNames): Promise<numb
   return id
 }
 
-async function lane(trx: Trx, name: string): Promise<number> {
+/** The row of a lane, which is made where it is new. */
+export async function lane(trx: Trx, name: string): Promise<number> {
   const row = trx.selectFrom('lanes').select('id').where('name', '=', name)
   const known = await row.executeTakeFirst()
   if (known !== undefined) return known.id

@@ -23,6 +23,7 @@ import { createOutbox } from './outbox.ts'
 import { configured, known, landmarks, lastSuccessBeside, see, seen } from './places.ts'
 import { createRetaining } from './retention.ts'
 import { deploymentOf } from './rows.ts'
+import { changeLanes } from './lanes.ts'
 import { line } from './line.ts'
 import { createWaiting } from './waiting.ts'
 import { meanwhile } from './meanwhile.ts'
@@ -70,6 +71,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     },
     move: (id, from, to, change) => move(kysely, id, from, to, change),
     moveAll: (from, to, changes) => moveAll(kysely, from, to, changes),
+    changeLanes: (lanes) => changeLanes(kysely, lanes),
     async deployment(id) {
       const row = await kysely.selectFrom('deployments').selectAll().where('id', '=', id).executeTakeFirst()
       return row && deploymentOf(row)

@@ -52,6 +52,11 @@ export interface Store {
     changes: ReadonlyMap<number, Change>,
   ): Promise<readonly Deployment[]>
   /**
+   * Puts what waits or runs into another lane, by id. What runs stays where it is while something else runs in the other
+   * one. Answers which of them have moved.
+   */
+  changeLanes(lanes: ReadonlyMap<number, string>): Promise<readonly number[]>
+  /**
    * Back in line goes what was running, with the event and the reports owed: a hook has said that its work may not begin
    * before that moment. Undefined when it is not running any more.
    */

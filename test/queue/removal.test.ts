@@ -6,9 +6,11 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import { startRemoval, type RemovalParts } from '../../src/queue/removal.ts'
 import { openStore } from '../../src/store/sql-store.ts'
+import { claimFrom } from '../support/claiming.ts'
 import { eventually, temporaryFolder } from '../support/running.ts'
 import { newDeployment, queuedIntake } from '../support/samples.ts'
 
+const LANE = 'acme/shop/production'
 const journal = { info() {}, warn() {}, error() {} }
 
 /** A queue of so many, and what ends those of them that are no longer configured. */
@@ -18,7 +20,7 @@ async function queueOf(count: number, given: Partial<RemovalParts> = {}) {
   await store.accept(Array.from({ length: count }, () => queuedIntake(newDeployment())))
   const removal = startRemoval({
     store,
-    isConfigured: () => false,
+    laneOf: () => undefined,
     reports: ({ state }: Deployment) => [{ channel: 'github', body: { state } }],
     clock: () => 2_000,
     journal,
@@ -47,7 +49,7 @@ test('a long queue that is no longer configured ends, and the event loop goes on
 
 test('what is configured stays, until it no longer is', async () => {
   let isConfigured = true
-  const { store, removal } = await queueOf(2, { isConfigured: () => isConfigured })
+  const { store, removal } = await queueOf(2, { laneOf: () => (isConfigured ? LANE : undefined) })
   await eventually('it has looked', () => !removal.isUnderWay)
   expect((await store.inState('queued')).length).toBe(2)
 
@@ -71,4 +73,39 @@ test('a database that is away holds it up, and it goes on by itself', async () =
   await eventually('it has ended all the same', () => !removal.isUnderWay)
 
   expect((await store.inState('failed')).length).toBe(1)
+})
+
+test('what waits and what runs goes along into another lane, and nothing begins beside it', async () => {
+  let lane = LANE
+  const { store, removal } = await queueOf(2, { laneOf: () => lane })
+  const claim = () => claimFrom(store, { limit: 9, at: 2_000, reports: () => [] })
+  await eventually('it has looked', () => !removal.isUnderWay)
+  await claim()
+
+  lane = 'shop'
+  removal.wake()
+  await eventually('it has looked again', () => !removal.isUnderWay)
+  await store.accept([queuedIntake(newDeployment({ environment: 'green', lane }))])
+
+  expect((await store.inState('running', 'queued')).map((one) => one.lane)).toEqual(['shop', 'shop', 'shop'])
+  expect(await claim()).toBeUndefined()
+  await store.move(1, 'running', 'succeeded', { at: 3_000, reports: () => [] })
+  expect(await claim()).toMatchObject({ id: 2, lane: 'shop' })
+})
+
+test('two that run already stay in two lanes, until one of them has ended', async () => {
+  let lane: string | undefined
+  const laneOf = ({ environment }: Deployment) => lane ?? `acme/shop/${environment}`
+  const { store, removal } = await queueOf(1, { laneOf })
+  await eventually('it has looked', () => !removal.isUnderWay)
+  await store.accept([queuedIntake(newDeployment({ environment: 'green', lane: 'acme/shop/green' }))])
+  for (let count = 0; count < 2; count += 1)
+    await claimFrom(store, { limit: 9, at: 2_000, reports: () => [] })
+
+  lane = 'shop'
+  removal.wake()
+  await eventually('it has looked again', () => !removal.isUnderWay)
+
+  const lanes = (await store.inState('running')).map((one) => one.lane)
+  expect(lanes).toEqual(['shop', 'acme/shop/green'])
 })
