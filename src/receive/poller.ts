@@ -54,6 +54,9 @@ const APART_MS = 100
 /** Of its interval each takes a little less, so that they do not stay in step. */
 const JITTER = 0.1
 const LONGEST_MS = 60_000
+/** A source that is slow to answer rests so many times as long: else a few that hang would keep the others from being asked. */
+const RESTS = 9
+const LONGEST_REST_MS = 10 * 60_000
 
 /**
  * Asks sources of their versions, each as often as the configuration says, few at a time. What is not told is no version:
@@ -122,6 +125,7 @@ export function startPoller(parts: PollerParts): Poller {
   function begin(key: string, place: Place): void {
     const { environment } = place
     const askedAt = clock()
+    const begunAt = steady()
     const work = askOne(key, environment)
       .catch((thrown: unknown) => {
         if (!ended.signal.aborted) journal.error('source:not-taken', { environment: key, error: thrown })
@@ -130,29 +134,48 @@ export function startPoller(parts: PollerParts): Poller {
         asking.delete(key)
         const now = places.get(key)
         if (now?.isStale === true) now.isStale = false
-        else if (now !== undefined) Object.assign(now, { askedAt, dueAt: steady() + restOf(now) })
+        else if (now !== undefined) {
+          const slowMs = Math.min(RESTS * (steady() - begunAt), LONGEST_REST_MS)
+          Object.assign(now, { askedAt, dueAt: steady() + Math.max(restOf(now), slowMs) })
+        }
         look()
       })
     asking.set(key, work)
   }
 
   async function askOne(key: string, environment: Polled): Promise<void> {
-    const answer = await parts.ask(environment, ended.signal)
-    if (ended.signal.aborted) return
-    const before = places.get(key)
+    const answer = await askTwice(key, environment)
+    const place = placeOf(key)
+    if (place === undefined || answer === undefined) return
     if ('why' in answer) {
-      if (before?.problem !== answer.why)
+      if (place.problem !== answer.why)
         journal.warn('source:unavailable', { environment: key, why: answer.why })
-      if (before !== undefined) before.problem = answer.why
+      place.problem = answer.why
       return
     }
-    if (before?.problem !== undefined) {
+    if (place.problem !== undefined) {
       journal.info('source:available', { environment: key })
-      before.problem = undefined
+      place.problem = undefined
     }
-    if (before?.takenSha === answer.sha) return
+    if (place.takenSha === answer.sha) return
     await parts.take(environment, answer)
-    if (before !== undefined) before.takenSha = answer.sha
+    place.takenSha = answer.sha
+  }
+
+  /** What is new counts when it is told once more: what has another version each time would be deployed without end. */
+  async function askTwice(key: string, environment: Polled): Promise<SourceVersion | Untold | undefined> {
+    const first = await parts.ask(environment, ended.signal)
+    const place = placeOf(key)
+    if (place === undefined || 'why' in first || place.takenSha === first.sha) return first
+    const second = await parts.ask(environment, ended.signal)
+    if ('why' in second || second.sha === first.sha) return second
+    return { why: 'It told another version a moment later, and none counts that it does not tell twice.' }
+  }
+
+  /** Where the answer of what was asked belongs; undefined when that may not be what the configuration means any more. */
+  function placeOf(key: string): Place | undefined {
+    const place = places.get(key)
+    return ended.signal.aborted || place?.isStale === true ? undefined : place
   }
 
   gather()

@@ -14,11 +14,10 @@ const VERSION: SourceVersion = { sha: SHA, ref: 'main', branch: 'main' }
 const shop = (name = 'shop', poll: Poll = { everySeconds: 60 }): EnvironmentConfig =>
   environmentConfig({ repository: `acme/${name}`, via: 'none', poll })
 
+type Answer = SourceVersion | { readonly why: string }
+
 /** A poller whose time goes on only when it is told to. */
-function polling(
-  environments: readonly EnvironmentConfig[],
-  answers: (SourceVersion | { why: string } | Promise<SourceVersion>)[] = [],
-) {
+function polling(environments: readonly EnvironmentConfig[], answers: (Answer | Promise<Answer>)[] = []) {
   let passed = 0
   let clockLead = NOON
   let alarm: { at: number; call: () => void } | undefined
@@ -65,11 +64,37 @@ test('a source is asked at once, and then as often as was said', async () => {
   const { asked, taken, pass } = polling([shop()])
 
   await pass(MINUTE - 1)
-  expect(asked).toEqual(['acme/shop'])
+  expect(asked).toEqual(['acme/shop', 'acme/shop']) // what is new is asked for once more
   expect(taken).toEqual(['acme/shop a84d88e'])
   await pass(2 * MINUTE)
-  expect(asked).toHaveLength(3)
+  expect(asked).toHaveLength(4)
   expect(taken).toHaveLength(1)
+})
+
+test('what has another version each time is never deployed, and is told of once', async () => {
+  const { poller, taken, said, pass } = polling(
+    [shop()],
+    ['1', '2', '3', '4', '5', '6'].map((digit) => ({ ...VERSION, sha: digit.repeat(40) })),
+  )
+
+  await pass(2 * MINUTE + 1)
+  expect(taken).toEqual([])
+  expect(said).toEqual([expect.stringMatching(/source:unavailable .* told another version a moment later/)])
+  await pass(MINUTE)
+  expect(taken).toEqual(['acme/shop a84d88e'])
+  expect(poller.problemOf(shop())).toBeUndefined()
+})
+
+test('a source that takes its time is asked less often', async () => {
+  const late = Promise.withResolvers<{ why: string }>()
+  const { asked, pass } = polling([shop()], [late.promise])
+
+  await pass(MINUTE / 2)
+  late.resolve({ why: 'no answer within 30 s' })
+  await pass(4 * MINUTE + MINUTE / 2 - 1)
+  expect(asked).toHaveLength(1)
+  await pass(2)
+  expect(asked).toHaveLength(3)
 })
 
 test('what does not tell is said once, until it tells again; it is no version', async () => {
@@ -93,16 +118,16 @@ test('what has a cron expression is asked at a start, and then once each time th
   const { asked, pass, setClock } = polling([shop('shop', { cron: '5,10 * * * *', zone: 'UTC' })])
 
   await pass(5 * MINUTE - 1)
-  expect(asked).toHaveLength(1)
+  expect(asked).toHaveLength(2)
   await pass(2)
-  expect(asked).toHaveLength(2)
-  await pass(4 * MINUTE)
-  expect(asked).toHaveLength(2)
-  await pass(MINUTE)
   expect(asked).toHaveLength(3)
+  await pass(4 * MINUTE)
+  expect(asked).toHaveLength(3)
+  await pass(MINUTE)
+  expect(asked).toHaveLength(4)
   setClock(NOON - 60 * MINUTE)
   await pass(60 * MINUTE)
-  expect(asked).toHaveLength(5)
+  expect(asked).toHaveLength(6)
 })
 
 test('of many sources few are asked at once, and one that is slow holds up no other', async () => {
@@ -114,21 +139,37 @@ test('of many sources few are asked at once, and one that is slow holds up no ot
   )
 
   await pass(0)
-  expect(asked).toHaveLength(4)
+  expect(new Set(asked).size).toBe(4)
   await pass(MINUTE / 2)
-  expect(asked).toHaveLength(12)
+  expect(asked).toHaveLength(3 + 9 * 2)
   await pass(MINUTE / 2 + 1000)
-  expect(asked).toHaveLength(12 + 9)
+  expect(asked).toHaveLength(3 + 9 * 3)
   slow.resolve(VERSION)
 })
 
-test('what may have changed while it was asked for is asked for once more', async () => {
+test('what may mean something else since it was asked for is not taken, and asked for once more', async () => {
   const slow = Promise.withResolvers<SourceVersion>()
-  const { poller, asked, pass } = polling([shop()], [slow.promise])
+  const environments = [shop()]
+  const { poller, asked, taken, said, pass } = polling(environments, [slow.promise])
 
   await pass(0)
   poller.startOver()
-  slow.resolve(VERSION)
+  slow.resolve({ ...VERSION, sha: 'b'.repeat(40) })
   await pass(1)
-  expect(asked).toHaveLength(2)
+  expect(asked).toHaveLength(3)
+  expect(taken).toEqual(['acme/shop a84d88e'])
+  expect(said).toEqual([])
+})
+
+test('what is removed while it is asked for is not taken', async () => {
+  const slow = Promise.withResolvers<SourceVersion>()
+  const environments = [shop()]
+  const { poller, taken, pass } = polling(environments, [slow.promise])
+
+  await pass(0)
+  environments.length = 0
+  poller.startOver()
+  slow.resolve(VERSION)
+  await pass(MINUTE)
+  expect(taken).toEqual([])
 })

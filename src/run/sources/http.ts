@@ -83,17 +83,34 @@ export async function download(asking: Asking, file: string): Promise<Downloaded
 
 /** Asks which version is there, without its content; undefined where the server does not tell. */
 export async function askVersion(asking: Asking): Promise<string | undefined> {
-  return versionOf(await ask('HEAD', asking))
+  const response = await ask('HEAD', asking)
+  await response.body?.cancel()
+  if (isFresh(response))
+    throw new ReleaseFailure(
+      'source_unavailable',
+      `${asking.name} has no ETag and was changed in the second in which it was asked for: it may be changing still; nothing was changed.`,
+    )
+  return versionOf(response)
 }
+
+/** Where HEAD is refused so, GET may be answered: the server does not know it, or the address is signed for GET alone. */
+const HEAD_REFUSED: readonly number[] = [403, 405, 501]
 
 /** A strong and a weak ETag name the same version; a proxy may make one of the other. */
 function versionOf({ headers }: Response): string | undefined {
-  const etag = headers.get('etag')
-  if (etag !== null) return etag.replace(/^W\//, '').replaceAll('"', '')
+  const etag = etagOf(headers)
+  if (etag !== '') return etag
   const changed = headers.get('last-modified')
   const length = headers.get('content-length')
   return changed === null ? undefined : `${changed}, ${length ?? '?'} bytes`
 }
+
+const etagOf = (headers: Headers): string =>
+  (headers.get('etag') ?? '').replace(/^W\//, '').replaceAll('"', '')
+
+/** Whether another version may have the same date, which then tells nothing: RFC 9110, 8.8.2.2. */
+const isFresh = ({ headers }: Response): boolean =>
+  etagOf(headers) === '' && headers.has('date') && headers.get('date') === headers.get('last-modified')
 
 function lengthOf({ headers }: Response): number | undefined {
   const given = headers.get('content-length')
@@ -103,10 +120,15 @@ function lengthOf({ headers }: Response): number | undefined {
 const tooLarge = (name: string, { bytes }: HttpLimits): ReleaseFailure =>
   new ReleaseFailure('source_refused', `${name} is larger than ${bytes} bytes, which are the limit.`)
 
-async function ask(method: 'GET' | 'HEAD', asking: Asking): Promise<Response> {
+async function ask(wanted: 'GET' | 'HEAD', asking: Asking): Promise<Response> {
   let { url, headers, name } = asking
+  let method = wanted
   for (let redirects = 0; ; redirects += 1) {
     const response = await send(method, { ...asking, url, headers, name })
+    if (method === 'HEAD' && asking.mayRedirect && HEAD_REFUSED.includes(response.status)) {
+      method = 'GET'
+      continue
+    }
     const to = response.headers.get('location')
     if (!asking.mayRedirect || to === null || ![301, 302, 303, 307, 308].includes(response.status))
       return seeOk(response, { ...asking, name })

@@ -51,6 +51,32 @@ test('a zip is known by its ETag, else by when it was changed and how long it is
   expect([...methods]).toEqual(['HEAD'])
 })
 
+test('where HEAD is refused, GET tells as much, and is broken off', async () => {
+  const methods: (string | undefined)[] = []
+  const origin = await serve(({ method, url }, response) => {
+    methods.push(method)
+    if (method === 'HEAD') response.writeHead(url === '/signed.zip' ? 403 : 405).end()
+    else response.writeHead(200, { etag: '"one"' }).write('the first of many bytes')
+  })
+
+  expect((await ask(`${origin}/shop.zip`)).ref).toBe('one')
+  expect((await ask(`${origin}/signed.zip`)).ref).toBe('one')
+  expect(methods).toEqual(['HEAD', 'GET', 'HEAD', 'GET'])
+})
+
+test('an empty ETag is none, and a date that is the same second as the answer tells nothing yet', async () => {
+  let headers: Record<string, string> = {}
+  const origin = await serve((_, response) => void response.writeHead(200, headers).end())
+  const [before, now] = ['Sat, 28 Nov 2026 20:00:00 GMT', 'Sat, 28 Nov 2026 20:00:01 GMT']
+
+  headers = { etag: '""', date: now, 'last-modified': before, 'content-length': '17' }
+  expect((await ask(`${origin}/shop.zip`)).ref).toBe(`${before}, 17 bytes`)
+  headers = { date: now, 'last-modified': now }
+  await expect(ask(`${origin}/shop.zip`)).rejects.toThrow('it may be changing still')
+  headers = { ...headers, etag: '"one"' }
+  expect((await ask(`${origin}/shop.zip`)).ref).toBe('one')
+})
+
 test.each([
   [404, { etag: '"error page"' }, /shop\.zip answered 404 Not Found/],
   [500, { etag: '"error page"' }, /shop\.zip answered 500/],
