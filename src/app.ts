@@ -350,7 +350,7 @@ export async function startApp(
     const askSourceNow: AskSource = (wanted, ref) =>
       askSource(wanted, ref, { ...asking, signal: stopSignal.signal })
     const finding = { pipeline, store, github: () => github, askSource: askSourceNow }
-    const planning: PlanParts = { ...finding, gate, server: side, resolve, clock, installed }
+    const planning: PlanParts = { ...finding, gate, server: side, resolve, clock, installed, mirrors }
     const dryRuns = createDryRuns()
     const trying = Promise.withResolvers<DryRunParts>()
     await serveApi(control, {

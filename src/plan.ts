@@ -10,12 +10,14 @@ import { GitHubError, type GitHub } from './github/github.ts'
 import { createMasker } from './logs/redact.ts'
 import { factsOfPlace, readDelivery, type Parts as PipelineParts } from './pipeline.ts'
 import { homeOf, installName, isInstalled } from './run/ansible/galaxy.ts'
-import { commandEnvironment, type ServerSide } from './run/environment.ts'
+import { baseEnvironment, commandEnvironment, type ServerSide } from './run/environment.ts'
 import { listFolders } from './run/listing.ts'
 import { compile, foldersOf, type ActionStep, type CommandStep, type Step } from './run/steps.ts'
 import { archiveName } from './run/place-release.ts'
-import { hearName } from './run/repository-file.ts'
+import { hearName, recipeOfKnown } from './run/repository-file.ts'
 import { checkOutName } from './run/workspace/check-out.ts'
+import type { Failure } from './run/step.ts'
+import type { Mirrors } from './run/workspace/mirrors.ts'
 import type { Gate, NewDelivery, NewDeployment, Store } from './store/store.ts'
 import { versionAsked, type AskSource } from './version-asked.ts'
 
@@ -28,6 +30,7 @@ export interface FindParts {
 }
 
 export interface PlanParts extends FindParts {
+  readonly mirrors: Pick<Mirrors, 'pathOf'>
   readonly pipeline: PipelineParts
   readonly store: Pick<Store, 'refFor' | 'gateFacts'>
   readonly gate: Gate
@@ -176,18 +179,24 @@ const CHECKOUT = '{workspace}'
 
 async function planOf(planned: Planned, environment: EnvironmentConfig, parts: PlanParts): Promise<Plan> {
   const { store, gate, clock, server } = parts
-  const deployment = asDeployment(planned, recipeAt(planned.recipe, CHECKOUT))
+  const configured = asDeployment(planned, recipeAt(planned.recipe, CHECKOUT))
+  const heard = await hear(configured, parts)
+  const recipeHeard = heard === undefined || 'reason' in heard ? configured.recipe : recipeAt(heard, CHECKOUT)
+  const deployment = { ...configured, recipe: recipeHeard }
   const { recipe, sha, ref, task, repository, lane } = deployment
   const live = await store.refFor(deployment, ':current')
   const resolved = resolvedEnvironment(recipe, parts)
   const masker = createMasker(resolved.secrets)
   const mask = (text: string): string => parts.pipeline.mask(masker.mask(text))
-  const compiled = compile(deployment, {
-    previousSha: live?.sha,
-    folder: PRIVATE_FOLDER,
-    workspace: recipe.workspace === undefined && recipe.releases === undefined ? undefined : CHECKOUT,
-    listed: await listFolders(foldersOf(deployment)),
-  })
+  const compiled =
+    heard !== undefined && 'reason' in heard
+      ? heard
+      : compile(deployment, {
+          previousSha: live?.sha,
+          folder: PRIVATE_FOLDER,
+          workspace: recipe.workspace === undefined && recipe.releases === undefined ? undefined : CHECKOUT,
+          listed: await listFolders(foldersOf(deployment)),
+        })
   const variables = commandEnvironment(deployment, server, {
     runId: '',
     previousSha: live?.sha,
@@ -215,7 +224,7 @@ async function planOf(planned: Planned, environment: EnvironmentConfig, parts: P
       'reason' in compiled
         ? []
         : [
-            ...sourceSteps(deployment, parts).map((step) => shown(step, 'before', mask)),
+            ...sourceSteps(deployment, heard !== undefined, parts).map((step) => shown(step, 'before', mask)),
             ...compiled.before.map((step) => shown(step, 'before', mask)),
             ...requiredSteps(deployment, parts).map((step) => shown(step, 'work', mask)),
             ...compiled.work.map((step) => shown(step, 'work', mask)),
@@ -233,14 +242,21 @@ async function planOf(planned: Planned, environment: EnvironmentConfig, parts: P
   }
 }
 
+/** What the commit says itself, as far as that is known without fetching it. */
+function hear(deployment: Deployment, { mirrors, server }: PlanParts): Promise<Recipe | Failure | undefined> {
+  if (deployment.recipe.inRepository === undefined) return Promise.resolve(undefined)
+  const repository = mirrors.pathOf(deployment.configuredAs)
+  return recipeOfKnown(deployment, { repository, path: baseEnvironment(server, {})['PATH'] ?? '' })
+}
+
 type Shown = CommandStep | Pick<ActionStep, 'kind' | 'name' | 'onFailure'>
 
 /** What comes before everything else. */
-function sourceSteps(deployment: Deployment, { resolve }: PlanParts): readonly Shown[] {
+function sourceSteps(deployment: Deployment, isHeard: boolean, { resolve }: PlanParts): readonly Shown[] {
   const { workspace, releases, inRepository } = deployment.recipe
   if (releases?.source !== undefined) return [action(archiveName(deployment, releases.source, resolve))]
   if (workspace === undefined) return []
-  const read = inRepository && action(hearName(deployment.sha, inRepository))
+  const read = inRepository && action(hearName(deployment.sha, inRepository, isHeard))
   return [action(checkOutName(deployment)), ...(read === undefined ? [] : [read])]
 }
 

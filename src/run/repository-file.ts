@@ -16,9 +16,9 @@ interface Place {
   readonly tell: (line: string) => Promise<void>
 }
 
-/** What a plan calls it, which does not know the file. */
-export const hearName = (sha: string, { file, allow }: InRepository): string =>
-  `read ${file} of ${sha.slice(0, 7)}, which may say instead of what follows: ${allow.join(', ')}`
+/** What a plan calls it. `isKnown`: what follows is what the file says. */
+export const hearName = (sha: string, { file, allow }: InRepository, isKnown: boolean): string =>
+  `read ${file} of ${sha.slice(0, 7)}${isKnown ? '' : `, which may say instead of what follows: ${allow.join(', ')}`}`
 
 const MOST_BYTES = 65_536
 
@@ -27,8 +27,32 @@ const MOST_BYTES = 65_536
  * is read out of git and never out of the work tree, where a filter or a link could make something else of it.
  */
 export async function recipeOfCommit(
-  { recipe, sha, environment, task }: Pick<Deployment, 'recipe' | 'sha' | 'environment' | 'task'>,
+  deployment: Commit,
   { repository, workspace, path, tell }: Place,
+): Promise<Recipe | Failure> {
+  const { recipe } = deployment
+  if (recipe.inRepository === undefined) return recipe
+  const heard = await hear(deployment, { repository, path, tell })
+  if ('reason' in heard || heard === recipe) return heard
+  const placed = recipeAt(heard, workspace)
+  return (await folderIn(workspace, placed.folder)) ?? placed
+}
+
+type Commit = Pick<Deployment, 'recipe' | 'sha' | 'environment' | 'task'>
+
+/** The same before anything is fetched; undefined where git does not have the commit yet. */
+export async function recipeOfKnown(
+  deployment: Commit,
+  { repository, path }: Pick<Place, 'repository' | 'path'>,
+): Promise<Recipe | Failure | undefined> {
+  const isKnown =
+    (await askGit(repository, path, ['cat-file', '-e', `${deployment.sha}^{commit}`])) !== undefined
+  return isKnown ? hear(deployment, { repository, path, tell: () => Promise.resolve() }) : undefined
+}
+
+async function hear(
+  { recipe, sha, environment, task }: Commit,
+  { repository, path, tell }: Omit<Place, 'workspace'>,
 ): Promise<Recipe | Failure> {
   const { inRepository } = recipe
   if (inRepository === undefined || recipe.kind !== 'commands') return recipe
@@ -51,8 +75,7 @@ export async function recipeOfCommit(
   if (reading.recipe.commands.length === 0 && recipe.releases === undefined)
     return wrong(`${at} has no commands, and the configuration of the server has none.`)
   await tell(`${at} was read: it may say ${inRepository.allow.join(', ')}.`)
-  const placed = recipeAt(reading.recipe, workspace)
-  return (await folderIn(workspace, placed.folder)) ?? placed
+  return reading.recipe
 }
 
 /** The variables that a commit has set itself. Pure. */

@@ -19,6 +19,8 @@ test('a commit says how it is deployed where the server lets it, and goes no fur
     },
   })
 
+  const plan = (sha: string) => ferryman(['plan', 'acme/shop', 'production', sha, '-c', served.configFile])
+  const unknown = await plan(good)
   const first = await served.deploy({ ref: good })
   await served.status(first, 'success')
   const second = await served.deploy({ ref: greedy })
@@ -29,6 +31,12 @@ test('a commit says how it is deployed where the server lets it, and goes no fur
     description: expect.stringContaining('.ferryman.yml:2:1 timeout: is for the configuration of the server'),
   })
   expect(await served.log(2)).not.toContain('$ echo')
-  const plan = await ferryman(['plan', 'acme/shop', 'production', good, '-c', served.configFile])
-  expect(plan.out).toMatch(/before +check out .*\n +read \.ferryman\.yml of \w{7}, which may say instead/)
+  expect(unknown.out).toMatch(/before +check out .*\n +read \.ferryman\.yml of \w{7}, which may say instead/)
+  expect((await plan(good)).out).toMatch(
+    new RegExp(`read \\.ferryman\\.yml of \\w{7}\n +work +sh -c 'echo built by \\$0' ${good.slice(0, 7)}\n`),
+  )
+  expect(await plan(greedy)).toMatchObject({
+    code: 1,
+    out: expect.stringContaining('.ferryman.yml:2:1 timeout: is for the configuration of the server'),
+  })
 })
