@@ -11,7 +11,7 @@ import { atGate, passGate, type GateParts, type Outcome, type Waiting } from './
 import { isOfGate } from './gates.ts'
 import { OF_ARRIVAL, type History } from './history.ts'
 import { bindLoose } from './loose.ts'
-import { overtaken, overtakenMeanwhile } from './overtaken.ts'
+import { overtaken, overtakenByPoll, overtakenMeanwhile } from './overtaken.ts'
 import { judgeOwnership, mayBeForeign } from './ownership.ts'
 import { waitedTooLong } from './too-long.ts'
 import { short } from './words.ts'
@@ -176,7 +176,9 @@ async function lookAtAsked(one: Deployment, { failures }: Looking, given: LookPa
     return { lookAgainMs: undefined }
   }
   try {
-    const overtakenNow = (): Promise<Outcome | undefined> => overtakenMeanwhile(one, parts)
+    const namesNone = environment.via === 'none' && environment.defaultRef === undefined
+    const overtakenNow = (): Promise<Outcome | undefined> =>
+      namesNone ? overtakenByPoll(one, parts) : overtakenMeanwhile(one, parts)
     const outcome =
       (await judgeOwnership(one, parts)) ??
       (await overtakenNow()) ??

@@ -1,13 +1,13 @@
 import type { Deployment } from '../deployment/deployment.ts'
 import type { Landmarks, Meanwhile, Store } from '../store/store.ts'
 import type { Outcome } from './gate.ts'
-import type { History } from './history.ts'
+import { OF_ARRIVAL, type History } from './history.ts'
 import { short } from './words.ts'
 
 /** Whether its commit, or a newer one, is there already, or on its way: nothing goes backwards by itself. */
 export async function overtaken(
   { repository, sha }: Deployment,
-  { live, ahead }: Landmarks,
+  { live, isDisturbed, ahead }: Landmarks,
   head: string | undefined,
   { history }: { readonly history: History },
 ): Promise<Outcome | undefined> {
@@ -17,6 +17,8 @@ export async function overtaken(
   }
   for (const other of ahead) if (await contains(other.sha)) return waitFor(other, sha)
   if (live === undefined || !(await contains(live.sha))) return undefined
+  // A source may go back to what it held before, and says so once.
+  if (history === OF_ARRIVAL && isDisturbed) return undefined
   if (live.sha === sha) return endedBy(`#${live.number} has deployed this commit already.`)
   // What is live may have been taken off the branch; then this commit is the way back.
   const isOff =
@@ -45,11 +47,27 @@ export async function overtakenMeanwhile(
   return live !== undefined && (await isOlderThan(live)) ? endedBy(newerThere(live)) : undefined
 }
 
-type Place = NonNullable<Meanwhile['live']>
+/**
+ * The same of what is not at GitHub. Which version is newer tells the order in which a source was seen to hold them: who has
+ * named none, was given what it held then.
+ */
+export async function overtakenByPoll(
+  { id, task, payload, sha }: Deployment,
+  { store }: { readonly store: Pick<Store, 'meanwhile'> },
+): Promise<Outcome | undefined> {
+  if (task !== 'deploy' || askedFor(payload) !== undefined) return undefined
+  const { live, running } = await store.meanwhile(id)
+  const isNewer = (other: typeof live): boolean => other?.origin === 'poll' && other.sha !== sha
+  if (running !== undefined && isNewer(running)) return waitFor(running, sha)
+  return live !== undefined && isNewer(live) ? endedBy(newerThere(live)) : undefined
+}
+
+type Place = NonNullable<Meanwhile['before']>
 
 /** Whether a person has asked for what was there before, in the payload that we have made of that. */
 const asksToGoBack = ({ origin, payload }: Deployment): boolean =>
-  origin === 'person' && TO_GO_BACK.test(String(Reflect.get(Object(JSON.parse(payload)), 'asked_for')))
+  origin === 'person' && TO_GO_BACK.test(String(askedFor(payload)))
+const askedFor = (payload: string): unknown => Reflect.get(Object(JSON.parse(payload)), 'asked_for')
 const TO_GO_BACK = /^(?::previous|#\d+)$/
 
 const newerThere = ({ number, sha }: Place): string =>

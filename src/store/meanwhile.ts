@@ -9,7 +9,7 @@ export async function meanwhile(database: Kysely<Tables>, id: number): Promise<M
   const beside = database
     .selectFrom('deployments as this')
     .innerJoin('deployments as other', 'other.environment_id', 'this.environment_id')
-    .select(['other.sha', 'other.deployed_sha', 'other.number'])
+    .select(['other.sha', 'other.deployed_sha', 'other.number', 'other.origin'])
     .where('this.id', '=', id)
     .whereRef('other.id', '!=', 'this.id')
     .where('other.task', '=', 'deploy')
@@ -26,8 +26,8 @@ export async function meanwhile(database: Kysely<Tables>, id: number): Promise<M
     .executeTakeFirst()
   return {
     before: before && placed(before),
-    live: live && Boolean(live.is_later) ? placed(live) : undefined,
-    running: running && placed(running),
+    live: live && Boolean(live.is_later) ? { ...placed(live), origin: live.origin } : undefined,
+    running: running && { ...placed(running), origin: running.origin },
   }
 }
 

@@ -113,9 +113,22 @@ export async function landmarks(database: Kysely<Tables>, id: number): Promise<L
     .select(['environments.first_seen_sha', 'environments.branch as seen_branch', 'deployments.branch'])
     .where('deployments.id', '=', id)
     .executeTakeFirst()
+  const begunSince = await database
+    .selectFrom('deployments as this')
+    .innerJoin('deployments as other', 'other.environment_id', 'this.environment_id')
+    .select('other.id')
+    .where('this.id', '=', id)
+    .whereRef('other.id', '!=', 'this.id')
+    .where('other.task', '=', 'deploy')
+    .where('other.started_at', 'is not', null)
+    .where('other.end_order', '>', live?.endOrder ?? 0)
+    .where(sql<boolean>`coalesce(other.deployed_sha, other.sha) <> ${live?.sha ?? ''}`)
+    .limit(1)
+    .executeTakeFirst()
   const isSameBranch = place !== undefined && place.seen_branch === place.branch
   return {
-    live,
+    live: live && { sha: live.sha, number: live.number },
+    isDisturbed: begunSince !== undefined || ahead.some(({ sha }) => sha !== live?.sha),
     ahead,
     isSeen: (place?.seen_branch ?? null) !== null,
     firstSeenSha: (isSameBranch ? place.first_seen_sha : undefined) ?? undefined,
@@ -123,11 +136,11 @@ export async function landmarks(database: Kysely<Tables>, id: number): Promise<L
 }
 
 /** The last success in the environment of a deployment that has not ended itself. */
-export async function lastSuccessBeside(database: Kysely<Tables>, id: number): Promise<Landmarks['live']> {
+export async function lastSuccessBeside(database: Kysely<Tables>, id: number) {
   const row = await database
     .selectFrom('deployments as this')
     .innerJoin('deployments as other', 'other.environment_id', 'this.environment_id')
-    .select(['other.sha', 'other.deployed_sha', 'other.number'])
+    .select(['other.sha', 'other.deployed_sha', 'other.number', 'other.end_order'])
     .where('this.id', '=', id)
     .where('other.state', '=', sql.lit('succeeded'))
     .where('other.task', '=', 'deploy')
@@ -136,5 +149,5 @@ export async function lastSuccessBeside(database: Kysely<Tables>, id: number): P
     .orderBy('other.id', 'desc')
     .limit(1)
     .executeTakeFirst()
-  return row && { sha: row.deployed_sha ?? row.sha, number: row.number }
+  return row && { sha: row.deployed_sha ?? row.sha, number: row.number, endOrder: row.end_order }
 }

@@ -6,6 +6,7 @@ import type {
   Hold,
   ProcessRecord,
   StepResult,
+  Origin,
 } from '../deployment/deployment.ts'
 import type { Errand } from '../deployment/errand.ts'
 import type { Approval, Closed, GateFacts, Lock, Pin } from '../deployment/gates.ts'
@@ -394,6 +395,8 @@ export interface Bound {
 export interface Landmarks {
   /** What is there now, as far as we know: the commit of the last success, and its name. */
   readonly live: { readonly sha: string; readonly number: number } | undefined
+  /** Whether another commit was begun there since that success has ended, or is about to be: it may not be there any more. */
+  readonly isDisturbed: boolean
   /** What runs there or waits for its turn, oldest first; held ones and this one left out. */
   readonly ahead: readonly { readonly sha: string; readonly number: number }[]
   /** Whether the environment has been seen, with whichever branch. */
@@ -407,9 +410,13 @@ export interface Meanwhile {
   /** What was there when it came. */
   readonly before: Landmarks['live']
   /** What is there now, where that has begun since. */
-  readonly live: Landmarks['live']
+  readonly live: PlacedSince | undefined
   /** What runs there, where that came later. */
-  readonly running: Landmarks['live']
+  readonly running: PlacedSince | undefined
+}
+
+interface PlacedSince extends NonNullable<Landmarks['live']> {
+  readonly origin: Origin
 }
 
 export interface FirstSight {

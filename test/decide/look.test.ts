@@ -69,6 +69,60 @@ test('of what was found in a source the newest goes, GitHub is asked nothing, an
   expect(github.requests).toEqual([])
 })
 
+test('a source that goes back while something else runs is followed, and so it is after that has failed', async () => {
+  const { store, lookAt, claim, succeed } = await openLooks({ via: 'none', poll: { everySeconds: 60 } })
+  const find = async (sha: string, at: number) => {
+    const found = await store.takeUp(newMerge({ origin: 'poll', sha }), at)
+    await lookAt(at)
+    return found?.id ?? 0
+  }
+  const [one, other] = ['c'.repeat(40), 'd'.repeat(40)]
+  await find(one, 1_000)
+  await claim(1_000)
+  await succeed(1, 2_000)
+  await find(other, 3_000)
+  await claim(3_000)
+
+  await find(one, 4_000)
+  expect(await store.deployment(3)).toMatchObject({ state: 'queued', hold: undefined })
+  await succeed(2, 5_000)
+  expect(await claim(5_000)).toMatchObject({ number: 3, sha: one })
+  await succeed(3, 6_000)
+  await find(other, 7_000)
+  await claim(7_000)
+  await store.move(4, 'running', 'failed', { at: 8_000, reports: () => [] })
+  await find(one, 9_000)
+  expect(await claim(9_000)).toMatchObject({ number: 5, sha: one })
+})
+
+test('whoever has named no version gives way to one that a poll has found and deployed since', async () => {
+  const { store, lookAt, claim, succeed } = await openLooks({ via: 'none', poll: { everySeconds: 60 } })
+  const hold = { reason: 'locked', detail: '', since: 1_000, until: undefined } as const
+  const ask = async (asked: string | undefined, sha: string) => {
+    const payload = JSON.stringify({ asked_for: asked })
+    const nonce = `${asked} ${sha}`
+    const wish = newMerge({ origin: 'person', branch: undefined, sha, hold, payload, nonce })
+    return (await store.ask({ ...wish, nonce }, 1_000)).deployment.id
+  }
+  const same = await ask(undefined, 'd'.repeat(40))
+  const unnamed = await ask(undefined, 'c'.repeat(40))
+  const named = await ask('v1.2', 'c'.repeat(40))
+  const found = await store.takeUp(newMerge({ origin: 'poll', sha: 'd'.repeat(40) }), 2_000)
+  await store.release(found?.id ?? 0, { at: 2_000, reports: () => [] })
+  await claim(2_000)
+  await lookAt(3_000)
+  expect(await store.deployment(unnamed)).toMatchObject({ hold: { reason: 'newer_first' } })
+  await succeed(found?.id ?? 0, 4_000)
+  await lookAt(4_000)
+
+  expect(await store.deployment(unnamed)).toMatchObject({
+    reason: 'overtaken',
+    detail: '#4 has deployed ddddddd, which is newer, already.',
+  })
+  expect(await store.deployment(named)).toMatchObject({ state: 'queued', hold: undefined })
+  expect(await store.deployment(same)).toMatchObject({ state: 'queued', hold: undefined })
+})
+
 test('what was asked for in the meantime ends so, too', async () => {
   const { github, store, sha, take, lookAt } = await openLooks()
   const hold = { reason: 'deciding', detail: '', since: 1_000, until: undefined } as const

@@ -329,6 +329,7 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         const asked = await queue({ sha: other })
         expect(await store.landmarks(held.id)).toEqual({
           live: undefined,
+          isDisturbed: true,
           ahead: [{ sha: other, number: 2 }],
           isSeen: false,
           firstSeenSha: undefined,
@@ -339,9 +340,19 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
 
         expect(await store.landmarks(held.id)).toMatchObject({
           live: { sha: other, number: 2 },
+          isDisturbed: false,
           ahead: [],
         })
         expect(await store.previousSha(held.id)).toBe(other)
+
+        const failing = await queue({ sha: 'f'.repeat(40) })
+        expect(await store.landmarks(held.id)).toMatchObject({ isDisturbed: true })
+        await store.move(failing.id, 'queued', 'failed', { at: 4_500, reports })
+        expect(await store.landmarks(held.id)).toMatchObject({ isDisturbed: false })
+        const begun = await queue({ sha: 'f'.repeat(40) })
+        await claim()
+        await store.move(begun.id, 'running', 'failed', { at: 5_000, reports })
+        expect(await store.landmarks(held.id)).toMatchObject({ live: { number: 2 }, isDisturbed: true })
       })
 
       test('knows where its branch was first seen', async () => {
@@ -978,14 +989,14 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       const second = await queue({ sha: b })
       await claim()
       const live = { sha: a, number: first.number }
-      const running = { sha: b, number: second.number }
+      const running = { sha: b, number: second.number, origin: 'deployment' }
       expect(await store.meanwhile(early.id)).toEqual({ before: undefined, live: undefined, running })
       expect(await store.meanwhile(late.id)).toEqual({ before: live, live: undefined, running })
       await end(second.id, c)
 
       expect(await store.meanwhile(late.id)).toEqual({
         before: live,
-        live: { sha: c, number: second.number },
+        live: { sha: c, number: second.number, origin: 'deployment' },
         running: undefined,
       })
     })
