@@ -105,7 +105,7 @@ async function tryOut(
   if (stopping.aborted) forStop()
   if (reader.gone.aborted) forReader()
   journal.info('dry-run:begun', about)
-  const log = createLiveLog({ masker, show: reader.show })
+  const log = createLiveLog({ masker, show: reader.show, ending: end.signal })
   try {
     const live = await store.refFor(deployment, ':current')
     await tellOther(deployment, log, parts)

@@ -25,13 +25,15 @@ export function serveDryRun(routes: FastifyInstance, { dryRun }: DryRunParts): v
   routes.post('/dry-run', async (request, reply) => {
     const by = personOf(request)
     const { repository, environment, ref, task } = read(Wanted, request.body)
-    const begin = await dryRun({ repository, environment, ref, task, by })
     const out = new PassThrough()
     const gone = new AbortController()
+    // Whoever asked may go away while GitHub is still asked.
     reply.raw.once('close', () => {
       gone.abort()
       out.destroy()
     })
+    const begin = await dryRun({ repository, environment, ref, task, by })
+    if (gone.signal.aborted) return reply.hijack()
     const ended = begin({ show: (bytes) => show(bytes, out), gone: gone.signal }).finally(() => out.end())
     void reply.headers({ 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' })
     void reply.trailer(RESULT, () => ended)
