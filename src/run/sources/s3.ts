@@ -103,9 +103,9 @@ async function askingFor(
     ...(limits === undefined ? {} : { limits }),
     mayRedirect: false, // a signature is for one address
     async explain(response) {
-      const named = response.headers.get('x-amz-bucket-region')
-      if (named !== null && /^[a-z0-9-]{1,40}$/.test(named)) region(named)
-      return explain(response, credentials)
+      const { said, named } = await explain(response, credentials)
+      if (named !== undefined && /^[a-z0-9-]{1,40}$/.test(named)) region(named)
+      return said
     },
   }
 }
@@ -184,14 +184,20 @@ const keysOf = ({ accessKeyId, secretAccessKey, sessionToken }: Credentials) => 
 const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 const MOST_EXPLAINED = 16_384
 
-/** What the store says about its no: the code is a contract, the message for people. */
-async function explain(response: Response, { source }: Credentials): Promise<string> {
+/** What the store says about its no, and the region that it names: the code is a contract, the message for people. */
+async function explain(
+  response: Response,
+  { source }: Credentials,
+): Promise<{ readonly said: string; readonly named: string | undefined }> {
   const text = response.body === null ? '' : await firstOf(response.body)
-  const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1]
-  const message = /<Message>([^<]*)<\/Message>/.exec(text)?.[1]
+  const part = (name: string): string | undefined => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1]
+  const [code, message] = [part('Code'), part('Message')]
   const said = code === undefined ? '' : `${code}${message === undefined ? '' : `, ${message}`}`
   const asked = [400, 401, 403].includes(response.status) ? `asked with the credentials of ${source}` : ''
-  return [said.replace(/\.$/, ''), asked].filter((part) => part !== '').join('; ')
+  return {
+    said: [said.replace(/\.$/, ''), asked].filter((one) => one !== '').join('; '),
+    named: response.headers.get('x-amz-bucket-region') ?? part('Region'),
+  }
 }
 
 async function firstOf(body: ReadableStream<Uint8Array>): Promise<string> {

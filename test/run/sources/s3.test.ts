@@ -307,13 +307,18 @@ test('what is missing about credentials is said with the places that were looked
 
 test('a refusal says whose credentials were refused, and a wrong region is mended by itself', async () => {
   const regions: unknown[] = []
-  const endpoint = await serve(({ headers }, response) => {
+  const endpoint = await serve((request, response) => {
+    const { headers } = request
     const region = /Credential=[^/]+\/\d+\/([^/]+)/.exec(headers.authorization ?? '')?.[1]
     regions.push(region)
     if (region === 'eu-west-1') return response.end('an archive')
-    response.writeHead(400, { 'x-amz-bucket-region': 'eu-west-1' })
+    // Amazon names it in a header, other stores only in what they say.
+    const [header, region_] = request.url?.includes('other')
+      ? [{}, '<Region>eu-west-1</Region>']
+      : [{ 'x-amz-bucket-region': 'eu-west-1' }, '']
+    response.writeHead(400, header)
     return response.end(
-      '<Error><Code>AuthorizationHeaderMalformed</Code><Message>wrong region.</Message></Error>',
+      `<Error><Code>AuthorizationHeaderMalformed</Code><Message>wrong region.</Message>${region_}</Error>`,
     )
   })
   const closed = await serve((_, response) => {
@@ -324,7 +329,8 @@ test('a refusal says whose credentials were refused, and a wrong region is mende
   })
 
   expect(await fetched({ endpoint })).toMatchObject({ content: 'an archive' })
-  expect(regions).toEqual(['us-east-1', 'eu-west-1'])
+  expect(await fetched({ endpoint, bucket: 'other' })).toMatchObject({ content: 'an archive' })
+  expect(regions).toEqual(['us-east-1', 'eu-west-1', 'us-east-1', 'eu-west-1'])
   expect(await fetched({ endpoint: closed })).toEqual([
     'source_unavailable',
     's3://builds/app.zip answered 403 Forbidden: AccessDenied, Access Denied; asked with the credentials of the configuration; nothing was changed.',
