@@ -5,6 +5,7 @@ import type { LogTarget } from '../../config/config.ts'
 import type { Deployment } from '../../deployment/deployment.ts'
 import { messageOf } from '../../errors.ts'
 import { GitHubError, type GitHub } from '../../github/github.ts'
+import { isForbidden } from '../../github/limits.ts'
 import { NoCredentials, type CredentialSources } from '../sources/s3-credentials.ts'
 import { uploadToS3 } from '../sources/s3.ts'
 import { UploadFailure } from '../sources/upload.ts'
@@ -131,13 +132,13 @@ function mayPass(thrown: unknown): boolean {
   if (thrown instanceof UploadFailure) return thrown.mayPass
   if (!(thrown instanceof GitHubError)) return false
   const { status } = thrown
-  return status === undefined || status >= 500 || status === 429
+  return status === undefined || status >= 500 // a limit is not over in a second
 }
 
 function whyOf(thrown: unknown): string {
   if (thrown instanceof NoCredentials) return thrown.why
   const message = messageOf(thrown).replace(/\.?$/, '.')
-  return thrown instanceof GitHubError && [403, 404].includes(thrown.status ?? 0)
+  return isForbidden(thrown) || (thrown instanceof GitHubError && thrown.status === 404)
     ? `${message} To make a gist its token needs the scope gist (classic), or the account permission Gists: write.`
     : message
 }

@@ -43,9 +43,18 @@ test('what may pass is tried once more, and not twice', async () => {
   expect(github.requests.filter(({ path }) => path === '/gists')).toHaveLength(4)
 })
 
-test('what will not pass is not tried again', async () => {
+test.each([
+  [422, 'No.', ''],
+  [
+    403,
+    'Resource not accessible by personal access token',
+    '. To make a gist its token needs the scope gist (classic), or the account permission Gists: write.',
+  ],
+  [403, 'You have exceeded a secondary rate limit.', ''],
+  [429, 'Too many requests.', ''],
+])('what will not pass is not tried again: %i, %s', async (status, message, way) => {
   const github = await shopWithGists()
-  github.fail({ ...CREATE, with: { status: 422, body: { message: 'No.' } } })
+  github.fail({ ...CREATE, with: { status, body: { message } } })
 
   const published = await publishLog(
     deployment(),
@@ -53,7 +62,7 @@ test('what will not pass is not tried again', async () => {
     partsFor({ github: () => clientOf(github, 'gists') }),
   )
 
-  expect(published).toEqual({ why: 'GitHub answered 422: No.' })
+  expect(published).toEqual({ why: `GitHub answered ${status}: ${message}${way}` })
   expect(github.requests).toHaveLength(1)
 })
 
