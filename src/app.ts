@@ -199,7 +199,7 @@ export async function startApp(
       logUrl: (deployment) => links.forReport(deployment),
       mask: (text) => masker.mask(text),
       slack: (deployment) => noticesOn(deployment, config),
-      isElsewhere: (deployment) => environmentOf(deployment)?.via === 'none',
+      isElsewhere: (deployment) => !isAtGitHub(deployment),
       hasCommitStatus: (deployment) => environmentOf(deployment)?.commitStatus === true,
       get githubUrl() {
         return webUrlOf(config.github.apiUrl)
@@ -231,6 +231,9 @@ export async function startApp(
 
     const environmentOf = ({ configuredAs, environment: name }: Deployment) =>
       config.repositories.get(configuredAs)?.environments.get(name.toLowerCase())
+    /** What a poll has found is not, also when its environment is not configured any more. */
+    const isAtGitHub = (deployment: Deployment): boolean =>
+      deployment.origin !== 'poll' && environmentOf(deployment)?.via !== 'none'
     const gate = createGate(environmentOf)
     const whyOf = async (wanted: EnvironmentConfig): Promise<Why> => {
       const place = { configuredAs: wanted.repository.toLowerCase(), environment: wanted.name }
@@ -476,7 +479,7 @@ export async function startApp(
     trying.resolve({ ...running, ...finding })
     const perform = createPerform({
       ...running,
-      isAtGitHub: (deployment) => environmentOf(deployment)?.via !== 'none',
+      isAtGitHub,
       givesWay: (deployment) => environmentOf(deployment)?.order === 'latest',
       logs,
       logTarget: (deployment) => environmentOf(deployment)?.logTo,

@@ -28,7 +28,8 @@ export interface Store {
   ask(wanted: NewDeployment & { readonly nonce: string }, at: number): Promise<Asked>
   /**
    * Records the deployment of what a source was seen to hold, and that it was, in one transaction. Undefined, and
-   * nothing is recorded, where the source held it before, or where it is what was deployed or asked for last.
+   * nothing is recorded, where the source held it before, or where it is what was deployed or asked for last. What left with
+   * the configuration before it had begun is recorded once more.
    */
   takeUp(wanted: NewDeployment, at: number): Promise<Deployment | undefined>
   /** The deployment of our own that was made with this nonce. */

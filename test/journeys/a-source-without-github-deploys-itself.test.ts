@@ -4,11 +4,12 @@ import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
+import { storeForTest } from '../support/buckets.ts'
 import { ferryman } from '../support/cli.ts'
 import { gitSource } from '../support/git-source.ts'
 import { createWorld, serve, startProcess, type Served } from '../support/journey.ts'
 import { listen } from '../support/loopback.ts'
-import { temporaryFolder } from '../support/running.ts'
+import { eventually, temporaryFolder } from '../support/running.ts'
 import { zipOf } from '../support/zips.ts'
 
 /** How a deployment has ended, by its number. */
@@ -114,6 +115,40 @@ test('what is new behind an address is deployed, an error page is not, and what 
   world.app.again() // it has gone back, and the source still holds what it left
   expect((await cli('deploy', 'acme/shop', '--wait')).out).toContain('acme/shop/production#4')
   expect(page()).toBe('two')
+})
+
+test('what is new in S3 is deployed, also where its environment was gone while it waited', async () => {
+  const endpoint = await storeForTest('builds')
+  const upload = (version: string) =>
+    fetch(`${endpoint}/builds/shop.zip`, {
+      method: 'PUT',
+      body: zipOf([{ name: 'page', content: version }]),
+    })
+  await upload('one')
+  const source = { url: 's3://builds/shop.zip', endpoint, access_key_id: 'AKIA1', secret_access_key: 'a-key' }
+  const shop = { via: 'none', source, releases: { path: 'srv' } }
+  const given = { config: { github: undefined }, repositories: { 'acme/shop': shop } }
+  const world = await serve({ prepare: ({ writeConfig }) => writeConfig(given) })
+  const cli = (...args: string[]) => ferryman([...args, '-c', world.configFile])
+  expect(await endOf(world, 1)).toBe('succeeded')
+
+  await cli('lock', 'acme/shop', '--reason', 'a sale')
+  await upload('two')
+  world.app.again()
+  await world.waitForJournal((line) => line.includes('"deployment:held"') && line.includes('production#2'))
+  world.writeConfig({ ...given, repositories: { 'acme/blog': { ...shop, releases: { path: 'blog' } } } })
+  await world.reload()
+  await endOf(world, 2)
+  world.writeConfig(given)
+  await world.reload()
+  await world.waitForJournal((line) => line.includes('"deployment:held"') && line.includes('production#3'))
+  await cli('unlock', 'acme/shop')
+
+  expect(await endOf(world, 3)).toBe('succeeded')
+  expect(readFileSync(join(world.directory, 'srv/current/page'), 'utf8')).toBe('two')
+  const inSlack = (): string => JSON.stringify(world.slack.messages)
+  await eventually('Slack is told', () => inSlack().includes('was removed from the configuration'))
+  expect(inSlack()).not.toContain('/commit/')
 })
 
 test('what was found when the server is killed is known when it starts again', async () => {

@@ -436,7 +436,7 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         expect(await seen(one)).toBeUndefined()
         expect(await seen(other)).toMatchObject({ number: 2 })
         expect(await seen(one)).toMatchObject({ number: 3 })
-        expect((await store.heads.of('acme/shop')).get('production')).toEqual({ branch: 'main', sha: one })
+        expect((await store.heads.of('acme/shop')).get('production')).toEqual({ branch: ':polled', sha: one })
         expect((await store.waiting()).map(({ number }) => number)).toEqual([1, 2, 3])
       })
 
@@ -444,6 +444,19 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         const taken = await Promise.all([seen(one), seen(one), seen(one)])
 
         expect(taken.filter((deployment) => deployment !== undefined)).toHaveLength(1)
+      })
+
+      test('comes again where it left with the configuration, and where GitHub alone has told of it', async () => {
+        const left = await seen(one)
+        await store.move(left?.id ?? 0, 'queued', 'failed', { at: 2_000, reason: 'config_removed', reports })
+        expect(await seen(one)).toMatchObject({ number: 2 })
+        expect(await seen(one)).toBeUndefined()
+
+        const place = { repository: 'acme/blog', repositoryGithubId: 18, configuredAs: 'acme/blog' }
+        await store.see({ ...place, environment: 'production', branch: 'main', at: 500, sha: one })
+        const blog = newMerge({ ...place, origin: 'poll', sha: one })
+        expect(await store.takeUp(blog, 1_500)).toMatchObject({ number: 1 })
+        expect(await store.takeUp(blog, 1_500)).toBeUndefined()
       })
 
       test('is only noted where it was deployed or asked for last, but not where that was taken back', async () => {
