@@ -11,6 +11,8 @@ export interface ConfigDocument {
   readonly positions: Positions
 }
 
+/** What has one of these of its own is no longer what it seems, or cannot even be shown. */
+const MEANT_OTHERWISE = ['__proto__', 'toString', 'valueOf']
 const MAX_ALIASES = 100
 /** Aliases of aliases make much of little; no configuration needs more. */
 const MAX_VALUES = 100_000
@@ -64,7 +66,8 @@ function createCopy(refuse: (path: Path, message: string) => void) {
     if (Array.isArray(value)) return value.map((item, index) => copy(item, [...path, index]))
     if (!isMapping(value)) return value
     const entries = Object.entries(value).filter(([key]) => !isFreeKey(key) || isInVariable(path))
-    if (Object.hasOwn(value, '__proto__')) refuse([...path, '__proto__'], 'cannot be used as a name')
+    for (const name of MEANT_OTHERWISE)
+      if (Object.hasOwn(value, name)) refuse([...path, name], 'cannot be used as a name')
     return Object.fromEntries(entries.map(([key, inner]) => [key, copy(inner, [...path, key])]))
   }
   return copy

@@ -17,7 +17,7 @@ import { isMapping, readDocument } from './document.ts'
 import { expecting } from './expecting.ts'
 import { readHealthCheck, readHooks } from './hooks.ts'
 import type { Path, Positions } from './positions.ts'
-import { createProblemList } from './problems.ts'
+import { createProblemList, type ConfigProblem } from './problems.ts'
 import { RECIPE } from './recipe-schema.ts'
 import { hasReference, unescaped } from './references.ts'
 import { keysAt } from './schema.ts'
@@ -77,29 +77,17 @@ const fileSchema = z.strictObject(FILE, expecting('a mapping with keys such as c
  */
 export function readRepositoryFile(recipe: CommandsRecipe, said: Said): Reading {
   const reading = readDocument(said.file, said.text, 'commands')
-  if ('problems' in reading)
-    return {
-      wrong: reading.problems.map(({ line, column, message }) =>
-        placed(said.file, { line, column }, message),
-      ),
-    }
+  if ('problems' in reading) return { wrong: reading.problems.map((one) => sentenceOf(said.file, one)) }
   const { root, positions } = reading.document
   const problems = createProblemList(said.file, positions)
   const complain: Complain = (path, message) => problems.add(path, message)
   const overlaid = read(recipe, said, { root, positions, complain })
   if (problems.isEmpty && overlaid !== undefined) return { recipe: overlaid }
-  return {
-    wrong: problems.all.map(({ line, column, path, message }) =>
-      placed(said.file, { line, column }, path === '' ? message : `${path}: ${message}`),
-    ),
-  }
+  return { wrong: problems.all.map((one) => sentenceOf(said.file, one)) }
 }
 
-const placed = (
-  file: string,
-  { line, column }: { readonly line: number | undefined; readonly column: number | undefined },
-  message: string,
-): string => `${file}:${line ?? 1}:${column ?? 1} ${message}`
+const sentenceOf = (file: string, { line, column, path, message }: ConfigProblem): string =>
+  `${file}:${line ?? 1}:${column ?? 1} ${path === '' ? message : `${path}: ${message}`}`
 
 interface Document {
   readonly root: unknown

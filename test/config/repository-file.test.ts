@@ -128,6 +128,11 @@ describe('what is wrong with it', () => {
     ],
     ['no mapping', '- ls\n', '1:1 expected a mapping with keys such as commands'],
     ['nothing', '# later\n', '1:1 expected keys such as commands, got an empty file'],
+    [
+      'a name that hides what it is',
+      'folder: {length: [{toString: 1}]}\n',
+      '1:20 folder.length[0].toString: cannot be used as a name',
+    ],
     ['no YAML', 'commands: [[ls\n', '.ferryman.yml:2:1'],
   ])('%s', (_, text, message) => {
     expect(wrongIn(text, { allow: ['commands'] }).join('\n')).toContain(message)
