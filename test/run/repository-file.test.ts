@@ -228,20 +228,23 @@ test('a release that is there is proved as its own commit says', async () => {
   expect(log).toContain(`\nproved as one in ${path}/releases/1\n`)
 })
 
-test('what comes back is proved as its own commit says', async () => {
-  const { source, deploy } = place()
-  const path = temporaryFolder()
-  const releases = { path, keep: 3, shared: [], target: 'link' } as const
-  const good = source.commit({ '.ferryman.yml': proving('good') })
-  const bad = source.commit({ '.ferryman.yml': proving('bad', ' && false') })
-  await deploy(good, { releases }, { id: 1, number: 1 })
+test.each(['link', 'directory'] as const)(
+  'what comes back is proved as its own commit says: %s',
+  async (target) => {
+    const { source, deploy } = place()
+    const path = temporaryFolder()
+    const releases = { path, keep: 3, shared: [], target }
+    const good = source.commit({ '.ferryman.yml': proving('good') })
+    const bad = source.commit({ '.ferryman.yml': proving('bad', ' && false') })
+    await deploy(good, { releases }, { id: 1, number: 1 })
 
-  const { result, log } = await deploy(bad, { releases }, { id: 2, number: 2 })
+    const { result, log } = await deploy(bad, { releases }, { id: 2, number: 2 })
 
-  expect(result).toMatchObject({
-    reason: 'verification_failed',
-    detail: expect.stringMatching(/; rolled back to release 1$/),
-  })
-  expect(log).toContain(`\nproved as bad in ${path}/releases/2\n`)
-  expect(log).toContain(`\nproved as good in ${path}/releases/1\n`)
-})
+    expect(result).toMatchObject({
+      reason: 'verification_failed',
+      detail: expect.stringMatching(/; rolled back to release 1$/),
+    })
+    expect(log).toContain(`\nproved as bad in ${path}/releases/2\n`)
+    expect(log).toContain(`\nproved as good in ${path}/releases/1\n`)
+  },
+)
