@@ -38,7 +38,7 @@ function ask({ url, answerWithinSeconds }: HealthCheck, ending: AbortSignal): Pr
   // Of what is in an address node takes no bare % in a password.
   const { url: place, headers: credentials } = readAddress(url)
   const headers = { ...credentials, 'user-agent': 'ferryman' }
-  const patience = AbortSignal.timeout(answerWithinSeconds * 1000)
+  const patience = AbortSignal.timeout(Math.ceil(answerWithinSeconds * 1000)) // 2.01 s are 2009.9999999999998
   const signal = AbortSignal.any([ending, patience])
   return new Promise((resolve) => {
     const asking = request(place, { signal, agent: false, headers }, (answer) => {
