@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 
+import { placeholdersIn } from './placeholders.ts'
 import type { Path } from './positions.ts'
 import { hasReference } from './references.ts'
 import { originIn, type Level, type WorkOptions } from './work.ts'
@@ -22,9 +23,10 @@ export const REPOSITORY_SHAPE =
 /** What git takes for the name of a branch. */
 export const BRANCH_SHAPE = /^(?![-/]|refs\/)(?!.*(?:\.\.|@\{|\/\/))[^ ~^:?*[\\]+$/
 
-/** Whether it looks like the address of a git repository. */
+/** Whether it looks like the address of a git repository: of a snapshot of one, as cgit makes them, it is none. */
 export const isGitAddress = (address: string): boolean =>
-  /^git\+|^ssh:/.test(address) || /\.git(?:[/#]|$)/.test(address) || /^[\w.-]+@[\w.-]+:/.test(address)
+  !/^https?:[^?#]*\.zip(?:[?#]|$)|^s3:/.test(address) &&
+  (/^git\+|^ssh:/.test(address) || /\.git(?:[/#]|$)/.test(address) || /^[\w.-]+@[\w.-]+:/.test(address))
 
 // What begins it ends at the first slash behind its host, so that a host may be called like a repository.
 const PARTS =
@@ -69,7 +71,7 @@ export function checkGitSource(levels: readonly Level[], complain: WorkOptions['
 }
 
 function whyWrong({ url, path, branch }: GitSource, given: string): string | undefined {
-  if (hasReference(given))
+  if (hasReference(given) || placeholdersIn(given).length > 0)
     return 'is a git address, in which nothing is filled: write `workspace: {url: …}` instead, with `folder` and `branch`'
   if (!PARTS.test(given))
     return 'is a git address in which nobody can tell the repository from the folder: end the repository with .git, such as https://git.example.org/shop.git/folder#branch'

@@ -1,4 +1,5 @@
 import type { Recipe } from '../deployment/recipe.ts'
+import { namesCommit } from '../deployment/source.ts'
 import type { EnvironmentConfig } from './config.ts'
 import { isMapping } from './document.ts'
 import type { EnvironmentEntry } from './schema.ts'
@@ -47,6 +48,12 @@ export function checkVia(
     if (isSaid(key)) complain(originIn(levels, key), `${why}: with \`via: none\` nobody is asked there`)
   const { workspace, releases } = recipe
   if (releases?.source !== undefined) {
+    const { address } = releases.source
+    if (namesCommit('literal' in address ? address.literal : 'template' in address ? address.template : ''))
+      complain(
+        originIn(levels, 'source'),
+        'has a commit in it, and with `via: none` nobody names one: write an address that always holds the newest',
+      )
     for (const [key, given] of [
       ['branch', branch],
       ['default_ref', defaultRef],

@@ -28,7 +28,7 @@ test('what a source holds that is not at GitHub is said, or why it does not tell
   expect(await found(false)).toEqual([
     `fine tools/dash production: its source holds ${sha.slice(0, 7)} (main), and is not asked by itself`,
     'wrong tools/gone production: its source does not tell what it holds: http://127.0.0.1:9/x.zip does not answer (bad port); nothing was changed.',
-    'wrong tools/branch production: its source does not tell what it holds: tools/branch has no branch, tag or commit "stable".',
+    `wrong tools/branch production: its source does not tell what it holds: ${source.folder} has no branch "stable".`,
   ])
   expect(await found(true)).toEqual([])
 })

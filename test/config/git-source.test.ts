@@ -58,6 +58,15 @@ test('with releases its folder is what is released; paths begin there, and tasks
   })
 })
 
+test.each(['https://git.example.org/shop.git/snapshot/shop-{sha}.zip?x=1', 's3://builds/shop.git/app.zip'])(
+  '%s is a zip',
+  (address) => {
+    const { recipe } = environmentOf(`    source: "${address}"\n    releases: {path: /srv}\n`) ?? {}
+
+    expect(recipe?.releases?.source?.address).toEqual({ literal: address })
+  },
+)
+
 test('an environment may have a branch and a folder of its own', () => {
   const lines =
     '    source: https://x.org/shop.git#main\n    commands: [[make]]\n    environments:\n' +
@@ -87,6 +96,10 @@ test.each([
   ],
   [
     'source: "https://x.org/${NAME}.git"',
+    'is a git address, in which nothing is filled: write `workspace: {url: …}` instead, with `folder` and `branch`',
+  ],
+  [
+    'source: "https://x.org/shop.git#{environment}"',
     'is a git address, in which nothing is filled: write `workspace: {url: …}` instead, with `folder` and `branch`',
   ],
   [

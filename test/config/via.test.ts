@@ -75,6 +75,9 @@ test('a source that nobody can ask is refused, and a branch of a zip', () => {
     'needs a url with `via: none`, such as {url: https://git.example.org/shop.git}',
   ])
   expect(wrongIn(`${ZIP}    branch: main\n`)).toEqual(['is nothing here: the source is a zip'])
+  expect(wrongIn(ZIP.replace('shop.zip', 'shop-{short_sha}.zip'))).toEqual([
+    'has a commit in it, and with `via: none` nobody names one: write an address that always holds the newest',
+  ])
 })
 
 test('poll is nothing for what is at GitHub', () => {

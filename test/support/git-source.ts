@@ -33,9 +33,9 @@ function gitIn(folder: string, ...words: readonly string[]): string {
 }
 
 /** Makes a repository, in a temporary folder if none is said; it has no commit yet. */
-export function gitSource(folder = temporaryFolder()): GitSource {
+export function gitSource(folder = temporaryFolder(), format: 'sha1' | 'sha256' = 'sha1'): GitSource {
   mkdirSync(folder, { recursive: true })
-  gitIn(folder, 'init', '--quiet', '--initial-branch=main', '.')
+  gitIn(folder, 'init', '--quiet', `--object-format=${format}`, '--initial-branch=main', '.')
   const git = (...words: readonly string[]): string => gitIn(folder, ...words)
   return {
     folder,

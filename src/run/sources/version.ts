@@ -80,6 +80,10 @@ async function askGitSource(
     return sha === undefined ? [] : [{ name, sha }]
   })
   const [first] = found
+  if (first === undefined && ref === undefined) {
+    const what = branch === undefined ? 'commit yet' : `branch ${JSON.stringify(branch)}`
+    throw new ReleaseFailure('source_unavailable', `${source.url} has no ${what}.`)
+  }
   const said = ref ?? branch ?? 'HEAD'
   if (first === undefined)
     throw problem(SHORT_SHA.test(said) ? 'commit_in_full' : 'ref_unknown', { repository, ref: said })

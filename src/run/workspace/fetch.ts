@@ -25,7 +25,7 @@ export async function fetchCommit(wanted: Wanted, git: Git): Promise<StepFailure
   const isThere = await git.isRepository(mirror)
   if (!isThere) await removeTree(mirror) // what broke off when it was made is none
   else await clearUp(mirror)
-  const made = isThere ? undefined : await make(mirror, git)
+  const made = isThere ? undefined : await make(wanted, git)
   if (made !== undefined) return made
   const failure = await fetchInto(wanted, git)
   if (failure === undefined || !isThere || !git.isItsOwn(failure) || (await git.isSound(mirror)))
@@ -38,12 +38,13 @@ export async function fetchAnew(wanted: Wanted, git: Git): Promise<StepFailure |
   const { mirror, repository } = wanted
   await git.say(`What is kept of ${repository} is damaged: it is fetched anew.`)
   await removeTree(mirror)
-  return (await make(mirror, git)) ?? (await fetchInto(wanted, git))
+  return (await make(wanted, git)) ?? (await fetchInto(wanted, git))
 }
 
-async function make(mirror: string, git: Git): Promise<StepFailure | undefined> {
+async function make({ mirror, sha }: Wanted, git: Git): Promise<StepFailure | undefined> {
   await mkdir(mirror, { recursive: true, mode: 0o700 })
-  return git.run(['init', '--quiet', '--bare', '--template=', '.'], { folder: mirror })
+  const format = sha.length === 64 ? ['--object-format=sha256'] : []
+  return git.run(['init', '--quiet', '--bare', ...format, '--template=', '.'], { folder: mirror })
 }
 
 /** First that commit alone. Not every server gives what no branch and no tag names: then those, if it answers at all. */

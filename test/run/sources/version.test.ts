@@ -79,7 +79,8 @@ test('a repository that is not there is none without commits', async () => {
 
   await expect(missing).rejects.toThrow(ReleaseFailure)
   await expect(missing).rejects.toThrow("'/nonexistent/shop.git' does not appear to be a git repository")
-  await expect(askSource(shopAt(gitSource().folder), undefined, PARTS)).rejects.toMatchObject({
-    code: 'ref_unknown',
-  })
+  const empty = gitSource().folder
+  await expect(askSource(shopAt(empty), undefined, PARTS)).rejects.toThrow(`${empty} has no commit yet.`)
+  const gone = askSource(shopAt(empty, 'beef'), undefined, PARTS)
+  await expect(gone).rejects.toThrow(`${empty} has no branch "beef".`)
 })

@@ -29,8 +29,7 @@ interface Given extends Partial<Omit<CommandsRecipe, 'workspace'>> {
 }
 
 /** A server's data directory and a repository; runs deployments of commits one after the other. */
-function place() {
-  const source = gitSource()
+function place(source = gitSource()) {
   const data = temporaryFolder()
   const checkouts = {
     mirrors: createMirrors(join(data, 'mirrors')),
@@ -62,6 +61,17 @@ const gitOutput = (folder: string, ...words: string[]): string =>
 /** The commands of the log, and whether it says that they failed. */
 const commandsIn = (log: string): string[] =>
   [...log.matchAll(/^▸ \$ (git )?(\S+)/gm)].map(([, git = '', word = '']) => `${git}${word}`)
+
+test('a repository may know its commits by SHA-256', async () => {
+  const { source, deploy } = place(gitSource(temporaryFolder(), 'sha256'))
+  const sha = source.commit({ 'run.sh': 'echo one\n' })
+
+  const { result, log } = await deploy({ sha, commands: [['sh', 'run.sh']] })
+
+  expect(sha).toHaveLength(64)
+  expect(result).toMatchObject({ state: 'succeeded' })
+  expect(log).toContain('\none\n')
+})
 
 test('each deployment has a checkout of its own, with what git knows of its history, and leaves none', async () => {
   const { source, deploy, left } = place()
