@@ -97,14 +97,21 @@ export function startHolds(parts: HoldParts): Holds {
   let ended = false
   /** The store may hold what the places do not know. */
   let isStale = true
+  let isGathering = false
   let gatheredAt = 0
+  /** Where something has begun or ended while the places did not know all that waits there; undefined: somewhere. */
+  const unheard: (Goal | undefined)[] = []
   let toldAt = -TELL_AGAIN_MS
 
   /** Brings the places up to date with what the store holds. */
   const gather = async (): Promise<void> => {
     isStale = false
+    isGathering = true
     gatheredAt = now()
-    const grouped = Map.groupBy(await store.waiting(), placeOf)
+    const before = unheard.length
+    const waits = await store.waiting().finally(() => (isGathering = false))
+    const late = unheard.splice(0, before)
+    const grouped = Map.groupBy(waits, placeOf)
     for (const key of places.keys()) if (!grouped.has(key) && !inFlight.has(key)) places.delete(key)
     for (const [key, waiting] of grouped) {
       const fresh = {
@@ -130,6 +137,7 @@ export function startHolds(parts: HoldParts): Holds {
       const dueAt = unknown.length > 0 || place.dueAt === Infinity ? 0 : place.dueAt
       places.set(key, Object.assign(place, { waiting, dueAt: isHeld ? dueAt : Infinity }))
     }
+    for (const one of late) hearMove(one)
   }
   /** Reads again what a look may have changed. */
   const refresh = async (place: Place): Promise<void> => {
@@ -252,6 +260,25 @@ export function startHolds(parts: HoldParts): Holds {
     if (sha === undefined || place.news === 'anything') place.news = 'anything'
     else place.news = new Set([...(typeof place.news === 'object' ? place.news : []), sha])
   }
+  const isAnythingBeside = (deployment: Goal | undefined): boolean =>
+    [...places.keys()].some(
+      (key) => deployment === undefined || key.startsWith(`${deployment.configuredAs}/`),
+    )
+  /** Something has begun or ended there, or at several places: what waits for that is to be looked at. */
+  const hearMove = (deployment: Goal | undefined): void => {
+    const here = deployment === undefined ? undefined : placeOf(deployment)
+    // What stands at a gate may be overtaken now.
+    const isMeant = ({ hold }: Deployment): boolean =>
+      hold !== undefined && (hold.reason === 'newer_first' || isOfGate(hold.reason))
+    // What is being looked at now may come to wait for just this one.
+    const meant = [...places].filter(
+      ([key, { waiting }]) =>
+        (here === undefined || key === here) && (inFlight.has(key) || waiting.some(isMeant)),
+    )
+    for (const [, place] of meant) hurry(place)
+    if (meant.length > 0) waker.wake()
+    if (deployment !== undefined) hearElsewhere(deployment)
+  }
   /** What stands at a gate in another environment of the repository may have been waiting for just this. */
   const hearElsewhere = (deployment: Goal): void => {
     const here = placeOf(deployment)
@@ -273,19 +300,12 @@ export function startHolds(parts: HoldParts): Holds {
       waker.wake()
     },
     moved(deployment) {
+      const isKnown = !isStale && !isGathering
       isStale = true
-      const here = deployment === undefined ? undefined : placeOf(deployment)
-      // What stands at a gate may be overtaken now.
-      const isMeant = ({ hold }: Deployment): boolean =>
-        hold !== undefined && (hold.reason === 'newer_first' || isOfGate(hold.reason))
-      // What is being looked at now may come to wait for just this one.
-      const meant = [...places].filter(
-        ([key, { waiting }]) =>
-          (here === undefined || key === here) && (inFlight.has(key) || waiting.some(isMeant)),
-      )
-      for (const [, place] of meant) hurry(place)
-      if (meant.length > 0) waker.wake()
-      if (deployment !== undefined) hearElsewhere(deployment)
+      hearMove(deployment)
+      if (isKnown || !isAnythingBeside(deployment)) return
+      unheard.push(deployment)
+      waker.wake()
     },
     lookAtRepository(configuredAs) {
       isStale = true

@@ -1,9 +1,12 @@
+import { setImmediate as turn } from 'node:timers/promises'
+
 import { expect, onTestFinished, test } from 'vitest'
 
 import { createGate } from '../../src/decide/gates.ts'
 import { startHolds, type HoldParts } from '../../src/decide/holds.ts'
 import { createGitHubPace } from '../../src/github/pace.ts'
 import { openStore } from '../../src/store/sql-store.ts'
+import { claimFrom } from '../support/claiming.ts'
 import { clientOf, shopAtGitHub } from '../support/doubles.ts'
 import { eventually } from '../support/running.ts'
 import { environmentConfig, newDeployment, newMerge, queuedIntake } from '../support/samples.ts'
@@ -18,6 +21,10 @@ async function waiting(
     readonly isAway?: boolean
     /** What happens after the gates were read first, and before they are judged. */
     readonly meanwhile?: () => Promise<unknown>
+    /** A newer commit is being deployed. */
+    readonly isBehind?: boolean
+    /** What happens after that which waits was read, all of it or after a look, and before that is known. */
+    readonly read?: (what: 'all' | 'looked at') => Promise<unknown>
   } = {},
 ) {
   const { github, sha } = await shopAtGitHub()
@@ -27,6 +34,11 @@ async function waiting(
   const hold = given.isLocked === true ? { hold: { ...LOCKED, until: undefined } } : {}
   await store.accept([{ ...queuedIntake(newMerge({ sha, ...hold })), verdict: 'deciding' }])
   if (given.isLocked === true) await store.locks.take(LOCK)
+  if (given.isBehind === true) {
+    const [newer] = github.addCommits('acme/shop', [{ message: 'Coffee' }])
+    await store.accept([queuedIntake(newDeployment({ sha: newer?.sha ?? '' }))])
+    await claimFrom(store, { limit: 9, at: 2_000, reports: () => [] })
+  }
   let judged = 0
   const gateFactsOf: typeof store.gateFactsOf = async (asked, at) => {
     judged += 1
@@ -35,10 +47,12 @@ async function waiting(
     return facts
   }
   let reads = 0
-  const read: typeof store.waiting = (among) => {
+  const read: typeof store.waiting = async (among) => {
     reads += 1
-    if (given.isAway === true && reads === 1) return Promise.reject(new Error('the connection was reset'))
-    return store.waiting(among)
+    if (given.isAway === true && reads === 1) throw new Error('the connection was reset')
+    const waits = await store.waiting(among)
+    await given.read?.(among === undefined ? 'all' : 'looked at')
+    return waits
   }
   const said: string[] = []
   const client = clientOf(github)
@@ -88,6 +102,32 @@ test('a lock that is freed while what waits for it is judged holds it no longer'
   waits.resolve(all)
 
   await eventually('its checks are asked for', () => all.github.requests.length > 0)
+})
+
+test('what waits for a newer one is looked at when that ends, also where nobody knew yet that it waits for it', async () => {
+  const waits = Promise.withResolvers<Awaited<ReturnType<typeof waiting>>>()
+  const readAgain = Promise.withResolvers<void>()
+  let reads = 0
+  const read = async (what: 'all' | 'looked at') => {
+    const { store, holds } = await waits.promise
+    if (what === 'looked at' && reads === 1) {
+      holds.wake()
+      await readAgain.promise
+      holds.wake() // what was read after the look is not good enough
+    } else if (what === 'all' && (reads += 1) === 2) {
+      readAgain.resolve()
+      for (let turns = 0; turns < 9; turns += 1) await turn() // the look is over
+      const newer = await store.move(2, 'running', 'failed', { at: 2_000, reports: () => [] })
+      holds.moved(newer)
+    }
+  }
+  const all = await waiting({ isBehind: true, read })
+  waits.resolve(all)
+
+  await eventually('it waits for its checks', async () => {
+    const { hold } = (await all.store.deployment(1)) ?? {}
+    return hold?.reason === 'checks_pending'
+  })
 })
 
 test('where GitHub has been asked enough a look waits, and the log says so once', async () => {
