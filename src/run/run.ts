@@ -141,7 +141,7 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
     if (asking === undefined) await tidy(deployment, { result, variables }, begun)
     return result
   } catch (thrown) {
-    return endUnwritable(thrown, begun)
+    return await endUnwritable(thrown, begun) // while `finally` waits, nobody else would take what it throws
   } finally {
     tellNoMore()
     await users.takeBack()

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { join } from 'node:path'
 
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { problem } from '../../src/errors.ts'
 import { createMasker } from '../../src/logs/redact.ts'
@@ -642,4 +642,17 @@ test('a folder of another repository is nothing to speak of', async () => {
   })
 
   expect(result).toMatchObject({ state: 'succeeded', deployedSha: undefined })
+})
+
+test('what nobody foresaw is thrown to whoever waits for the run, and to nobody else', async () => {
+  const directory = join(temporaryFolder(), 'runs')
+  writeFileSync(directory, 'in the way')
+  const unheard: unknown[] = []
+  const listen = (thrown: unknown): void => void unheard.push(thrown)
+  process.on('unhandledRejection', listen)
+  onTestFinished(() => void process.off('unhandledRejection', listen))
+
+  await expect(runFor({ commands: [['true']], parts: { directory } })).rejects.toThrow('ENOTDIR')
+
+  expect(unheard).toEqual([])
 })
