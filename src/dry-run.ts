@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 
 import type { Deployment } from './deployment/deployment.ts'
 import { NO_HOOKS } from './deployment/recipe.ts'
-import { problem } from './errors.ts'
+import { messageOf, problem } from './errors.ts'
 import type { Journal } from './logs/journal.ts'
 import { createLiveLog } from './logs/live-log.ts'
 import type { LogWriter } from './logs/logs.ts'
@@ -127,7 +127,9 @@ async function tryOut(
     journal.info('dry-run:ended', { ...about, state })
     return state === 'succeeded' ? 'succeeded' : 'failed'
   } catch (thrown) {
-    if (!(thrown instanceof StillThere)) journal.error('dry-run:broken', { ...about, error: thrown })
+    if (thrown instanceof StillThere) return 'failed'
+    journal.error('dry-run:broken', { ...about, error: thrown })
+    await log.line(`Ferryman failed: ${messageOf(thrown)}`)
     return 'failed'
   } finally {
     await log.close()

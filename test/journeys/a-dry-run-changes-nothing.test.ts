@@ -99,6 +99,12 @@ describe.skipIf(!inject('ansible'))('a dry run', () => {
       ),
     )
     expect(failed.out).toContain('▸ web1: failed=1: no room for •••\n')
+
+    rmSync(join(world.directory, 'data', 'runs'), { recursive: true })
+    write(world, 'data/runs', 'in the way')
+    const broken = await dryRun(world, 'acme/shop')
+    expect(broken).toMatchObject({ code: 1, err: '' })
+    expect(broken.out).toMatch(/\n▸ Ferryman failed: ENOTDIR/)
   })
 
   test('ends with whoever asked for it, and with the server', async () => {
