@@ -93,6 +93,10 @@ export function startHolds(parts: HoldParts): Holds {
   const inFlight = new Map<string, Promise<void>>()
   /** GitHub's patience is for all places together; what happens meanwhile does not shorten it. */
   let restUntil = 0
+  /** What is not at GitHub does not wait for its patience. */
+  const isAtGitHub = ({ waiting }: Place): boolean =>
+    waiting.some((one) => parts.environmentOf(one)?.via !== 'none')
+  const lookedAtFrom = (place: Place): number => momentOf(place, isAtGitHub(place) ? restUntil : 0)
   let alarm: NodeJS.Timeout | undefined
   let ended = false
   /** The store may hold what the places do not know. */
@@ -220,15 +224,14 @@ export function startHolds(parts: HoldParts): Holds {
     try {
       // Nothing that waits is forgotten, whoever should have told of it.
       if (isStale || now() - gatheredAt >= LOOK_AGAIN_MS) await gather()
-      const due = [...places].filter(
-        ([key, place]) => !inFlight.has(key) && momentOf(place, restUntil) <= now(),
-      )
+      const due = [...places].filter(([key, place]) => !inFlight.has(key) && lookedAtFrom(place) <= now())
       await judgeQuietly(due.map(([, place]) => place).filter(isAtGatesQuietly))
       let heldBack = 0
       for (const [key, place] of due) {
         if (ended || inFlight.size >= AT_ONCE) break
-        if (momentOf(place, restUntil) > now()) continue // judged just now, and still closed
-        const waitMs = parts.asking(place.news === undefined ? 'timer' : 'event')
+        if (lookedAtFrom(place) > now()) continue // judged just now, and still closed
+        const kind = place.news === undefined ? 'timer' : 'event'
+        const waitMs = isAtGitHub(place) ? parts.asking(kind) : 0
         if (waitMs === 0) begin(key, place)
         else {
           place.backUntil = now() + waitMs
@@ -243,9 +246,7 @@ export function startHolds(parts: HoldParts): Holds {
       restMs = BROKEN_MS
     }
     clearTimeout(alarm)
-    const moments = [...places]
-      .filter(([key]) => !inFlight.has(key))
-      .map(([, place]) => momentOf(place, restUntil))
+    const moments = [...places].filter(([key]) => !inFlight.has(key)).map(([, place]) => lookedAtFrom(place))
     const soonest = moments.reduce((first, at) => Math.min(first, at - now()), LOOK_AGAIN_MS)
     const waitMs = restMs > 0 ? restMs : Math.max(0, soonest)
     if (!ended && inFlight.size < AT_ONCE) alarm = setTimeout(waker.wake, waitMs)

@@ -122,6 +122,7 @@ export async function landmarks(database: Kysely<Tables>, id: number): Promise<L
     .where('other.task', '=', 'deploy')
     .where('other.started_at', 'is not', null)
     .where('other.end_order', '>', live?.endOrder ?? 0)
+    .where(sql<boolean>`coalesce(other.reason, '') not in ('source_unavailable', 'source_refused')`) // nothing was changed
     .where(sql<boolean>`coalesce(other.deployed_sha, other.sha) <> ${live?.sha ?? ''}`)
     .limit(1)
     .executeTakeFirst()

@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 
 import { createGate } from '../../src/decide/gates.ts'
 import { startHolds, type HoldParts } from '../../src/decide/holds.ts'
+import { GitHubError, type GitHub } from '../../src/github/github.ts'
 import { createGitHubPace } from '../../src/github/pace.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import { claimFrom } from '../support/claiming.ts'
@@ -147,6 +148,34 @@ test('where GitHub has been asked enough a look waits, and the log says so once'
   expect(said.filter((one) => one === 'holds:held-back')).toHaveLength(1)
   expect(new Set(kinds)).toEqual(new Set(['event']))
   waitMs = 0
+})
+
+test('what is not at GitHub waits neither for its limit nor for what it may be asked', async () => {
+  const refused = () => Promise.reject(new GitHubError('limit', 429, { 'retry-after': '3600' }, undefined))
+  const poll = { everySeconds: 60 }
+  let waitMs = 0
+  const { store, holds } = await waiting({
+    github: () => new Proxy({}, { get: () => refused }) as GitHub,
+    asking: () => waitMs,
+    environmentOf: ({ configuredAs }) =>
+      environmentConfig(
+        configuredAs === 'acme/shop' ? { requiredContexts: ['ci/test'] } : { via: 'none', poll },
+      ),
+    gate: createGate(() => undefined),
+  })
+  const isLimited = async () => (await store.deployment(1))?.hold?.reason === 'github_unavailable'
+  const find = async (repository: string) => {
+    const place = { configuredAs: repository, repository, repositoryGithubId: 0, lane: repository }
+    const found = await store.takeUp(newMerge({ ...place, origin: 'poll' }), 2_000)
+    holds.wake()
+    return async () => (await store.deployment(found?.id ?? 0))?.hold === undefined
+  }
+  await eventually('GitHub wants to be left alone', isLimited)
+
+  await eventually('it is let through', await find('tools/dash'))
+  waitMs = 3_600_000
+  await eventually('so is another one', await find('tools/manual'))
+  expect(await isLimited()).toBe(true)
 })
 
 test('what somebody asks for is looked at at once, however often its place was looked at just before', async () => {

@@ -349,9 +349,14 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         expect(await store.landmarks(held.id)).toMatchObject({ isDisturbed: true })
         await store.move(failing.id, 'queued', 'failed', { at: 4_500, reports })
         expect(await store.landmarks(held.id)).toMatchObject({ isDisturbed: false })
-        const begun = await queue({ sha: 'f'.repeat(40) })
-        await claim()
-        await store.move(begun.id, 'running', 'failed', { at: 5_000, reports })
+        const end = async (reason?: 'source_refused') => {
+          const begun = await queue({ sha: 'f'.repeat(40) })
+          await claim()
+          await store.move(begun.id, 'running', 'failed', { at: 5_000, reason, reports })
+        }
+        await end('source_refused')
+        expect(await store.landmarks(held.id)).toMatchObject({ isDisturbed: false })
+        await end()
         expect(await store.landmarks(held.id)).toMatchObject({ live: { number: 2 }, isDisturbed: true })
       })
 
