@@ -108,6 +108,7 @@ export async function takeWish(wish: Wish, parts: WishParts): Promise<Granted> {
       asked_for: wish.ref,
       reason,
       ...(wish.pin === true ? { goes_back: true } : {}),
+      ...(wish.force ? { forced: true } : {}),
       ferryman: nonce,
     }),
     apiUrl: '',
@@ -167,18 +168,19 @@ function again(
   deployment: Deployment,
   { wish, environment }: { readonly wish: Wish; readonly environment: EnvironmentConfig },
 ): Granted {
-  const { configuredAs, environment: name, payload, ref, task, forced } = deployment
-  const { asked_for: asked, goes_back: goesBack = false } = Object(JSON.parse(payload)) as Record<
-    string,
-    unknown
-  >
+  const { configuredAs, environment: name, payload, ref, task } = deployment
+  const {
+    asked_for: asked,
+    goes_back: goesBack = false,
+    forced = false, // as it was asked for; somebody may have forced it since
+  } = Object(JSON.parse(payload)) as Record<string, unknown>
   const isSame =
     configuredAs === environment.repository.toLowerCase() &&
     name.toLowerCase() === environment.name.toLowerCase() &&
     asked === wish.ref &&
     goesBack === (wish.pin ?? false) &&
     task === (wish.task ?? 'deploy') &&
-    (forced !== undefined) === wish.force
+    forced === wish.force
   if (!isSame) throw problem('key_used', { name: nameOf(deployment) })
   return { isNew: false, said: wish.ref ?? ref, deployment }
 }
