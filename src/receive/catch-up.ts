@@ -123,11 +123,11 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
         said.delete(keyOf(place))
       } catch (thrown) {
         if (ended.signal.aborted) return againAt
+        // One of which nothing can be made, or that GitHub never has room for, is tried again when the others have had their turn.
+        stoppedAt = keyOf(all[(index + 1) % all.length] ?? place)
         if (!(thrown instanceof GitHubError)) throw thrown
         postpone(place, thrown)
         failures = isAnswer(thrown) ? 0 : failures + 1
-        // One that GitHub never has room for is tried again when the others have had their turn.
-        stoppedAt = keyOf(all[index + 1] ?? place)
         if (isResting()) return againAt
       }
     }

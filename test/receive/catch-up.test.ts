@@ -27,6 +27,8 @@ async function catchUpOf(...names: readonly string[]) {
     said: [] as { event: string; fields: unknown }[],
     /** How often it has looked through a list of deployments. */
     looks: 0,
+    /** Of which repository the store can make nothing. */
+    brokenAt: undefined as string | undefined,
     asked: () => github.requests.map(({ path }) => path.replace(/\/repos\/|\/deployments/g, '')),
     start,
     stop: () => {},
@@ -42,6 +44,7 @@ async function catchUpOf(...names: readonly string[]) {
   function start() {
     const known: typeof store.known = (ids) => {
       world.looks += 1
+      if (world.asked().at(-1) === world.brokenAt) return Promise.reject(new Error('value out of range'))
       return store.known(ids)
     }
     const catchUp = startCatchUp({
@@ -198,6 +201,19 @@ test('one repository that may not be looked at is told of once, and delays no ot
       fields: { repository: 'acme/one', error: 'GitHub answered 403: No access' },
     },
   ])
+})
+
+test.each(SHOPS)('what goes wrong with %s keeps no other from its turn', async (brokenAt) => {
+  const world = await catchUpOf(...SHOPS)
+  world.brokenAt = brokenAt
+  const catchUp = world.start()
+
+  for (const round of [1, 2, 3]) {
+    await eventually(`all had their turn, round ${round}`, () => {
+      catchUp.wake()
+      return SHOPS.every((name) => world.asked().filter((one) => one === name).length >= round)
+    })
+  }
 })
 
 test('a webhook that may not be seen is told of once, with what is needed for it', async () => {
