@@ -22,7 +22,7 @@ import { RECIPE } from './recipe-schema.ts'
 import { hasReference, unescaped } from './references.ts'
 import { keysAt } from './schema.ts'
 import { complaintsOf, type Complaint } from './structure.ts'
-import { originIn, type Level } from './work.ts'
+import { checkOneWay, originIn, type Level } from './work.ts'
 import { folderInWorkspace } from './workspace.ts'
 
 /** What the file says of one deployment. */
@@ -184,6 +184,7 @@ function overlay(
       )
     return seconds ?? most
   }
+  for (const level of levels) checkOneWay(level, complain)
   const lists = levels.map(({ entry, path }) => readCommands(entry, path, complain))
   const folder = find('folder')
   const healthCheck = readHealthCheck(levels)

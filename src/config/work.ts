@@ -152,7 +152,8 @@ function refuseAnsible(levels: readonly Level[], complain: WorkOptions['complain
 }
 
 /** One way to say what to do, in each entry for itself. */
-function checkOneWay({ entry, path }: Level, complain: WorkOptions['complain']): void {
+/** Complains where a level says in more than one way what to do. */
+export function checkOneWay({ entry, path }: Level, complain: WorkOptions['complain']): void {
   const { commands, deploy, ansible_hosts: hosts, ansible_playbook: playbook, heroku } = entry
   const [other] = Object.entries({ commands, deploy, ansible_playbook: playbook, ansible_hosts: hosts })
     .filter(([, given]) => given !== undefined)

@@ -183,7 +183,9 @@ async function hearCommit(
   const recipe = await recipeOfCommit(given, place)
   if ('reason' in recipe) {
     if (placing?.isThere !== true) return recipe
-    await log.line(`${recipe.detail} Release ${placing.release} is there all the same.`)
+    await log.line(
+      `${recipe.detail} Release ${placing.release} is there all the same, with what the configuration of the server says.`,
+    )
     return plan
   }
   if (recipe === given.recipe) return plan

@@ -111,6 +111,11 @@ describe('what is wrong with it', () => {
       'environments: {live: {}, Live: {}}\n',
       '1:26 environments.Live: is the same environment as live',
     ],
+    [
+      'commands in two ways',
+      'deploy: ./a\ncommands: [[./b]]\n',
+      '1:1 deploy: stands beside commands; write one of them',
+    ],
     ['a NUL', 'env: {A: "x\\0y"}\n', '1:7 env.A: expected a text without NUL'],
     ['one in a task', 'tasks:\n  seed: {env: {A: b}}\n', '2:10 tasks.seed.env: is for the configuration'],
     ['a key of the server', 'run_as: root\n', '1:1 run_as: is for the configuration of the server'],
