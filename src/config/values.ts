@@ -74,6 +74,10 @@ export function secretsIn(name: string, value: Value, text: string): string[] {
   return isPlain ? [] : [text, ...credentialsIn(text)]
 }
 
+/** The same of a variable that a commit sets itself, where nothing can be looked up. */
+export const secretsSaid = (name: string, text: string): string[] =>
+  looksSecret(name, text) ? [text, ...credentialsIn(text)] : []
+
 /** The masker leaves such words alone: hiding each `abc` would deface every log. */
 export const isTooShort = (secret: string): boolean => {
   const { length } = secret.trim()

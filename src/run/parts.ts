@@ -55,4 +55,6 @@ export interface Begun extends RunParts {
   readonly users: Users
   /** The processes that were begun, oldest first. */
   readonly begun: ProcessRecord[]
+  /** Forget what is masked for this run alone. */
+  readonly lent: (() => void)[]
 }

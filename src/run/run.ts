@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { secretsIn } from '../config/values.ts'
+import { secretsIn, secretsSaid } from '../config/values.ts'
 import { nameOf, type Deployment, type StepResult } from '../deployment/deployment.ts'
 import type { FailedReason } from '../deployment/reasons.ts'
 import { FerrymanError, messageOf } from '../errors.ts'
@@ -90,7 +90,7 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
   const deployment = workspace === undefined ? given : inCheckout(given, workspace)
   const tellNoMore = tellStopping(parts)
   const users = createUsers(deployment.payload, runId)
-  const begun: Begun = { ...parts, folder, users, results: [], reported: [], begun: [] }
+  const begun: Begun = { ...parts, folder, users, results: [], reported: [], begun: [], lent: [] }
   try {
     const introduced = log.announce(introduction(deployment, asking))
     introduced.catch(() => {}) // told below, when nothing else is under way
@@ -144,6 +144,7 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
     return await endUnwritable(thrown, begun) // while `finally` waits, nobody else would take what it throws
   } finally {
     tellNoMore()
+    for (const forget of begun.lent) forget()
     await users.takeBack()
     // What the commands put there may be beyond our rights; that changes nothing about how they ended.
     await rm(folder, { recursive: true, force: true }).catch(() => {})
@@ -172,8 +173,9 @@ interface Plan {
 async function hearCommit(
   plan: Plan,
   { facts, placing }: { readonly facts: CompileFacts; readonly placing: Placing | undefined },
-  { log, checkouts }: Begun,
+  begun: Begun,
 ): Promise<Plan | Failure> {
+  const { log, checkouts } = begun
   const { variables, runbook, deployment: given } = plan
   const { workspace } = facts
   if (workspace === undefined) return plan
@@ -192,16 +194,16 @@ async function hearCommit(
   const deployment = { ...given, recipe }
   const compiled = compile(deployment, facts)
   if ('reason' in compiled) return compiled
+  const own = variablesOfCommit(recipe, given.recipe)
+  hide(own, begun)
   const { activate, wayBack } = runbook
-  return {
-    ...plan,
-    deployment,
-    runbook: {
-      ...withVariables(compiled, variablesOfCommit(recipe, given.recipe), recipe),
-      activate,
-      wayBack,
-    },
-  }
+  return { ...plan, deployment, runbook: { ...withVariables(compiled, own, recipe), activate, wayBack } }
+}
+
+/** What a commit calls a password is masked as long as the run: its words are nothing for the logs of others. */
+function hide(own: Variables, { masker, lent }: Begun): void {
+  const secrets = Object.entries(own).flatMap(([name, text]) => secretsSaid(name, text))
+  lent.push(...secrets.map((secret) => masker.lend(secret)))
 }
 
 /**
@@ -211,8 +213,9 @@ async function hearCommit(
 async function planBack(
   plan: Plan,
   { facts, placing, configured }: { facts: CompileFacts; placing: Placing; configured: Deployment },
-  { log, checkouts }: Begun,
+  begun: Begun,
 ): Promise<Plan> {
+  const { log, checkouts } = begun
   const workspace = folderBefore(placing)
   const there = <Any extends Recipe>(recipe: Any): Any => inFolder(recipe, placing.folder, workspace)
   const base = there(configured.recipe)
@@ -227,8 +230,9 @@ async function planBack(
   }
   const deployment = { ...plan.deployment, recipe }
   const compiled = compile(deployment, { ...facts, workspace })
-  const { verify } =
-    'reason' in compiled ? plan.runbook : withVariables(compiled, variablesOfCommit(recipe, base), recipe)
+  const own = variablesOfCommit(recipe, base)
+  hide(own, begun)
+  const { verify } = 'reason' in compiled ? plan.runbook : withVariables(compiled, own, recipe)
   const told = { FERRYMAN_RELEASE: workspace, FERRYMAN_WORKSPACE: workspace, PREVIOUS_CONFIG: '' }
   return {
     ...plan,

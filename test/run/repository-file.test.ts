@@ -5,6 +5,8 @@ import { expect, onTestFinished, test } from 'vitest'
 
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import { IN_WORKSPACE, NO_HOOKS, type CommandsRecipe } from '../../src/deployment/recipe.ts'
+import { createMasker } from '../../src/logs/redact.ts'
+import type { RunParts } from '../../src/run/parts.ts'
 import { createMirrors } from '../../src/run/workspace/mirrors.ts'
 import { gitSource } from '../support/git-source.ts'
 import { runFor, temporaryFolder } from '../support/running.ts'
@@ -25,7 +27,7 @@ function place() {
     sha: string,
     given: Partial<CommandsRecipe> = {},
     also: Partial<Deployment> = {},
-    previousSha?: string,
+    parts: Partial<RunParts> = {},
   ) =>
     runFor({
       commands: [],
@@ -40,7 +42,7 @@ function place() {
           ...given,
         }),
       },
-      parts: { checkouts, previousSha },
+      parts: { checkouts, ...parts },
     })
   return { source, deploy }
 }
@@ -173,7 +175,7 @@ test('its variables are for its commands, and not for what we ask git ourselves'
   const text = `${git.env}commands: [{run: [echo, changed], if: 'changed("app/**")'}, [sh, -c, 'echo "$PATH"']]\n`
   const sha = source.commit({ '.ferryman.yml': text, 'app/x': '1' })
 
-  const { result, log } = await deploy(sha, {}, {}, first)
+  const { result, log } = await deploy(sha, {}, {}, { previousSha: first })
 
   expect(result.state).toBe('succeeded')
   expect(log).toContain('\nchanged\n')
@@ -201,6 +203,20 @@ test.skipIf(process.getuid?.() !== 0)('its variables are not for who runs as som
   expect(log).toContain(`\n${user}\n`)
   expect(log).toContain(':/usr/bin:/bin\n')
   expect(whoami.wasRun()).toBe(false)
+})
+
+test('what it calls a password is masked in its own log, and nowhere else', async () => {
+  const { source, deploy } = place()
+  const text = `commands: [[sh, -c, 'echo "with $DB_PASSWORD"']]\nenv: {DB_PASSWORD: hunter2-and-3}\n`
+  const first = source.commit({ '.ferryman.yml': text })
+  const second = source.commit({ '.ferryman.yml': 'commands: [[echo, hunter2-and-3]]\n' })
+  const masker = createMasker([])
+
+  const hidden = await deploy(first, {}, {}, { masker })
+  const other = await deploy(second, {}, {}, { masker })
+
+  expect(hidden.log).toContain('\nwith •••\n')
+  expect(other.log).toContain('\nhunter2-and-3\n')
 })
 
 /** A file whose hook proves it in its own words. */
