@@ -1,6 +1,6 @@
 import { recipeFor, type EnvironmentConfig } from './config/config.ts'
 import { environmentIn } from './config/places.ts'
-import { secretsIn } from './config/values.ts'
+import { secretsIn, secretsSaid } from './config/values.ts'
 import { commitAsked } from './decide/asked.ts'
 import type { Deployment, HookPhase } from './deployment/deployment.ts'
 import type { Closed } from './deployment/gates.ts'
@@ -291,7 +291,8 @@ function shown(step: Shown, phase: PlannedStep['phase'], mask: (text: string) =>
 const HIDDEN = '•••'
 const isHidden = ({ env }: Recipe, name: string): boolean => {
   const value = Object.hasOwn(env, name) ? env[name] : undefined
-  return value !== undefined && !('literal' in value)
+  if (value === undefined) return false
+  return !('literal' in value) || secretsSaid(name, value.literal).length > 0
 }
 
 /** The variables of a recipe, and what of them must not be shown. */

@@ -6,7 +6,10 @@ import { serve } from '../support/journey.ts'
 
 test('a commit says how it is deployed where the server lets it, and goes no further', async () => {
   const source = gitSource()
-  const good = source.commit({ '.ferryman.yml': "commands: [[sh, -c, 'echo built by $0', '{short_sha}']]\n" })
+  const good = source.commit({
+    '.ferryman.yml':
+      "commands: [[sh, -c, 'echo built by $0', '{short_sha}']]\nenv: {STAGE: live, A_TOKEN: hunter2-and-3}\n",
+  })
   const greedy = source.commit({ '.ferryman.yml': 'commands: [[echo, mine]]\ntimeout: 1m\n' })
   const served = await serve({
     prepare: ({ github }) =>
@@ -15,7 +18,7 @@ test('a commit says how it is deployed where the server lets it, and goes no fur
         { sha: greedy, message: 'Say more' },
       ]),
     repositories: {
-      'acme/shop': { workspace: { url: source.folder }, in_repository: ['commands'], timeout: '5m' },
+      'acme/shop': { workspace: { url: source.folder }, in_repository: ['commands', 'env'], timeout: '5m' },
     },
   })
 
@@ -32,7 +35,10 @@ test('a commit says how it is deployed where the server lets it, and goes no fur
   })
   expect(await served.log(2)).not.toContain('$ echo')
   expect(unknown.out).toMatch(/before +check out .*\n +read \.ferryman\.yml of \w{7}, which may say instead/)
-  expect((await plan(good)).out).toMatch(
+  const { out } = await plan(good)
+  expect(out).toMatch(/ STAGE=live\n/)
+  expect(out).toMatch(/ A_TOKEN=•••\n/)
+  expect(out).toMatch(
     new RegExp(`read \\.ferryman\\.yml of \\w{7}\n +work +sh -c 'echo built by \\$0' ${good.slice(0, 7)}\n`),
   )
   expect(await plan(greedy)).toMatchObject({
