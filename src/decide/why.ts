@@ -85,8 +85,13 @@ function endOf(last: Deployment | undefined, live: Deployment | undefined): stri
       const there = live === undefined ? '' : ` ${called(live)} is what is there.`
       return `${called(last)} was taken back: ${sentence(said)}.${there}`
     }
-    default:
-      return `${called(last)} failed: ${sentence(last.detail ?? last.reason ?? last.state)}. A commit that failed is not tried again by itself.`
+    default: {
+      const again =
+        last.origin === 'poll' && last.reason === 'source_unavailable'
+          ? 'What could not be fetched is tried three times.'
+          : 'A commit that failed is not tried again by itself.'
+      return `${called(last)} failed: ${sentence(last.detail ?? last.reason ?? last.state)}. ${again}`
+    }
   }
 }
 

@@ -157,8 +157,7 @@ export function startPoller(parts: PollerParts): Poller {
       journal.info('source:available', { environment: key })
       place.problem = undefined
     }
-    if (place.takenSha === answer.sha) return
-    await parts.take(environment, answer)
+    await parts.take(environment, answer) // also what it knows: it may not have been to be fetched
     place.takenSha = answer.sha
   }
 

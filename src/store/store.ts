@@ -29,7 +29,7 @@ export interface Store {
   /**
    * Records the deployment of what a source was seen to hold, and that it was, in one transaction. Undefined, and
    * nothing is recorded, where the source held it before, or where it is what was deployed or asked for last. What left with
-   * the configuration before it had begun is recorded once more.
+   * the configuration before it had begun is recorded once more, and what could not be fetched up to three times.
    */
   takeUp(wanted: NewDeployment, at: number): Promise<Deployment | undefined>
   /** The deployment of our own that was made with this nonce. */

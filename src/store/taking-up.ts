@@ -22,8 +22,10 @@ export const takeUp = (
   inBatch(async (batch) => {
     const { trx } = batch
     const { id, head_branch: by, head_sha: head } = await placeOf(trx, engine, wanted)
-    if (by === POLLED && head === wanted.sha && !(await wasRemoved(trx, id, head))) return undefined
-    const isNew = (await lastIn(trx, id)) !== wanted.sha
+    const isKnown = by === POLLED && head === wanted.sha
+    const isLast = (await lastIn(trx, id)) === wanted.sha
+    const isNew = isKnown ? await comesAgain(trx, { id, sha: wanted.sha, isLast }) : !isLast
+    if (isKnown && !isNew) return undefined
     await trx
       .updateTable('environments')
       .set({ head_branch: POLLED, head_sha: wanted.sha })
@@ -49,19 +51,32 @@ async function placeOf(trx: Trx, engine: Engine, given: NewDeployment) {
     .executeTakeFirstOrThrow()
 }
 
-/** Whether it left with the configuration before it had begun: when its place is there again, it may come again. */
-async function wasRemoved(trx: Trx, environmentId: number, sha: string): Promise<boolean> {
-  const last = await trx
+interface Known {
+  readonly id: number
+  readonly sha: string
+  /** Whether it is what was deployed or asked for there last. */
+  readonly isLast: boolean
+}
+
+/**
+ * Whether what was found before may come once more, since nothing of it was begun: it left with the configuration, and its
+ * place is there again; or it could not be fetched, and has not been tried too often.
+ */
+async function comesAgain(trx: Trx, { id, sha, isLast }: Known): Promise<boolean> {
+  const tries = await trx
     .selectFrom('deployments')
     .select('reason')
-    .where('environment_id', '=', environmentId)
+    .where('environment_id', '=', id)
     .where('task', '=', 'deploy')
     .where('sha', '=', sha)
     .orderBy('id', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  return last?.reason === 'config_removed'
+    .limit(MOST_TRIES)
+    .execute()
+  const unfetched = tries.filter(({ reason }) => reason === 'source_unavailable').length
+  if (isLast) return tries[0]?.reason === 'source_unavailable' && unfetched < MOST_TRIES
+  return tries[0]?.reason === 'config_removed'
 }
+const MOST_TRIES = 3
 
 /** What was deployed or asked for there last, however that ended. */
 async function lastIn(trx: Trx, environmentId: number): Promise<string | undefined> {

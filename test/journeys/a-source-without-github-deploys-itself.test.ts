@@ -71,10 +71,11 @@ test('what is new in a git repository is deployed once, without any GitHub', asy
 })
 
 test('what is new behind an address is deployed, an error page is not, and what is kept is gone back to', async () => {
-  const builds = { status: 200, version: 'one' }
+  const builds = { status: 200, version: 'one', isBroken: false }
   const port = await listen(
-    createServer((_, response) => {
-      const { status, version } = builds
+    createServer(({ method }, response) => {
+      const { version, isBroken } = builds
+      const status = isBroken && method === 'GET' ? 503 : builds.status
       const content = status === 200 ? zipOf([{ name: 'page', content: version }]) : '<html>'
       response.writeHead(status, { etag: `"v-${version}"`, 'content-length': content.length }).end(content)
     }),
@@ -115,6 +116,15 @@ test('what is new behind an address is deployed, an error page is not, and what 
   world.app.again() // it has gone back, and the source still holds what it left
   expect((await cli('deploy', 'acme/shop', '--wait')).out).toContain('acme/shop/production#4')
   expect(page()).toBe('two')
+
+  Object.assign(builds, { version: 'three', isBroken: true })
+  world.app.again()
+  expect(await endOf(world, 5)).toBe('failed')
+  expect((await cli('why', 'acme/shop')).out).toContain('What could not be fetched is tried three times.')
+  builds.isBroken = false
+  world.app.again()
+  expect(await endOf(world, 6)).toBe('succeeded')
+  expect(page()).toBe('three')
 })
 
 test('what is new in S3 is deployed, also where its environment was gone while it waited', async () => {

@@ -464,6 +464,27 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         expect(await store.takeUp(blog, 1_500)).toBeUndefined()
       })
 
+      test('is tried three times where it could not be fetched, unless something else was asked for', async () => {
+        const fail = async (reason: 'source_unavailable' | 'source_refused', sha = one) => {
+          const found = await seen(sha)
+          await store.move(found?.id ?? 0, 'queued', 'failed', { at: 2_000, reason, reports })
+          return found?.number
+        }
+        const tried = [
+          await fail('source_unavailable'),
+          await fail('source_unavailable'),
+          await fail('source_unavailable'),
+        ]
+        expect(tried).toEqual([1, 2, 3])
+        expect(await seen(one)).toBeUndefined()
+
+        expect(await fail('source_unavailable', other)).toBe(4)
+        await queue({ sha: 'e'.repeat(40) })
+        expect(await seen(other)).toBeUndefined()
+        expect(await fail('source_refused', one)).toBe(6)
+        expect(await seen(one)).toBeUndefined()
+      })
+
       test('is only noted where it was deployed or asked for last, but not where that was taken back', async () => {
         const { id } = await queue({ sha: one })
         expect(await seen(one)).toBeUndefined()
