@@ -13,7 +13,8 @@ import { askForChanges } from './run/changes.ts'
 import { StillThere } from './run/ending.ts'
 import type { RunParts } from './run/parts.ts'
 import { publishLog, type PublishParts } from './run/publish/publish.ts'
-import { run, type RunResult } from './run/run.ts'
+import type { RunResult } from './run/result.ts'
+import { run } from './run/run.ts'
 import type { ReportsFor, Store } from './store/store.ts'
 
 export interface PerformParts extends Pick<

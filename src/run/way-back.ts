@@ -2,7 +2,7 @@ import type { Deployment } from '../deployment/deployment.ts'
 import { FerrymanError } from '../errors.ts'
 import { createLimit, type Stop } from './limits.ts'
 import type { Begun } from './parts.ts'
-import type { RunResult } from './run.ts'
+import type { RunResult } from './result.ts'
 import { carryOutStep, type StepFailure } from './step.ts'
 import { hookVariables, type Runbook, type Step } from './steps.ts'
 
