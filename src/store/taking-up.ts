@@ -37,18 +37,20 @@ export const takeUp = (
 /** Its row, made where it is new; it stays as it is until the transaction ends. */
 async function placeOf(trx: Trx, engine: Engine, given: NewDeployment) {
   const key = { repository_id: await repository(trx, given), name_key: given.environment.toLowerCase() }
-  await trx
-    .insertInto('environments')
-    .values({ ...key, name: given.environment })
-    .onConflict((conflict) => conflict.columns(['repository_id', 'name_key']).doNothing())
-    .execute()
-  return trx
+  const row = trx
     .selectFrom('environments')
     .select(['id', 'head_branch', 'head_sha'])
     .where('repository_id', '=', key.repository_id)
     .where('name_key', '=', key.name_key)
     .$if(engine === 'postgres', (query) => query.forUpdate())
-    .executeTakeFirstOrThrow()
+  const known = await row.executeTakeFirst()
+  if (known !== undefined) return known
+  await trx
+    .insertInto('environments')
+    .values({ ...key, name: given.environment })
+    .onConflict((conflict) => conflict.columns(['repository_id', 'name_key']).doNothing())
+    .execute()
+  return row.executeTakeFirstOrThrow()
 }
 
 interface Known {

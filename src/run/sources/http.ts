@@ -108,9 +108,12 @@ function versionOf({ headers }: Response): string | undefined {
 const etagOf = (headers: Headers): string =>
   (headers.get('etag') ?? '').replace(/^W\//, '').replaceAll('"', '')
 
-/** Whether another version may have the same date, which then tells nothing: RFC 9110, 8.8.2.2. */
+/** Whether another version may have the same date, which then tells nothing: RFC 9110, 8.8.2.2. What a cache has kept is older. */
 const isFresh = ({ headers }: Response): boolean =>
-  etagOf(headers) === '' && headers.has('date') && headers.get('date') === headers.get('last-modified')
+  etagOf(headers) === '' &&
+  headers.has('date') &&
+  headers.get('date') === headers.get('last-modified') &&
+  (headers.get('age') ?? '0') === '0'
 
 function lengthOf({ headers }: Response): number | undefined {
   const given = headers.get('content-length')

@@ -1,5 +1,5 @@
 import { readdir, readFile, realpath, rename, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
 
 import type { Deployment } from '../../deployment/deployment.ts'
 import type { Workspace } from '../../deployment/recipe.ts'
@@ -131,7 +131,8 @@ async function lift(path: string, directory: string): Promise<Failure | undefine
   if (failure !== undefined) return failure
   const real = await realpath(inside)
   const detail = `${directory} is no folder in the checkout that can be released.`
-  if (real === (await realpath(path)) || !(await stat(real)).isDirectory())
+  const [first] = relative(await realpath(path), real).split(sep) // a link may lead to what is git's own
+  if (first === '' || first === '.git' || !(await stat(real)).isDirectory())
     return { reason: 'folder_missing', detail }
   const git = join(path, '.git')
   const lifted = join(git, 'lifted') // nothing is left beside it, whenever that is cut short
