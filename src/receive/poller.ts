@@ -145,8 +145,8 @@ export function startPoller(parts: PollerParts): Poller {
 
   async function askOne(key: string, environment: Polled): Promise<void> {
     const answer = await askTwice(key, environment)
-    const place = placeOf(key)
-    if (place === undefined || answer === undefined) return
+    const place = placeOf(key, environment)
+    if (place === undefined) return
     if ('why' in answer) {
       if (place.problem !== answer.why)
         journal.warn('source:unavailable', { environment: key, why: answer.why })
@@ -162,9 +162,9 @@ export function startPoller(parts: PollerParts): Poller {
   }
 
   /** What is new counts when it is told once more: what has another version each time would be deployed without end. */
-  async function askTwice(key: string, environment: Polled): Promise<SourceVersion | Untold | undefined> {
+  async function askTwice(key: string, environment: Polled): Promise<SourceVersion | Untold> {
     const first = await parts.ask(environment, ended.signal)
-    const place = placeOf(key)
+    const place = placeOf(key, environment)
     if (place === undefined || 'why' in first || place.takenSha === first.sha) return first
     const second = await parts.ask(environment, ended.signal)
     if ('why' in second || second.sha === first.sha) return second
@@ -172,9 +172,10 @@ export function startPoller(parts: PollerParts): Poller {
   }
 
   /** Where the answer of what was asked belongs; undefined when that may not be what the configuration means any more. */
-  function placeOf(key: string): Place | undefined {
+  function placeOf(key: string, asked: Polled): Place | undefined {
     const place = places.get(key)
-    return ended.signal.aborted || place?.isStale === true ? undefined : place
+    const isOver = ended.signal.aborted || place?.isStale === true
+    return isOver || ![...parts.environments()].includes(asked) ? undefined : place
   }
 
   gather()

@@ -168,8 +168,9 @@ test('what is removed while it is asked for is not taken', async () => {
 
   await pass(0)
   environments.length = 0
-  poller.startOver()
   slow.resolve(VERSION)
+  await pass(0)
+  poller.startOver()
   await pass(MINUTE)
   expect(taken).toEqual([])
 })
