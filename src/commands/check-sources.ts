@@ -26,13 +26,22 @@ export async function* checkSources(
   for (const environment of polled) {
     const place = `${environment.repository} ${environment.name}`
     try {
-      const { sha, ref } = await askSource(environment, environment.defaultRef, {
-        server,
-        hide: (secrets) => masker.add(secrets.filter((one) => one !== '')),
-        resolve: (value) => resolveValue(value, { environment: server.environment, lookup: config.lookup }),
-        signal: new AbortController().signal,
-        timeoutMs: TIMEOUT_MS,
-      })
+      const ask = () =>
+        askSource(environment, environment.defaultRef, {
+          server,
+          hide: (secrets) => masker.add(secrets.filter((one) => one !== '')),
+          resolve: (value) => resolveValue(value, { environment: server.environment, lookup: config.lookup }),
+          signal: new AbortController().signal,
+          timeoutMs: TIMEOUT_MS,
+        })
+      const { sha, ref } = await ask()
+      if ((await ask()).sha !== sha) {
+        yield wrong(
+          `${place}: its source told two versions within a moment, and none counts that it does not tell twice`,
+          'Let its server give the same ETag until the content changes.',
+        )
+        continue
+      }
       const often = environment.poll === undefined ? ', and is not asked by itself' : ''
       yield fine(`${place}: its source holds ${sha.slice(0, 7)} (${ref})${often}`)
     } catch (thrown) {
