@@ -49,6 +49,8 @@ interface Place {
 
 /** Sources asked side by side. */
 const AT_ONCE = 4
+/** Of these such as did not tell last time: however many hang, the others are asked when it is time. */
+const FAILING_AT_ONCE = 2
 /** At a start, and where many have one cron expression, they are asked one soon after the other. */
 const APART_MS = 100
 /** Of its interval each takes a little less, so that they do not stay in step. */
@@ -95,13 +97,19 @@ export function startPoller(parts: PollerParts): Poller {
     if (ended.signal.aborted) return
     const now = steady()
     const free = [...places].filter(([key]) => !asking.has(key)).toSorted(([, a], [, b]) => a.dueAt - b.dueAt)
+    const mayBegin = ({ problem }: Place): boolean =>
+      problem === undefined ||
+      [...asking.keys()].filter((key) => places.get(key)?.problem !== undefined).length < FAILING_AT_ONCE
     for (const [key, place] of free) {
       if (place.dueAt > now || asking.size >= AT_ONCE) break
+      if (!mayBegin(place)) continue
       if (isToAsk(place)) begin(key, place)
       else place.dueAt = now + restOf(place)
     }
     if (asking.size >= AT_ONCE) return // the next one that ends looks again
-    const next = free.filter(([key]) => !asking.has(key)).map(([, { dueAt }]) => dueAt - now)
+    const next = free
+      .filter(([key, place]) => !asking.has(key) && mayBegin(place))
+      .map(([, { dueAt }]) => dueAt - now)
     takeBack = parts.after(Math.min(Math.max(Math.min(...next), 0), LONGEST_MS), look)
   }
 

@@ -17,7 +17,10 @@ const shop = (name = 'shop', poll: Poll = { everySeconds: 60 }): EnvironmentConf
 type Answer = SourceVersion | { readonly why: string }
 
 /** A poller whose time goes on only when it is told to. */
-function polling(environments: readonly EnvironmentConfig[], answers: (Answer | Promise<Answer>)[] = []) {
+function polling(
+  environments: readonly EnvironmentConfig[],
+  answers: (Answer | Promise<Answer>)[] | ((repository: string) => Answer | Promise<Answer>) = [],
+) {
   let passed = 0
   let clockLead = NOON
   let alarm: { at: number; call: () => void } | undefined
@@ -30,7 +33,7 @@ function polling(environments: readonly EnvironmentConfig[], answers: (Answer | 
     environments: () => environments,
     ask: async ({ repository }) => {
       asked.push(repository)
-      return answers.shift() ?? VERSION
+      return typeof answers === 'function' ? answers(repository) : (answers.shift() ?? VERSION)
     },
     take: async ({ repository }, { sha }) => void taken.push(`${repository} ${sha.slice(0, 7)}`),
     clock: () => clockLead + passed,
@@ -42,7 +45,7 @@ function polling(environments: readonly EnvironmentConfig[], answers: (Answer | 
     },
     journal: { info: say, warn: say, error: say },
   })
-  onTestFinished(() => poller.stop())
+  onTestFinished(() => void poller.stop())
   /** Lets time pass, and what falls due in it happen. */
   const pass = async (ms: number): Promise<void> => {
     const until = passed + ms
@@ -145,6 +148,25 @@ test('of many sources few are asked at once, and one that is slow holds up no ot
   await pass(MINUTE / 2 + 1000)
   expect(asked).toHaveLength(3 + 9 * 3)
   slow.resolve(VERSION)
+})
+
+test('however many do not tell, and hang, the others are asked when it is time', async () => {
+  const names = [...Array.from({ length: 8 }, (_, index) => `hanging${index}`), 'fine']
+  const seen = new Set<string>()
+  const { asked, pass } = polling(
+    names.map((name) => shop(name)),
+    (repository) => {
+      if (repository === 'acme/fine') return VERSION
+      if (seen.has(repository)) return new Promise<Answer>(() => {})
+      seen.add(repository)
+      return { why: '500' }
+    },
+  )
+
+  await pass(1_000)
+  await pass(5 * MINUTE)
+  expect(asked.filter((one) => one === 'acme/fine')).toHaveLength(2 + 5)
+  expect(asked.filter((one) => one !== 'acme/fine')).toHaveLength(8 + 2)
 })
 
 test('what may mean something else since it was asked for is not taken, and asked for once more', async () => {
