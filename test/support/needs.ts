@@ -173,6 +173,15 @@ function commandForLimited(): readonly string[] | undefined {
   }
 }
 
+/**
+ * Runs a program until its own input ends, as it does when this process dies, however that comes about. SIGINT is
+ * PostgreSQL's fast shutdown: open connections are ended.
+ */
+const ENDS_WITH_US = `exec 3<&0
+"$@" 3<&- & server=$!
+{ read -r _ <&3; kill -INT "$server"; } &
+wait "$server"`
+
 /** A private cluster in a temporary folder, durable as in production, on a free port of loopback. */
 async function startPostgres() {
   const bin = findPostgres()
@@ -191,20 +200,17 @@ async function startPostgres() {
     },
   )
   const port = await freePort()
-  const server = spawn(
-    join(bin, 'postgres'),
-    ['-D', data, '-c', 'listen_addresses=127.0.0.1', '-p', String(port), '-k', folder],
-    {
-      ...options,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    },
-  )
+  const words = ['-D', data, '-c', 'listen_addresses=127.0.0.1', '-p', String(port), '-k', folder]
+  const server = spawn('/bin/sh', ['-c', ENDS_WITH_US, 'sh', join(bin, 'postgres'), ...words], {
+    ...options,
+    stdio: ['pipe', 'ignore', 'pipe'],
+  })
   await ready(server)
   return {
     address: `postgres://ferryman@127.0.0.1:${port}/postgres`,
     async stop() {
       const ended = once(server, 'exit')
-      server.kill('SIGINT') // fast shutdown: open connections are ended
+      server.stdin.end()
       await ended
       rmSync(folder, { recursive: true, force: true })
     },
