@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
+import type { Pool, PoolConfig } from 'pg'
 
 import { FerrymanError, messageOf, problem } from '../errors.ts'
 import { migrationsFor } from './migrations.ts'
@@ -19,6 +20,8 @@ export interface Database {
   assertSound(): void
   /** Runs a change of the schema so that all of it happens or nothing. */
   wholly<T>(work: () => Promise<T>): Promise<T>
+  /** For a change of the schema, which takes its time where the history is long; to be destroyed. Undefined: as for all else. */
+  patient?(): Kysely<Tables>
   close(): Promise<void>
 }
 
@@ -90,17 +93,18 @@ async function openPostgres(address: string, onLockLost: () => void): Promise<Da
     getTypeParser: (oid: number, format?: 'text' | 'binary') =>
       oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format),
   }
-  const pool = new pg.Pool({
-    connectionString: address,
+  const reaching = { connectionString: address, connectionTimeoutMillis: 10_000, keepAlive: true, types }
+  const poolOf = (options: PoolConfig): Pool => {
+    const pool = new pg.Pool({ ...reaching, ...options })
+    pool.on('error', () => {}) // an idle connection broke; the next query opens a new one and reports its own error
+    pool.on('connect', (client) => client.on('error', () => {})) // one in use broke: its query is told
+    return pool
+  }
+  const pool = poolOf({
     max: 8,
-    connectionTimeoutMillis: 10_000,
     lock_timeout: 2_000, // by then somebody else's lock is no short one, and GitHub waits for an answer
     query_timeout: 8_000, // a network that swallows everything must not hold up an answer for ever
-    keepAlive: true,
-    types,
   })
-  pool.on('error', () => {}) // an idle connection broke; the next query opens a new one and reports its own error
-  pool.on('connect', (client) => client.on('error', () => {})) // one in use broke: its query is told
   const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   let lock: ServerLock | undefined
   const close = async () => {
@@ -114,15 +118,27 @@ async function openPostgres(address: string, onLockLost: () => void): Promise<Da
     await close()
     throw cause
   }
-  return { engine: 'postgres', kysely, close, wholly: (work) => work(), assertSound() {} }
+  return {
+    engine: 'postgres',
+    kysely,
+    close,
+    wholly: (work) => work(),
+    assertSound() {},
+    patient: () =>
+      new Kysely<Tables>({
+        dialect: new PostgresDialect({ pool: poolOf({ max: 1, lock_timeout: 60_000 }) }),
+      }),
+  }
 }
 
-async function migrate({ kysely, engine, wholly }: Database): Promise<void> {
+async function migrate({ kysely, engine, wholly, patient }: Database): Promise<void> {
   const provider = migrationsFor(engine)
+  const patiently = patient?.()
   const error = await wholly(async () => {
-    const { error: failure } = await new Migrator({ db: kysely, provider }).migrateToLatest()
+    const { error: failure } = await new Migrator({ db: patiently ?? kysely, provider }).migrateToLatest()
     if (failure !== undefined) throw failure
   }).catch((cause: unknown) => cause)
+  await patiently?.destroy()
   if (error === undefined) return
   const { rows } = await sql
     .raw<{ name: string }>(APPLIED)
