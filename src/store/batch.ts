@@ -156,7 +156,7 @@ async function overtakenEnd(
   const newer = await trx
     .selectFrom('deployments')
     .select('number')
-    .where('environment_id', '=', environmentId)
+    .where(OF_ENVIRONMENT, '=', environmentId)
     .where('task', 'in', isErrand ? Object.keys(ERRAND_TASKS) : [task])
     .where('github_id', '>', githubId) // GitHub counts them up
     .where('state', isErrand ? '=' : '!=', sql.lit(isErrand ? 'succeeded' : 'cancelled'))
@@ -169,6 +169,9 @@ async function overtakenEnd(
       : `${isErrand ? 'Not done' : 'Not deployed'}: it came late, and #${newer.number}, which is newer, came before.`
   return detail === undefined ? undefined : { state: 'cancelled', reason: 'overtaken', detail }
 }
+
+/** No mere column, or SQLite would go through all that was ever deployed there, and not from GitHub's newest on. */
+const OF_ENVIRONMENT = sql<number>`+environment_id`
 
 const errandEnd = (
   { trx }: Batch,
