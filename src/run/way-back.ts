@@ -1,10 +1,13 @@
 import type { Deployment } from '../deployment/deployment.ts'
 import { FerrymanError } from '../errors.ts'
+import { cut } from '../logs/one-line.ts'
 import { createLimit, type Stop } from './limits.ts'
 import type { Begun } from './parts.ts'
 import type { RunResult } from './result.ts'
 import { carryOutStep, type StepFailure } from './step.ts'
 import { hookVariables, type Runbook, type Step } from './steps.ts'
+
+const LONGEST_CAUSE = 80
 
 type Variables = Readonly<Record<string, string>>
 
@@ -30,9 +33,10 @@ export async function goBack(
   const outcome =
     failure === undefined
       ? `rolled back to ${to}`
-      : `rolling back to ${to} failed as well (${failure.detail}): the application may be unstable`
+      : `the application may be unstable: rolling back to ${to} failed as well (${failure.detail})`
   await parts.log.line(`${outcome.charAt(0).toUpperCase()}${outcome.slice(1)}.`)
-  return { ...result, detail: `${result.detail.replace(/\.$/, '')}; ${outcome}` }
+  // GitHub takes 140 characters, and how it stands now must be among them.
+  return { ...result, detail: `${cut(result.detail.replace(/\.$/, ''), LONGEST_CAUSE)}; ${outcome}` }
 }
 
 /** What is not begun for want of a log, or ended by impatience, would leave what is not good: so nothing ends this. */
