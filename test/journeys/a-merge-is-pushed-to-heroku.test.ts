@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -7,31 +7,9 @@ import { expect, test } from 'vitest'
 
 import { ferryman } from '../support/cli.ts'
 import { API_KEY, herokuForTest } from '../support/heroku.ts'
-import { openShop, type Shop } from '../support/merging.ts'
+import { openShop } from '../support/merging.ts'
 import { eventually, temporaryFolder } from '../support/running.ts'
-
-/** What our git was started with, and all that it started, and what they have in their environments. */
-const seenInProc = ({ directory }: Shop): string =>
-  readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map((pid) => ['cmdline', 'environ'].map((file) => read(`/proc/${pid}/${file}`)).join('\n'))
-    .filter((seen) => seen.includes(`GIT_CONFIG_GLOBAL=${directory}`))
-    .join('\n')
-
-/** The settings of every repository below a folder, and whatever else is there but the file of the key. */
-const contentOf = (folder: string): string =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((one) => one.isFile() && one.name !== 'git-credentials')
-    .map((one) => read(join(one.parentPath, one.name)))
-    .join('\n')
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    return '' // it has ended
-  }
-}
+import { contentOf, seenInProc } from '../support/seen.ts'
 
 test('a merge is pushed to Heroku with a key that nobody sees, and its build is in the log as it comes', async () => {
   const heroku = await herokuForTest()
@@ -56,7 +34,7 @@ test('a merge is pushed to Heroku with a key that nobody sees, and its build is 
   await shop.merge(first)
   const deployment = await shop.made(first)
   await eventually('the build begins', async () => (await shop.log(1)).includes('Node.js app detected'))
-  const during = [seenInProc(shop), contentOf(join(shop.directory, 'data'))]
+  const during = [seenInProc(shop.directory), contentOf(join(shop.directory, 'data'), 'git-credentials')]
   const head = heroku.head()
   await writeFile(gate, '')
   await shop.status(deployment, 'success')
@@ -92,7 +70,13 @@ test('a merge is pushed to Heroku with a key that nobody sees, and its build is 
     /^push \w{7} to Heroku as shop +succeeded: Heroku had it already and built nothing {2,}\d/m,
   )
 
-  const said = [planned.out, shown.out, ...during, contentOf(join(shop.directory, 'data')), ...shop.journal]
+  const said = [
+    planned.out,
+    shown.out,
+    ...during,
+    contentOf(join(shop.directory, 'data'), 'git-credentials'),
+    ...shop.journal,
+  ]
   const told = shop.slack.messages.map((message) => JSON.stringify(message))
   for (const secret of [API_KEY, Buffer.from(`heroku:${API_KEY}`).toString('base64')])
     expect([...said, ...told].filter((sink) => sink.includes(secret))).toEqual([])

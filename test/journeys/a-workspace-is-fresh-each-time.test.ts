@@ -7,29 +7,7 @@ import { createSampleRepository } from '../../src/demo/sample-repository.ts'
 import { startCodeServer } from '../support/code-server.ts'
 import { SECRET, serve, TOKEN, type World } from '../support/journey.ts'
 import { eventually, temporaryFolder } from '../support/running.ts'
-
-/** What our git was started with, and all that it started, and what they have in their environments. */
-const seenInProc = ({ directory }: World): string =>
-  readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map((pid) => ['cmdline', 'environ'].map((file) => read(`/proc/${pid}/${file}`)).join('\n'))
-    .filter((seen) => seen.includes(`GIT_CONFIG_GLOBAL=${directory}`))
-    .join('\n')
-
-/** The content of every file below a folder. */
-const contentOf = (folder: string): string =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((one) => one.isFile())
-    .map((one) => read(join(one.parentPath, one.name)))
-    .join('\n')
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    return '' // it has ended
-  }
-}
+import { contentOf, seenInProc } from '../support/seen.ts'
 
 const workspacesIn = ({ directory }: World): string[] => {
   const folder = join(directory, 'data/workspaces')
@@ -78,7 +56,7 @@ test.each([
 
   const first = await served.deploy()
   await shown.promise
-  const inProc = seenInProc(served)
+  const inProc = seenInProc(served.directory)
   looked.resolve()
   await served.status(first, 'success')
   await served.status(await served.deploy(), 'success')

@@ -62,7 +62,7 @@ async function readKeyFile({ keyFile, home }: CredentialSources): Promise<Creden
   return { accessKeyId: accessKey, secretAccessKey: secretKey, sessionToken: undefined, source: file }
 }
 
-/** Lines such as `accessKey=XXX`; empty ones and those after `#` say nothing, and only the first `=` counts. */
+/** Lines such as `accessKey=AKIA…`; empty ones and those after `#` say nothing, and only the first `=` counts. */
 function parseKeyFile(text: string): Partial<Record<string, string>> {
   const lines = text.split(/\r?\n/).filter((line) => line.includes('=') && !line.startsWith('#'))
   return Object.fromEntries(
