@@ -11,6 +11,11 @@ export interface ServerParts {
   readonly limits?: Limits
 }
 
+/** Routes read what they are sent with Zod. Fastify would otherwise load its own compilers of schemas at every start. */
+const refuseSchema = (): never => {
+  throw new Error('A route has a JSON Schema for Fastify')
+}
+
 /**
  * The HTTP server without its routes: limits, headers, and one shape for every error,
  * `{error, message, hint}`, with the codes of errors.ts.
@@ -28,6 +33,7 @@ export function createServer({ journal, refused, limits = LIMITS }: ServerParts)
     clientErrorHandler: clientErrors.answer,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 100 },
+    schemaController: { compilersFactory: { buildValidator: refuseSchema, buildSerializer: refuseSchema } },
   })
   server.server.maxConnections = limits.connections
   server.server.on('drop', () =>
