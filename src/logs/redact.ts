@@ -23,9 +23,14 @@ export function createMasker(secrets: Iterable<string>): Masker {
   let search: Search | undefined
   const current = () =>
     (search ??= createSearch([...SELF_EVIDENT, ...[known, ...lent].flatMap((one) => [...one.values()])]))
+  const learned = new Set<string>()
   const add = (more: Iterable<string>) => {
-    for (const secret of more) learn(secret, known)
-    search = undefined
+    for (const secret of more) {
+      if (learned.has(secret)) continue // every run says its own again
+      learned.add(secret)
+      learn(secret, known)
+      search = undefined
+    }
   }
   add(secrets)
   return {
@@ -42,19 +47,11 @@ export function createMasker(secrets: Iterable<string>): Masker {
     },
     mask(text) {
       const bytes = Buffer.from(text)
-      if (!mayHoldSecret(bytes, current())) return text
       const masked = maskWhole(bytes, current())
       return masked.equals(bytes) ? text : masked.toString()
     },
     stream: () => createMaskStream(current),
   }
-}
-
-/** Most texts hold no place that looks like a secret, and need no more than this look. */
-function mayHoldSecret(bytes: Buffer, search: Search): boolean {
-  let isSeen = false
-  search.each(bytes, () => (isSeen = true))
-  return isSeen
 }
 
 function learn(secret: string, known: Map<string, Shape>): void {
