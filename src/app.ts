@@ -27,7 +27,7 @@ import { bindLoose } from './decide/loose.ts'
 import { why, type Why } from './decide/why.ts'
 import type { Pace } from './pace.ts'
 import { createDryRuns, type DryRunParts } from './dry-run.ts'
-import { createPerform } from './perform.ts'
+import { createPrepare } from './perform.ts'
 import { planFor, planForDelivery, type PlanParts } from './plan.ts'
 import { replayDelivery, takeDelivery, type Parts } from './pipeline.ts'
 import { startPolling } from './polling.ts'
@@ -477,7 +477,7 @@ export async function startApp(
       journal,
     }
     trying.resolve({ ...running, ...finding })
-    const perform = createPerform({
+    const prepare = createPrepare({
       ...running,
       isAtGitHub,
       givesWay: (deployment) => environmentOf(deployment)?.order === 'latest',
@@ -501,7 +501,7 @@ export async function startApp(
         outbox.wake()
         holds?.wake()
       },
-      run: perform,
+      prepare,
       clock,
       journal,
       mask: masker.mask,

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 
 import { nameOf, type Deployment, type ProcessRecord } from './deployment/deployment.ts'
 import type { Value } from './deployment/recipe.ts'
@@ -7,7 +8,7 @@ import type { GitHub } from './github/github.ts'
 import type { Journal } from './logs/journal.ts'
 import type { Logs, LogWriter } from './logs/logs.ts'
 import { plainTextOf } from './logs/plain-text.ts'
-import type { Ending, Held, RunSignals } from './queue/worker.ts'
+import type { Ending, Held, PreparedRun, RunSignals } from './queue/worker.ts'
 import { reportsFor, type ReportContext } from './report/reports.ts'
 import { askForChanges } from './run/changes.ts'
 import { StillThere } from './run/ending.ts'
@@ -15,12 +16,14 @@ import type { RunParts } from './run/parts.ts'
 import { publishLog, type PublishParts } from './run/publish/publish.ts'
 import type { RunResult } from './run/result.ts'
 import { run } from './run/run.ts'
+import type { Standby, Starter } from './run/standby.ts'
 import type { ReportsFor, Store } from './store/store.ts'
 
 export interface PerformParts extends Pick<
   RunParts,
-  'masker' | 'guard' | 'standby' | 'server' | 'patience' | 'installed' | 'checkouts'
+  'masker' | 'guard' | 'server' | 'patience' | 'installed' | 'checkouts'
 > {
+  readonly standby: Standby
   readonly store: Store
   readonly logs: Logs
   /** Where the private folders of runs are made. */
@@ -48,20 +51,44 @@ const ASK_AGAIN_MS = 60_000
 /** So often it is asked: a day, if nothing else keeps it waiting. */
 const MOST_TRIES = 24 * 60
 
-/** From a deployment that was claimed to how it ended: its log, its run, and what came with it. */
-export const createPerform =
-  (parts: PerformParts) =>
-  async (deployment: Deployment, signals: RunSignals): Promise<Ending | 'still_there'> => {
-    const ending = await perform(deployment, signals, parts)
-    if (ending === 'still_there' || ending.state !== 'held') return ending
-    return { ...ending, logBytes: await parts.logs.size(deployment.id), givesWay: parts.givesWay(deployment) }
+/** Prepares what sees a deployment from its claim to its end: its log, its run, and what came with it. */
+export const createPrepare = (parts: PerformParts) => (): PreparedRun => {
+  const runId = randomBytes(16).toString('hex')
+  let reserved = parts.standby.reserve()
+  const process = reserved && { runId, ...reserved.process }
+  return {
+    process,
+    async run(deployment, signals) {
+      try {
+        const as = { runId, starter: reserved ?? parts.standby, written: reserved && process }
+        const ending = await perform(deployment, { ...signals, ...as }, parts)
+        if (ending === 'still_there' || ending.state !== 'held') return ending
+        const logBytes = await parts.logs.size(deployment.id)
+        return { ...ending, logBytes, givesWay: parts.givesWay(deployment) }
+      } finally {
+        await reserved?.discard()
+      }
+    },
+    giveBack() {
+      reserved?.giveBack()
+      reserved = undefined
+    },
+    discard: () => void reserved?.discard(),
   }
+}
 
 type Performed = Exclude<Ending, { readonly state: 'held' }> | Omit<Held, 'logBytes' | 'givesWay'>
 
+interface RunAs extends RunSignals {
+  readonly runId: string
+  readonly starter: Starter
+  /** The process that was written down with the claim. */
+  readonly written: ProcessRecord | undefined
+}
+
 async function perform(
   deployment: Deployment,
-  signals: RunSignals,
+  { runId, starter, written, ...signals }: RunAs,
   parts: PerformParts,
 ): Promise<Performed | 'still_there'> {
   const { store, logs, masker, journal, clock } = parts
@@ -82,6 +109,7 @@ async function perform(
   try {
     const result = await run(deployment, {
       ...parts,
+      standby: starter,
       log,
       signal: signals.end,
       stopping: signals.stopping,
@@ -90,7 +118,7 @@ async function perform(
         journal.error('processes:left', { deployment: nameOf(deployment), id: deployment.id, processes }),
       clock: () => performance.now(),
       async record(process: ProcessRecord) {
-        await store.recordProcess(deployment.id, process)
+        if (!isDeepStrictEqual(process, written)) await store.recordProcess(deployment.id, process)
         if (isAtWork) setImmediate(ask) // beside the work; the command comes first
       },
       async workBegins() {
@@ -100,7 +128,7 @@ async function perform(
         parts.moved()
       },
       previousSha: await asked,
-      runId: randomBytes(16).toString('hex'),
+      runId,
     })
     const tookMs = performance.now() - begunAt
     const ended = endOf(deployment, result, clock())

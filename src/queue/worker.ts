@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-import { nameOf, type Deployment } from '../deployment/deployment.ts'
+import { nameOf, type Deployment, type ProcessRecord } from '../deployment/deployment.ts'
 import { FerrymanError, messageOf } from '../errors.ts'
 import type { Journal } from '../logs/journal.ts'
 import { createSeldom } from '../logs/seldom.ts'
-import type { Change, Gate, ReportsFor, Store } from '../store/store.ts'
+import type { Change, Claimed, Gate, ReportsFor, Store } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
 
 /** How a run ended, as the store takes it. */
@@ -35,14 +35,26 @@ export interface WorkerParts {
   readonly gate: Gate
   /** A gate has stopped what would have been next. */
   held(): void
-  /** Does the work and answers truthfully, or that it has not ended: something of it cannot be, and we cannot wait. */
-  run(deployment: Deployment, signals: RunSignals): Promise<Ending | 'still_there'>
+  /** Prepares what the next deployment is run by. */
+  prepare(): PreparedRun
   readonly clock: () => number
   readonly journal: Journal
   /** Hides secrets in what is written down. */
   mask(text: string): string
   /** It has begun or ended, which may be owed to the outside world. */
   moved(deployment: Deployment): void
+}
+
+/** What a deployment is run by, before anybody knows which. */
+export interface PreparedRun {
+  /** What waits to become its first command, where anything does: it may when it was written down with the claim. */
+  readonly process: ProcessRecord | undefined
+  /** Does the work and answers truthfully, or that it has not ended: something of it cannot be, and we cannot wait. */
+  run(deployment: Deployment, signals: RunSignals): Promise<Ending | 'still_there'>
+  /** It was not written down, and is for others. */
+  giveBack(): void
+  /** It may have been written down: nothing is ever begun with it. */
+  discard(): void
 }
 
 export interface Worker {
@@ -87,9 +99,11 @@ export function startWorker(parts: WorkerParts): Worker {
   const graceOver = new AbortController()
   const isStopping = (): boolean => stopping.signal.aborted
   let mayBeStrays = false
+  /** Runs that came to nothing, since we did not hear what their claims had done. */
+  const unheard = new Set<string>()
   const isToBeTold = createSeldom()
 
-  const begin = (deployment: Deployment): void => {
+  const begin = (deployment: Deployment, prepared: PreparedRun): void => {
     journal.info('deployment:claimed', {
       deployment: nameOf(deployment),
       id: deployment.id,
@@ -101,18 +115,35 @@ export function startWorker(parts: WorkerParts): Worker {
     if (why !== undefined) abort.abort(why)
     early.delete(deployment.id)
     const signals = { end: abort.signal, stopping: stopping.signal, leaving: graceOver.signal }
-    const work = see(deployment, signals, parts).finally(() => {
+    const run = () => prepared.run(deployment, signals)
+    const work = see(deployment, { run, signals }, parts).finally(() => {
       active.delete(deployment.id)
       waker.wake()
     })
     active.set(deployment.id, { work, abort })
   }
-  /** Begins what was claimed without our hearing of it; what has begun before has a process written down. */
+  /** Begins what was claimed without our hearing of it; what has begun before has another process written down. */
   const takeStrays = async (): Promise<void> => {
     mayBeStrays = false
     for (const deployment of await store.inState('running', 'cancelling')) {
-      if (active.has(deployment.id) || (await store.processesOf(deployment.id)).length > 0) continue
-      begin(deployment)
+      if (active.has(deployment.id)) continue
+      const processes = await store.processesOf(deployment.id)
+      if (!processes.every(({ runId }) => unheard.has(runId))) continue
+      const prepared = parts.prepare()
+      prepared.giveBack() // the claim is written down already
+      begin(deployment, prepared)
+    }
+  }
+  const claim = async (prepared: PreparedRun): Promise<Claimed> => {
+    const { reports, gate } = parts
+    const { process } = prepared
+    try {
+      return await store.claim({ limit: parts.limit(), at: clock(), reports, gate, process })
+    } catch (thrown) {
+      mayBeStrays = true // the database may have done what it could not tell us of
+      if (process !== undefined) unheard.add(process.runId)
+      prepared.discard()
+      throw thrown
     }
   }
   const tellHeld = (held: readonly Deployment[]): void => {
@@ -129,14 +160,14 @@ export function startWorker(parts: WorkerParts): Worker {
     try {
       if (mayBeStrays && !isStopping()) await takeStrays()
       while (!isStopping() && active.size < parts.limit()) {
-        const { reports, gate } = parts
-        const { deployment, held } = await store.claim({ limit: parts.limit(), at: clock(), reports, gate })
+        const prepared = parts.prepare()
+        const { deployment, held } = await claim(prepared)
         if (held.length > 0) tellHeld(held)
-        if (deployment === undefined) return
-        begin(deployment)
+        if (deployment === undefined) return prepared.giveBack()
+        begin(deployment, prepared)
       }
     } catch (thrown) {
-      mayBeStrays = true // the database may have done what it could not tell us of
+      mayBeStrays = true
       if (isToBeTold()) journal.error('queue:broken', { error: thrown })
     }
   })
@@ -176,11 +207,15 @@ export function startWorker(parts: WorkerParts): Worker {
 }
 
 /** Runs one deployment and writes down its end, however long the database takes to accept it. */
-async function see(deployment: Deployment, signals: RunSignals, parts: WorkerParts): Promise<void> {
+async function see(
+  deployment: Deployment,
+  { run, signals }: { readonly signals: RunSignals; run(): ReturnType<PreparedRun['run']> },
+  parts: WorkerParts,
+): Promise<void> {
   const { store, clock, journal } = parts
   const startedAt = deployment.startedAt ?? clock()
   const begunAt = performance.now()
-  const ending = await parts.run(deployment, signals).catch((thrown: unknown) => broken(thrown, parts))
+  const ending = await run().catch((thrown: unknown) => broken(thrown, parts))
   if (ending === 'still_there') return // the next start sees to it; until then the lane is taken
   if (ending.state === 'held') return putBack(deployment, ending, signals, parts)
   const { state, tookMs = performance.now() - begunAt, ...change } = ending

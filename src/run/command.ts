@@ -5,9 +5,9 @@ import type { Guard } from './guard.ts'
 import type { Launched } from './launcher.ts'
 import { markOf } from './mark.ts'
 import { follow, type Output } from './output.ts'
-import { bootId, startTicks } from './processes.ts'
+import { identityOf } from './processes.ts'
 import { lookUp } from './program.ts'
-import type { Standby } from './standby.ts'
+import type { Starter } from './standby.ts'
 
 export { findProgram } from './program.ts'
 
@@ -38,7 +38,7 @@ export interface CommandParts extends EndingParts {
   /** Where the named pipe of its output is made, for this command only. */
   readonly pipe: string
   readonly guard: Guard
-  readonly standby: Standby
+  readonly standby: Starter
   /** Writes the process down durably; only then is the word given. */
   record(process: ProcessRecord): Promise<void>
   /** Takes the output as it comes; the command waits while it is busy. */
@@ -91,8 +91,11 @@ export async function runCommand(parts: CommandParts): Promise<CommandResult> {
   }
 }
 
-async function writeDown({ pid }: Launched, { runId, record }: CommandParts): Promise<ProcessRecord> {
-  const process = { runId, group: pid, bootId: bootId(), startTicks: startTicks(pid) ?? '' }
+async function writeDown(
+  { pid, process: known }: Launched,
+  { runId, record }: CommandParts,
+): Promise<ProcessRecord> {
+  const process = { runId, ...(known ?? identityOf(pid)) }
   await record(process)
   return process
 }

@@ -5,6 +5,7 @@ import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 
 import { messageOf } from '../errors.ts'
+import type { ProcessIdentity } from './processes.ts'
 import { BECOME, READ_WORDS, wordsFor } from './words.ts'
 
 /**
@@ -57,6 +58,8 @@ export interface Launch {
 export interface Launched {
   /** Process id, and id of the new group and session. */
   readonly pid: number
+  /** Who that is, where it is known by now. */
+  readonly process?: ProcessIdentity
   /** Resolves when the word can be given, with the output that the command is going to have. */
   readonly ready: Promise<Readable>
   /** Gives the word: the command begins. */

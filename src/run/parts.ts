@@ -6,7 +6,7 @@ import type { Users } from './another-user.ts'
 import type { Patience } from './ending.ts'
 import type { ServerSide } from './environment.ts'
 import type { Guard } from './guard.ts'
-import type { Standby } from './standby.ts'
+import type { Starter } from './standby.ts'
 import type { Checkouts } from './workspace/check-out.ts'
 
 /** What a run needs; app.ts supplies it. */
@@ -14,7 +14,7 @@ export interface RunParts {
   readonly log: LogWriter
   readonly masker: Masker
   readonly guard: Guard
-  readonly standby: Standby
+  readonly standby: Starter
   /** Aborted with a `Stop` when the server has to end the run. */
   readonly signal: AbortSignal
   /** Aborted, with a sentence for the log, when the server begins to stop: what runs may end by itself yet. */

@@ -12,6 +12,15 @@ export const bootId = (): string => readProc('sys/kernel/random/boot_id')?.trim(
 /** When a process started, in ticks since boot; undefined when there is none. */
 export const startTicks = (pid: number): string | undefined => statOf(pid)?.startTicks
 
+/** What tells a process that leads a group from every other, also from one that is given its number later. */
+export type ProcessIdentity = Omit<ProcessRecord, 'runId'>
+
+export const identityOf = (pid: number): ProcessIdentity => ({
+  group: pid,
+  bootId: bootId(),
+  startTicks: startTicks(pid) ?? '',
+})
+
 /** State, parent, group and start of a process. The name in brackets may hold anything, so the fields are counted from its end. */
 export function statOf(pid: number): ProcessStat | undefined {
   const stat = readProc(`${pid}/stat`)

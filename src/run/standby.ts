@@ -12,7 +12,8 @@ import {
   type NotLaunched,
   type Shell,
 } from './launcher.ts'
-import { signal } from './processes.ts'
+import { told } from './proc.ts'
+import { identityOf, signal, type ProcessIdentity } from './processes.ts'
 import { READ_WORDS, wordsFor } from './words.ts'
 
 /**
@@ -23,11 +24,26 @@ const WAITING = `${MAKE_PIPE}
 ${READ_WORDS}`
 
 /** Starts commands. */
-export interface Standby {
+export interface Starter {
   /** Starts the launcher in a session of its own; the command waits behind it for `go`. Never throws. */
   launch(wanted: Launch): Promise<Launched | NotLaunched>
+}
+
+/** Starts commands, the next of them quickly. */
+export interface Standby extends Starter {
+  /** Takes the launcher that waits, for the commands of one run alone; undefined where none is ready. */
+  reserve(): Reserved | undefined
   /** Ends the launcher that waits. */
   stop(): Promise<void>
+}
+
+/** A launcher that waits to become the first command of a run, or the first that it can become. */
+interface Reserved extends Starter {
+  readonly process: ProcessIdentity
+  /** It is for others again. */
+  giveBack(): void
+  /** Ends it where it has not become a command. */
+  discard(): Promise<void>
 }
 
 export interface StandbyParts {
@@ -38,56 +54,110 @@ export interface StandbyParts {
 }
 
 /** A launcher that has made its pipe. */
-type Waiting = Shell & { readonly output: Readable; readonly hasEnded: () => boolean }
+interface Waiting extends Shell {
+  readonly process: ProcessIdentity
+  readonly output: Readable
+  readonly hasEnded: () => boolean
+}
+
+/** By then a command has begun: to start the next launcher at once would keep it from the processor, and the server from all else. */
+const COMMAND_FIRST_MS = 5
 
 /** Keeps one launcher waiting for the next command. Where there is none, or it cannot be told, a command gets one of its own. */
 export function startStandby(parts: StandbyParts): Standby {
   const stopping = new AbortController()
   let next: Promise<Waiting | undefined> | undefined
+  /** What `next` has come to. */
+  let ready: Waiting | undefined
+  let soon: NodeJS.Timeout | undefined
+  const keep = (preparing: Promise<Waiting | undefined>): void => {
+    next = preparing
+    void preparing.then((waiting) => {
+      if (next === preparing) ready = waiting
+    })
+  }
   const prepareNext = (): void => {
-    if (!stopping.signal.aborted) next ??= prepare(parts, stopping.signal)
+    clearTimeout(soon)
+    soon = undefined
+    if (next === undefined && !stopping.signal.aborted) keep(prepare(parts, stopping.signal))
+  }
+  const prepareSoon = (): void => {
+    if (!stopping.signal.aborted) soon ??= setTimeout(prepareNext, COMMAND_FIRST_MS)
   }
   const take = async (): Promise<Waiting | undefined> => {
     const taken = next
-    next = undefined
+    next = ready = undefined
     const waiting = await taken
     if (!waiting?.hasEnded()) return waiting
     waiting.output.destroy()
     return undefined
   }
+  /** Tells a launcher that waits what to become. */
+  const tell = (waiting: Waiting, words: string): Launched => {
+    waiting.write(words)
+    return {
+      ...waiting,
+      go() {
+        waiting.end('go\n')
+        prepareSoon()
+      },
+      async abandon() {
+        await waiting.abandon()
+        prepareNext()
+      },
+    }
+  }
+  const launchNow = async (wanted: Launch): Promise<Launched | NotLaunched> => {
+    const words = plainWordsFor(wanted, parts.environment)
+    if (words === undefined) return launch(wanted)
+    const waiting = await take()
+    if (waiting !== undefined) return tell(waiting, words)
+    const launched = await launch(wanted)
+    prepareNext()
+    return launched
+  }
   prepareNext()
   return {
-    async launch(wanted) {
-      const words = plainWordsFor(wanted, parts.environment)
-      if (words === undefined) return launch(wanted)
-      const waiting = await take()
-      if (waiting === undefined) {
-        const launched = await launch(wanted)
-        prepareNext()
-        return launched
-      }
-      waiting.write(words)
+    launch: launchNow,
+    reserve() {
+      if (ready === undefined || ready.hasEnded()) return undefined
+      const waiting = ready
+      let isReserved = true
+      next = ready = undefined
       return {
-        ...waiting,
-        go() {
-          waiting.end('go\n')
-          setImmediate(prepareNext) // the command comes first
+        process: waiting.process,
+        async launch(wanted) {
+          const words = isReserved ? plainWordsFor(wanted, parts.environment) : undefined
+          if (words === undefined || waiting.hasEnded()) return launchNow(wanted)
+          isReserved = false
+          return tell(waiting, words)
         },
-        async abandon() {
-          await waiting.abandon()
+        giveBack() {
+          isReserved = false
+          if (next === undefined && !stopping.signal.aborted) keep(Promise.resolve(waiting))
+          else void end(waiting)
+        },
+        async discard() {
+          if (!isReserved) return
+          isReserved = false
+          await end(waiting)
           prepareNext()
         },
       }
     },
     async stop() {
       stopping.abort() // one that hangs before it is ready would be waited for for ever
+      clearTimeout(soon)
       const waiting = await take()
-      if (waiting === undefined) return
-      signal(-waiting.pid, 'SIGKILL')
-      await waiting.ended
-      waiting.output.destroy()
+      if (waiting !== undefined) await end(waiting)
     },
   }
+}
+
+async function end({ pid, ended, output }: Waiting): Promise<void> {
+  signal(-pid, 'SIGKILL')
+  await ended
+  output.destroy()
 }
 
 async function prepare(
@@ -106,9 +176,12 @@ async function prepare(
     stopping.addEventListener('abort', kill)
     const output = await shell.ready.catch(() => undefined)
     stopping.removeEventListener('abort', kill)
-    if (output !== undefined) return { ...shell, output, hasEnded: () => hasEnded }
-    await shell.abandon()
-    return undefined
+    if (output === undefined) {
+      await shell.abandon()
+      return undefined
+    }
+    const process = await told(() => identityOf(shell.pid))
+    return { ...shell, process, output, hasEnded: () => hasEnded }
   } catch {
     return undefined // a command that cannot be started either says why
   }

@@ -5,20 +5,14 @@ import { isUniqueViolation, type Database, type Engine } from './database.ts'
 import { holdGates } from './gates-lock.ts'
 import { gateFacts } from './gates.ts'
 import { change, enter, forcing, owe } from './moves.ts'
+import { insertProcess } from './process-rows.ts'
 import { deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
-import type { Change, Claimed, Gate, ReportsFor } from './store.ts'
+import type { Change, Claimed, Claiming } from './store.ts'
 import { streakAround } from './streaks.ts'
 import { inTransaction } from './transaction.ts'
 
 type Trx = Transaction<Tables>
-
-interface Claiming {
-  readonly limit: number
-  readonly at: number
-  readonly reports: ReportsFor
-  readonly gate: Gate
-}
 
 /** So many are held in one transaction: the server answers between two of them. */
 const HELD_AT_ONCE = 50
@@ -46,7 +40,7 @@ function unlessTaken(thrown: unknown): Claimed {
 async function claimOrHold(
   trx: Trx,
   engine: Engine,
-  { limit, at, reports, gate }: Claiming,
+  { limit, at, reports, gate, process }: Claiming,
 ): Promise<Claimed> {
   await holdGates(engine, trx, 'judge')
   const held: Deployment[] = []
@@ -59,7 +53,9 @@ async function claimOrHold(
     const closed = gate.judge(waiting, facts)
     if (closed === undefined) {
       const begun = { at, reports, approvedBy: gate.approver(waiting, facts) }
-      return { deployment: await change(trx, id, 'queued', 'running', begun), held }
+      const deployment = await change(trx, id, 'queued', 'running', begun)
+      if (deployment !== undefined && process !== undefined) await insertProcess(trx, id, process)
+      return { deployment, held }
     }
     const stopped = await writeHold(trx, waiting, { ...closed, since: at }, { at, reports })
     if (stopped !== undefined) held.push(stopped)

@@ -19,6 +19,7 @@ import { claim, force, hold, release } from './claims.ts'
 import { createLocks, gateFacts, gateFactsOf, heldBefore } from './gates.ts'
 import { move, moveAll } from './moves.ts'
 import { createPins } from './pins.ts'
+import { insertProcess, processesOf } from './process-rows.ts'
 import { createOutbox } from './outbox.ts'
 import { configured, known, landmarks, lastSuccessBeside, see, seen } from './places.ts'
 import { createRetaining } from './retention.ts'
@@ -142,33 +143,10 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     seen: () => seen(kysely),
     configured: (places, at) => configured(kysely, places, at),
     known: (githubIds) => known(kysely, githubIds),
-    async recordProcess(deploymentId, { runId, group, bootId, startTicks }) {
-      await inTransaction(kysely, (trx) =>
-        trx
-          .insertInto('processes')
-          .values({
-            deployment_id: deploymentId,
-            run_id: runId,
-            group_id: group,
-            boot_id: bootId,
-            start_ticks: startTicks,
-          })
-          .execute(),
-      )
+    async recordProcess(deploymentId, process) {
+      await inTransaction(kysely, (trx) => insertProcess(trx, deploymentId, process))
     },
-    async processesOf(deploymentId) {
-      const rows = await kysely
-        .selectFrom('processes')
-        .selectAll()
-        .where('deployment_id', '=', deploymentId)
-        .execute()
-      return rows.map((row) => ({
-        runId: row.run_id,
-        group: row.group_id,
-        bootId: row.boot_id,
-        startTicks: row.start_ticks,
-      }))
-    },
+    processesOf: (deploymentId) => processesOf(kysely, deploymentId),
     async repositoriesKnown() {
       const rows = await kysely
         .selectFrom('repositories')

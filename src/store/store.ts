@@ -38,8 +38,9 @@ export interface Store {
    * Takes the oldest queued deployment without a hold whose lane is free to `running`, unless `limit` are active already.
    * Two claims never get two deployments of one lane, in however many processes they are made. What a gate stops
    * is held, in the same transaction in which the facts were read: nothing passes a lock that was there before it.
+   * The process that waits to become its first command is written down with it.
    */
-  claim(options: { limit: number; at: number; reports: ReportsFor; gate: Gate }): Promise<Claimed>
+  claim(options: Claiming): Promise<Claimed>
   /** Moves a deployment if it is still in `from`, with the event and the reports owed; undefined when it is not. */
   move<From extends State>(
     id: number,
@@ -208,6 +209,14 @@ export interface FactsAsked extends Omit<FactsWanted, 'at'> {
 export interface PutBack extends Pick<Blocked, 'until' | 'detail' | 'logBytes'> {
   /** It ends as superseded where something newer was asked for meanwhile (`order: latest`). */
   readonly givesWay: boolean
+}
+
+export interface Claiming {
+  readonly limit: number
+  readonly at: number
+  readonly reports: ReportsFor
+  readonly gate: Gate
+  readonly process?: ProcessRecord | undefined
 }
 
 /** What a claim came to. */

@@ -151,15 +151,24 @@ export async function beginLife({ config, clock, begun, ...given }: LifeParts): 
     reports,
     gate: withChecks(gate, environmentOf),
     held() {},
-    async run(deployment, { end }) {
-      begun(deployment)
-      const ending = Promise.withResolvers<Ending>()
-      running.set(deployment.id, ending.resolve)
-      const hear = (): void => void cancelled.set(deployment.id, end.reason as Interruption)
-      if (end.aborted) hear()
-      else end.addEventListener('abort', hear)
-      await store.recordProcess(deployment.id, { runId: 'ab', group: 1, bootId: 'b', startTicks: '1' })
-      return ending.promise
+    prepare: () => {
+      const process = { runId: randomUUID(), group: 1, bootId: 'b', startTicks: '1' }
+      let isWritten = true
+      return {
+        process,
+        giveBack: () => void (isWritten = false),
+        discard() {},
+        async run(deployment, { end }) {
+          begun(deployment)
+          const ending = Promise.withResolvers<Ending>()
+          running.set(deployment.id, ending.resolve)
+          const hear = (): void => void cancelled.set(deployment.id, end.reason as Interruption)
+          if (end.aborted) hear()
+          else end.addEventListener('abort', hear)
+          if (!isWritten) await store.recordProcess(deployment.id, process)
+          return ending.promise
+        },
+      }
     },
     clock,
     journal,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 
 import fc from 'fast-check'
@@ -23,28 +24,34 @@ async function openLanes(change: (store: Store) => Store = (store) => store) {
   const store = change(file)
   const begun: number[] = []
   const endings = new Map<number, (ending: Ending) => void>()
+  let discarded = 0
   const worker = startWorker({
     store,
     limit: () => 100,
     reports,
     gate: OPEN,
     held() {},
-    run(deployment, { end: signal }) {
-      begun.push(deployment.id)
-      return new Promise((resolve) => {
-        const stop = (): void => {
-          const { kind, detail } = signal.reason as Interruption
-          resolve(
-            kind === 'by_person'
-              ? { state: 'cancelled', reason: kind, detail, reports }
-              : { state: 'failed', reason: kind, detail, reports },
-          )
-        }
-        endings.set(deployment.id, resolve)
-        if (signal.aborted) stop()
-        else signal.addEventListener('abort', stop)
-      })
-    },
+    prepare: () => ({
+      process: { runId: randomUUID(), group: 4_711, bootId: 'this', startTicks: '1' },
+      giveBack() {},
+      discard: () => void (discarded += 1),
+      run(deployment, { end: signal }) {
+        begun.push(deployment.id)
+        return new Promise((resolve) => {
+          const stop = (): void => {
+            const { kind, detail } = signal.reason as Interruption
+            resolve(
+              kind === 'by_person'
+                ? { state: 'cancelled', reason: kind, detail, reports }
+                : { state: 'failed', reason: kind, detail, reports },
+            )
+          }
+          endings.set(deployment.id, resolve)
+          if (signal.aborted) stop()
+          else signal.addEventListener('abort', stop)
+        })
+      },
+    }),
     clock: Date.now,
     journal,
     mask: (text) => text,
@@ -59,7 +66,8 @@ async function openLanes(change: (store: Store) => Store = (store) => store) {
     worker.wake()
     return accepted?.deployments[0]?.id ?? 0
   }
-  return { store, worker, begun, queue, end: (id: number, ending: Ending) => endings.get(id)?.(ending) }
+  const end = (id: number, ending: Ending): void => endings.get(id)?.(ending)
+  return { store, worker, begun, queue, end, discarded: () => discarded }
 }
 
 const partsFor = (store: Store, worker: Worker, given: Partial<CancelParts> = {}): CancelParts => ({
@@ -242,9 +250,10 @@ describe('a claim whose answer was lost', () => {
   }
 
   test('is carried out, once', async () => {
-    const { store, worker, begun, queue, end } = await openLanes(losing)
+    const { store, worker, begun, queue, end, discarded } = await openLanes(losing)
     const id = await queue()
     await eventually('it is claimed', async () => (await stateOf(store, id)).state === 'running')
+    expect(discarded()).toBe(1) // what was written down with it begins nothing
 
     worker.wake()
     await eventually('it runs', () => begun.includes(id))

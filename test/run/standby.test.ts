@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { launch, type Launch } from '../../src/run/launcher.ts'
 import { markOf } from '../../src/run/mark.ts'
 import { follow } from '../../src/run/output.ts'
-import { signal, statOf } from '../../src/run/processes.ts'
+import { bootId, signal, startTicks, statOf } from '../../src/run/processes.ts'
 import { startStandby, type Standby } from '../../src/run/standby.ts'
 import { eventually, isRunning, temporaryFolder } from '../support/running.ts'
 
@@ -46,6 +46,14 @@ const wanted = (given: Partial<Launch> = {}): Launch => ({
   mark: markOf('abcdef'),
   ...given,
 })
+
+/** Reserves the launcher that waits. */
+async function reserveFrom(standby: Standby) {
+  let reserved: ReturnType<Standby['reserve']>
+  await eventually('one is ready', () => (reserved = standby.reserve()) !== undefined)
+  if (reserved === undefined) throw new Error('None is ready.')
+  return reserved
+}
 
 /** Starts it, lets it begin and sees it to its end. */
 async function resultOf(starting: ReturnType<Standby['launch']>) {
@@ -165,6 +173,76 @@ test('one that is abandoned has run nothing', async () => {
   expect(launched.pid).toBe(waiting)
   expect(isRunning(waiting)).toBe(false)
   expect(existsSync(proof)).toBe(false)
+})
+
+describe('one that is reserved', () => {
+  test('becomes the first command of who has it, and nobody else is given it meanwhile', async () => {
+    const { directory, standby, waiting } = await standingBy()
+    const reserved = await reserveFrom(standby)
+
+    const other = await resultOf(standby.launch(wanted()))
+    const first = await resultOf(reserved.launch(wanted({ arguments: ['-c', 'exit 7'] })))
+    const second = await resultOf(reserved.launch(wanted()))
+
+    expect(reserved.process).toEqual({ group: waiting, bootId: bootId(), startTicks: expect.any(String) })
+    expect(first).toMatchObject({ pid: waiting, exitCode: 7 })
+    expect([other.pid, second.pid]).not.toContain(waiting)
+    await reserved.discard()
+    expect(await nextIn(directory, waiting)).toBeGreaterThan(0)
+  })
+
+  test('is named as the process that it will be', async () => {
+    const { standby, waiting } = await standingBy()
+
+    const reserved = await reserveFrom(standby)
+
+    expect(reserved.process.startTicks).toBe(startTicks(waiting))
+    expect(standby.reserve()).toBeUndefined()
+    await reserved.discard()
+  })
+
+  test('is for others when it is given back', async () => {
+    const { standby, waiting } = await standingBy()
+
+    const reserved = await reserveFrom(standby)
+    reserved.giveBack()
+
+    expect((await resultOf(standby.launch(wanted()))).pid).toBe(waiting)
+  })
+
+  test('is ended when it is discarded, and another takes its place', async () => {
+    const { directory, standby, waiting } = await standingBy()
+    const reserved = await reserveFrom(standby)
+
+    await reserved.discard()
+
+    expect(isRunning(waiting)).toBe(false)
+    expect((await resultOf(reserved.launch(wanted()))).pid).not.toBe(waiting)
+    expect(await nextIn(directory, waiting)).toBeGreaterThan(0)
+  })
+
+  test('waits for what it can be told', async () => {
+    const { standby, waiting } = await standingBy()
+    const reserved = await reserveFrom(standby)
+
+    const other = await resultOf(reserved.launch(wanted({ arguments: ['-c', 'true', 'ü'] })))
+    const { pid } = await resultOf(reserved.launch(wanted()))
+
+    expect(other.pid).not.toBe(waiting)
+    expect(pid).toBe(waiting)
+  })
+
+  test('is replaced where it was killed meanwhile', async () => {
+    const { standby, waiting } = await standingBy()
+    const reserved = await reserveFrom(standby)
+    signal(waiting, 'SIGKILL')
+    await eventually('it is gone', () => !existsSync(`/proc/${waiting}`))
+
+    const { pid, exitCode } = await resultOf(reserved.launch(wanted()))
+
+    expect(exitCode).toBe(0)
+    expect(pid).not.toBe(waiting)
+  })
 })
 
 test('a stop leaves nothing behind, also of one that has only begun or that hangs', async () => {

@@ -964,6 +964,18 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       )
     })
 
+    test('a claim writes down the process that waits for it, and none where it takes nothing', async () => {
+      const process = { runId: 'abc', group: 4_242, bootId: 'boot', startTicks: '99' }
+      const claimWith = () => claimFrom(store, { limit: 100, at: 2_000, reports, process })
+      const [first, second] = [await queue(), await queue()]
+
+      const [claimed, none] = [await claimWith(), await claimWith()]
+
+      expect([claimed?.id, none]).toEqual([first.id, undefined])
+      expect(await store.processesOf(first.id)).toEqual([process])
+      expect(await store.processesOf(second.id)).toEqual([])
+    })
+
     test('a final move keeps the outcome and forgets the processes', async () => {
       const { id } = await queue()
       await claim()
