@@ -9,8 +9,9 @@ import { insertProcess } from './process-rows.ts'
 import { deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Change, Claimed, Claiming } from './store.ts'
+import { compiledOnce } from './statements.ts'
 import { streakAround } from './streaks.ts'
-import { inTransaction } from './transaction.ts'
+import { inTransaction, type Handle } from './transaction.ts'
 
 type Trx = Transaction<Tables>
 
@@ -45,8 +46,9 @@ async function claimOrHold(
   await holdGates(engine, trx, 'judge')
   const held: Deployment[] = []
   while (held.length < HELD_AT_ONCE) {
-    const id = await next(trx, limit)
-    if (id === undefined) return { deployment: undefined, held }
+    const [next] = await selectNext(trx, limit)
+    if (next === undefined) return { deployment: undefined, held }
+    const { id } = next
     const waiting = await ready(trx, engine, id)
     if (waiting === undefined) continue // it has moved on meanwhile
     const facts = await gateFacts(trx, waiting, { ...gate.wanted(waiting), at })
@@ -65,16 +67,19 @@ async function claimOrHold(
 
 /** One that waits for its turn alone, and stays as it is until the transaction ends; undefined where it does not any more. */
 async function ready(trx: Trx, engine: Engine, id: number): Promise<Deployment | undefined> {
-  const row = await trx
-    .selectFrom('deployments')
-    .selectAll()
-    .where('id', '=', id)
-    .where('state', '=', sql.lit('queued'))
-    .where('hold_reason', 'is', null)
-    .$if(engine === 'postgres', (query) => query.forUpdate())
-    .executeTakeFirst()
+  const [row] = await (engine === 'postgres' ? selectForUpdate : selectReady)(trx, id)
   return row && deploymentOf(row)
 }
+
+const readyById = (handle: Handle) =>
+  handle
+    .selectFrom('deployments')
+    .selectAll()
+    .where('id', '=', 0)
+    .where('state', '=', sql.lit('queued'))
+    .where('hold_reason', 'is', null)
+const selectReady = compiledOnce(readyById)
+const selectForUpdate = compiledOnce((handle) => readyById(handle).forUpdate())
 
 type Told = Pick<Change, 'at' | 'reports'>
 
@@ -157,8 +162,9 @@ async function writeHold(
 
 // From lane to lane along the index of what is ready, so that a long line in a busy lane costs nothing.
 // Literals, not parameters: SQLite's planner refuses a bound state beside the partial index.
-async function next(trx: Trx, limit: number): Promise<number | undefined> {
-  const { rows } = await sql<{ id: number }>`
+const selectNext = compiledOnce((handle) => ({
+  compile: () =>
+    sql<{ id: number }>`
     with recursive lane (id) as (
       select min(lane_id) from deployments where state = 'queued' and hold_reason is null
       union all
@@ -172,7 +178,6 @@ async function next(trx: Trx, limit: number): Promise<number | undefined> {
       and not exists (
         select 1 from deployments active
         where active.lane_id = lane.id and active.state in ('running', 'cancelling'))
-      and (select count(*) from deployments active where active.state in ('running', 'cancelling')) < ${limit}
-    order by id limit 1`.execute(trx)
-  return rows[0]?.id
-}
+      and (select count(*) from deployments active where active.state in ('running', 'cancelling')) < ${0}
+    order by id limit 1`.compile(handle),
+}))

@@ -8,10 +8,11 @@ import type { HoldReason } from '../deployment/reasons.ts'
 import { authorsOf } from './authors.ts'
 import type { Database } from './database.ts'
 import { holdGates } from './gates-lock.ts'
-import { pinsAt } from './pins.ts'
+import { pinAt, pinsByPlace } from './pins.ts'
 import { OTHER_DEPLOYED_THIS } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Selectable } from 'kysely'
+import { compiledOnce } from './statements.ts'
 import type { FactsAsked, FactsWanted, Judged, Locks } from './store.ts'
 import { inTransaction, type Handle } from './transaction.ts'
 
@@ -42,8 +43,8 @@ export async function gateFactsOf(
   if (asked.length === 0) return facts
   // Of one alone no other locks and pins are read; of many all, which are few.
   const only = asked.length === 1 ? asked[0]?.deployment : undefined
-  const locks = await locksOver(handle, only && placesOf(only), at)
-  const pins = await pinsAt(handle, only && [placeOf(only)])
+  const locks = byPlace(await (only ? locksOn(handle, ...placesOf(only), at) : allLocks(handle, at)))
+  const pins = await (only ? pinAt(handle, placeOf(only)) : pinsByPlace(handle))
   for (let from = 0; from < asked.length; from += AT_ONCE) {
     if (from > 0) await turn()
     const some = asked.slice(from, from + AT_ONCE)
@@ -65,20 +66,23 @@ export async function gateFactsOf(
   return facts
 }
 
-/** By their place; undefined `places`: all of them. */
-async function locksOver(
-  handle: Handle,
-  places: readonly string[] | undefined,
-  at: number,
-): Promise<ReadonlyMap<string, Lock>> {
-  const rows = await handle
+const byPlace = (rows: readonly Selectable<Tables['locks']>[]): ReadonlyMap<string, Lock> =>
+  new Map(rows.map((row) => [row.place, lockOf(row)]))
+
+const allLocks = compiledOnce((handle) =>
+  handle
     .selectFrom('locks')
     .selectAll()
-    .$if(places !== undefined, (query) => query.where('place', 'in', places ?? []))
-    .where((where) => where.or([where('until', 'is', null), where('until', '>', at)]))
-    .execute()
-  return new Map(rows.map((row) => [row.place, lockOf(row)]))
-}
+    .where((where) => where.or([where('until', 'is', null), where('until', '>', 0)])),
+)
+/** Those over one deployment. */
+const locksOn = compiledOnce((handle) =>
+  handle
+    .selectFrom('locks')
+    .selectAll()
+    .where('place', 'in', ['', '', ''])
+    .where((where) => where.or([where('until', 'is', null), where('until', '>', 0)])),
+)
 
 async function approvalsOf(
   handle: Handle,

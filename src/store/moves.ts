@@ -1,4 +1,11 @@
-import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely'
+import {
+  sql,
+  type Kysely,
+  type RawBuilder,
+  type Selectable,
+  type Transaction,
+  type UpdateObject,
+} from 'kysely'
 
 import { placeOf, type Deployment, type Forced } from '../deployment/deployment.ts'
 import type { EndReason, HoldReason } from '../deployment/reasons.ts'
@@ -7,8 +14,9 @@ import { endPin } from './pins.ts'
 import { deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Change, NewReport } from './store.ts'
+import { compiledInsert, compiledUpdate } from './statements.ts'
 import { passThrough } from './streaks.ts'
-import { inTransaction } from './transaction.ts'
+import { inTransaction, type Handle } from './transaction.ts'
 
 type Trx = Transaction<Tables>
 
@@ -54,9 +62,10 @@ export async function change(
   to: State,
   given: Change,
 ): Promise<Deployment | undefined> {
-  const row = await trx
-    .updateTable('deployments')
-    .set({
+  const update = to === 'running' ? updateBegun : isFinal(to) ? updateEnded : updateMoved
+  const [row] = await update(
+    trx,
+    {
       state: to,
       // One that was cancelled may end otherwise: then why it was cancelled is no reason any more.
       reason: given.reason ?? null,
@@ -67,15 +76,11 @@ export async function change(
       ...(given.approvedBy === undefined ? {} : { approved_by: given.approvedBy }),
       ...(given.steps === undefined ? {} : { steps: JSON.stringify(given.steps) }),
       ...holdColumns(undefined),
-      ...(to === 'running' ? { started_at: notBefore(sql`created_at`, given.at) } : {}),
-      ...(isFinal(to)
-        ? { finished_at: notBefore(sql`coalesce(started_at, created_at)`, given.at), end_order: NEXT_END }
-        : {}),
-    })
-    .where('id', '=', id)
-    .where('state', '=', from)
-    .returningAll()
-    .executeTakeFirst()
+    },
+    ...(to === 'running' || isFinal(to) ? [given.at, given.at] : []),
+    id,
+    from,
+  )
   if (row === undefined) return undefined
   const deployment = deploymentOf(row)
   const at = deployment.finishedAt ?? given.at
@@ -88,9 +93,27 @@ export async function change(
   return deployment
 }
 
+type Row = Selectable<Tables['deployments']>
+type Columns = UpdateObject<Tables, 'deployments'>
+
+const moving = (handle: Handle, set: Columns) =>
+  handle.updateTable('deployments').set(set).where('id', '=', 0).where('state', '=', 'queued').returningAll()
+
+const updateMoved = compiledUpdate<'deployments', Row>(moving)
+const updateBegun = compiledUpdate<'deployments', Row>((handle, set) =>
+  moving(handle, { ...set, started_at: notBefore(sql`created_at`) }),
+)
+const updateEnded = compiledUpdate<'deployments', Row>((handle, set) =>
+  moving(handle, {
+    ...set,
+    finished_at: notBefore(sql`coalesce(started_at, created_at)`),
+    end_order: NEXT_END,
+  }),
+)
+
 /** The clock may have been set back meanwhile, and nothing ends before it has begun. */
-const notBefore = (earlier: RawBuilder<number | null>, at: number): RawBuilder<number> =>
-  sql<number>`case when ${earlier} > ${sql.val(at)} then ${earlier} else ${sql.val(at)} end`
+const notBefore = (earlier: RawBuilder<number | null>): RawBuilder<number> =>
+  sql<number>`case when ${earlier} > ${0} then ${earlier} else ${0} end`
 
 /** What ended later has more events before it: an order that no clock can change. */
 const NEXT_END = sql<number>`(select coalesce(max(id), 0) from events)`
@@ -102,10 +125,7 @@ export async function enter(
   from: State | undefined,
   at: number,
 ): Promise<void> {
-  await trx
-    .insertInto('events')
-    .values(eventRow(deployment, from, at))
-    .execute()
+  await insertEvents(trx, [eventRow(deployment, from, at)])
 }
 
 /** Writes what the move owes to the outside world. */
@@ -118,11 +138,15 @@ export async function owe(
   if (reports.length === 0) return
   for (const { channel, endsStreak } of reports)
     if (endsStreak === true) await dropFailuresBeside(trx, deployment.id, channel)
-  await trx
-    .insertInto('reports')
-    .values(reportRows(deployment, reports, at))
-    .execute()
+  await insertReports(trx, reportRows(deployment, reports, at))
 }
+
+const insertEvents = compiledInsert<'events', unknown>((rows, handle) =>
+  handle.insertInto('events').values(rows),
+)
+const insertReports = compiledInsert<'reports', unknown>((rows, handle) =>
+  handle.insertInto('reports').values(rows),
+)
 
 /** A failure that is told after it is over would be taken for a new one. */
 const dropFailuresBeside = (trx: Trx, deploymentId: number, channel: string): Promise<unknown> =>

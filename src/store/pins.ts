@@ -5,6 +5,7 @@ import type { Pin } from '../deployment/gates.ts'
 import type { Database } from './database.ts'
 import { holdGates } from './gates-lock.ts'
 import type { Tables } from './schema.ts'
+import { compiledOnce } from './statements.ts'
 import type { Pins } from './store.ts'
 import { inTransaction, type Handle } from './transaction.ts'
 
@@ -26,18 +27,18 @@ async function allPins(database: Kysely<Tables>): Promise<readonly Pin[]> {
   return rows.map(pinOf)
 }
 
-/** The pins at these places, `owner/name/environment` in lower case; undefined: all of them. */
-export async function pinsAt(
-  handle: Handle,
-  places: readonly string[] | undefined,
-): Promise<ReadonlyMap<string, Pin>> {
-  const rows = await handle
-    .selectFrom('pins')
-    .selectAll()
-    .$if(places !== undefined, (query) => query.where('place', 'in', places ?? []))
-    .execute()
-  return new Map(rows.map((row) => [row.place, pinOf(row)]))
-}
+/** All pins by their places, `owner/name/environment` in lower case. */
+export const pinsByPlace = async (handle: Handle): Promise<ReadonlyMap<string, Pin>> =>
+  byPlace(await handle.selectFrom('pins').selectAll().execute())
+
+/** The same with the pin at one place alone. */
+export const pinAt = async (handle: Handle, place: string): Promise<ReadonlyMap<string, Pin>> =>
+  byPlace(await selectPin(handle, place))
+
+const selectPin = compiledOnce((handle) => handle.selectFrom('pins').selectAll().where('place', '=', ''))
+
+const byPlace = (rows: readonly Selectable<Tables['pins']>[]): ReadonlyMap<string, Pin> =>
+  new Map(rows.map((row) => [row.place, pinOf(row)]))
 
 /** Puts a pin in place of the one that is there, within the transaction that asks for what is pinned. */
 export async function putPin(

@@ -2,6 +2,7 @@ import { sql, type Kysely } from 'kysely'
 
 import type { Tables } from './schema.ts'
 import { repository } from './shared-rows.ts'
+import { compiledOnce } from './statements.ts'
 import type { FirstSight, Landmarks } from './store.ts'
 import { inTransaction } from './transaction.ts'
 
@@ -138,17 +139,20 @@ export async function landmarks(database: Kysely<Tables>, id: number): Promise<L
 
 /** The last success in the environment of a deployment that has not ended itself. */
 export async function lastSuccessBeside(database: Kysely<Tables>, id: number) {
-  const row = await database
+  const [row] = await selectLastSuccess(database, id)
+  return row && { sha: row.deployed_sha ?? row.sha, number: row.number, endOrder: row.end_order }
+}
+
+const selectLastSuccess = compiledOnce((handle) =>
+  handle
     .selectFrom('deployments as this')
     .innerJoin('deployments as other', 'other.environment_id', 'this.environment_id')
     .select(['other.sha', 'other.deployed_sha', 'other.number', 'other.end_order'])
-    .where('this.id', '=', id)
+    .where('this.id', '=', 0)
     .where('other.state', '=', sql.lit('succeeded'))
-    .where('other.task', '=', 'deploy')
+    .where('other.task', '=', sql.lit('deploy'))
     .whereRef('other.id', '!=', 'this.id')
     .orderBy('other.end_order', 'desc')
     .orderBy('other.id', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  return row && { sha: row.deployed_sha ?? row.sha, number: row.number, endOrder: row.end_order }
-}
+    .limit(sql.lit(1)),
+)

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 
 import type { ProcessRecord } from '../deployment/deployment.ts'
 import type { Tables } from './schema.ts'
+import { compiledInsert } from './statements.ts'
 import type { Handle } from './transaction.ts'
 
 /** Writes down a process that will be a deployment's, within a transaction. */
@@ -10,16 +11,19 @@ export const insertProcess = (
   deploymentId: number,
   { runId, group, bootId, startTicks }: ProcessRecord,
 ): Promise<unknown> =>
-  trx
-    .insertInto('processes')
-    .values({
+  insert(trx, [
+    {
       deployment_id: deploymentId,
       run_id: runId,
       group_id: group,
       boot_id: bootId,
       start_ticks: startTicks,
-    })
-    .execute()
+    },
+  ])
+
+const insert = compiledInsert<'processes', unknown>((rows, handle) =>
+  handle.insertInto('processes').values(rows),
+)
 
 /** `Store.processesOf`. */
 export async function processesOf(

@@ -1,16 +1,37 @@
-import type { Compilable, CompiledQuery, Insertable } from 'kysely'
+import type { Compilable, CompiledQuery, Insertable, Updateable } from 'kysely'
 
 import type { Tables } from './schema.ts'
 import type { Handle } from './transaction.ts'
 
-/** A statement that is compiled at its first use; after that only its values change. */
+/** A statement that is compiled at its first use with a database; after that only its values change. */
 export function compiledOnce<Row>(
-  build: () => Compilable<Row>,
+  build: (handle: Handle) => Compilable<Row>,
 ): (handle: Handle, ...values: readonly unknown[]) => Promise<readonly Row[]> {
-  let compiled: CompiledQuery<Row> | undefined
+  const compiledFor = keptFor((handle) => build(handle).compile())
   return async (handle, ...values) => {
-    compiled ??= build().compile()
-    return (await handle.executeQuery<Row>({ ...compiled, parameters: values })).rows
+    return (await handle.executeQuery<Row>({ ...compiledFor(handle), parameters: values })).rows
+  }
+}
+
+/**
+ * An update that sets other columns from time to time, compiled once for every choice of them. What it sets comes first
+ * in the statement, and then the other values. None may be undefined.
+ */
+export function compiledUpdate<Table extends keyof Tables, Row>(
+  build: (handle: Handle, set: Updateable<Tables[Table]>) => Compilable<Row>,
+): (
+  handle: Handle,
+  set: Updateable<Tables[Table]>,
+  ...values: readonly unknown[]
+) => Promise<readonly Row[]> {
+  const compiledFor = keptFor(() => new Map<string, CompiledQuery<Row>>())
+  return async (handle, set, ...values) => {
+    const compiled = compiledFor(handle)
+    const columns = Object.keys(set).join()
+    const query = compiled.get(columns) ?? build(handle, set).compile()
+    compiled.set(columns, query)
+    const parameters = [...Object.values(set), ...values]
+    return (await handle.executeQuery<Row>({ ...query, parameters })).rows
   }
 }
 
@@ -19,15 +40,18 @@ export function compiledOnce<Row>(
  * columns, and none may be undefined. Answers what the statement returns, of all rows.
  */
 export function compiledInsert<Table extends keyof Tables, Row>(
-  build: (rows: readonly Insertable<Tables[Table]>[]) => Compilable<Row>,
+  build: (rows: readonly Insertable<Tables[Table]>[], handle: Handle) => Compilable<Row>,
 ): (handle: Handle, rows: readonly Insertable<Tables[Table]>[]) => Promise<readonly Row[]> {
-  const compiled = new Map<number, { query: CompiledQuery<Row>; columns: readonly string[] }>()
+  const compiledFor = keptFor(
+    () => new Map<number, { query: CompiledQuery<Row>; columns: readonly string[] }>(),
+  )
   return async (handle, rows) => {
+    const compiled = compiledFor(handle)
     const answers: Row[] = []
     for (const some of parts(rows)) {
       const known = compiled.get(some.length)
       const { query, columns } = known ?? {
-        query: build(some).compile(),
+        query: build(some, handle).compile(),
         columns: Object.keys(some[0] ?? {}),
       }
       if (known === undefined) compiled.set(some.length, { query, columns })
@@ -35,6 +59,17 @@ export function compiledInsert<Table extends keyof Tables, Row>(
       answers.push(...(await handle.executeQuery<Row>({ ...query, parameters })).rows)
     }
     return answers
+  }
+}
+
+/** Keeps something for each database, whichever handle asks. */
+function keptFor<Kept>(make: (handle: Handle) => Kept): (handle: Handle) => Kept {
+  const kept = new WeakMap<object, Kept>()
+  return (handle) => {
+    const { adapter } = handle.getExecutor() // all handles of a database have it in common
+    const known = kept.get(adapter) ?? make(handle)
+    kept.set(adapter, known)
+    return known
   }
 }
 

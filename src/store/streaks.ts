@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely'
 
 import type { State } from '../deployment/state.ts'
 import type { Tables } from './schema.ts'
+import { compiledOnce } from './statements.ts'
 import type { FailureStreak } from './store.ts'
 
 type Trx = Transaction<Tables>
@@ -36,13 +37,9 @@ export async function passThrough(
   environmentId: number,
   { from, to, at }: { readonly from: State; readonly to: State; readonly at: number },
 ): Promise<FailureStreak | undefined> {
-  const before = streakIn(
-    await trx
-      .selectFrom('environments')
-      .select(['failures', 'failing_since'])
-      .where('id', '=', environmentId)
-      .executeTakeFirstOrThrow(),
-  )
+  const [row] = await selectStreak(trx, environmentId)
+  if (row === undefined) throw new Error(`There is no environment ${environmentId}.`)
+  const before = streakIn(row)
   const environment = trx.updateTable('environments').where('id', '=', environmentId)
   if (to === 'failed' && from !== 'queued')
     await environment
@@ -52,3 +49,7 @@ export async function passThrough(
     await environment.set({ failures: 0, failing_since: null }).execute()
   return before
 }
+
+const selectStreak = compiledOnce((handle) =>
+  handle.selectFrom('environments').select(['failures', 'failing_since']).where('id', '=', 0),
+)
