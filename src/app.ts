@@ -302,9 +302,9 @@ export async function startApp(
       logUrl: links.plain,
       journal,
       wake() {
-        holds?.wake()
         worker?.wake()
         outbox.wake()
+        setImmediate(() => holds?.wake()) // what may begin comes first
       },
     }
     await serveWebhooks(server, {

@@ -104,12 +104,6 @@ export function startWorker(parts: WorkerParts): Worker {
   const isToBeTold = createSeldom()
 
   const begin = (deployment: Deployment, prepared: PreparedRun): void => {
-    journal.info('deployment:claimed', {
-      deployment: nameOf(deployment),
-      id: deployment.id,
-      sha: deployment.sha,
-    })
-    parts.moved(deployment)
     const abort = new AbortController()
     const why = early.get(deployment.id)
     if (why !== undefined) abort.abort(why)
@@ -121,6 +115,12 @@ export function startWorker(parts: WorkerParts): Worker {
       waker.wake()
     })
     active.set(deployment.id, { work, abort })
+    journal.info('deployment:claimed', {
+      deployment: nameOf(deployment),
+      id: deployment.id,
+      sha: deployment.sha,
+    })
+    setImmediate(parts.moved, deployment) // the command comes first
   }
   /** Begins what was claimed without our hearing of it; what has begun before has another process written down. */
   const takeStrays = async (): Promise<void> => {
