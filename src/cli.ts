@@ -2,6 +2,7 @@ import { parseArgs, type ParseArgsConfig } from 'node:util'
 
 import { FerrymanError, messageOf } from './errors.ts'
 import { closest } from './config/closest.ts'
+import { importByName } from './imports.ts'
 
 /** One command: what `--help` says of it, what it takes, and where its work is. Loaded only when it is called. */
 export interface Command {
@@ -193,6 +194,7 @@ function textOf(thrown: unknown): string {
 const isWrongCall = (thrown: unknown): boolean =>
   thrown instanceof UsageError || (thrown instanceof FerrymanError && thrown.status === 400)
 
+importByName()
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (thrown) {
