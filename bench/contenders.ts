@@ -147,7 +147,7 @@ export interface GitHubSink {
 }
 
 /** Whoever waits for longer waits in vain. */
-const NEXT_MS = 10_000
+const NEXT_MS = 120_000
 
 /** Starts the stand-in for GitHub's API in this process. */
 export async function startGitHubSink(delayMs: number): Promise<GitHubSink> {
