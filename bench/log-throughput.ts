@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 
 import { startFerryman, startGitHubSink } from './contenders.ts'
 import { createDeliveries } from './deliveries.ts'
@@ -106,6 +107,7 @@ async function logOf(place: Place, file: string): Promise<Logged> {
     command: ['cat', file],
     github: github.port,
   })
+  await pause(1000) // the start is over
   const before = memory(program.pid, 'VmRSS')
   writeFileSync(`/proc/${program.pid}/clear_refs`, '5') // forgets the peak
   const succeeded = github.next('success')
