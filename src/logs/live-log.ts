@@ -24,7 +24,7 @@ export function createLiveLog({ masker, show, ending }: LiveLogParts): LogWriter
 
   const output = (bytes: Buffer): Promise<void> => {
     newest.add(bytes)
-    return tell(plain.push(bytes))
+    return tell(plain.push(Buffer.from(bytes))) // who reads may take them only when other bytes stand there
   }
   const tell = async (bytes: Buffer): Promise<void> => {
     if (bytes.length === 0) return

@@ -1,6 +1,7 @@
 import { FerrymanError, messageOf, problem } from '../errors.ts'
 import { createNewest } from './newest-lines.ts'
 import { cut, oneLine } from './one-line.ts'
+import { createPages } from './pages.ts'
 import type { Masker } from './redact.ts'
 import type { SegmentWriter } from './segments.ts'
 
@@ -10,8 +11,8 @@ import type { SegmentWriter } from './segments.ts'
  */
 export interface LogWriter {
   /**
-   * Output of a command, as it comes. Wait for the answer before reading more from the command. Rejects with
-   * `log_unwritable` when the disk takes nothing and no more can be kept.
+   * Output of a command, as it comes. Wait for the answer before reading more from the command; then the chunk is needed
+   * no longer. Rejects with `log_unwritable` when the disk takes nothing and no more can be kept.
    */
   readonly write: (chunk: Buffer) => Promise<void>
   /** A line of our own about what has happened, such as `exit 0 (2.1 s)`; it is in the file when this answers, if the disk takes it. */
@@ -60,7 +61,7 @@ export function createLogWriter(parts: WriterParts): LogWriter {
   const output = (bytes: Buffer) => {
     if (bytes.length === 0) return
     newest.add(bytes)
-    queue.add(stampLines(bytes, `${stampAt(clock())} `, isLineStart))
+    queue.addStamped(bytes, `${stampAt(clock())} `, isLineStart)
     isLineStart = bytes.at(-1) === LINE_FEED
   }
   const flush = () => output(stream.flush())
@@ -103,20 +104,11 @@ const LINE_FEED = 0x0a
 
 const stampAt = (now: number) => new Date(now).toISOString()
 
-/** One string operation for the whole chunk; latin1 keeps every byte as it is. */
-function stampLines(bytes: Buffer, stamp: string, isLineStart: boolean): Buffer {
-  const text = bytes.toString('latin1')
-  const endsLine = bytes.at(-1) === LINE_FEED
-  const body = (endsLine ? text.slice(0, -1) : text).replaceAll('\n', `\n${stamp}`)
-  return Buffer.from(`${isLineStart ? stamp : ''}${body}${endsLine ? '\n' : ''}`, 'latin1')
-}
-
 const TRY_AGAIN_MS = 1_000
 
 /** Writes to the file one batch after the other, and again what the disk did not take. */
 function createQueue({ file, name, onGrowth, onClose }: WriterParts) {
-  let waiting: Buffer[] = []
-  let unwritten = 0
+  const waiting = createPages()
   /** The attempt that is under way. */
   let batch: Promise<void> | undefined
   /** Why the last attempt failed, if it did. */
@@ -128,23 +120,19 @@ function createQueue({ file, name, onGrowth, onClose }: WriterParts) {
     problem('log_unwritable', { file: name, cause: messageOf(thrown) }, thrown)
   const writeBatch = async () => {
     clearTimeout(again)
-    const [bytes, others] = takeBatch(waiting)
-    waiting = others
     const before = file.end()
-    failure = await file.append(bytes).then(() => undefined, unwritable)
-    const taken = file.end() - before
-    unwritten -= taken
-    if (taken < bytes.length) waiting.unshift(bytes.subarray(taken))
+    failure = await file.append(waiting.first()).then(() => undefined, unwritable)
+    waiting.drop(file.end() - before)
     if (failure !== undefined) again = setTimeout(start, TRY_AGAIN_MS).unref()
-    batch = failure === undefined && waiting.length > 0 ? writeBatch() : undefined
+    batch = failure === undefined && waiting.size() > 0 ? writeBatch() : undefined
     onGrowth()
   }
   const start = () => {
-    if (waiting.length > 0) batch ??= writeBatch()
+    if (waiting.size() > 0) batch ??= writeBatch()
   }
   const tryToBeBelow = async (bytes: number) => {
-    if (unwritten >= bytes) start()
-    while (batch !== undefined && unwritten >= bytes) await batch
+    if (waiting.size() >= bytes) start()
+    while (batch !== undefined && waiting.size() >= bytes) await batch
   }
   const writeAll = async () => {
     await tryToBeBelow(1)
@@ -168,17 +156,21 @@ function createQueue({ file, name, onGrowth, onClose }: WriterParts) {
     }
   }
   return {
-    add(bytes: Buffer) {
+    add(line: Buffer) {
       if (closing !== undefined) return
-      waiting.push(bytes)
-      unwritten += bytes.length
+      waiting.add(line)
+      if (failure === undefined) start()
+    },
+    addStamped(output: Buffer, stamp: string, isLineStart: boolean) {
+      if (closing !== undefined) return
+      waiting.addStamped(output, stamp, isLineStart)
       if (failure === undefined) start()
     },
     /** Answers when less is left to be written, or when the disk takes no more for now. */
     tryToBeBelow,
     assertBelow(bytes: number) {
       if (closing !== undefined) throw unwritable('it is closed')
-      if (failure !== undefined && unwritten >= bytes) throw failure
+      if (failure !== undefined && waiting.size() >= bytes) throw failure
     },
     close: () => (closing ??= finish()),
   }
@@ -188,15 +180,4 @@ function createQueue({ file, name, onGrowth, onClose }: WriterParts) {
 const isGone = (thrown: unknown): boolean => {
   const cause: unknown = thrown instanceof FerrymanError ? thrown.cause : thrown
   return cause instanceof Error && Reflect.get(cause, 'code') === 'ENOENT'
-}
-
-const BATCH_BYTES = 262_144
-
-/** Small writes become one; what is taken at a time is small enough that writing and masking overlap. */
-function takeBatch(waiting: readonly Buffer[]): [batch: Buffer, others: Buffer[]] {
-  let size = 0
-  const count = waiting.findIndex((bytes) => (size += bytes.length) >= BATCH_BYTES) + 1
-  const taken = count === 0 ? waiting : waiting.slice(0, count)
-  const [only] = taken
-  return [taken.length === 1 && only ? only : Buffer.concat(taken), count === 0 ? [] : waiting.slice(count)]
 }

@@ -8,7 +8,9 @@ const MASK = '•••'
 
 /** Masks a stream of bytes. What comes out does not depend on how the stream was cut into chunks. */
 export interface MaskStream {
-  /** Answers what is safe to show; keeps back only last bytes with which a secret may begin. */
+  /**
+   * Answers what is safe to show, until the next chunk comes; keeps back only last bytes with which a secret may begin.
+   */
   push(chunk: Buffer): Buffer
   /** What `flush` would answer now; changes nothing. */
   peek(): Buffer
@@ -24,16 +26,17 @@ export interface MaskStream {
  */
 export function createMaskStream(search: () => Search): MaskStream {
   let state = START
-  const advance = (chunk: Buffer, isWhole: boolean) => {
-    const [next, output] = maskNext(state, chunk, search(), isWhole)
+  const join = createJoin()
+  const advance = (bytes: Buffer, isWhole: boolean) => {
+    const [next, output] = maskNext(state, bytes, search(), isWhole)
     state = next
     return output
   }
   return {
-    push: (chunk) => advance(chunk, false),
-    peek: () => maskNext(state, EMPTY, search(), true)[1],
+    push: (chunk) => advance(join(state.held, chunk), false),
+    peek: () => maskNext(state, state.held, search(), true)[1],
     flush() {
-      const output = advance(EMPTY, true)
+      const output = advance(state.held, true)
       state = START
       return output
     },
@@ -61,8 +64,21 @@ const EMPTY = Buffer.alloc(0)
 const MASK_BYTES = Buffer.from(MASK)
 const START: State = { held: EMPTY, carried: [], afterMask: false, key: undefined }
 
-function maskNext(state: State, chunk: Buffer, search: Search, isWhole: boolean): [State, Buffer] {
-  const bytes = state.held.length === 0 ? chunk : Buffer.concat([state.held, chunk])
+/** Of many chunks something is kept back: joining them in the same place leaves nothing to be collected. */
+function createJoin() {
+  let place = EMPTY
+  return (held: Buffer, chunk: Buffer): Buffer => {
+    if (held.length === 0) return chunk
+    const size = held.length + chunk.length
+    if (place.length < size) place = Buffer.allocUnsafeSlow(2 * size)
+    held.copy(place)
+    chunk.copy(place, held.length)
+    return place.subarray(0, size)
+  }
+}
+
+/** Masks the bytes, which begin with those that were held. */
+function maskNext(state: State, bytes: Buffer, search: Search, isWhole: boolean): [State, Buffer] {
   const found = findMatches(bytes, search, isWhole)
   const { hold, lines, open } = findKeys(bytes, state.key, found, isWhole)
   const secrets = [
@@ -157,10 +173,10 @@ function write(bytes: Buffer, secrets: readonly Span[], hold: number, afterMask:
     at = end
   }
   show(hold)
-  return { output: join(output), afterMask: isMasked }
+  return { output: whole(output), afterMask: isMasked }
 }
 
-const join = (parts: readonly Buffer[]) => (parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts))
+const whole = (parts: readonly Buffer[]) => (parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts))
 
 /** Secrets that go on after `hold`, counted from there; of those that have begun, one for each way to go on. */
 function carry(secrets: readonly Carried[], hold: number, length: number): readonly Carried[] {

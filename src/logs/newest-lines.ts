@@ -13,22 +13,28 @@ const REMEMBERED_BYTES = 32_768
 const LONGEST_LINE = 500
 
 export function createNewest(): NewestLines {
-  let chunks: Buffer[] = []
+  let kept: Buffer | undefined
   let size = 0
   let hasForgotten = false
 
-  const join = () => Buffer.concat(chunks).subarray(-REMEMBERED_BYTES)
+  /** Moves the newest of them to the front. */
+  const makeRoom = (bytes: Buffer, needed: number) => {
+    const from = size - Math.max(0, Math.min(size, REMEMBERED_BYTES - needed))
+    bytes.copyWithin(0, from, size)
+    size -= from
+    hasForgotten ||= from > 0
+  }
   return {
     add(bytes) {
-      chunks.push(bytes.length > REMEMBERED_BYTES ? bytes.subarray(-REMEMBERED_BYTES) : bytes)
-      size += bytes.length
-      if (size <= 2 * REMEMBERED_BYTES) return
-      chunks = [Buffer.from(join())]
-      size = REMEMBERED_BYTES
-      hasForgotten = true
+      kept ??= Buffer.allocUnsafeSlow(2 * REMEMBERED_BYTES)
+      const newest = bytes.subarray(-REMEMBERED_BYTES)
+      if (size + newest.length > kept.length) makeRoom(kept, newest.length)
+      size += newest.copy(kept, size)
+      hasForgotten ||= newest.length < bytes.length
     },
     lines(more, count) {
-      const all = Buffer.concat([join(), more]).toString().split('\n')
+      const newest = kept?.subarray(Math.max(0, size - REMEMBERED_BYTES), size) ?? more.subarray(0, 0)
+      const all = Buffer.concat([newest, more]).toString().split('\n')
       const whole = (hasForgotten || size > REMEMBERED_BYTES) && all.length > 1 ? all.slice(1) : all
       return whole
         .map(asPlain)
@@ -36,7 +42,6 @@ export function createNewest(): NewestLines {
         .slice(-count)
     },
     clear() {
-      chunks = []
       size = 0
       hasForgotten = false
     },
