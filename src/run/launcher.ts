@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { constants, openSync, rmSync } from 'node:fs'
-import { Socket } from 'node:net'
+import { rmSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 
 import { messageOf } from '../errors.ts'
+import { openPipe, type Pipe } from './pipe.ts'
 import type { ProcessIdentity } from './processes.ts'
 import { BECOME, READ_WORDS, wordsFor } from './words.ts'
 
@@ -61,7 +61,7 @@ export interface Launched {
   /** Who that is, where it is known by now. */
   readonly process?: ProcessIdentity
   /** Resolves when the word can be given, with the output that the command is going to have. */
-  readonly ready: Promise<Readable>
+  readonly ready: Promise<Pipe>
   /** Gives the word: the command begins. */
   go(): void
   /** Never gives the word: resolves when the launcher is gone, and nothing has run. */
@@ -163,7 +163,7 @@ async function endOf(shell: ChildProcess): Promise<Ended> {
 }
 
 /** Waits for the shell to say that the pipe is there, and opens the end that we read; its name is needed no longer. */
-function pipeOf(stdout: Readable, stderr: Readable, pipe: string): Promise<Readable> {
+function pipeOf(stdout: Readable, stderr: Readable, pipe: string): Promise<Pipe> {
   return new Promise((resolve, reject) => {
     let complaint = ''
     stderr.on('data', (chunk: Buffer) => {
@@ -171,9 +171,9 @@ function pipeOf(stdout: Readable, stderr: Readable, pipe: string): Promise<Reada
     })
     stdout.once('data', () => {
       try {
-        const reading = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
+        const reading = openPipe(pipe)
         removePipe(pipe)
-        resolve(new Socket({ fd: reading, readable: true, writable: false }))
+        resolve(reading)
       } catch (thrown) {
         reject(thrown instanceof Error ? thrown : new Error(String(thrown)))
       }

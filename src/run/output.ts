@@ -1,5 +1,6 @@
-import type { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
+
+import type { Pipe } from './pipe.ts'
 
 /** The output of one command on its way into the log. */
 export interface Output {
@@ -19,43 +20,29 @@ const MOST_LEFT_BYTES = 2 * 1024 * 1024
 const LOOK_MS = 20
 
 /** Moves what a command writes into the log, no faster than the log takes it. */
-export function follow(source: Readable, write: (chunk: Buffer) => Promise<void>): Output {
+export function follow(source: Pipe, write: (chunk: Buffer) => Promise<void>): Output {
   let bytes = 0
   let isWriting = false
   let isDone = false
-  let broke: (reason: unknown) => void = () => {}
-  const broken = new Promise<unknown>((resolve) => {
-    broke = resolve
-  })
-  const closed = Promise.withResolvers<void>()
-  const move = async (): Promise<void> => {
-    for await (const chunk of source as AsyncIterable<Buffer>) {
-      isWriting = true
-      bytes += chunk.length
-      const failure = await write(chunk).then(
-        () => undefined,
-        (reason: unknown) => ({ reason }),
-      )
+  const broken = Promise.withResolvers<unknown>()
+  const take = async (chunk: Buffer): Promise<void> => {
+    isWriting = true
+    bytes += chunk.length
+    try {
+      await write(chunk)
+    } finally {
       isWriting = false
-      if (failure === undefined) continue
-      isDone = true
-      broke(failure.reason)
-      // A pipe that nobody holds would end one program of a script, and let the script go on.
-      await closed.promise
-      return
     }
   }
-  const moveAll = async (): Promise<void> => {
-    await move().catch(() => {}) // the source was destroyed, by us
+  // A pipe that nobody holds would end one program of a script, and let the script go on: it stays open.
+  const move = async (): Promise<void> => {
+    await source.pour(take).catch(broken.resolve)
     isDone = true
   }
-  const done = moveAll()
+  const done = move()
   return {
-    broken,
-    close() {
-      closed.resolve()
-      source.destroy()
-    },
+    broken: broken.promise,
+    close: () => source.destroy(),
     async drain({ quietMs, drainMs }) {
       const enough = bytes + MOST_LEFT_BYTES
       const isOver = (): boolean => isDone || bytes >= enough

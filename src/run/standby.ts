@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
 
 import {
   launch,
@@ -12,6 +11,7 @@ import {
   type NotLaunched,
   type Shell,
 } from './launcher.ts'
+import type { Pipe } from './pipe.ts'
 import { told } from './proc.ts'
 import { identityOf, signal, type ProcessIdentity } from './processes.ts'
 import { READ_WORDS, wordsFor } from './words.ts'
@@ -56,7 +56,7 @@ export interface StandbyParts {
 /** A launcher that has made its pipe. */
 interface Waiting extends Shell {
   readonly process: ProcessIdentity
-  readonly output: Readable
+  readonly output: Pipe
   readonly hasEnded: () => boolean
 }
 

@@ -60,7 +60,7 @@ async function resultOf(starting: ReturnType<Standby['launch']>) {
   const launched = await starting
   if ('cause' in launched) throw new Error(launched.cause)
   const chunks: Buffer[] = []
-  const output = follow(await launched.ready, async (chunk) => void chunks.push(chunk))
+  const output = follow(await launched.ready, async (chunk) => void chunks.push(Buffer.from(chunk)))
   launched.go()
   const ended = await launched.ended
   await output.drain({ quietMs: 1_000, drainMs: 5_000 })
