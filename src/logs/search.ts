@@ -76,16 +76,17 @@ function eachAnchor({ step, ending }: AnchorTable, bytes: Buffer, visit: (shape:
  */
 function anchorEnds(step: Uint8Array, bytes: Buffer): number[] {
   const from = WIDTH - 2 // an anchor of three bytes may stand at the very beginning
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const quarter = bytes.length >> 2
   const ends: [number[], number[], number[], number[]] = [[], [], [], []]
-  if (quarter < from) return walk(step, bytes, from, bytes.length, ends[0])
+  if (quarter < from) return walk(step, view, from, bytes.length, ends[0])
   const [b0, c0, d0] = [quarter, 2 * quarter, 3 * quarter]
   let [a, b, c, d] = [from, b0, c0, d0]
   while (a < b0 && b < c0 && c < d0 && d < bytes.length) {
-    const aStep = step[pairEnding(bytes, a)] ?? 0
-    const bStep = step[pairEnding(bytes, b)] ?? 0
-    const cStep = step[pairEnding(bytes, c)] ?? 0
-    const dStep = step[pairEnding(bytes, d)] ?? 0
+    const aStep = step[view.getUint16(a - 1)] ?? 0
+    const bStep = step[view.getUint16(b - 1)] ?? 0
+    const cStep = step[view.getUint16(c - 1)] ?? 0
+    const dStep = step[view.getUint16(d - 1)] ?? 0
     if (aStep === 0) ends[0].push(a)
     if (bStep === 0) ends[1].push(b)
     if (cStep === 0) ends[2].push(c)
@@ -95,16 +96,16 @@ function anchorEnds(step: Uint8Array, bytes: Buffer): number[] {
     c += cStep || 1
     d += dStep || 1
   }
-  walk(step, bytes, a, b0, ends[0])
-  walk(step, bytes, b, c0, ends[1])
-  walk(step, bytes, c, d0, ends[2])
-  walk(step, bytes, d, bytes.length, ends[3])
+  walk(step, view, a, b0, ends[0])
+  walk(step, view, b, c0, ends[1])
+  walk(step, view, c, d0, ends[2])
+  walk(step, view, d, bytes.length, ends[3])
   return ends.flat()
 }
 
-function walk(step: Uint8Array, bytes: Buffer, from: number, to: number, ends: number[]): number[] {
+function walk(step: Uint8Array, bytes: DataView, from: number, to: number, ends: number[]): number[] {
   for (let at = from; at < to;) {
-    const far = step[pairEnding(bytes, at)] ?? 0
+    const far = step[bytes.getUint16(at - 1)] ?? 0
     if (far === 0) ends.push(at)
     at += far || 1
   }
