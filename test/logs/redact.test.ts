@@ -246,7 +246,7 @@ test('no secret comes through in any spelling, wherever it stands and however it
     ),
     { numRuns: 400 },
   )
-})
+}, 120_000)
 
 test('until there is a secret, all that may begin one is kept back, and nothing else', () => {
   // Of letters with which no secret begins that gives itself away.
