@@ -4,6 +4,7 @@ import type { Overrides } from '../config/overrides.ts'
 import { watchConfig } from '../config/reload.ts'
 import { FerrymanError, messageOf } from '../errors.ts'
 import { createJournal } from '../logs/journal.ts'
+import { createLineWriter } from '../logs/line-writer.ts'
 import { createMasker } from '../logs/redact.ts'
 import { version } from '../version.ts'
 
@@ -23,8 +24,10 @@ export async function runServer(options: ServerOptions): Promise<number> {
   const file = findConfig({ flag: options.config, environment, cwd: process.cwd() })
   const config = loadConfig(file, { environment, overrides: options.overrides })
   const masker = createMasker(config.secrets)
+  const lines = createLineWriter((text) => void process.stdout.write(text))
+  process.on('exit', lines.flush)
   const journal = createJournal({
-    write: (line) => void process.stdout.write(line),
+    write: lines.write,
     masker,
     clock: Date.now,
     pretty: process.stdout.isTTY && !options.json,

@@ -47,11 +47,19 @@ export function createMasker(secrets: Iterable<string>): Masker {
     },
     mask(text) {
       const bytes = Buffer.from(text)
+      if (!mayHoldSecret(bytes, current())) return text
       const masked = maskWhole(bytes, current())
       return masked.equals(bytes) ? text : masked.toString()
     },
     stream: () => createMaskStream(current),
   }
+}
+
+/** Most texts hold no place that looks like a secret, and need no more than this look. */
+function mayHoldSecret(bytes: Buffer, search: Search): boolean {
+  let isSeen = false
+  search.each(bytes, () => (isSeen = true))
+  return isSeen
 }
 
 function learn(secret: string, known: Map<string, Shape>): void {

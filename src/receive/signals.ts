@@ -74,7 +74,7 @@ const ignored = (reason: IgnoredReason, detail: string = IGNORED[reason]): Ignor
 
 /** The action of any event, for the record. */
 export const actionOf = (body: unknown): string | undefined =>
-  Envelope.safeParse(body).data?.action ?? undefined
+  Action.safeParse(Reflect.get(Object(body), 'action')).data ?? undefined
 
 // PostgreSQL keeps no NUL in text, and no process can be handed one.
 const text = (most: number) =>
@@ -84,7 +84,8 @@ const text = (most: number) =>
     .refine((value) => !value.includes('\0'), 'must not hold a NUL character')
 const name = (most: number) => text(most).min(1)
 
-const Envelope = z.object({ action: text(100).nullish() })
+const Action = text(100).nullish()
+const Envelope = z.object({ action: Action })
 
 const Account = z.object({
   login: name(100),
@@ -252,7 +253,7 @@ function deploymentSignal({
     environment: deployment.environment,
     description: deployment.description ?? '',
     payload: textOf(payload),
-    nonce: Ours.safeParse(payload).data?.ferryman,
+    nonce: hasField(payload, 'ferryman') ? Ours.safeParse(payload).data?.ferryman : undefined,
     actor: personIn(payload) ?? creator?.login ?? 'ghost',
     creator: creator?.login ?? 'ghost',
     creatorAvatar: creator?.avatar_url ?? '',
@@ -308,7 +309,12 @@ function payloadOf(given: unknown): unknown {
 const Person = z.object({
   deploy_user: z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9-_]{0,98}[A-Za-z0-9])?$/),
 })
-const personIn = (payload: unknown): string | undefined => Person.safeParse(payload).data?.deploy_user
+const personIn = (payload: unknown): string | undefined =>
+  hasField(payload, 'deploy_user') ? Person.safeParse(payload).data?.deploy_user : undefined
+
+/** Asked first, since to find that nothing is there takes a schema the longest: it writes down why. */
+const hasField = (payload: unknown, field: string): boolean =>
+  typeof payload === 'object' && payload !== null && Object.hasOwn(payload, field)
 
 /** How our own deployments are known again: what `pipeline.ts` puts into their payload. */
 const Ours = z.object({ ferryman: z.string().regex(/^[0-9a-f]{32}$/) })

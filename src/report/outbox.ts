@@ -76,8 +76,8 @@ interface HeldUp {
 }
 
 const SOON_MS = 20
-/** A look at a long list takes long; the rest of the server has work to do, too. */
-const LOOKS_TAKE_A_FIFTH = 4
+/** A look at a long list takes long; the rest of the server has work to do, too, and the other side takes little. */
+const LOOKS_TAKE_A_TWENTIETH = 19
 const LOOK_AGAIN_MS = 30_000
 const MOST_LOOKED_AT = 100
 const REST_MS = 5_000
@@ -193,7 +193,7 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
     const moments = [now + LOOK_AGAIN_MS]
     for (const recipient of recipients()) moments.push(...(await lookAt(recipient, now)))
     moments.push((await outbox.nextDueAfter(now)) ?? Infinity)
-    quietMs = Math.max(SOON_MS, LOOKS_TAKE_A_FIFTH * (performance.now() - began))
+    quietMs = Math.max(SOON_MS, LOOKS_TAKE_A_TWENTIETH * (performance.now() - began))
     callOff()
     if (!ended) callOff = parts.after(Math.max(0, Math.min(...moments) - now), waker.wake)
   }

@@ -69,7 +69,22 @@ const statementsFor = (database: Kysely<Tables>) => ({
   insertEvents: compiledInsert<'events', unknown>((rows) => database.insertInto('events').values(rows)),
   insertReports: compiledInsert<'reports', unknown>((rows) => database.insertInto('reports').values(rows)),
   byGithubId: compiledOnce(() => database.selectFrom('deployments').selectAll().where('github_id', '=', 0)),
+  newerOf: compiledOnce(() => newerAmong(database, ['deploy']).where('state', '!=', sql.lit('cancelled'))),
+  newerErrand: compiledOnce(() => newerAmong(database, ERRANDS).where('state', '=', sql.lit('succeeded'))),
 })
+
+const ERRANDS = Object.keys(ERRAND_TASKS)
+
+/** By environment, tasks, GitHub's number and a limit of one: what GitHub made later. */
+const newerAmong = (database: Kysely<Tables>, tasks: readonly string[]) =>
+  database
+    .selectFrom('deployments')
+    .select('number')
+    .where(OF_ENVIRONMENT, '=', 0)
+    .where('task', 'in', tasks)
+    .where('github_id', '>', 0) // GitHub counts them up
+    .orderBy('github_id', 'desc')
+    .limit(1)
 
 /** Writes a deployment with its number; its events and reports follow at the end of the batch. */
 export async function createDeployment(
@@ -146,23 +161,16 @@ const begun = ({ id, hold }: Deployment) => ({
  * lock never is.
  */
 async function overtakenEnd(
-  { trx }: Batch,
+  { trx, statements: { newerErrand, newerOf } }: Batch,
   { late, githubId, task, errand }: NewDeployment,
   environmentId: number,
 ): Promise<End | undefined> {
   const isErrand = errand !== undefined
   if ((late === undefined && !isErrand) || githubId === undefined) return undefined
   if (errand?.kind === 'unlock' && errand.lock !== undefined) return undefined
-  const newer = await trx
-    .selectFrom('deployments')
-    .select('number')
-    .where(OF_ENVIRONMENT, '=', environmentId)
-    .where('task', 'in', isErrand ? Object.keys(ERRAND_TASKS) : [task])
-    .where('github_id', '>', githubId) // GitHub counts them up
-    .where('state', isErrand ? '=' : '!=', sql.lit(isErrand ? 'succeeded' : 'cancelled'))
-    .orderBy('github_id', 'desc')
-    .limit(1)
-    .executeTakeFirst()
+  const [newer] = isErrand
+    ? await newerErrand(trx, environmentId, ...ERRANDS, githubId, 1)
+    : await newerOf(trx, environmentId, task, githubId, 1)
   const detail =
     newer === undefined
       ? late?.overtaken

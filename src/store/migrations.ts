@@ -28,6 +28,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0020-pins': pins,
       '0021-published': published,
       '0022-agreed-task': agreedTask,
+      '0023-looked-at': lookedAt,
     }),
 })
 
@@ -407,6 +408,16 @@ const agreedTask: Migration = {
       .alterTable('approvals')
       .addColumn('task', 'text', (column) => column.notNull().defaultTo('deploy'))
       .execute()
+  },
+}
+
+/** What waits for more than its turn: looks at it pass over what only stands in line, however long that is. */
+const lookedAt: Migration = {
+  async up(database: Kysely<unknown>) {
+    await sql`create index deployments_looked_at on deployments (id)
+      where state = 'queued' and (hold_reason is not null or origin in ('merge', 'push', 'poll'))`.execute(
+      database,
+    )
   },
 }
 

@@ -132,18 +132,23 @@ function dueRows(
   const inTheWay = take === 'newest' ? sql`other.id > report.id` : isBefore(at, staleBefore)
   const none = (column: string, values: readonly unknown[]) =>
     values.length === 0 ? sql`` : sql`and ${sql.ref(column)} not in (${sql.join(values)})`
+  // First which of them, from few columns: putting thousands of whole rows in order takes three times as long.
   return sql<ReportRow>`
-    select * from (
-      select ${COLUMNS}, ${WAS_TRIED} as was_tried,
-        row_number() over (
-          partition by deployment.repository order by ${WAS_TRIED}, ${IS_FINAL} desc, report.id) as turn
-      from reports report join deployments deployment on deployment.id = report.deployment_id
-      where report.state = 'owed' and report.due_at <= ${at} and report.channel = ${channel}
-        ${none('report.deployment_id', exceptDeployments)} ${none('deployment.repository', exceptRepositories)}
-        ${goingTo(places)}
-        and not exists (
-          select 1 from reports other
-          where other.state = 'owed' and other.deployment_id = report.deployment_id
-            and other.channel = report.channel and (${inTheWay}))) due
-    order by was_tried, is_final desc, turn, id limit ${limit}`
+    select ${COLUMNS} from (
+      select * from (
+        select report.id as due_id, ${WAS_TRIED} as was_tried, ${IS_FINAL} as was_final,
+          row_number() over (
+            partition by deployment.repository order by ${WAS_TRIED}, ${IS_FINAL} desc, report.id) as turn
+        from reports report join deployments deployment on deployment.id = report.deployment_id
+        where report.state = 'owed' and report.due_at <= ${at} and report.channel = ${channel}
+          ${none('report.deployment_id', exceptDeployments)} ${none('deployment.repository', exceptRepositories)}
+          ${goingTo(places)}
+          and not exists (
+            select 1 from reports other
+            where other.state = 'owed' and other.deployment_id = report.deployment_id
+              and other.channel = report.channel and (${inTheWay}))) ranked
+      order by was_tried, was_final desc, turn, due_id limit ${limit}) due
+    join reports report on report.id = due.due_id
+    join deployments deployment on deployment.id = report.deployment_id
+    order by was_tried, was_final desc, turn, due_id`
 }

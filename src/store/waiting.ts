@@ -4,6 +4,7 @@ import type { Deployment } from '../deployment/deployment.ts'
 import type { State } from '../deployment/state.ts'
 import { BY_THEMSELVES, deploymentOf } from './rows.ts'
 import type { Tables } from './schema.ts'
+import { compiledOnce } from './statements.ts'
 import type { Store } from './store.ts'
 
 type Row = Selectable<Tables['deployments']>
@@ -88,11 +89,10 @@ interface Known {
  */
 export function createWaiting(database: Kysely<Tables>): Store['waiting'] {
   let known: ReadonlyMap<number, Known> = new Map()
+  const readAll = compiledOnce(() => thoseOf(database).select(['id', ...WATCHED]))
   const all = async (): Promise<readonly Deployment[]> => {
     const before = known
-    const rows = await thoseOf(database)
-      .select(['id', ...WATCHED])
-      .execute()
+    const rows = await readAll(database)
     const changed = new Set(rows.flatMap((row) => (isAsBefore(row, before.get(row.id)?.row) ? [] : row.id)))
     const read = new Map((await among(database, [...changed])).map((one) => [one.id, one]))
     const now = rows.flatMap((row) => {
@@ -108,6 +108,7 @@ export function createWaiting(database: Kysely<Tables>): Store['waiting'] {
 const isAsBefore = (row: Pick<Row, Watched>, before: Pick<Row, Watched> | undefined): boolean =>
   before !== undefined && WATCHED.every((column) => row[column] === before[column])
 
+/** The words of the index `deployments_looked_at`. */
 const thoseOf = (database: Kysely<Tables>) =>
   database
     .selectFrom('deployments')

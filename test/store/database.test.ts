@@ -40,6 +40,7 @@ test('a database of a newer version is refused by name', async () => {
 
 /** What each migration has to be undone by, the newest first, to have a database of an earlier version. */
 const UNDO = {
+  '0023': 'drop index deployments_looked_at',
   '0022': 'alter table approvals drop column task',
   '0021': 'alter table deployments drop column log_url',
   '0020': 'drop table pins',
