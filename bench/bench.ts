@@ -5,8 +5,10 @@ import { parseArgs } from 'node:util'
 import { measureAcknowledgement, measureSlowDisk } from './acknowledgement.ts'
 import { PEER_MISSING } from './contenders.ts'
 import { measureFirstInstruction } from './first-instruction.ts'
+import { measureHistory } from './history.ts'
 import { measureLogThroughput } from './log-throughput.ts'
 import { createPlace, isInstalled } from './place.ts'
+import { measureReaders } from './readers.ts'
 import { measureRecovery } from './recovery.ts'
 import { describe, type Findings } from './report.ts'
 import { measureStart } from './start.ts'
@@ -20,6 +22,8 @@ const MEASUREMENTS = {
   log: measureLogThroughput,
   start: measureStart,
   recovery: measureRecovery,
+  history: measureHistory,
+  readers: measureReaders,
   waiting: measureWaiting,
   workspace: measureWorkspace,
 }

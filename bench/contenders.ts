@@ -28,6 +28,7 @@ export interface FerrymanOptions extends ProgramOptions {
   readonly entry?: Readonly<Record<string, unknown>>
   /** With an earlier life's configuration and data. */
   readonly folder?: string
+  readonly apiToken?: string
 }
 
 /** Starts Ferryman as an operator does, and waits for its first answer. */
@@ -44,7 +45,7 @@ export async function startFerryman(place: Place, options: FerrymanOptions = {})
 export function writeConfig(
   folder: string,
   port: number,
-  { command, github = 9, entry = { folder } }: FerrymanOptions,
+  { command, github = 9, entry = { folder }, apiToken }: FerrymanOptions,
 ): string {
   const file = join(folder, 'config.yml')
   const environment = {
@@ -57,7 +58,7 @@ export function writeConfig(
   const listed = { environments: { production: environment, 'github-pages': environment } }
   const other = { folder, commands: [['true']] }
   const config = {
-    server: { host: '127.0.0.1', port },
+    server: { host: '127.0.0.1', port, api_token: apiToken },
     data_dir: join(folder, 'data'),
     github: {
       webhook_secret: SECRET,

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 
 import { FERRYMAN, startFerryman, startGitHubSink, type Contender, type GitHubSink } from './contenders.ts'
 import { createDeliveries } from './deliveries.ts'
+import { growHistory } from './long-history.ts'
 import { answered, median, type Place } from './place.ts'
 import { ms, rate, type Findings } from './report.ts'
 
@@ -20,7 +20,7 @@ export async function measureRecovery(place: Place): Promise<Findings> {
     await place.end(first.program)
   }
   place.say(`recovery: making a history of ${rate(DEPLOYMENTS)} deployments`)
-  growHistory(join(old, 'data/ferryman.sqlite'))
+  growHistory(join(old, 'data/ferryman.sqlite'), { deployments: DEPLOYMENTS, repositories: 1 })
   const clean: number[] = []
   const killed: number[] = []
   const rounds = place.quick ? 2 : 7
@@ -72,41 +72,4 @@ async function readyIn(place: Place, folder: string): Promise<number> {
   const took = performance.now() - from
   await place.end(program)
   return took
-}
-
-/** Copies the one deployment that is there, with its delivery, its events and its delivered reports. */
-function growHistory(path: string): void {
-  const database = new DatabaseSync(path)
-  database.exec(
-    'begin; create temp table numbers as with recursive n(i) as (select 1 union all select i + 1 from n where i < ' +
-      DEPLOYMENTS +
-      ') select i from n',
-  )
-  const offset = 1_000_000
-  const id = `id + i * ${offset}`
-  copy(database, 'deliveries', { id, key: "key || '-' || i", guid: "guid || '-' || i" })
-  copy(database, 'deployments', {
-    id,
-    number: `number + i`,
-    github_id: '-i',
-    delivery_id: `delivery_id + i * ${offset}`,
-    state: "'succeeded'",
-    reason: 'null',
-    detail: 'null',
-  })
-  copy(database, 'events', { id, deployment_id: `deployment_id + i * ${offset}` })
-  copy(database, 'reports', { id, deployment_id: `deployment_id + i * ${offset}`, state: "'delivered'" })
-  database.exec(`update environments set next_number = next_number + ${DEPLOYMENTS}; commit; analyze`)
-  database.close()
-}
-
-function copy(database: DatabaseSync, table: string, changed: Readonly<Record<string, string>>): void {
-  const columns = database
-    .prepare(`select name from pragma_table_info('${table}')`)
-    .all()
-    .map(({ name }) => String(name))
-  const values = columns.map((column) => changed[column] ?? column)
-  database.exec(
-    `insert into ${table} (${columns.join(', ')}) select ${values.join(', ')} from ${table}, numbers`,
-  )
 }
