@@ -13,7 +13,7 @@ const QUICK: History = { deployments: 50_000, repositories: 500 }
 
 /** What people and programs ask; each answers out of the whole history. */
 const QUESTIONS = [
-  `/api/deployments?name=${encodeURIComponent(`${REPOSITORY}/production#50`)}`,
+  `/api/deployments?name=${encodeURIComponent(`${REPOSITORY}/production#51`)}`,
   '/api/deployments/1',
   '/api/deliveries',
   '/api/deliveries?event=push',

@@ -1,20 +1,21 @@
 import { DatabaseSync } from 'node:sqlite'
 
 export interface History {
+  /** With the one that is there. */
   readonly deployments: number
-  /** Among which they are spread; the one that is there is the first of them. */
+  /** Among which half of them are spread; the one that is there has the other half. */
   readonly repositories: number
 }
 
 /** So far apart are the ids of what is copied. */
 const APART = 10_000_000
 
-/** Copies the one deployment that is in the database, with all that belongs to it, into a history of ended ones. */
+/** Copies the one deployment that is in the database, with all that belongs to it, until there are so many. */
 export function growHistory(path: string, { deployments, repositories }: History): void {
   const database = new DatabaseSync(path)
   database.exec(`pragma synchronous = off; begin;
     create temp table numbers as with recursive n(i) as (
-      select 1 union all select i + 1 from n where i < ${deployments}) select i from n`)
+      select 1 union all select i + 1 from n where i < ${deployments - 1}) select i from n`)
   const others = `i < ${repositories}`
   const id = `id + i * ${APART}`
   copy(database, 'repositories', others, {
@@ -24,15 +25,15 @@ export function growHistory(path: string, { deployments, repositories }: History
     github_id: 'github_id + i',
   })
   copy(database, 'environments', others, { id, repository_id: `repository_id + i * ${APART}` })
-  const named = (column: string) =>
-    `${column} || iif(i % ${repositories} = 0, '', '-' || i % ${repositories})`
+  const which = repositories === 1 ? '0' : `iif(i % 2 = 0, 0, 1 + i / 2 % ${repositories - 1})`
+  const named = (column: string) => `${column} || iif(${which} = 0, '', '-' || (${which}))`
   copy(database, 'deliveries', 'true', { id, key: "key || '-' || i", guid: "guid || '-' || i" })
   copy(database, 'deployments', 'true', {
     id,
-    environment_id: `environment_id + i % ${repositories} * ${APART}`,
+    environment_id: `environment_id + ${which} * ${APART}`,
     repository: named('repository'),
     configured_as: named('configured_as'),
-    number: `number + 1 + i / ${repositories}`,
+    number: 'number + i',
     github_id: '-i',
     delivery_id: `delivery_id + i * ${APART}`,
     sha: "printf('%040x', i)",

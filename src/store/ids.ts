@@ -4,7 +4,12 @@ import type { Database } from './database.ts'
 
 /** `Store.beginAfter`: the ids of deployments go on after this one. */
 export async function beginAfter({ kysely, engine }: Database, id: number): Promise<void> {
-  const newest = await kysely.selectFrom('deployments').select('id').orderBy('id', 'desc').executeTakeFirst()
+  const newest = await kysely
+    .selectFrom('deployments')
+    .select('id')
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
   if ((newest?.id ?? 0) >= id) return
   if (engine === 'postgres') {
     const sequence = sql`pg_get_serial_sequence('deployments', 'id')`

@@ -1,7 +1,7 @@
 import { sql, type Kysely, type Selectable } from 'kysely'
 
 import type { State } from '../deployment/state.ts'
-import { deploymentOf } from './rows.ts'
+import { deploymentOf, FEW_BY_ID, IS_ACTIVE } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { LeftOut, Line } from './store.ts'
 
@@ -11,11 +11,9 @@ const MOST_AVERAGED = 50
 
 /** `Store.line`. */
 export async function line(database: Kysely<Tables>, averagesSince: number): Promise<Line> {
-  const all = database.selectFrom('deployments').selectAll().orderBy('id')
-  const active = await all
-    .where('state', 'in', [sql.lit<State>('running'), sql.lit<State>('cancelling')])
-    .execute()
-  const queued = all.where('state', '=', sql.lit<State>('queued'))
+  const all = database.selectFrom('deployments').selectAll()
+  const active = await all.where(IS_ACTIVE).orderBy(FEW_BY_ID).execute()
+  const queued = all.orderBy('id').where('state', '=', sql.lit<State>('queued'))
   const ready = await queued.where('hold_reason', 'is', null).limit(MOST).execute()
   const held = await queued.where('hold_reason', 'is not', null).limit(MOST).execute()
   const waits = [...ready, ...held].slice(0, MOST)

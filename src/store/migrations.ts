@@ -29,6 +29,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0021-published': published,
       '0022-agreed-task': agreedTask,
       '0023-looked-at': lookedAt,
+      '0024-found': found,
     }),
 })
 
@@ -418,6 +419,18 @@ const lookedAt: Migration = {
       where state = 'queued' and (hold_reason is not null or origin in ('merge', 'push', 'poll'))`.execute(
       database,
     )
+  },
+}
+
+/** What people look for in a long history: a deployment by its name, deliveries of one kind. */
+const found: Migration = {
+  async up(database: Kysely<unknown>) {
+    for (const index of [
+      'deployments_named on deployments (number, lower(repository))',
+      'deliveries_of_event on deliveries (event, id)',
+      'deliveries_of_verdict on deliveries (verdict, id)',
+    ])
+      await sql.raw(`create index ${index}`).execute(database)
   },
 }
 

@@ -63,12 +63,13 @@ export const createOutbox = (database: Kysely<Tables>): Outbox => ({
       select settled_at as at from reports report
       where ${RECENT} and channel in ('github', 'github-commit') and state = 'delivered'
         and settled_at > ${since}`.execute(database)
-    // What GitHub makes for us owes its first status from that moment on.
+    // What GitHub makes for us owes its first status from that moment on. In the order of no mere column, or SQLite would
+    // go through all reports in it.
     const { rows: deployments } = await sql<{ at: number }>`
       select min(report.created_at) as at
       from reports report join deployments deployment on deployment.id = report.deployment_id
       where ${RECENT} and report.channel = 'github' and deployment.was_asked = 1
-      group by report.deployment_id
+      group by +report.deployment_id
       having min(report.created_at) > ${since}`.execute(database)
     return { statuses: statuses.map(({ at }) => at), deployments: deployments.map(({ at }) => at) }
   },

@@ -12,7 +12,8 @@ export const createResending = (
   async list(state, limit) {
     const { rows: counts } = await sql<{ count: number }>`
       select count(*) as count from reports where state = ${sql.lit(state)}`.execute(database)
-    const order = state === 'owed' ? sql`report.id` : sql`report.settled_at desc, report.id desc`
+    // No mere column, or SQLite would go through all reports in that order.
+    const order = state === 'owed' ? sql`+report.id` : sql`report.settled_at desc, report.id desc`
     const { rows } = await sql<ReportRow & { newest: number }>`
       select ${COLUMNS}, (
           select max(id) from reports newer

@@ -1,9 +1,10 @@
-import { sql, type Insertable, type Selectable } from 'kysely'
+import { sql, type Insertable, type RawBuilder, type Selectable } from 'kysely'
 
 import type { Changes } from '../deployment/changes.ts'
 import type { Blocked, Deployment, Hold, Origin, StepResult } from '../deployment/deployment.ts'
 import { HELD } from '../deployment/reasons.ts'
 import { readRecipe } from '../deployment/recipe.ts'
+import type { State } from '../deployment/state.ts'
 import type { Tables } from './schema.ts'
 import type { NewDeployment } from './store.ts'
 
@@ -11,6 +12,21 @@ type DeploymentRow = Selectable<Tables['deployments']>
 
 /** What is not asked for on GitHub. Literals, so that SQLite's planner sees the partial index. */
 export const BY_THEMSELVES = [sql.lit<Origin>('merge'), sql.lit<Origin>('push'), sql.lit<Origin>('poll')]
+
+/**
+ * The order of a few among many: by no mere column, or SQLite would go through the whole history in that order for
+ * them, and not to them by their own index.
+ */
+export const FEW_BY_ID = sql<number>`+id`
+
+/** Whether a deployment is in one of these states, in the words by which SQLite knows the index of them. */
+export const isIn = (states: readonly State[]): RawBuilder<boolean> =>
+  states.length === 1
+    ? sql`state = ${sql.lit(states[0])}`
+    : sql`state in (${sql.join(states.map((state) => sql.lit(state)))})`
+
+/** What holds its lane. */
+export const IS_ACTIVE = isIn(['running', 'cancelling'])
 
 /** Taken back, and no fault of the commit: it may come again. */
 export const TAKEN_BACK = sql.raw(

@@ -1,7 +1,7 @@
 import { sql, type Kysely } from 'kysely'
 
 import type { State } from '../deployment/state.ts'
-import { deploymentOf } from './rows.ts'
+import { deploymentOf, FEW_BY_ID, IS_ACTIVE } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Situation, SituationWanted, Turn } from './store.ts'
 
@@ -39,8 +39,8 @@ export async function situation(
   const active = await database
     .selectFrom('deployments')
     .selectAll()
-    .where('state', 'in', [sql.lit<State>('running'), sql.lit<State>('cancelling')])
-    .orderBy('id')
+    .where(IS_ACTIVE)
+    .orderBy(FEW_BY_ID)
     .execute()
   const ended = there
     .where('deployments.state', 'in', [
@@ -49,7 +49,7 @@ export async function situation(
       sql.lit<State>('cancelled'),
     ])
     .where('deployments.task', '=', 'deploy')
-  const last = await ended.orderBy('deployments.id', 'desc').limit(1).executeTakeFirst()
+  const last = await ended.orderBy('deployments.number', 'desc').limit(1).executeTakeFirst()
   const live = await ended
     .where('deployments.state', '=', sql.lit<State>('succeeded'))
     .orderBy('deployments.end_order', 'desc')

@@ -23,7 +23,7 @@ import { insertProcess, processesOf } from './process-rows.ts'
 import { createOutbox } from './outbox.ts'
 import { configured, known, landmarks, lastSuccessBeside, see, seen } from './places.ts'
 import { createRetaining } from './retention.ts'
-import { deploymentOf } from './rows.ts'
+import { deploymentOf, FEW_BY_ID, isIn } from './rows.ts'
 import { changeLanes } from './lanes.ts'
 import { line } from './line.ts'
 import { createWaiting } from './waiting.ts'
@@ -94,12 +94,8 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
       const rows = await kysely
         .selectFrom('deployments')
         .selectAll()
-        .where(
-          'state',
-          'in',
-          states.map((state) => sql.lit(state)),
-        )
-        .orderBy('id')
+        .where(isIn(states))
+        .orderBy(FEW_BY_ID)
         .execute()
       return rows.map(deploymentOf)
     },
