@@ -37,7 +37,7 @@ export async function measureHistory(place: Place): Promise<Findings> {
   const github = await startGitHubSink(0)
   const long = place.quick ? QUICK : LONG
   const [short, grown] = [await start(place, github, SHORT), await start(place, github, long)]
-  const took = new Map(QUESTIONS.map((question) => [question, { short: [], long: [] } as Took]))
+  const took = new Map<string, Took>(QUESTIONS.map((question) => [question, { short: [], long: [] }]))
   const rounds = place.quick ? 40 : 200
   for (let round = 0; round < rounds; round += 1) {
     if (round % 20 === 0) place.say(`history: round ${round} of ${rounds}`)

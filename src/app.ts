@@ -419,6 +419,7 @@ export async function startApp(
       logSize: logs.size,
       endLeftovers,
       reports,
+      reportsWith: (lastLines) => (moved, streak) => reportsFor(moved, streak, { ...context, lastLines }),
       clock,
       journal,
       freed() {

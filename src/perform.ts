@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 
 import { nameOf, type Deployment, type ProcessRecord } from './deployment/deployment.ts'
@@ -138,10 +139,15 @@ async function perform(
     }
     const { lastLines, ...end } = ended
     const deployedSha = 'deployedSha' in end ? end.deployedSha : undefined
-    const [came, logUrl] = await Promise.all([
+    const told = Promise.all([
       ask().of(deployedSha ?? deployment.sha, signals.stopping),
       publish(deployment, { log, state: end.state, stopping: signals.stopping }, parts),
     ])
+    if (!(await isSoon(told))) {
+      const at = (deployment.startedAt ?? clock()) + Math.round(tookMs)
+      await store.conclude(deployment.id, { ...end, lastLines, at }).catch(() => {}) // its end is tried until it is written
+    }
+    const [came, logUrl] = await told
     return {
       ...end,
       tookMs,
@@ -157,6 +163,19 @@ async function perform(
     await log
       .close()
       .catch((cause: unknown) => journal.warn('log:not-closed', { deployment: deployment.id, error: cause }))
+  }
+}
+
+const SOON_MS = 50
+
+/** Whether others answer within a moment: nothing need be written down for that. */
+async function isSoon(told: Promise<unknown>): Promise<boolean> {
+  const over = new AbortController()
+  const late = pause(SOON_MS, false, { signal: over.signal }).catch(() => false)
+  try {
+    return await Promise.race([told.then(() => true), late])
+  } finally {
+    over.abort()
   }
 }
 

@@ -1,7 +1,8 @@
 import { nameOf, type Deployment, type ProcessRecord } from '../deployment/deployment.ts'
 import type { Journal } from '../logs/journal.ts'
-import type { ReportsFor, Store } from '../store/store.ts'
+import type { Conclusion, ReportsFor, Store } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
+import { moveToEnd } from './ending.ts'
 
 export interface RecoveryParts {
   readonly store: Store
@@ -12,6 +13,8 @@ export interface RecoveryParts {
   /** Ends what an earlier life of the server left running; answers which processes are left after that time. */
   endLeftovers(processes: readonly ProcessRecord[], withinMs: number): Promise<{ left: string | undefined }>
   readonly reports: ReportsFor
+  /** With the last lines of the step that failed. */
+  reportsWith(lastLines: readonly string[]): ReportsFor
   readonly clock: () => number
   readonly journal: Journal
   /** One that was left has ended: its lane is free. */
@@ -30,7 +33,7 @@ const TELL_AGAIN_LOOKS = 600
 /**
  * What a start finds: a deployment that was running ended with the server that ran it. Its processes are ended
  * first, then it is reported as interrupted, or as cancelled where somebody had cancelled it; starting it again is
- * a decision that people make. While processes of it cannot be ended it keeps its lane, and is looked at again;
+ * a decision that people make. One whose work was over ends as that has ended. While processes of it cannot be ended it keeps its lane, and is looked at again;
  * then it ends as the others did. One that waits and has a log began after the backup that the database was
  * restored from: it is not started again either.
  */
@@ -110,8 +113,12 @@ async function settle(
     journal.error('processes:left', { ...about, processes: left })
     return 'left'
   }
-  const ended = await end(id, parts)
-  if (ended !== undefined) journal.warn('deployment:interrupted', { ...about, state: ended.state })
+  const concluded = await store.conclusionOf(id)
+  const ended = concluded === undefined ? await end(id, parts) : await endAs(id, concluded, parts)
+  if (ended === undefined) return 'ended'
+  const { state, reason, detail } = ended
+  if (concluded === undefined) journal.warn('deployment:interrupted', { ...about, state })
+  else journal.info('deployment:ended', { ...about, state, reason, detail })
   return 'ended'
 }
 
@@ -119,6 +126,14 @@ const INTERRUPTED = {
   reason: 'interrupted',
   detail: 'Interrupted: Ferryman ended while it ran. It is not started again by itself.',
 } as const
+
+/** Its work was over; what was waited for came to nothing. */
+const endAs = (
+  id: number,
+  { state, lastLines, ...change }: Conclusion,
+  { store, reportsWith }: Pick<RecoveryParts, 'store' | 'reportsWith'>,
+): Promise<Deployment | undefined> =>
+  moveToEnd(id, state, { ...change, reports: reportsWith(lastLines) }, store)
 
 /** Somebody may have cancelled it, also since it was looked at. */
 async function end(

@@ -6,6 +6,7 @@ import type { Journal } from '../logs/journal.ts'
 import { createSeldom } from '../logs/seldom.ts'
 import type { Change, Claimed, Gate, ReportsFor, Store } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
+import { moveToEnd } from './ending.ts'
 
 /** How a run ended, as the store takes it. */
 export type Ending = Ended | Held
@@ -277,17 +278,6 @@ async function writeDown(
       await pause(RETRY_MS)
     }
   }
-}
-
-/** Somebody may have cancelled it; then it has ended truthfully all the same. */
-async function moveToEnd(
-  id: number,
-  state: Ended['state'],
-  change: Change,
-  { move }: Store,
-): Promise<Deployment | undefined> {
-  if (state === 'cancelled') return move(id, 'cancelling', state, change)
-  return (await move(id, 'running', state, change)) ?? move(id, 'cancelling', state, change)
 }
 
 function broken(thrown: unknown, { reports, journal, mask }: WorkerParts): Ending {

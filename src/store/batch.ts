@@ -121,6 +121,7 @@ export async function createDeployment(
     finished_at: end === undefined ? null : at,
     changes: null,
     log_url: null,
+    conclusion: null,
     marked_bad_at: null,
     marked_bad_by: null,
     marked_bad_reason: null,

@@ -30,6 +30,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0022-agreed-task': agreedTask,
       '0023-looked-at': lookedAt,
       '0024-found': found,
+      '0025-concluded': concluded,
     }),
 })
 
@@ -431,6 +432,13 @@ const found: Migration = {
       'deliveries_of_verdict on deliveries (verdict, id)',
     ])
       await sql.raw(`create index ${index}`).execute(database)
+  },
+}
+
+/** How the work of a deployment has ended that waits for others before it ends itself. */
+const concluded: Migration = {
+  async up(database: Kysely<unknown>) {
+    await database.schema.alterTable('deployments').addColumn('conclusion', 'text').execute()
   },
 }
 

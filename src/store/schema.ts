@@ -117,6 +117,7 @@ export interface Tables {
     finished_at: number | null
     changes: string | null
     log_url: string | null
+    conclusion: string | null
     marked_bad_at: number | null
     marked_bad_by: string | null
     marked_bad_reason: string | null

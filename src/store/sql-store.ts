@@ -8,6 +8,7 @@ import { markBad, refFor } from './bad-marks.ts'
 import { createInBatch } from './batch.ts'
 import { bind, byNonce } from './binding.ts'
 import { knowForgotten } from './forgotten.ts'
+import { createConclusions } from './conclusions.ts'
 import { createHeads } from './heads.ts'
 import { createHooks } from './hooks.ts'
 import { createInbox } from './inbox.ts'
@@ -105,6 +106,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     beginAfter: (id) => beginAfter(database, id),
     refFor: (place, which) => refFor(kysely, place, which),
     markBad: (id, mark) => markBad(database, id, mark),
+    ...createConclusions(kysely),
     previousSha: async (id) => (await lastSuccessBeside(kysely, id))?.sha,
     putBack: (id, blocked, change) => putBack(kysely, id, blocked, change),
     unblock: (id, change) => unblock(kysely, id, change),

@@ -48,6 +48,13 @@ export interface Store {
     to: Next<From>,
     change: Change,
   ): Promise<Deployment | undefined>
+  /**
+   * Writes down how the work of an active deployment has ended, where something is waited for before the deployment ends
+   * itself: should the server not live to hear it, that is what the next one says.
+   */
+  conclude(id: number, conclusion: Conclusion): Promise<void>
+  /** What `conclude` has written of it. */
+  conclusionOf(id: number): Promise<Conclusion | undefined>
   /** `move` for many, each with its own change, in one transaction; answers those that were still in `from`. */
   moveAll<From extends State>(
     from: From,
@@ -557,6 +564,13 @@ export interface Change {
   /** Who had agreed to it when it began. */
   readonly approvedBy?: string | undefined
   readonly reports: ReportsFor
+}
+
+/** How the work of a deployment has ended. */
+export interface Conclusion extends Pick<Change, 'at' | 'reason' | 'detail' | 'deployedSha' | 'steps'> {
+  readonly state: 'succeeded' | 'failed' | 'cancelled'
+  /** Of the step that failed, secrets masked. */
+  readonly lastLines: readonly string[]
 }
 
 /** A hook of GitHub's that delivers here. */

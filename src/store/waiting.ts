@@ -64,6 +64,7 @@ const WRITTEN = {
   finished_at: 'end',
   changes: 'end',
   log_url: 'end',
+  conclusion: 'end',
   marked_bad_at: 'end',
   marked_bad_by: 'end',
   marked_bad_reason: 'end',

@@ -117,6 +117,7 @@ export async function beginLife({ config, clock, begun, ...given }: LifeParts): 
     logSize: async () => 0,
     endLeftovers: () => Promise.resolve({ left: undefined }),
     reports,
+    reportsWith: () => reports,
     clock,
     journal,
     freed() {},

@@ -10,6 +10,10 @@ import { newDeployment, queuedIntake } from '../support/samples.ts'
 import { claimFrom } from '../support/claiming.ts'
 
 const reports = ({ state }: Deployment) => [{ channel: 'github', body: { state } }]
+/** As `reports`, with the last lines. */
+const reportsWith =
+  (lines: readonly string[]) =>
+  ({ state }: Deployment) => [{ channel: 'github', body: { state, lines } }]
 const journal = { info() {}, warn() {}, error() {} }
 
 /** A store in which one deployment was running when the server died. */
@@ -20,7 +24,16 @@ async function died() {
   const claimed = await claimFrom(store, { limit: 1, at: 1_000, reports })
   const id = claimed?.id ?? 0
   await store.recordProcess(id, { runId: 'ab', group: 1, bootId: 'another', startTicks: '1' })
-  const parts = { store, begun: [], logSize: async () => 0, reports, clock: () => 2_000, journal, freed() {} }
+  const parts = {
+    store,
+    begun: [],
+    logSize: async () => 0,
+    reports,
+    reportsWith,
+    clock: () => 2_000,
+    journal,
+    freed() {},
+  }
   return { store, id, parts }
 }
 
@@ -42,6 +55,46 @@ test('what was running is reported as interrupted, once its processes are gone',
     reason: 'interrupted',
     detail: 'Interrupted: Ferryman ended while it ran. It is not started again by itself.',
   })
+})
+
+const FAILED = {
+  state: 'failed',
+  reason: 'command_failed',
+  detail: 'make exited with 2: no rule',
+  steps: [],
+  lastLines: ['no rule'],
+  at: 1_400,
+} as const
+
+test('what had ended its work, and waited for others to hear of it, ends as its work did', async () => {
+  const { store, id, parts } = await died()
+  await store.conclude(id, FAILED)
+
+  await recover({ ...parts, endLeftovers: () => Promise.resolve({ left: undefined }) })
+
+  expect(await store.deployment(id)).toMatchObject({
+    state: 'failed',
+    reason: 'command_failed',
+    detail: 'make exited with 2: no rule',
+    finishedAt: 1_400,
+  })
+  expect((await store.outbox.of(id)).at(-1)?.body).toEqual({ state: 'failed', lines: ['no rule'] })
+})
+
+test('what somebody cancelled when its work was over ends as its work did', async () => {
+  const { store, id, parts } = await died()
+  await store.conclude(id, {
+    state: 'succeeded',
+    steps: [],
+    deployedSha: undefined,
+    lastLines: [],
+    at: 1_400,
+  })
+  await store.move(id, 'running', 'cancelling', { reason: 'by_person', at: 1_500, reports })
+
+  await recover({ ...parts, endLeftovers: () => Promise.resolve({ left: undefined }) })
+
+  expect(await store.deployment(id)).toMatchObject({ state: 'succeeded', reason: undefined })
 })
 
 test('what was being cancelled is cancelled, by whoever wanted it', async () => {

@@ -40,6 +40,7 @@ test('a database of a newer version is refused by name', async () => {
 
 /** What each migration has to be undone by, the newest first, to have a database of an earlier version. */
 const UNDO = {
+  '0025': 'alter table deployments drop column conclusion',
   '0024': 'drop index deployments_named; drop index deliveries_of_event; drop index deliveries_of_verdict',
   '0023': 'drop index deployments_looked_at',
   '0022': 'alter table approvals drop column task',
