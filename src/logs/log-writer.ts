@@ -68,7 +68,7 @@ export function createLogWriter(parts: WriterParts): LogWriter {
   const narrate = (text: string) => {
     const shown = cut(oneLine(masker.mask(text)), LONGEST_NARRATION)
     // What the mask keeps back stays behind this line: written here, half a secret could get out.
-    queue.add(Buffer.from(`${isLineStart ? '' : '\n'}${stampAt(clock())}${NARRATION}${shown}\n`))
+    queue.addLine(Buffer.from(`${isLineStart ? '' : '\n'}${stampAt(clock())}${NARRATION}${shown}\n`))
     isLineStart = true
   }
 
@@ -155,10 +155,22 @@ function createQueue({ file, name, onGrowth, onClose }: WriterParts) {
       onClose()
     }
   }
+  /** How many of the bytes the disk takes at once: none while others wait before them. */
+  const taken = (line: Buffer): number => {
+    if (waiting.size() > 0) return 0
+    try {
+      return file.appendNow(line)
+    } catch {
+      return 0 // it says why when it is tried again
+    }
+  }
   return {
-    add(line: Buffer) {
+    /** A line of our own. Where nothing waits before it, and the disk takes it, it is in the file now. */
+    addLine(line: Buffer) {
       if (closing !== undefined) return
-      waiting.add(line)
+      const size = taken(line)
+      if (size > 0) onGrowth()
+      if (size < line.length) waiting.add(line.subarray(size))
       if (failure === undefined) start()
     },
     addStamped(output: Buffer, stamp: string, isLineStart: boolean) {
