@@ -1,14 +1,35 @@
-import { sql, type Kysely, type RawBuilder } from 'kysely'
+import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely'
 
+import { isOfOneRow } from './database.ts'
+import { createGroupCommit } from './group-commit.ts'
 import { COLUMNS, IS_FINAL, owedOf, type ReportRow } from './report-rows.ts'
 import { createResending } from './resending.ts'
 import type { Tables } from './schema.ts'
 import type { DueFilter, Outbox, Places, SettledReport } from './store.ts'
 import { inTransaction } from './transaction.ts'
 
-/** The outbox on the store's tables. */
-export const createOutbox = (database: Kysely<Tables>): Outbox => ({
-  ...createResending(database),
+/** What is written of one report, with others in one transaction. */
+type Write = (trx: Transaction<Tables>) => Promise<unknown>
+
+/** The outbox on the store's tables. What is written about several reports at one moment is one commit. */
+export function createOutbox(database: Kysely<Tables>): Outbox {
+  const write = createGroupCommit(
+    (writes: readonly Write[]) =>
+      inTransaction(database, async (trx) => {
+        const done: unknown[] = []
+        for (const one of writes) done.push(await one(trx))
+        return done
+      }),
+    { isOfOneItem: isOfOneRow },
+  )
+  return { ...readingOutbox(database), ...createResending(database), ...writingOutbox(write) }
+}
+
+type Writing = 'attempt' | 'settle' | 'postpone' | 'hurry'
+
+const readingOutbox = (
+  database: Kysely<Tables>,
+): Omit<Outbox, Writing | keyof ReturnType<typeof createResending>> => ({
   async countDue(channel, { at, most, places }) {
     const { rows } = await sql<{ due: number }>`
       select count(*) as due from (
@@ -25,38 +46,6 @@ export const createOutbox = (database: Kysely<Tables>): Outbox => ({
     const { rows } = await sql<{ due_at: number | null }>`
       select min(due_at) as due_at from reports where state = 'owed' and due_at > ${at}`.execute(database)
     return rows[0]?.due_at ?? undefined
-  },
-  async attempt(id) {
-    await inTransaction(database, async (trx) => {
-      await sql`update reports set attempts = attempts + 1 where id = ${id}`.execute(trx)
-      await dropOlder(id).execute(trx)
-    })
-  },
-  async settle(id, state, at, error) {
-    await inTransaction(database, async (trx) => {
-      await trx
-        .updateTable('reports')
-        .set({ state, settled_at: at, last_error: error ?? null })
-        .where('id', '=', id)
-        .execute()
-      if (state === 'delivered') await dropOlder(id).execute(trx)
-    })
-  },
-  async postpone(id, dueAt, error, barredSince) {
-    await inTransaction(database, async (trx) => {
-      await sql`update reports set last_error = ${error}, due_at = ${dueAt}, barred_since = ${barredSince ?? null},
-        state = case when exists (
-          select 1 from reports newer
-          where newer.state = 'owed' and newer.deployment_id = reports.deployment_id
-            and newer.channel = reports.channel and newer.id > reports.id)
-          then 'dropped' else 'owed' end
-        where id = ${id} and state = 'owed'`.execute(trx)
-    })
-  },
-  async hurry(at) {
-    await inTransaction(database, (trx) =>
-      sql`update reports set due_at = ${at} where state = 'owed' and due_at > ${at}`.execute(trx),
-    )
   },
   async givenToGitHub(since) {
     const { rows: statuses } = await sql<{ at: number }>`
@@ -94,6 +83,41 @@ export const createOutbox = (database: Kysely<Tables>): Outbox => ({
       attempts: row.attempts,
       lastError: row.last_error ?? undefined,
     }))
+  },
+})
+
+const writingOutbox = (write: (work: Write) => Promise<unknown>): Pick<Outbox, Writing> => ({
+  async attempt(id) {
+    await write(async (trx) => {
+      await sql`update reports set attempts = attempts + 1 where id = ${id}`.execute(trx)
+      await dropOlder(id).execute(trx)
+    })
+  },
+  async settle(id, state, at, error) {
+    await write(async (trx) => {
+      await trx
+        .updateTable('reports')
+        .set({ state, settled_at: at, last_error: error ?? null })
+        .where('id', '=', id)
+        .execute()
+      if (state === 'delivered') await dropOlder(id).execute(trx)
+    })
+  },
+  async postpone(id, dueAt, error, barredSince) {
+    await write((trx) =>
+      sql`update reports set last_error = ${error}, due_at = ${dueAt}, barred_since = ${barredSince ?? null},
+        state = case when exists (
+          select 1 from reports newer
+          where newer.state = 'owed' and newer.deployment_id = reports.deployment_id
+            and newer.channel = reports.channel and newer.id > reports.id)
+          then 'dropped' else 'owed' end
+        where id = ${id} and state = 'owed'`.execute(trx),
+    )
+  },
+  async hurry(at) {
+    await write((trx) =>
+      sql`update reports set due_at = ${at} where state = 'owed' and due_at > ${at}`.execute(trx),
+    )
   },
 })
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { createGroupCommit } from '../../src/receive/group-commit.ts'
+import { createGroupCommit } from '../../src/store/group-commit.ts'
 
 const never = { isOfOneItem: () => false }
 
