@@ -4,6 +4,7 @@ import { cut, oneLine } from './one-line.ts'
 import { createPages } from './pages.ts'
 import type { Masker } from './redact.ts'
 import type { SegmentWriter } from './segments.ts'
+import type { Stamper } from './stamper.ts'
 
 /**
  * Writes one log while its deployment runs. What the disk does not take is kept and tried again every second, also
@@ -36,6 +37,7 @@ export interface WriterParts {
   /** Whether the log so far breaks off within a line. */
   readonly isWithinLine: boolean
   readonly masker: Masker
+  readonly stamper: Stamper
   readonly clock: () => number
   /** There is more to read. */
   readonly onGrowth: () => void
@@ -52,7 +54,7 @@ const LONGEST_NARRATION = 8192
 
 /** Makes the writer of an open log; the clock is in milliseconds since 1970. */
 export function createLogWriter(parts: WriterParts): LogWriter {
-  const { masker, clock } = parts
+  const { masker, clock, stamper } = parts
   const queue = createQueue(parts)
   const stream = masker.stream()
   const newest = createNewest()
@@ -61,7 +63,7 @@ export function createLogWriter(parts: WriterParts): LogWriter {
   const output = (bytes: Buffer) => {
     if (bytes.length === 0) return
     newest.add(bytes)
-    queue.addStamped(bytes, `${stampAt(clock())} `, isLineStart)
+    stamper.stamp(bytes, { stamp: `${stampAt(clock())} `, isLineStart }, queue.add)
     isLineStart = bytes.at(-1) === LINE_FEED
   }
   const flush = () => output(stream.flush())
@@ -173,9 +175,9 @@ function createQueue({ file, name, onGrowth, onClose }: WriterParts) {
       if (size < line.length) waiting.add(line.subarray(size))
       if (failure === undefined) start()
     },
-    addStamped(output: Buffer, stamp: string, isLineStart: boolean) {
+    add(bytes: Buffer) {
       if (closing !== undefined) return
-      waiting.addStamped(output, stamp, isLineStart)
+      waiting.add(bytes)
       if (failure === undefined) start()
     },
     /** Answers when less is left to be written, or when the disk takes no more for now. */

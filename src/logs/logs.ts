@@ -7,6 +7,7 @@ import { type LogWriter, createLogWriter } from './log-writer.ts'
 import type { Masker } from './redact.ts'
 import { type Segment, type SegmentWriter, listSegments, openSegments, pathOf } from './segments.ts'
 import { createSharedReads } from './shared-reads.ts'
+import { createStamper } from './stamper.ts'
 import { createTurns } from './turns.ts'
 
 export type { LogWriter } from './log-writer.ts'
@@ -50,6 +51,7 @@ interface FollowOptions {
 /** Keeps the logs in this directory, readable by this user only; the clock is in milliseconds since 1970. */
 export function createLogs({ directory, clock }: { directory: string; clock: () => number }): Logs {
   const live = new Map<number, Live>()
+  const stamper = createStamper()
   const shared = createSharedReads<LogPart>(SHARED_PIECES)
   const turns = createTurns(PIECES_IN_A_TURN)
   const directoryOf = (deploymentId: number) => join(directory, String(deploymentId))
@@ -82,7 +84,7 @@ export function createLogs({ directory, clock }: { directory: string; clock: () 
           followers.tellAll()
         }
         const onGrowth = followers.tell
-        return createLogWriter({ file, name, isWithinLine, masker, clock, onGrowth, onClose })
+        return createLogWriter({ file, name, isWithinLine, masker, stamper, clock, onGrowth, onClose })
       } catch (thrown) {
         throw problem('log_unwritable', { file: name, cause: messageOf(thrown) }, thrown)
       }

@@ -132,7 +132,7 @@ function withinSize(segments: readonly Segment[], maxBytes: number): readonly Se
 }
 
 /** At the end of a line where there is one; `mayBeNothing`: rather in the next segment than within the line. */
-function placeToCut(bytes: Buffer, room: number, mayBeNothing: boolean): number {
+export function placeToCut(bytes: Buffer, room: number, mayBeNothing = false): number {
   const lineEnd = bytes.subarray(0, Math.max(0, room)).lastIndexOf(LINE_FEED) + 1
   return lineEnd > 0 || mayBeNothing ? lineEnd : room
 }

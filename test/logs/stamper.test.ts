@@ -1,0 +1,55 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+
+import { createStamper } from '../../src/logs/stamper.ts'
+
+const STAMP = '2026-11-21T10:54:00.000Z '
+const { stamp } = createStamper()
+
+function stamped(output: Buffer, isLineStart: boolean): Buffer {
+  const pieces: Buffer[] = []
+  stamp(output, { stamp: STAMP, isLineStart }, (piece) => pieces.push(Buffer.from(piece)))
+  return Buffer.concat(pieces)
+}
+
+/** The same, told simply. */
+function expected(output: Buffer, isLineStart: boolean): Buffer {
+  const text = output.toString('latin1').replaceAll(/\n(?=[^])/g, `\n${STAMP}`)
+  return Buffer.from(isLineStart && text !== '' ? `${STAMP}${text}` : text, 'latin1')
+}
+
+// Of bytes alone one in 256 would end a line.
+const line = fc.oneof(
+  { weight: 8, arbitrary: fc.uint8Array({ maxLength: 100 }) },
+  { weight: 1, arbitrary: fc.nat({ max: 40_000 }).map((size) => new Uint8Array(size).fill(size)) },
+)
+const output = fc.array(line, { maxLength: 30 }).map((lines) => {
+  const all = Buffer.concat(lines.flatMap((bytes) => [bytes, Buffer.from('\n')]))
+  return all.subarray(0, all.length - (lines.length % 2))
+})
+
+test('each line that begins has a stamp before it, and every byte stays as it is', () => {
+  fc.assert(
+    fc.property(output, fc.boolean(), (output, isLineStart) => {
+      expect(stamped(output, isLineStart).equals(expected(output, isLineStart))).toBe(true)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('wherever lines end', () => {
+  for (let length = 0; length < 70; length++)
+    for (let end = 0; end < length; end++) {
+      const output = Buffer.alloc(length, 'x')
+      output[end] = 0x0a
+      output[Math.floor(end / 2)] = 0x0a
+
+      expect(stamped(output, true)).toEqual(expected(output, true))
+    }
+})
+
+test('an output of nothing but line feeds is one of stamps', () => {
+  const output = Buffer.alloc(100_000, '\n')
+
+  expect(stamped(output, true).equals(expected(output, true))).toBe(true)
+})
