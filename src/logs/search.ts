@@ -1,4 +1,5 @@
 import type { Shape } from './shapes.ts'
+import { type Steps, type Walk, PAIRS, pairOf } from './walk.ts'
 
 /** Finds the places where a secret may lie, in one pass however many secrets there are. */
 export interface Search {
@@ -12,12 +13,12 @@ export interface Search {
  * Prepares the search. It looks at every third byte or so: two neighbouring bytes say how far away the next
  * anchor is at least (the Wu-Manber method).
  */
-export function createSearch(shapes: readonly Shape[]): Search {
+export function createSearch(shapes: readonly Shape[], walk: Walk): Search {
   const anchors = anchorTable(shapes)
   const heads = headTable(shapes)
   const longest = Math.max(...shapes.map((shape) => shape.longest))
   return {
-    each: (bytes, visit) => eachAnchor(anchors, bytes, visit),
+    each: (bytes, visit) => eachAnchor(walk, anchors, bytes, visit),
     undecidedFrom(bytes) {
       const last = bytes.length - 1
       for (let at = Math.max(0, bytes.length - longest); at < last; at++)
@@ -28,11 +29,10 @@ export function createSearch(shapes: readonly Shape[]): Search {
 }
 
 const WIDTH = 4
-const PAIRS = 65_536
 
 interface AnchorTable {
   /** How many bytes the search may go on, by the two bytes that end at its place; 0: look here. */
-  readonly step: Uint8Array
+  readonly step: Steps
   readonly ending: ReadonlyMap<number, readonly Candidate[]>
 }
 interface Candidate {
@@ -49,11 +49,11 @@ function anchorTable(shapes: readonly Shape[]): AnchorTable {
     for (const anchor of shape.anchors) {
       const bytes = Buffer.from(anchor, 'latin1')
       const last = bytes.length - 1
-      for (let i = 1; i <= last; i++) shorten(pairEnding(bytes, i), last - i)
+      for (let i = 1; i <= last; i++) shorten(pairAt(bytes, i - 1), last - i)
       if (bytes.length < WIDTH)
         // the byte before it may be any
-        for (let before = 0; before < 256; before++) shorten((before << 8) | (bytes[0] ?? 0), last)
-      addOnce(ending, pairEnding(bytes, last), { shape, back: last + shape.anchorAt })
+        for (let before = 0; before < 256; before++) shorten(pairOf(before, bytes[0] ?? 0), last)
+      addOnce(ending, pairAt(bytes, last - 1), { shape, back: last + shape.anchorAt })
     }
   return { step, ending }
 }
@@ -64,55 +64,16 @@ function addOnce(table: Map<number, Candidate[]>, pair: number, candidate: Candi
   if (!isKnown) table.set(pair, [...others, candidate])
 }
 
-function eachAnchor({ step, ending }: AnchorTable, bytes: Buffer, visit: (shape: Shape, at: number) => void) {
-  for (const end of anchorEnds(step, bytes))
-    for (const { shape, back } of ending.get(pairEnding(bytes, end)) ?? [])
+function eachAnchor(
+  walk: Walk,
+  { step, ending }: AnchorTable,
+  bytes: Buffer,
+  visit: (shape: Shape, at: number) => void,
+) {
+  for (const end of walk.stops(bytes, step))
+    for (const { shape, back } of ending.get(pairAt(bytes, end - 1)) ?? [])
       if (end >= back) visit(shape, end - back)
 }
-
-/**
- * Where anchors may end, in order. Four quarters are walked side by side: each step waits for the one before
- * it in its own quarter, and the processor does the other three meanwhile, which is 3.5 times as fast.
- */
-function anchorEnds(step: Uint8Array, bytes: Buffer): number[] {
-  const from = WIDTH - 2 // an anchor of three bytes may stand at the very beginning
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  const quarter = bytes.length >> 2
-  const ends: [number[], number[], number[], number[]] = [[], [], [], []]
-  if (quarter < from) return walk(step, view, from, bytes.length, ends[0])
-  const [b0, c0, d0] = [quarter, 2 * quarter, 3 * quarter]
-  let [a, b, c, d] = [from, b0, c0, d0]
-  while (a < b0 && b < c0 && c < d0 && d < bytes.length) {
-    const aStep = step[view.getUint16(a - 1)] ?? 0
-    const bStep = step[view.getUint16(b - 1)] ?? 0
-    const cStep = step[view.getUint16(c - 1)] ?? 0
-    const dStep = step[view.getUint16(d - 1)] ?? 0
-    if (aStep === 0) ends[0].push(a)
-    if (bStep === 0) ends[1].push(b)
-    if (cStep === 0) ends[2].push(c)
-    if (dStep === 0) ends[3].push(d)
-    a += aStep || 1
-    b += bStep || 1
-    c += cStep || 1
-    d += dStep || 1
-  }
-  walk(step, view, a, b0, ends[0])
-  walk(step, view, b, c0, ends[1])
-  walk(step, view, c, d0, ends[2])
-  walk(step, view, d, bytes.length, ends[3])
-  return ends.flat()
-}
-
-function walk(step: Uint8Array, bytes: DataView, from: number, to: number, ends: number[]): number[] {
-  for (let at = from; at < to;) {
-    const far = step[bytes.getUint16(at - 1)] ?? 0
-    if (far === 0) ends.push(at)
-    at += far || 1
-  }
-  return ends
-}
-
-const pairEnding = (bytes: Buffer, at: number) => ((bytes[at - 1] ?? 0) << 8) | (bytes[at] ?? 0)
 
 interface HeadTable {
   /** By its first two bytes: 1 where a secret may begin. */
@@ -139,4 +100,4 @@ function headTable(shapes: readonly Shape[]): HeadTable {
 const isUndecided = ({ byPair }: HeadTable, bytes: Buffer, at: number) =>
   (byPair.get(pairAt(bytes, at)) ?? []).some((shape) => shape.find(bytes, at, false) === 'undecided')
 
-const pairAt = (bytes: Buffer, at: number) => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
+const pairAt = (bytes: Buffer, at: number) => pairOf(bytes[at] ?? 0, bytes[at + 1] ?? 0)

@@ -15,7 +15,14 @@ export const set = (local: Local, value: Code): Code => [...value, 0x21, local]
 export const add = (one: Code, other: Code): Code => [...one, ...other, 0x6a]
 export const subtract = (one: Code, other: Code): Code => [...one, ...other, 0x6b]
 export const isLess = (one: Code, other: Code): Code => [...one, ...other, 0x49]
+export const isZero = (value: Code): Code => [...value, 0x45]
+export const and = (one: Code, other: Code): Code => [...one, ...other, 0x71]
 export const trailingZeros = (value: Code): Code => [...value, 0x68]
+
+export const loadByte = (at: Code): Code => [...at, 0x2d, 0x00, 0x00]
+/** Two bytes as a number, the first is the lower one. */
+export const loadPair = (at: Code): Code => [...at, 0x2f, 0x00, 0x00]
+export const storeNumber = (at: Code, value: Code): Code => [...at, ...value, 0x36, 0x00, 0x00]
 
 /** Vectors are sixteen bytes. */
 export const load = (at: Code): Code => [...at, 0xfd, 0x00, 0x00, 0x00]
@@ -44,7 +51,7 @@ export interface Routine {
   readonly body: readonly Code[]
 }
 
-interface Assembled {
+export interface Assembled {
   readonly run: (...values: number[]) => number
   /** All that it reads and writes. */
   readonly memory: Buffer
