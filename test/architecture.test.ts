@@ -103,6 +103,14 @@ describe('the import rule', () => {
   })
 })
 
+test('nothing that a start needs imports node:http, and with it all of fetch', () => {
+  const importing = files.filter((file) =>
+    /^import (?!type )[^'"]*from 'node:http'/m.test(readFileSync(join('src', file), 'utf8')),
+  )
+
+  expect(importing.filter((file) => partOf(file) !== 'demo')).toEqual([])
+})
+
 test('every test of a file stands where its name says', () => {
   const mirrored = readdirSync('test', { recursive: true, encoding: 'utf8' })
     .filter((file) =>

@@ -1,11 +1,13 @@
-import http from 'node:http'
-import https from 'node:https'
 import { setTimeout as pause } from 'node:timers/promises'
 
 import { messageOf } from '../errors.ts'
 import type { HealthCheck } from '../deployment/recipe.ts'
 import { readAddress } from './sources/http.ts'
 import type { ActionStep } from './steps.ts'
+
+// An import of node:http, which has WebSocket, loads all of fetch at once: a twentieth of a start.
+const http = process.getBuiltinModule('node:http')
+const https = process.getBuiltinModule('node:https')
 
 /** Whether an address answers as it should, as a step: asked again and again until it does, or often enough. */
 export const healthStep = (check: HealthCheck): ActionStep => ({
