@@ -68,7 +68,7 @@ import { assertNotLost } from './store/lost.ts'
 import { startRetention } from './retention.ts'
 import { LACKS, watchRoom } from './room.ts'
 import { openStore } from './store/sql-store.ts'
-import type { ReportsFor } from './store/store.ts'
+import type { Intake, ReportsFor } from './store/store.ts'
 import { currentUser } from './user.ts'
 import { serveApi } from './web/api/api.ts'
 import { serveHealth } from './web/health.ts'
@@ -280,7 +280,9 @@ export async function startApp(
     const refusals = createRefusalCount(journal, clock)
     const server = createServer({ journal, refused: refusals.count })
     const knownAs = new Map(await store.repositoriesKnown())
-    const record = createGroupCommit(store.accept, { isOfOneItem: isOfOneRow })
+    const record = createGroupCommit((intakes: readonly Intake[]) => (worker ?? store).accept(intakes), {
+      isOfOneItem: isOfOneRow,
+    })
     started.push(refusals.stop)
     let since = await store.configured(placesIn(config), clock())
     let worker: Worker | undefined

@@ -4,7 +4,7 @@ import { nameOf, type Deployment, type ProcessRecord } from '../deployment/deplo
 import { FerrymanError, messageOf } from '../errors.ts'
 import type { Journal } from '../logs/journal.ts'
 import { createSeldom } from '../logs/seldom.ts'
-import type { Change, Claimed, Gate, ReportsFor, Store } from '../store/store.ts'
+import type { Accepted, Change, Claimed, Claiming, Gate, Intake, ReportsFor, Store } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
 import { moveToEnd } from './ending.ts'
 
@@ -61,6 +61,8 @@ export interface PreparedRun {
 export interface Worker {
   /** Something may be waiting: look now. */
   wake(): void
+  /** Has deliveries recorded, and what may begin at once begins with the same transaction. */
+  accept(intakes: readonly Intake[]): Promise<readonly Accepted[]>
   /** Ends what runs for a deployment, and what is about to run for it; the first reason counts. */
   interrupt(id: number, why: Interruption): void
   /** Takes no new work, gives what runs the time to end by itself, then interrupts it. */
@@ -102,8 +104,17 @@ export function startWorker(parts: WorkerParts): Worker {
   let mayBeStrays = false
   /** Runs that came to nothing, since we did not hear what their claims had done. */
   const unheard = new Set<string>()
+  const accepting = new Set<Promise<unknown>>()
   const isToBeTold = createSeldom()
 
+  const tellClaimed = (deployment: Deployment): void => {
+    journal.info('deployment:claimed', {
+      deployment: nameOf(deployment),
+      id: deployment.id,
+      sha: deployment.sha,
+    })
+    parts.moved(deployment)
+  }
   const begin = (deployment: Deployment, prepared: PreparedRun): void => {
     const abort = new AbortController()
     const why = early.get(deployment.id)
@@ -116,12 +127,7 @@ export function startWorker(parts: WorkerParts): Worker {
       waker.wake()
     })
     active.set(deployment.id, { work, abort })
-    journal.info('deployment:claimed', {
-      deployment: nameOf(deployment),
-      id: deployment.id,
-      sha: deployment.sha,
-    })
-    setImmediate(parts.moved, deployment) // the command comes first
+    setImmediate(tellClaimed, deployment) // the command comes first
   }
   /** Begins what was claimed without our hearing of it; what has begun before has another process written down. */
   const takeStrays = async (): Promise<void> => {
@@ -135,17 +141,34 @@ export function startWorker(parts: WorkerParts): Worker {
       begin(deployment, prepared)
     }
   }
-  const claim = async (prepared: PreparedRun): Promise<Claimed> => {
+  /** Claims something for the run, and begins it. */
+  const claim = async <Answer extends { readonly claimed: Claimed }>(
+    prepared: PreparedRun,
+    ask: (claiming: Claiming) => Promise<Answer>,
+  ): Promise<Answer> => {
     const { reports, gate } = parts
     const { process } = prepared
-    try {
-      return await store.claim({ limit: parts.limit(), at: clock(), reports, gate, process })
-    } catch (thrown) {
-      mayBeStrays = true // the database may have done what it could not tell us of
-      if (process !== undefined) unheard.add(process.runId)
-      prepared.discard()
-      throw thrown
-    }
+    const answer = await ask({ limit: parts.limit(), at: clock(), reports, gate, process }).catch(
+      (thrown: unknown) => {
+        mayBeStrays = true // the database may have done what it could not tell us of
+        if (process !== undefined) unheard.add(process.runId)
+        prepared.discard()
+        throw thrown
+      },
+    )
+    const { deployment, held } = answer.claimed
+    if (held.length > 0) setImmediate(tellHeld, held)
+    if (deployment === undefined) prepared.giveBack()
+    else begin(deployment, prepared)
+    return answer
+  }
+  const hasRoom = (): boolean => !isStopping() && active.size < parts.limit()
+  const accept = async (intakes: readonly Intake[]): Promise<readonly Accepted[]> => {
+    if (!hasRoom() || mayBeStrays) return store.accept(intakes)
+    const prepared = parts.prepare()
+    // Without a process one cannot tell what has begun from what was claimed just now.
+    if (prepared.process === undefined) return store.accept(intakes)
+    return (await claim(prepared, (claiming) => store.acceptAndClaim(intakes, claiming))).accepted
   }
   const tellHeld = (held: readonly Deployment[]): void => {
     for (const { id, hold, ...one } of held)
@@ -160,12 +183,11 @@ export function startWorker(parts: WorkerParts): Worker {
   const waker = createWaker(async () => {
     try {
       if (mayBeStrays && !isStopping()) await takeStrays()
-      while (!isStopping() && active.size < parts.limit()) {
-        const prepared = parts.prepare()
-        const { deployment, held } = await claim(prepared)
-        if (held.length > 0) tellHeld(held)
-        if (deployment === undefined) return prepared.giveBack()
-        begin(deployment, prepared)
+      while (hasRoom()) {
+        const { claimed } = await claim(parts.prepare(), async (claiming) => ({
+          claimed: await store.claim(claiming),
+        }))
+        if (claimed.deployment === undefined) return
       }
     } catch (thrown) {
       mayBeStrays = true
@@ -177,6 +199,11 @@ export function startWorker(parts: WorkerParts): Worker {
   waker.wake()
   return {
     wake: waker.wake,
+    accept(intakes) {
+      const accepted = accept(intakes)
+      accepting.add(accepted)
+      return accepted.finally(() => accepting.delete(accepted))
+    },
     interrupt(id, why) {
       const running = active.get(id)
       if (running !== undefined) return running.abort.abort(why)
@@ -189,7 +216,7 @@ export function startWorker(parts: WorkerParts): Worker {
         `Ferryman is stopping. What runs may end by itself within ${withinMs / 1000} s; what waits for Ferryman to be gone waits in vain.`,
       )
       clearInterval(timer)
-      await waker.looking
+      await Promise.allSettled([waker.looking, ...accepting])
       const works = () => [...active.values()].map(({ work }) => work)
       await Promise.race([
         Promise.allSettled(works()),

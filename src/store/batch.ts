@@ -28,13 +28,19 @@ export interface Batch {
   isForgotten(githubId: number): Promise<boolean>
 }
 
-/** Works in one transaction, with what it owes to events and reports written at its end. */
-export type InBatch = <T>(work: (batch: Batch) => Promise<T>) => Promise<T>
+/**
+ * Works in one transaction, with what it owes to events and reports written at its end; `then`, what else is done in it
+ * after that.
+ */
+export type InBatch = <T>(
+  work: (batch: Batch) => Promise<T>,
+  then?: (trx: Trx, done: T) => Promise<void>,
+) => Promise<T>
 
 /** Makes the transactions in which deployments come in. */
 export function createInBatch(database: Kysely<Tables>, forgotten: Forgotten): InBatch {
   const statements = statementsFor(database)
-  return (work) =>
+  return (work, then) =>
     inTransaction(database, async (trx) => {
       const batch: Batch = {
         trx,
@@ -47,6 +53,7 @@ export function createInBatch(database: Kysely<Tables>, forgotten: Forgotten): I
       const done = await work(batch)
       await batch.shared.write()
       await flush(batch)
+      await then?.(trx, done)
       return done
     })
 }

@@ -38,14 +38,31 @@ function unlessTaken(thrown: unknown): Claimed {
   throw thrown
 }
 
+/**
+ * Claims within a transaction of SQLite that has done something else: nothing that goes wrong with the claim changes
+ * anything about that. Whoever claims next meets it again.
+ */
+export async function claimAlong(trx: Trx, claiming: Claiming): Promise<Claimed> {
+  await sql`savepoint claim`.execute(trx)
+  try {
+    return await claimOrHold(trx, 'sqlite', claiming, 1)
+  } catch {
+    await sql`rollback to claim`.execute(trx)
+    return { deployment: undefined, held: [] }
+  } finally {
+    await sql`release claim`.execute(trx)
+  }
+}
+
 async function claimOrHold(
   trx: Trx,
   engine: Engine,
   { limit, at, reports, gate, process }: Claiming,
+  most = HELD_AT_ONCE,
 ): Promise<Claimed> {
   await holdGates(engine, trx, 'judge')
   const held: Deployment[] = []
-  while (held.length < HELD_AT_ONCE) {
+  while (held.length < most) {
     const [next] = await selectNext(trx, limit)
     if (next === undefined) return { deployment: undefined, held }
     const { id } = next

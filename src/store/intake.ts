@@ -4,20 +4,22 @@ import type { Deployment } from '../deployment/deployment.ts'
 import { createDeployment, type Batch, type End, type InBatch } from './batch.ts'
 import { bind, byNonce } from './binding.ts'
 import { bundled, deleteBodies, insertBodies, type BodyPlace } from './bodies.ts'
+import { claimAlong } from './claims.ts'
 import { BY_THEMSELVES, deploymentOf, TAKEN_BACK } from './rows.ts'
 import type { Engine } from './database.ts'
 import { holdGates } from './gates-lock.ts'
 import type { Tables } from './schema.ts'
-import type { Accepted, Intake, NewDeployment } from './store.ts'
+import type { Accepted, AcceptedAndClaimed, Claimed, Claiming, Intake, NewDeployment } from './store.ts'
 
 type Trx = Transaction<Tables>
 
-/** Makes `Store.accept`: the deliveries and what they lead to, in one transaction. */
+/** Makes `Store.acceptAndClaim`, and without a claim `Store.accept`: the deliveries and what they lead to, in one transaction. */
 export const createAccept =
-  (engine: Engine, inBatch: InBatch): ((intakes: readonly Intake[]) => Promise<readonly Accepted[]>) =>
-  async (intakes) => {
+  (engine: Engine, inBatch: InBatch) =>
+  async (intakes: readonly Intake[], claiming?: Claiming): Promise<AcceptedAndClaimed> => {
     const bundles = await bundled(intakes.map(({ delivery }) => delivery.body))
-    return inBatch(async (batch) => {
+    let claimed: Claimed = { deployment: undefined, held: [] }
+    const accept = async (batch: Batch): Promise<readonly Accepted[]> => {
       const { trx, statements } = batch
       if (intakes.some(mayLock)) await holdGates(engine, trx, 'change')
       const places = await insertBodies(bundles, (content) => statements.insertBodies(trx, [{ content }]))
@@ -30,8 +32,16 @@ export const createAccept =
         answers.push(id === undefined ? await acceptAgain(batch, intake) : await acceptNew(batch, intake, id))
       }
       return answers
+    }
+    const accepted = await inBatch(accept, async (trx, answers) => {
+      if (claiming !== undefined && engine === 'sqlite' && answers.some(mayBegin))
+        claimed = await claimAlong(trx, claiming)
     })
+    return { accepted, claimed }
   }
+
+const mayBegin = ({ deployments }: Accepted): boolean =>
+  deployments.some(({ state, hold }) => state === 'queued' && hold === undefined)
 
 const mayLock = ({ deployments }: Intake): boolean =>
   deployments.some(({ errand }) => errand?.kind === 'lock')

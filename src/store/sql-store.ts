@@ -56,7 +56,11 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
   return {
     async accept(intakes) {
       database.assertSound()
-      return accept(intakes)
+      return (await accept(intakes)).accepted
+    },
+    async acceptAndClaim(intakes, claiming) {
+      database.assertSound()
+      return accept(intakes, claiming)
     },
     async ask(wanted, at) {
       database.assertSound()

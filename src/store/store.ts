@@ -22,6 +22,11 @@ export interface Store {
    */
   accept(intakes: readonly Intake[]): Promise<readonly Accepted[]>
   /**
+   * The same, and claims what is next in the same transaction, where a claim that fails takes none of the deliveries with
+   * it, as it would in PostgreSQL: there nothing is claimed.
+   */
+  acceptAndClaim(intakes: readonly Intake[], claiming: Claiming): Promise<AcceptedAndClaimed>
+  /**
    * Records a deployment that somebody asks Ferryman itself for, in one transaction. Where one with its nonce is there
    * already it is answered, and nothing is recorded: the same wish came twice.
    */
@@ -216,6 +221,11 @@ export interface FactsAsked extends Omit<FactsWanted, 'at'> {
 export interface PutBack extends Pick<Blocked, 'until' | 'detail' | 'logBytes'> {
   /** It ends as superseded where something newer was asked for meanwhile (`order: latest`). */
   readonly givesWay: boolean
+}
+
+export interface AcceptedAndClaimed {
+  readonly accepted: readonly Accepted[]
+  readonly claimed: Claimed
 }
 
 export interface Claiming {

@@ -103,7 +103,7 @@ export async function beginLife({ config, clock, begun, ...given }: LifeParts): 
     ...wakes,
     config: () => config,
     knownAs: new Map(),
-    record: createGroupCommit(store.accept, { isOfOneItem: isOfOneRow }),
+    record: createGroupCommit((intakes) => worker.accept(intakes), { isOfOneItem: isOfOneRow }),
     reports,
     mask: (text) => text,
     newNonce,

@@ -288,3 +288,71 @@ describe('a claim whose answer was lost', () => {
     expect(begun).toEqual([other])
   })
 })
+
+describe('deliveries that are recorded', () => {
+  const acceptTo = (worker: Worker, given: Parameters<typeof newDeployment>[0] = {}) =>
+    worker.accept([queuedIntake(newDeployment(given))])
+  const idIn = ([accepted]: Awaited<ReturnType<typeof acceptTo>>): number => accepted?.deployments[0]?.id ?? 0
+
+  test('have begun what may begin by the time they are answered, one in a lane, and once', async () => {
+    const { store, worker, begun, end } = await openLanes()
+
+    const [first, second] = [idIn(await acceptTo(worker)), idIn(await acceptTo(worker))]
+
+    expect(begun).toEqual([first])
+    expect(await stateOf(store, second)).toMatchObject({ state: 'queued' })
+    worker.wake()
+    end(first, { state: 'succeeded', reports })
+    await eventually('the second runs', () => begun.includes(second))
+    expect(begun).toEqual([first, second])
+    expect(await states(store, first)).toEqual(['queued', 'running', 'succeeded'])
+  })
+
+  test('whose answer was lost are begun later, with another process', async () => {
+    let isLost = false
+    const { store, worker, begun, discarded } = await openLanes((file) => ({
+      ...file,
+      async acceptAndClaim(...given) {
+        const answer = await file.acceptAndClaim(...given)
+        if (isLost) return answer
+        isLost = true
+        throw new Error('the connection was reset')
+      },
+    }))
+
+    await expect(acceptTo(worker)).rejects.toThrow('reset')
+    const [running] = await store.inState('running')
+    worker.wake()
+    await eventually('it runs', () => begun.length > 0)
+    worker.wake()
+    const other = idIn(await acceptTo(worker, { lane: 'another' }))
+    await eventually('the other one runs', () => begun.includes(other))
+
+    expect(discarded()).toBe(1)
+    expect(begun).toEqual([running?.id, other])
+  })
+
+  test('are waited for by a stop, and what begins with them is interrupted', async () => {
+    let mayGoOn = (): void => {}
+    const gate = new Promise<void>((resolve) => (mayGoOn = resolve))
+    const { store, worker } = await openLanes((file) => ({
+      ...file,
+      async acceptAndClaim(...given) {
+        const answer = await file.acceptAndClaim(...given)
+        await gate
+        return answer
+      },
+    }))
+    const accepted = acceptTo(worker)
+    await eventually('it is claimed', async () => (await store.inState('running')).length > 0)
+
+    const stopped = worker.stop(0)
+    mayGoOn()
+    await stopped
+
+    expect(await stateOf(store, idIn(await accepted))).toMatchObject({
+      state: 'failed',
+      reason: 'interrupted',
+    })
+  })
+})

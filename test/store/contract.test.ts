@@ -8,6 +8,7 @@ import { openStore } from '../../src/store/sql-store.ts'
 import type {
   Accepted,
   DueFilter,
+  Gate,
   Intake,
   OwedReport,
   Places,
@@ -974,6 +975,67 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect([claimed?.id, none]).toEqual([first.id, undefined])
       expect(await store.processesOf(first.id)).toEqual([process])
       expect(await store.processesOf(second.id)).toEqual([])
+    })
+
+    describe('deliveries with a claim', () => {
+      const process = { runId: 'abc', group: 4_242, bootId: 'boot', startTicks: '99' }
+      const acceptAndClaim = (intakes: readonly Intake[], gate: Gate = OPEN) =>
+        store.acceptAndClaim(intakes, { limit: 100, at: 2_000, reports, gate, process })
+      const statesOf = async (id: number) =>
+        (await store.outbox.of(id)).map(({ body }): unknown => Reflect.get(Object(body), 'state'))
+
+      test('let the oldest begin in the same transaction, or leave that to a claim of its own', async () => {
+        const earlier = await queue()
+        const { accepted, claimed } = await acceptAndClaim([queuedIntake(newDeployment())])
+        const later = accepted[0]?.deployments[0]
+
+        const begun =
+          claimed.deployment ?? (await claimFrom(store, { limit: 100, at: 2_000, reports, process }))
+
+        expect(claimed.deployment?.id).toBe(engine === 'sqlite' ? earlier.id : undefined)
+        expect(begun).toMatchObject({ id: earlier.id, state: 'running', startedAt: 2_000 })
+        expect(await store.processesOf(earlier.id)).toEqual([process])
+        expect(await statesOf(earlier.id)).toEqual(['queued', 'running'])
+        expect(later).toMatchObject({ state: 'queued', hold: undefined })
+        expect(await store.deployment(later?.id ?? 0)).toMatchObject({ state: 'queued' })
+      })
+
+      test('hold what a gate stops, as a claim does', async () => {
+        const closed = { reason: 'locked' as const, detail: 'A freeze', until: undefined }
+        const gate: Gate = { ...OPEN, judge: () => closed }
+
+        const { accepted, claimed } = await acceptAndClaim([queuedIntake(newDeployment())], gate)
+
+        const held = [...claimed.held, ...(await store.claim({ limit: 100, at: 2_000, reports, gate })).held]
+        expect(held).toMatchObject([{ id: accepted[0]?.deployments[0]?.id, hold: { reason: 'locked' } }])
+        expect(await claim()).toBeUndefined()
+      })
+
+      test('are recorded whatever goes wrong with the claim', async () => {
+        const broken = (): never => {
+          throw new Error('no')
+        }
+
+        const { accepted, claimed } = await acceptAndClaim([queuedIntake(newDeployment())], {
+          ...OPEN,
+          approver: broken,
+        })
+
+        const id = accepted[0]?.deployments[0]?.id ?? 0
+        expect(claimed).toEqual({ deployment: undefined, held: [] })
+        expect(await statesOf(id)).toEqual(['queued'])
+        expect(await store.processesOf(id)).toEqual([])
+        expect(await claim()).toMatchObject({ id })
+      })
+
+      test('that lead to nothing claim nothing', async () => {
+        const waiting = await queue()
+
+        const { claimed } = await acceptAndClaim([ignored()])
+
+        expect(claimed).toEqual({ deployment: undefined, held: [] })
+        expect(await store.deployment(waiting.id)).toMatchObject({ state: 'queued' })
+      })
     })
 
     test('a final move keeps the outcome and forgets the processes', async () => {
