@@ -33,6 +33,7 @@ const WIDTH = 4
 interface AnchorTable {
   /** How many bytes the search may go on, by the two bytes that end at its place; 0: look here. */
   readonly step: Steps
+  /** By the four bytes that end there. */
   readonly ending: ReadonlyMap<number, readonly Candidate[]>
 }
 interface Candidate {
@@ -50,18 +51,22 @@ function anchorTable(shapes: readonly Shape[]): AnchorTable {
       const bytes = Buffer.from(anchor, 'latin1')
       const last = bytes.length - 1
       for (let i = 1; i <= last; i++) shorten(pairAt(bytes, i - 1), last - i)
-      if (bytes.length < WIDTH)
-        // the byte before it may be any
-        for (let before = 0; before < 256; before++) shorten(pairOf(before, bytes[0] ?? 0), last)
-      addOnce(ending, pairAt(bytes, last - 1), { shape, back: last + shape.anchorAt })
+      const candidate = { shape, back: last + shape.anchorAt }
+      if (bytes.length === WIDTH) addOnce(ending, wordEnding(bytes, last), candidate)
+      else
+        for (let before = 0; before < 256; before++) {
+          // the byte before it may be any
+          shorten(pairOf(before, bytes[0] ?? 0), last)
+          addOnce(ending, (before << 24) | wordEnding(bytes, last), candidate)
+        }
     }
   return { step, ending }
 }
 
-function addOnce(table: Map<number, Candidate[]>, pair: number, candidate: Candidate): void {
-  const others = table.get(pair) ?? []
+function addOnce(table: Map<number, Candidate[]>, word: number, candidate: Candidate): void {
+  const others = table.get(word) ?? []
   const isKnown = others.some((other) => other.shape === candidate.shape && other.back === candidate.back)
-  if (!isKnown) table.set(pair, [...others, candidate])
+  if (!isKnown) table.set(word, [...others, candidate])
 }
 
 function eachAnchor(
@@ -71,9 +76,12 @@ function eachAnchor(
   visit: (shape: Shape, at: number) => void,
 ) {
   for (const end of walk.stops(bytes, step))
-    for (const { shape, back } of ending.get(pairAt(bytes, end - 1)) ?? [])
+    for (const { shape, back } of ending.get(wordEnding(bytes, end)) ?? [])
       if (end >= back) visit(shape, end - back)
 }
+
+const wordEnding = (bytes: Buffer, at: number) =>
+  ((bytes[at - 3] ?? 0) << 24) | ((bytes[at - 2] ?? 0) << 16) | ((bytes[at - 1] ?? 0) << 8) | (bytes[at] ?? 0)
 
 interface HeadTable {
   /** By its first two bytes: 1 where a secret may begin. */

@@ -205,6 +205,7 @@ const authorization = (scheme: string) =>
 
 const LONGEST_AUTHORITY = 2048
 const COLON = 0x3a
+const SLASH = 0x2f
 const AT_SIGN = 0x40
 
 /** `://user:password@`. */
@@ -214,16 +215,17 @@ const password: Shape = {
   anchorAt: 0,
   longest: 3,
   find: (bytes, at, isWhole) => {
-    if (at + 3 > bytes.length) return 'undecided'
-    if (bytes.toString('latin1', at, at + 3) !== '://') return 'nothing'
     const from = at + 3
+    if (from > bytes.length) return 'undecided'
+    if (bytes[at] !== COLON || bytes[at + 1] !== SLASH || bytes[at + 2] !== SLASH) return 'nothing'
     const limit = from + LONGEST_AUTHORITY
     const end = endOfRun(AUTHORITY, bytes, from, Math.min(limit, bytes.length))
     if (end === bytes.length && end < limit && !isWhole) return 'undecided'
-    const authority = bytes.subarray(from, end)
-    const colon = authority.indexOf(COLON)
-    const last = authority.lastIndexOf(AT_SIGN)
-    return colon === -1 || last <= colon + 1 ? 'nothing' : { start: from + colon + 1, end: from + last }
+    let last = end - 1
+    while (last > from && bytes[last] !== AT_SIGN) last--
+    let colon = from
+    while (colon < last && bytes[colon] !== COLON) colon++
+    return last <= colon + 1 ? 'nothing' : { start: colon + 1, end: last }
   },
 }
 
