@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
+
 import { Kysely, PostgresDialect, sql } from 'kysely'
-import { Migrator } from 'kysely/migration'
 import type { Pool, PoolConfig } from 'pg'
 
 import { FerrymanError, messageOf, problem } from '../errors.ts'
@@ -135,17 +136,32 @@ async function migrate({ kysely, engine, wholly, patient }: Database): Promise<v
   const provider = migrationsFor(engine)
   const patiently = patient?.()
   const error = await wholly(async () => {
+    if (await isUpToDate(kysely, engine)) return
+    const { Migrator } = await import('kysely/migration')
     const { error: failure } = await new Migrator({ db: patiently ?? kysely, provider }).migrateToLatest()
     if (failure !== undefined) throw failure
   }).catch((cause: unknown) => cause)
   await patiently?.destroy()
   if (error === undefined) return
-  const { rows } = await sql
-    .raw<{ name: string }>(APPLIED)
-    .execute(kysely)
-    .catch(() => ({ rows: [] })) // it was rolled back with the rest
-  await assertKnown(rows, engine, error)
+  await assertKnown(await appliedTo(kysely), engine, error) // what failed was rolled back with the rest
   throw error
+}
+
+/** Whether nothing is to be done, as at most starts: to see that, Kysely would look at every table. */
+async function isUpToDate(kysely: Kysely<Tables>, engine: Engine): Promise<boolean> {
+  const applied = await appliedTo(kysely)
+  const known = Object.keys(await migrationsFor(engine).getMigrations())
+  return isDeepStrictEqual(
+    applied.map(({ name }) => name),
+    known,
+  )
+}
+
+/** The steps that a database has been through; none where it is new. */
+async function appliedTo(kysely: Kysely<Tables>): Promise<readonly { readonly name: string }[]> {
+  const asking = sql.raw<{ name: string }>(APPLIED).execute(kysely)
+  const { rows } = await asking.catch(() => ({ rows: [] }))
+  return rows
 }
 
 /** Which steps of the schema a database has been through. */
