@@ -30,7 +30,8 @@ export interface Structure {
 
 /** Holds a document against the schema; every complaint goes to `complain`, with a path. */
 export function checkStructure(root: unknown, complain: (path: Path, message: string) => void): Structure {
-  const { data, error } = configSchema.safeParse(root)
+  // It is read once: to compile a parser for it, as Zod does for speed, takes longer.
+  const { data, error } = configSchema.safeParse(root, { jitless: true })
   if (data !== undefined) return { settings: data, repositories: data.repositories, isBroken: () => false }
   const broken = new Set<string>()
   const complaints = error.issues.flatMap((issue) => complaintsOf(issue, root))
