@@ -1,7 +1,5 @@
 import { runInNewContext } from 'node:vm'
 
-import picomatch from 'picomatch'
-
 import { workTreeOf } from './commit-in-folder.ts'
 import { askGit } from './git-question.ts'
 
@@ -45,7 +43,7 @@ export async function changedIn(
   if (listed === undefined)
     return { isChanged: undefined, because: `git cannot compare ${from} with ${to} in ${folder}` }
   const files = listed.split('\0').filter((file) => file !== '')
-  const matches = matchAny([...patterns, ...foldersAmong(patterns)], files)
+  const matches = await matchAny([...patterns, ...foldersAmong(patterns)], files)
   if (matches === undefined)
     return { isChanged: undefined, because: `nobody can say in time what matches ${patterns.join(' or ')}` }
   if (matches) return { isChanged: true }
@@ -59,7 +57,8 @@ export async function changedIn(
 }
 
 /** Undefined where that takes too long, or a pattern is none. */
-function matchAny(patterns: readonly string[], files: readonly string[]): boolean | undefined {
+async function matchAny(patterns: readonly string[], files: readonly string[]): Promise<boolean | undefined> {
+  const { default: picomatch } = await import('picomatch')
   try {
     const matches = picomatch([...patterns], { dot: true, nonegate: true })
     return Boolean(

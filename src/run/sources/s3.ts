@@ -1,5 +1,3 @@
-import { AwsV4Signer } from 'aws4fetch'
-
 import { askVersion, download, type Asking, type Downloaded, type HttpLimits } from './http.ts'
 import { upload, type Content } from './upload.ts'
 import { findCredentials, type Credentials, type CredentialSources } from './s3-credentials.ts'
@@ -137,6 +135,7 @@ export async function sign(
   url: string,
   { method, region, credentials, headers, datetime, service = 's3' }: Signing,
 ): Promise<{ readonly url: string; readonly headers: Readonly<Record<string, string>> }> {
+  const { AwsV4Signer } = await import('aws4fetch')
   const signed = await new AwsV4Signer({
     method,
     url,
@@ -162,6 +161,7 @@ export async function presign(
 ): Promise<string> {
   const url = new URL(address)
   url.searchParams.set('X-Amz-Expires', String(seconds))
+  const { AwsV4Signer } = await import('aws4fetch')
   const signed = await new AwsV4Signer({
     method: 'GET',
     url: url.href,

@@ -6,7 +6,7 @@ import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { crc32 } from 'node:zlib'
 
-import { openPromise, type Entry, type ZipFile } from 'yauzl'
+import type { Entry, ZipFile } from 'yauzl'
 
 import { messageOf } from '../../errors.ts'
 import { ReleaseFailure, sayDisk } from './failure.ts'
@@ -48,6 +48,7 @@ export async function unpackZip(
   { signal, limits = ZIP_LIMITS }: UnpackOptions,
 ): Promise<Unpacked> {
   const { size } = await stat(file)
+  const { openPromise } = await import('yauzl')
   const zip = await openPromise(file, { autoClose: false }).catch((thrown: unknown) => {
     throw refused(`The archive cannot be read: ${lowerFirst(messageOf(thrown))}`, thrown)
   })
