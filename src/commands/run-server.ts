@@ -1,3 +1,5 @@
+import { flushCompileCache } from 'node:module'
+
 import { startApp } from '../app.ts'
 import { findConfig, loadConfig } from '../config/load.ts'
 import type { Overrides } from '../config/overrides.ts'
@@ -84,6 +86,8 @@ export async function runServer(options: ServerOptions): Promise<number> {
     app.again() // what was mended may be elsewhere: a right at GitHub, say
   }
   if (wasAskedEarly) void reload()
+  // Otherwise what was compiled is kept when Node ends, which a second signal or kill -9 does not wait for.
+  flushCompileCache()
   await signals.first
   watch.stop()
   void signals.second.then(app.hurry)

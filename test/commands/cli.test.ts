@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -7,7 +7,7 @@ import { describe, expect, inject, test } from 'vitest'
 
 import { ferryman } from '../support/cli.ts'
 import { createWorld, TOKEN, startProcess } from '../support/journey.ts'
-import { temporaryFolder } from '../support/running.ts'
+import { eventually, temporaryFolder } from '../support/running.ts'
 
 describe('the command line', () => {
   test('without a word says what there is, and that this was no call', async () => {
@@ -112,6 +112,18 @@ describe('ferryman serve', () => {
     expect(await server.end('SIGTERM')).toBe(0)
     expect(server.lines.some((line) => line.includes('server:stopped'))).toBe(true)
     await expect(fetch(server.address)).rejects.toThrow()
+  })
+
+  test('keeps what it has compiled while it runs, as it may be killed', async () => {
+    const world = await createWorld()
+    const folder = join(world.directory, 'compiled')
+    mkdirSync(folder)
+
+    await startProcess(world, undefined, undefined, { NODE_COMPILE_CACHE: folder })
+
+    await eventually('the code of hundreds of modules is there', () => {
+      return readdirSync(folder, { recursive: true }).length > 500
+    })
   })
 
   test('says that its port is taken', async () => {
