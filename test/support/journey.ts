@@ -14,6 +14,7 @@ import { createJournal, type Journal } from '../../src/logs/journal.ts'
 import { createMasker } from '../../src/logs/redact.ts'
 import type { Patience } from '../../src/run/ending.ts'
 import { appAtGitHub, keysOfApp } from './apps.ts'
+import { COMPILED } from './cli.ts'
 import { githubForTest, slackForTest } from './doubles.ts'
 import { freePort } from './needs.ts'
 import { temporaryFolder } from './running.ts'
@@ -258,6 +259,7 @@ export async function startProcess(
     env: {
       PATH: process.env['PATH'] ?? '',
       HOME: world.directory,
+      NODE_COMPILE_CACHE: COMPILED,
       FERRYMAN_CONFIG: world.configFile,
       ...environment,
     },
