@@ -54,7 +54,8 @@ const LONGEST_NARRATION = 8192
 
 /** Makes the writer of an open log; the clock is in milliseconds since 1970. */
 export function createLogWriter(parts: WriterParts): LogWriter {
-  const { masker, clock, stamper } = parts
+  const { masker, stamper } = parts
+  const now = createTimeStamps(parts.clock)
   const queue = createQueue(parts)
   const stream = masker.stream()
   const newest = createNewest()
@@ -63,14 +64,14 @@ export function createLogWriter(parts: WriterParts): LogWriter {
   const output = (bytes: Buffer) => {
     if (bytes.length === 0) return
     newest.add(bytes)
-    stamper.stamp(bytes, { stamp: `${stampAt(clock())} `, isLineStart }, queue.add)
+    stamper.stamp(bytes, { stamp: `${now()} `, isLineStart }, queue.add)
     isLineStart = bytes.at(-1) === LINE_FEED
   }
   const flush = () => output(stream.flush())
   const narrate = (text: string) => {
     const shown = cut(oneLine(masker.mask(text)), LONGEST_NARRATION)
     // What the mask keeps back stays behind this line: written here, half a secret could get out.
-    queue.addLine(Buffer.from(`${isLineStart ? '' : '\n'}${stampAt(clock())}${NARRATION}${shown}\n`))
+    queue.addLine(Buffer.from(`${isLineStart ? '' : '\n'}${now()}${NARRATION}${shown}\n`))
     isLineStart = true
   }
 
@@ -104,7 +105,17 @@ export function createLogWriter(parts: WriterParts): LogWriter {
 
 const LINE_FEED = 0x0a
 
-const stampAt = (now: number) => new Date(now).toISOString()
+/** Many chunks come within a millisecond. */
+function createTimeStamps(clock: () => number): () => string {
+  let at: number | undefined
+  let stamp = ''
+  return () => {
+    const now = clock()
+    if (now !== at) stamp = new Date(now).toISOString()
+    at = now
+    return stamp
+  }
+}
 
 const TRY_AGAIN_MS = 1_000
 
