@@ -108,6 +108,40 @@ test('secrets are masked before they are stored, however they arrive', async () 
   )
 })
 
+test('however a large output is cut, and though all of it comes in one place, the log is the same', async () => {
+  const words = [
+    'make',
+    's3cret-word',
+    's3cret',
+    'https://me:pa55word@example.org/',
+    'ghp_',
+    'é',
+    '\r\n',
+    '\n\n',
+  ]
+  const word = (index: number) => `${words[(index * 7_919) % 11] ?? index}${index % 7 === 0 ? '\n' : ' '}`
+  const output = Buffer.from(`${Array.from({ length: 60_000 }, (_, index) => word(index)).join('')}\n`)
+  const sizes = [65_536, 1, 40, 30_000, 17]
+  const place = Buffer.alloc(65_536)
+  const log = await open()
+
+  for (let at = 0, turn = 0; at < output.length; turn++) {
+    const size = output.copy(place, 0, at, at + (sizes[turn % sizes.length] ?? 1))
+    await log.write(place.subarray(0, size))
+    place.fill('x')
+    at += size
+  }
+  log.flush()
+  await log.line('exit code 0')
+  await log.close()
+
+  const lines = masker.mask(output.toString()).split('\n')
+  expect(lines.pop()).toBe('')
+  expect(await all()).toBe(
+    [...lines.map((line) => `${STAMP} ${line}`), `${STAMP}▸ exit code 0`, ''].join('\n'),
+  )
+})
+
 test('when a command has ended, all of its output comes before our next line', async () => {
   const log = await open()
 
