@@ -1,6 +1,7 @@
-import type { Selectable, Transaction } from 'kysely'
+import { sql, type Selectable, type Transaction } from 'kysely'
 
 import type { Tables } from './schema.ts'
+import { compiledOnce } from './statements.ts'
 import type { FailureStreak, NewDeployment } from './store.ts'
 import { streakIn } from './streaks.ts'
 
@@ -81,21 +82,26 @@ async function firstNumberIn(
   name: string,
 ): Promise<Pick<Environment, 'id' | 'nextNumber' | 'streak'>> {
   const key = name.toLowerCase()
-  const taken = trx
-    .updateTable('environments')
-    .set((row) => ({ next_number: row('next_number', '+', 1), name }))
-    .where('repository_id', '=', repositoryId)
-    .where('name_key', '=', key)
-    .returning(['id', 'next_number', 'failures', 'failing_since'])
-  const known = await taken.executeTakeFirst()
+  const [known] = await takeNumber(trx, name, repositoryId, key)
   if (known !== undefined) return numbered(known)
   await trx
     .insertInto('environments')
     .values({ repository_id: repositoryId, name, name_key: key })
     .onConflict((conflict) => conflict.columns(['repository_id', 'name_key']).doNothing())
     .execute()
-  return numbered(await taken.executeTakeFirstOrThrow())
+  const [made] = await takeNumber(trx, name, repositoryId, key)
+  if (made === undefined) throw new Error(`The environment ${name} is gone.`)
+  return numbered(made)
 }
+
+const takeNumber = compiledOnce((handle) =>
+  handle
+    .updateTable('environments')
+    .set({ next_number: sql`next_number + 1`, name: '' })
+    .where('repository_id', '=', 0)
+    .where('name_key', '=', '')
+    .returning(['id', 'next_number', 'failures', 'failing_since']),
+)
 
 type TakenRow = Pick<Selectable<Tables['environments']>, 'id' | 'next_number' | 'failures' | 'failing_since'>
 
@@ -112,12 +118,17 @@ type RepositoryNames = Pick<NewDeployment, 'repository' | 'repositoryGithubId' |
  * so that numbers go on when the name changes here or there.
  */
 export async function repository(trx: Trx, given: RepositoryNames): Promise<number> {
-  const rows = trx.selectFrom('repositories').selectAll()
+  const [ofThatName] = await byName(trx, given.configuredAs)
   const known =
-    (await rows.where('configured_as', '=', given.configuredAs).executeTakeFirst()) ??
+    ofThatName ??
     (given.repositoryGithubId === 0
       ? undefined
-      : await rows.where('github_id', '=', given.repositoryGithubId).orderBy('id', 'desc').executeTakeFirst())
+      : await trx
+          .selectFrom('repositories')
+          .selectAll()
+          .where('github_id', '=', given.repositoryGithubId)
+          .orderBy('id', 'desc')
+          .executeTakeFirst())
   const facts = {
     name: given.repository,
     github_id: given.repositoryGithubId || (known?.github_id ?? 0),
@@ -140,15 +151,22 @@ export async function repository(trx: Trx, given: RepositoryNames): Promise<numb
   return id
 }
 
+const byName = compiledOnce((handle) =>
+  handle.selectFrom('repositories').selectAll().where('configured_as', '=', ''),
+)
+
 /** The row of a lane, which is made where it is new. */
 export async function lane(trx: Trx, name: string): Promise<number> {
-  const row = trx.selectFrom('lanes').select('id').where('name', '=', name)
-  const known = await row.executeTakeFirst()
+  const [known] = await laneNamed(trx, name)
   if (known !== undefined) return known.id
   await trx
     .insertInto('lanes')
     .values({ name })
     .onConflict((conflict) => conflict.column('name').doNothing())
     .execute()
-  return (await row.executeTakeFirstOrThrow()).id
+  const [made] = await laneNamed(trx, name)
+  if (made === undefined) throw new Error(`The lane ${name} is gone.`)
+  return made.id
 }
+
+const laneNamed = compiledOnce((handle) => handle.selectFrom('lanes').select('id').where('name', '=', ''))
