@@ -14,7 +14,7 @@ import {
 import type { Pipe } from './pipe.ts'
 import { told } from './proc.ts'
 import { identityOf, signal, type ProcessIdentity } from './processes.ts'
-import { READ_WORDS, wordsFor } from './words.ts'
+import { READ_WORDS, wordForNames, wordsFor } from './words.ts'
 
 /**
  * A launcher that is started before anybody knows what it will launch: starting a process takes Node longer the
@@ -57,6 +57,8 @@ export interface StandbyParts {
 interface Waiting extends Shell {
   readonly process: ProcessIdentity
   readonly output: Pipe
+  /** The names of variables that it was told. */
+  readonly names: readonly string[]
   readonly hasEnded: () => boolean
 }
 
@@ -70,6 +72,8 @@ export function startStandby(parts: StandbyParts): Standby {
   /** What `next` has come to. */
   let ready: Waiting | undefined
   let soon: NodeJS.Timeout | undefined
+  /** The variables of the last command: those of the next one mostly have the same names. */
+  let names: readonly string[] = []
   const keep = (preparing: Promise<Waiting | undefined>): void => {
     next = preparing
     void preparing.then((waiting) => {
@@ -79,7 +83,7 @@ export function startStandby(parts: StandbyParts): Standby {
   const prepareNext = (): void => {
     clearTimeout(soon)
     soon = undefined
-    if (next === undefined && !stopping.signal.aborted) keep(prepare(parts, stopping.signal))
+    if (next === undefined && !stopping.signal.aborted) keep(prepare(parts, names, stopping.signal))
   }
   const prepareSoon = (): void => {
     if (!stopping.signal.aborted) soon ??= setTimeout(prepareNext, COMMAND_FIRST_MS)
@@ -93,8 +97,9 @@ export function startStandby(parts: StandbyParts): Standby {
     return undefined
   }
   /** Tells a launcher that waits what to become. */
-  const tell = (waiting: Waiting, words: string): Launched => {
-    waiting.write(words)
+  const tell = (waiting: Waiting, plain: Launch): Launched => {
+    waiting.write(wordsFor(plain, waiting.names))
+    names = Object.keys(plain.environment)
     return {
       ...waiting,
       go() {
@@ -108,10 +113,10 @@ export function startStandby(parts: StandbyParts): Standby {
     }
   }
   const launchNow = async (wanted: Launch): Promise<Launched | NotLaunched> => {
-    const words = plainWordsFor(wanted, parts.environment)
-    if (words === undefined) return launch(wanted)
+    const plain = inPlainWords(wanted, parts.environment)
+    if (plain === undefined) return launch(wanted)
     const waiting = await take()
-    if (waiting !== undefined) return tell(waiting, words)
+    if (waiting !== undefined) return tell(waiting, plain)
     const launched = await launch(wanted)
     prepareNext()
     return launched
@@ -127,10 +132,10 @@ export function startStandby(parts: StandbyParts): Standby {
       return {
         process: waiting.process,
         async launch(wanted) {
-          const words = isReserved ? plainWordsFor(wanted, parts.environment) : undefined
-          if (words === undefined || waiting.hasEnded()) return launchNow(wanted)
+          const plain = isReserved ? inPlainWords(wanted, parts.environment) : undefined
+          if (plain === undefined || waiting.hasEnded()) return launchNow(wanted)
           isReserved = false
-          return tell(waiting, words)
+          return tell(waiting, plain)
         },
         giveBack() {
           isReserved = false
@@ -162,6 +167,7 @@ async function end({ pid, ended, output }: Waiting): Promise<void> {
 
 async function prepare(
   { directory, environment }: StandbyParts,
+  names: readonly string[],
   stopping: AbortSignal,
 ): Promise<Waiting | undefined> {
   const pipe = join(directory, `standby-${randomBytes(8).toString('hex')}`)
@@ -181,7 +187,8 @@ async function prepare(
       return undefined
     }
     const process = await told(() => identityOf(shell.pid))
-    return { ...shell, process, output, hasEnded: () => hasEnded }
+    shell.write(wordForNames(names))
+    return { ...shell, process, output, names, hasEnded: () => hasEnded }
   } catch {
     return undefined // a command that cannot be started either says why
   }
@@ -191,17 +198,19 @@ async function prepare(
 const MOST_CHARACTERS = 4096
 
 /**
- * What the waiting launcher is told, or undefined when it had better not be: every shell hands on plain text and
- * line feeds as they are, and takes the name of a variable for nothing but a name where it has no use for it itself.
+ * What the waiting launcher can be told, with the variables that are not common, or undefined when it had better not be:
+ * every shell hands on plain text and line feeds as they are, and takes the name of a variable for nothing but a name
+ * where it has no use for it itself.
  */
-function plainWordsFor(wanted: Launch, common: StandbyParts['environment']): string | undefined {
+function inPlainWords(wanted: Launch, common: StandbyParts['environment']): Launch | undefined {
   const { environment, become } = wanted
   if (become !== undefined || Object.keys(common).some((name) => environment[name] === undefined))
     return undefined
   const own = Object.entries(environment).filter(([name, value]) => common[name] !== value)
   if (!own.every(([name]) => isPlainName(name))) return undefined
-  const words = wordsFor({ ...wanted, environment: Object.fromEntries(own) })
-  return words.length <= MOST_CHARACTERS && /^[\t\n\x20-\x7e]*$/.test(words) ? words : undefined
+  const plain = { ...wanted, environment: Object.fromEntries(own) }
+  const words = wordsFor(plain)
+  return words.length <= MOST_CHARACTERS && /^[\t\n\x20-\x7e]*$/.test(words) ? plain : undefined
 }
 
 // Our script has its own in lower case. What sounds like one of a shell's own is not risked.

@@ -116,6 +116,34 @@ describe('the command is the same as with a launcher of its own', () => {
     )
   }, 60_000)
 
+  test('whatever names the command before it has had', async () => {
+    const { directory, standby } = await standingBy()
+    const names = fc.uniqueArray(fc.constantFrom('XA', 'XB', 'XC', 'XD'), { maxLength: 4 })
+
+    await fc.assert(
+      fc.asyncProperty(
+        names,
+        fc.string({ maxLength: 5, unit: fc.constantFrom(' ', '=', '\n', 'n', '%', '$') }),
+        async (some, text) => {
+          const waiting = await nextIn(directory)
+          const environment = {
+            ...COMMON,
+            ...Object.fromEntries(some.map((name) => [name, `${name}${text}`])),
+          }
+          expect(await same(standby, { environment })).toBe(waiting)
+        },
+      ),
+      {
+        numRuns: 25,
+        examples: [
+          [['XA', 'XB'], ''],
+          [['XB', 'XC', 'XA'], '=\n'],
+          [['XB'], ' '],
+        ],
+      },
+    )
+  }, 60_000)
+
   test.each([
     ['text that is not plain', { arguments: [...SHOW, 'ü', '\u0081'] }],
     ['text of a size', { arguments: [...SHOW, 'x'.repeat(100_000)] }],
