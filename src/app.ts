@@ -1,6 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
-import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 
@@ -317,7 +316,6 @@ export async function startApp(
       async take(delivery, body) {
         const taken = await takeDelivery(delivery, body, pipeline)
         catchUp?.heard(delivery, body)
-        if (taken.verdict === 'queued') await turn() // what may begin begins before that is told
         return taken
       },
     })

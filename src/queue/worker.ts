@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 
 import { nameOf, type Deployment, type ProcessRecord } from '../deployment/deployment.ts'
 import { FerrymanError, messageOf } from '../errors.ts'
@@ -107,13 +107,19 @@ export function startWorker(parts: WorkerParts): Worker {
   const accepting = new Set<Promise<unknown>>()
   const isToBeTold = createSeldom()
 
-  const tellClaimed = (deployment: Deployment): void => {
-    journal.info('deployment:claimed', {
-      deployment: nameOf(deployment),
-      id: deployment.id,
-      sha: deployment.sha,
-    })
-    parts.moved(deployment)
+  /** Tells of a claim once, when it is called for the first time. */
+  const tellingClaim = (deployment: Deployment): (() => void) => {
+    let isTold = false
+    return () => {
+      if (isTold) return
+      isTold = true
+      journal.info('deployment:claimed', {
+        deployment: nameOf(deployment),
+        id: deployment.id,
+        sha: deployment.sha,
+      })
+      parts.moved(deployment)
+    }
   }
   const begin = (deployment: Deployment, prepared: PreparedRun): void => {
     const abort = new AbortController()
@@ -121,13 +127,14 @@ export function startWorker(parts: WorkerParts): Worker {
     if (why !== undefined) abort.abort(why)
     early.delete(deployment.id)
     const signals = { end: abort.signal, stopping: stopping.signal, leaving: graceOver.signal }
-    const run = () => prepared.run(deployment, signals)
+    const tell = tellingClaim(deployment)
+    const run = () => prepared.run(deployment, signals).finally(tell)
     const work = see(deployment, { run, signals }, parts).finally(() => {
       active.delete(deployment.id)
       waker.wake()
     })
     active.set(deployment.id, { work, abort })
-    setImmediate(tellClaimed, deployment) // the command comes first
+    setImmediate(() => setImmediate(tell)) // the command comes first, and then the answer to who called for it
   }
   /** Begins what was claimed without our hearing of it; what has begun before has another process written down. */
   const takeStrays = async (): Promise<void> => {
@@ -168,7 +175,9 @@ export function startWorker(parts: WorkerParts): Worker {
     const prepared = parts.prepare()
     // Without a process one cannot tell what has begun from what was claimed just now.
     if (prepared.process === undefined) return store.accept(intakes)
-    return (await claim(prepared, (claiming) => store.acceptAndClaim(intakes, claiming))).accepted
+    const { accepted, claimed } = await claim(prepared, (claiming) => store.acceptAndClaim(intakes, claiming))
+    if (claimed.deployment !== undefined) await turn() // by then its command has begun
+    return accepted
   }
   const tellHeld = (held: readonly Deployment[]): void => {
     for (const { id, hold, ...one } of held)
