@@ -116,7 +116,8 @@ async function endRest(parts: Begun): Promise<void> {
 /** Names what lives on after a run that ended by itself. */
 async function tellLiving({ recipe }: Deployment, { log, begun }: Begun): Promise<void> {
   const runIds = [...new Set(begun.map(({ runId }) => runId))]
-  const living = await told(() => runIds.flatMap((runId) => carriersOf(runId)))
+  const since = Math.min(...begun.map(({ startTicks }) => Number(startTicks)))
+  const living = await told(() => runIds.flatMap((runId) => carriersOf(runId, undefined, since)))
   const where = recipe.leaveProcesses ? '' : ', in a session of its own'
   if (living.length > 0) await log.line(`Still running${where}: ${namesOf(living)}`)
 }

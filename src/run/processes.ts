@@ -77,13 +77,15 @@ const isAlive = (state: string): boolean => state !== 'Z' && state !== 'X'
 
 /**
  * Every living process of a run, whatever group or session it is in: it bears the run's mark, or, bearing none, has
- * the run id in its environment. `see` is told of those that bear the mark at once, since some do not live long.
+ * the run id in its environment. `see` is told of those that bear the mark at once, since some do not live long. Where it
+ * is known since when the run has had processes, in ticks since boot, those that are older are passed over.
  */
-export function carriersOf(runId: string, see: (pid: number) => void = () => {}): number[] {
+export function carriersOf(runId: string, see: (pid: number) => void = () => {}, sinceTicks = 0): number[] {
   const [mark, ours] = [shownMarkOf(runId), new Set(lineOf(process.pid))]
   const marked = new Set<number>()
   const named = new Map<number, number>()
   for (const pid of others(ours)) {
+    if (sinceTicks > 0 && Number(startTicks(pid)) < sinceTicks) continue
     const borne = markOn(pid)
     if (borne === undefined ? !isNamed(pid, runId) : borne !== mark) continue
     const stat = statOf(pid)

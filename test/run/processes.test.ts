@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { markOf, shownMarkOf } from '../../src/run/mark.ts'
-import { carriersOf, connectionsOf, signal, statOf } from '../../src/run/processes.ts'
+import { carriersOf, connectionsOf, signal, startTicks, statOf } from '../../src/run/processes.ts'
 import { eventually, isRunning } from '../support/running.ts'
 
 test('a waiting connection of ssh belongs to the run whose folder its title names', async () => {
@@ -50,6 +50,14 @@ describe('who is of a run', () => {
 
     expect(carriersOf(OURS)).toEqual([marked])
     expect(carriersOf(OTHER)).toEqual([])
+  })
+
+  test('nobody who is older than the run, where it is known since when there is one', async () => {
+    const marked = await started(`${bear(OURS)}; ${SLEEP}`)
+    const since = Number(startTicks(marked))
+
+    expect(carriersOf(OURS, undefined, since)).toEqual([marked])
+    expect(carriersOf(OURS, undefined, since + 1)).toEqual([])
   })
 
   test('not what a daemon of another run starts with our environment', async () => {
