@@ -15,8 +15,8 @@ export interface Pages {
 const PAGE_BYTES = 262_144
 /** A page that has so much ends with the next line. */
 const ENOUGH_BYTES = PAGE_BYTES - 32_768
-/** So many are kept to be used again. */
-const MOST_SPARE = 4
+/** So many are kept to be used again: even a flood of empty lines, each with a time stamp, needs no more. */
+const MOST_SPARE = 12
 
 const LINE_FEED = 0x0a
 
