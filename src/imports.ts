@@ -5,6 +5,8 @@ const SOURCES = new URL('.', import.meta.url).href
 const LARGE = ['kysely/dist/', 'zod/v4/'].map(
   (name) => new URL(`../node_modules/${name}`, import.meta.url).href,
 )
+/** Zod's messages in fifty languages, of which only the English ones are ever read. */
+const [EVERY_LANGUAGE, ENGLISH] = ['../locales/index.js', '../locales/en.js']
 
 /**
  * Takes an import of one of our sources by another as what it says: the file of that name. Node looks at the disk and
@@ -14,9 +16,9 @@ export function importByName(): void {
   registerHooks({
     resolve(specifier, context, next) {
       const format = specifier.startsWith('.') ? formatBeside(context.parentURL, specifier) : undefined
-      return format === undefined
-        ? next(specifier, context)
-        : { url: new URL(specifier, context.parentURL).href, format, shortCircuit: true }
+      if (format === undefined) return next(specifier, context)
+      const name = specifier === EVERY_LANGUAGE ? ENGLISH : specifier
+      return { url: new URL(name, context.parentURL).href, format, shortCircuit: true }
     },
   })
 }

@@ -12,3 +12,10 @@ test.each(['kysely', 'zod'])('all of %s is ECMAScript, so that its names say wha
   expect(descriptions).not.toEqual([])
   for (const description of descriptions) expect(description).toHaveProperty('type', 'module')
 })
+
+test('the languages of Zod that are left out are where they are looked for', () => {
+  const languages = readdirSync('node_modules/zod/v4/locales')
+
+  expect(languages).toContain('index.js')
+  expect(languages).toContain('en.js')
+})
