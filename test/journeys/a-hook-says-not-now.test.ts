@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 import { ferryman } from '../support/cli.ts'
-import { serve, type World } from '../support/journey.ts'
+import { serve, type Served, type World } from '../support/journey.ts'
 
 const BUSY = 'test ! -e busy || { echo "two people are editing"; exit 75; }'
 const tried = ({ folder }: World): number => readFileSync(join(folder, 'tried'), 'utf8').length
+const timesHeld = ({ journal }: Served): number =>
+  journal.filter((line) => line.includes('deployment:held')).length
 
 test('exit 75 holds a deployment, which goes when the hook lets it, is told once, and blocks nobody', async () => {
   const world = await serve({
@@ -24,7 +26,8 @@ test('exit 75 holds a deployment, which goes when the hook lets it, is told once
 
   world.setClock(61_000)
   world.app.again()
-  await world.waitForJournal(() => existsSync(join(world.folder, 'tried')) && tried(world) === 2)
+  await world.waitForJournal(() => timesHeld(world) === 2)
+  expect(tried(world)).toBe(2)
   rmSync(join(world.folder, 'busy'))
   world.setClock(130_000)
   world.app.again()
