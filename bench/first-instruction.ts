@@ -26,7 +26,7 @@ export async function measureFirstInstruction(place: Place): Promise<Findings> {
   const over = () => github.next('success')
   const ferryman = (name: string, env = {}) =>
     entry(place, (command) => startFerryman(place, { name, command, github: github.port, env }), over)
-  const small = await ferryman('Ferryman, two durable commits')
+  const small = await ferryman('Ferryman, delivery and claim durable')
   const large = await ferryman('Ferryman, 300 MB larger', BALLAST)
   const peer = isInstalled('webhook')
     ? await entry(
