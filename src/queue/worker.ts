@@ -171,11 +171,12 @@ export function startWorker(parts: WorkerParts): Worker {
   }
   const hasRoom = (): boolean => !isStopping() && active.size < parts.limit()
   const accept = async (intakes: readonly Intake[]): Promise<readonly Accepted[]> => {
-    if (!hasRoom() || mayBeStrays) return store.accept(intakes)
+    const { acceptAndClaim } = store
+    if (acceptAndClaim === undefined || !hasRoom() || mayBeStrays) return store.accept(intakes)
     const prepared = parts.prepare()
     // Without a process one cannot tell what has begun from what was claimed just now.
     if (prepared.process === undefined) return store.accept(intakes)
-    const { accepted, claimed } = await claim(prepared, (claiming) => store.acceptAndClaim(intakes, claiming))
+    const { accepted, claimed } = await claim(prepared, (claiming) => acceptAndClaim(intakes, claiming))
     if (claimed.deployment !== undefined) await turn() // by then its command has begun
     return accepted
   }

@@ -34,8 +34,7 @@ export const createAccept =
       return answers
     }
     const accepted = await inBatch(accept, async (trx, answers) => {
-      if (claiming !== undefined && engine === 'sqlite' && answers.some(mayBegin))
-        claimed = await claimAlong(trx, claiming)
+      if (claiming !== undefined && answers.some(mayBegin)) claimed = await claimAlong(trx, claiming)
     })
     return { accepted, claimed }
   }

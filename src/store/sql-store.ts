@@ -58,10 +58,13 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
       database.assertSound()
       return (await accept(intakes)).accepted
     },
-    async acceptAndClaim(intakes, claiming) {
-      database.assertSound()
-      return accept(intakes, claiming)
-    },
+    acceptAndClaim:
+      database.engine === 'sqlite'
+        ? async (intakes, claiming) => {
+            database.assertSound()
+            return accept(intakes, claiming)
+          }
+        : undefined,
     async ask(wanted, at) {
       database.assertSound()
       return ask(database, inBatch, { wanted, at })

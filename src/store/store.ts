@@ -22,10 +22,12 @@ export interface Store {
    */
   accept(intakes: readonly Intake[]): Promise<readonly Accepted[]>
   /**
-   * The same, and claims what is next in the same transaction, where a claim that fails takes none of the deliveries with
-   * it, as it would in PostgreSQL: there nothing is claimed.
+   * The same, and claims what is next in the same transaction. Undefined where a claim that comes too late would take the
+   * deliveries with it, as in PostgreSQL.
    */
-  acceptAndClaim(intakes: readonly Intake[], claiming: Claiming): Promise<AcceptedAndClaimed>
+  readonly acceptAndClaim:
+    | ((intakes: readonly Intake[], claiming: Claiming) => Promise<AcceptedAndClaimed>)
+    | undefined
   /**
    * Records a deployment that somebody asks Ferryman itself for, in one transaction. Where one with its nonce is there
    * already it is answered, and nothing is recorded: the same wish came twice.

@@ -292,6 +292,10 @@ describe('a claim whose answer was lost', () => {
 describe('deliveries that are recorded', () => {
   const acceptTo = (worker: Worker, given: Parameters<typeof newDeployment>[0] = {}) =>
     worker.accept([queuedIntake(newDeployment(given))])
+  const acceptAndClaim = (store: Store) => {
+    if (store.acceptAndClaim === undefined) throw new Error('claims stand alone')
+    return store.acceptAndClaim
+  }
   const idIn = ([accepted]: Awaited<ReturnType<typeof acceptTo>>): number => accepted?.deployments[0]?.id ?? 0
 
   test('have begun what may begin by the time they are answered, one in a lane, and once', async () => {
@@ -313,7 +317,7 @@ describe('deliveries that are recorded', () => {
     const { store, worker, begun, discarded } = await openLanes((file) => ({
       ...file,
       async acceptAndClaim(...given) {
-        const answer = await file.acceptAndClaim(...given)
+        const answer = await acceptAndClaim(file)(...given)
         if (isLost) return answer
         isLost = true
         throw new Error('the connection was reset')
@@ -338,7 +342,7 @@ describe('deliveries that are recorded', () => {
     const { store, worker } = await openLanes((file) => ({
       ...file,
       async acceptAndClaim(...given) {
-        const answer = await file.acceptAndClaim(...given)
+        const answer = await acceptAndClaim(file)(...given)
         await gate
         return answer
       },
