@@ -977,77 +977,79 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect(await store.processesOf(second.id)).toEqual([])
     })
 
-    test.runIf(engine === 'postgres')('claims stand alone', () => {
-      expect(store.acceptAndClaim).toBeUndefined()
-    })
-
-    describe.runIf(engine === 'sqlite')('deliveries with a claim', () => {
-      const process = { runId: 'abc', group: 4_242, bootId: 'boot', startTicks: '99' }
-      const acceptAndClaim = async (intakes: readonly Intake[], gate: Gate = OPEN) => {
-        const answer = await store.acceptAndClaim?.(intakes, {
-          limit: 100,
-          at: 2_000,
-          reports,
-          gate,
-          process,
-        })
-        if (answer === undefined) throw new Error('no answer')
-        return answer
-      }
-      const statesOf = async (id: number) =>
-        (await store.outbox.of(id)).map(({ body }): unknown => Reflect.get(Object(body), 'state'))
-
-      test('let the oldest begin in the same transaction', async () => {
-        const earlier = await queue()
-
-        const { accepted, claimed } = await acceptAndClaim([queuedIntake(newDeployment())])
-
-        const later = accepted[0]?.deployments[0]
-        expect(claimed.deployment).toMatchObject({ id: earlier.id, state: 'running', startedAt: 2_000 })
-        expect(await store.processesOf(earlier.id)).toEqual([process])
-        expect(await statesOf(earlier.id)).toEqual(['queued', 'running'])
-        expect(later).toMatchObject({ state: 'queued', hold: undefined })
-        expect(await store.deployment(later?.id ?? 0)).toMatchObject({ state: 'queued' })
+    if (engine === 'postgres')
+      test('claims stand alone', () => {
+        expect(store.acceptAndClaim).toBeUndefined()
       })
 
-      test('hold what a gate stops, as a claim does', async () => {
-        const closed = { reason: 'locked' as const, detail: 'A freeze', until: undefined }
-        const gate: Gate = { ...OPEN, judge: () => closed }
-
-        const { accepted, claimed } = await acceptAndClaim([queuedIntake(newDeployment())], gate)
-
-        expect(claimed.held).toMatchObject([
-          { id: accepted[0]?.deployments[0]?.id, hold: { reason: 'locked' } },
-        ])
-        expect(await claim()).toBeUndefined()
-      })
-
-      test('are recorded whatever goes wrong with the claim', async () => {
-        const broken = (): never => {
-          throw new Error('no')
+    if (engine === 'sqlite')
+      describe('deliveries with a claim', () => {
+        const process = { runId: 'abc', group: 4_242, bootId: 'boot', startTicks: '99' }
+        const acceptAndClaim = async (intakes: readonly Intake[], gate: Gate = OPEN) => {
+          const answer = await store.acceptAndClaim?.(intakes, {
+            limit: 100,
+            at: 2_000,
+            reports,
+            gate,
+            process,
+          })
+          if (answer === undefined) throw new Error('no answer')
+          return answer
         }
+        const statesOf = async (id: number) =>
+          (await store.outbox.of(id)).map(({ body }): unknown => Reflect.get(Object(body), 'state'))
 
-        const { accepted, claimed } = await acceptAndClaim([queuedIntake(newDeployment())], {
-          ...OPEN,
-          approver: broken,
+        test('let the oldest begin in the same transaction', async () => {
+          const earlier = await queue()
+
+          const { accepted, claimed } = await acceptAndClaim([queuedIntake(newDeployment())])
+
+          const later = accepted[0]?.deployments[0]
+          expect(claimed.deployment).toMatchObject({ id: earlier.id, state: 'running', startedAt: 2_000 })
+          expect(await store.processesOf(earlier.id)).toEqual([process])
+          expect(await statesOf(earlier.id)).toEqual(['queued', 'running'])
+          expect(later).toMatchObject({ state: 'queued', hold: undefined })
+          expect(await store.deployment(later?.id ?? 0)).toMatchObject({ state: 'queued' })
         })
 
-        const id = accepted[0]?.deployments[0]?.id ?? 0
-        expect(claimed).toEqual({ deployment: undefined, held: [] })
-        expect(await statesOf(id)).toEqual(['queued'])
-        expect(await store.processesOf(id)).toEqual([])
-        expect(await claim()).toMatchObject({ id })
+        test('hold what a gate stops, as a claim does', async () => {
+          const closed = { reason: 'locked' as const, detail: 'A freeze', until: undefined }
+          const gate: Gate = { ...OPEN, judge: () => closed }
+
+          const { accepted, claimed } = await acceptAndClaim([queuedIntake(newDeployment())], gate)
+
+          expect(claimed.held).toMatchObject([
+            { id: accepted[0]?.deployments[0]?.id, hold: { reason: 'locked' } },
+          ])
+          expect(await claim()).toBeUndefined()
+        })
+
+        test('are recorded whatever goes wrong with the claim', async () => {
+          const broken = (): never => {
+            throw new Error('no')
+          }
+
+          const { accepted, claimed } = await acceptAndClaim([queuedIntake(newDeployment())], {
+            ...OPEN,
+            approver: broken,
+          })
+
+          const id = accepted[0]?.deployments[0]?.id ?? 0
+          expect(claimed).toEqual({ deployment: undefined, held: [] })
+          expect(await statesOf(id)).toEqual(['queued'])
+          expect(await store.processesOf(id)).toEqual([])
+          expect(await claim()).toMatchObject({ id })
+        })
+
+        test('that lead to nothing claim nothing', async () => {
+          const waiting = await queue()
+
+          const { claimed } = await acceptAndClaim([ignored()])
+
+          expect(claimed).toEqual({ deployment: undefined, held: [] })
+          expect(await store.deployment(waiting.id)).toMatchObject({ state: 'queued' })
+        })
       })
-
-      test('that lead to nothing claim nothing', async () => {
-        const waiting = await queue()
-
-        const { claimed } = await acceptAndClaim([ignored()])
-
-        expect(claimed).toEqual({ deployment: undefined, held: [] })
-        expect(await store.deployment(waiting.id)).toMatchObject({ state: 'queued' })
-      })
-    })
 
     test('a final move keeps the outcome and forgets the processes', async () => {
       const { id } = await queue()
