@@ -32,7 +32,7 @@ test('a server that is killed while it builds a release leaves what was current;
   expect(readdirSync(join(path, 'releases'))).toContain('2')
   const again = await startProcess(world)
   await world.status(cut, 'error')
-  expect(existsSync(join(path, 'current/half'))).toBe(false)
+  await eventually('what was current is back', () => !existsSync(join(path, 'current/half')))
   expect(readFileSync(join(path, 'current/version'), 'utf8')).toBe(version)
   await world.status(await world.deploy(), 'success')
 
