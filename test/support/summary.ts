@@ -1,0 +1,47 @@
+// What a run of the tests came to, in its last lines: whatever failed, by name and reason, then the count. For CI, where
+// often nothing but the end of the output is at hand. `node test/support/summary.ts REPORT`, which Vitest wrote as JSON.
+import { readFileSync } from 'node:fs'
+import { relative } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
+
+interface Report {
+  readonly numPassedTests: number
+  readonly numFailedTests: number
+  readonly numTotalTests: number
+  readonly testResults: readonly {
+    readonly name: string
+    readonly status: string
+    readonly message: string
+    readonly assertionResults: readonly {
+      readonly fullName: string
+      readonly status: string
+      readonly duration?: number | null
+      readonly failureMessages?: readonly string[]
+    }[]
+  }[]
+}
+
+const MOST_LINES = 12
+
+const [, , path = ''] = process.argv
+const { numPassedTests, numFailedTests, numTotalTests, testResults } = JSON.parse(
+  readFileSync(path, 'utf8'),
+) as Report
+
+for (const { name, status, message, assertionResults } of testResults) {
+  const file = relative(process.cwd(), name)
+  const failed = assertionResults.filter((one) => one.status === 'failed')
+  for (const { fullName, duration, failureMessages = [] } of failed)
+    tell(`${file}: ${fullName} (${((duration ?? 0) / 1000).toFixed(1)} s)`, failureMessages.join('\n'))
+  if (status === 'failed' && failed.length === 0) tell(`${file}: not one test was run`, message)
+}
+const skipped = numTotalTests - numPassedTests - numFailedTests
+console.log(
+  `${numPassedTests} passed, ${numFailedTests} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`,
+)
+
+function tell(what: string, why: string): void {
+  console.log(`failed: ${what}`)
+  const lines = stripVTControlCharacters(why).split('\n')
+  for (const line of lines.slice(0, MOST_LINES)) console.log(`    ${line.slice(0, 300)}`)
+}
