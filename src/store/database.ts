@@ -84,6 +84,16 @@ export const isOfOneRow = (thrown: unknown): boolean => {
 /** Whether another process holds SQLite's lock for the moment (SQLITE_BUSY and its extended codes). */
 export const isBusy = (thrown: unknown): boolean => (Number(codeOf(thrown, 'errcode')) & 0xff) === 5
 
+/** Whether a connection to PostgreSQL that had been made is there no longer: its server ended it, or the network did. */
+export const isLostConnection = (thrown: unknown): boolean => {
+  const code = codeOf(thrown, 'code')
+  if (typeof code === 'string') return LOST.has(code)
+  return thrown instanceof Error && /^Connection terminated|is not queryable$/.test(thrown.message) // what pg itself says
+}
+
+/** admin_shutdown, crash_shutdown and what a socket says. */
+const LOST: ReadonlySet<string> = new Set(['57P01', '57P02', 'ECONNRESET', 'EPIPE'])
+
 const codeOf = (thrown: unknown, key: string): unknown =>
   typeof thrown === 'object' && thrown !== null ? Reflect.get(thrown, key) : undefined
 
