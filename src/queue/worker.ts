@@ -106,6 +106,7 @@ export function startWorker(parts: WorkerParts): Worker {
   const unheard = new Set<string>()
   const accepting = new Set<Promise<unknown>>()
   const isToBeTold = createSeldom()
+  let again: NodeJS.Timeout | undefined
 
   /** Tells of a claim once, when it is called for the first time. */
   const tellingClaim = (deployment: Deployment): (() => void) => {
@@ -202,9 +203,11 @@ export function startWorker(parts: WorkerParts): Worker {
     } catch (thrown) {
       mayBeStrays = true
       if (isToBeTold()) journal.error('queue:broken', { error: thrown })
+      clearTimeout(again)
+      if (!isStopping()) again = setTimeout(waker.wake, RETRY_MS)
     }
   })
-  // Events wake the worker; the timer is for the claim that failed while the database was away.
+  // Events wake the worker; the timer is for those that nobody told it of.
   const timer = setInterval(waker.wake, LOOK_AGAIN_MS)
   waker.wake()
   return {
@@ -226,6 +229,7 @@ export function startWorker(parts: WorkerParts): Worker {
         `Ferryman is stopping. What runs may end by itself within ${withinMs / 1000} s; what waits for Ferryman to be gone waits in vain.`,
       )
       clearInterval(timer)
+      clearTimeout(again)
       await Promise.allSettled([waker.looking, ...accepting])
       const works = () => [...active.values()].map(({ work }) => work)
       await Promise.race([
