@@ -173,7 +173,8 @@ export function startWorker(parts: WorkerParts): Worker {
   const hasRoom = (): boolean => !isStopping() && active.size < parts.limit()
   const accept = async (intakes: readonly Intake[]): Promise<readonly Accepted[]> => {
     const { acceptAndClaim } = store
-    if (acceptAndClaim === undefined || !hasRoom() || mayBeStrays) return store.accept(intakes)
+    const leadsOn = intakes.some(({ deployments }) => deployments.length > 0)
+    if (acceptAndClaim === undefined || !leadsOn || !hasRoom() || mayBeStrays) return store.accept(intakes)
     const prepared = parts.prepare()
     // Without a process one cannot tell what has begun from what was claimed just now.
     if (prepared.process === undefined) return store.accept(intakes)
