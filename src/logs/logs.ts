@@ -52,7 +52,7 @@ interface FollowOptions {
 export function createLogs({ directory, clock }: { directory: string; clock: () => number }): Logs {
   const live = new Map<number, Live>()
   const stamper = createStamper()
-  const shared = createSharedReads<LogPart>(SHARED_PIECES)
+  const shared = createSharedReads<Piece>(SHARED_PIECES, ({ isWhole }) => isWhole)
   const turns = createTurns(PIECES_IN_A_TURN)
   const directoryOf = (deploymentId: number) => join(directory, String(deploymentId))
 
@@ -111,10 +111,13 @@ export function createLogs({ directory, clock }: { directory: string; clock: () 
         const key = `${deploymentId} ${at} ${limit} ${writing === undefined}`
         const range = { offset: at, limit }
         await turns()
-        const part = await shared(key, () => read(deploymentId, range))
+        const { part, isWhole } = await shared(key, async () => {
+          const part = await read(deploymentId, range)
+          return { part, isWhole: part.nextOffset - part.offset === limit }
+        })
         if (part.bytes.length > 0) yield part
         at = Math.max(at, part.nextOffset)
-        if (part.complete && at >= part.size) return
+        if (part.complete && !isWhole) return
       }
     },
     exists: async (deploymentId) => (await listSegments(directoryOf(deploymentId))).length > 0,
@@ -134,6 +137,12 @@ export function createLogs({ directory, clock }: { directory: string; clock: () 
     },
     remove: (deploymentId) => rm(directoryOf(deploymentId), { recursive: true, force: true }),
   }
+}
+
+interface Piece {
+  readonly part: LogPart
+  /** All that was asked for: otherwise more may come there, if the log goes on. */
+  readonly isWhole: boolean
 }
 
 /** A log that is being written. */

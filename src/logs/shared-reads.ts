@@ -1,6 +1,10 @@
-/** Reads pieces that many want at the same time once, and remembers the newest of them. */
+/**
+ * Reads pieces that many want at the same time once, and remembers the newest of them; `isLasting` says which ones will
+ * never be read otherwise.
+ */
 export function createSharedReads<Piece>(
   most: number,
+  isLasting: (piece: Piece) => boolean,
 ): (key: string, read: () => Promise<Piece>) => Promise<Piece> {
   const pieces = new Map<string, Promise<Piece>>()
   return (key, read) => {
@@ -10,7 +14,10 @@ export function createSharedReads<Piece>(
     pieces.set(key, piece)
     const [oldest] = pieces.keys()
     if (pieces.size > most && oldest !== undefined) pieces.delete(oldest)
-    piece.catch(() => pieces.delete(key))
+    const forget = (): void => {
+      if (pieces.get(key) === piece) pieces.delete(key)
+    }
+    piece.then((read) => isLasting(read) || forget(), forget)
     return piece
   }
 }

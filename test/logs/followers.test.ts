@@ -51,7 +51,7 @@ test('whoever goes away is not waited for', async () => {
 })
 
 test('what many want is read once, also when it comes later; what cannot be read is asked for again', async () => {
-  const shared = createSharedReads<string>(2)
+  const shared = createSharedReads<string>(2, () => true)
   let reads = 0
   const read = async (): Promise<string> => `read ${(reads += 1)}`
 
@@ -61,6 +61,17 @@ test('what many want is read once, also when it comes later; what cannot be read
   expect(await shared('c', read)).toBe('read 3')
   expect(await shared('a', read)).toBe('read 4')
 })
+
+test('what may be read otherwise later is read once at the same time, and again later', async () => {
+  const shared = createSharedReads<string>(2, (piece) => piece !== 'nothing yet')
+  const early = async (): Promise<string> => 'nothing yet'
+
+  expect(await Promise.all([shared('a', early), shared('a', fail)])).toEqual(['nothing yet', 'nothing yet'])
+  expect(await shared('a', async () => 'something')).toBe('something')
+  expect(await shared('a', fail)).toBe('something')
+})
+
+const fail = (): Promise<string> => Promise.reject(new Error('it was read again'))
 
 test('so many go in one turn of the event loop, the others in the next ones, in order', async () => {
   const turns = createTurns(2)

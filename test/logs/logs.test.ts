@@ -313,6 +313,23 @@ test('a slow reader that follows a growing log is told what it missed', async ()
   expect(`${STAMP}▸ the beginning\n${await collect(reader)}`).toBe(await all())
 })
 
+test('who reads a log before it begins, or between two times that it is written, takes nothing from those who come later', async () => {
+  const follow = (offset: number) => collect(logs.follow(7, { offset, signal: new AbortController().signal }))
+  expect(await follow(0)).toBe('')
+
+  const log = await open()
+  for (let i = 0; i < 5_000; i++) await log.write(Buffer.from(`line ${i}\n`))
+  await log.close()
+  const soFar = await all()
+  expect(await follow(0)).toBe(soFar)
+  expect(await follow(soFar.length)).toBe('')
+
+  const again = await open()
+  await again.line('The server ended.')
+  await again.close()
+  expect(await follow(soFar.length)).toBe(`${STAMP}▸ The server ended.\n`)
+})
+
 test('a reader that follows can leave', async () => {
   const log = await open()
   const leave = new AbortController()
