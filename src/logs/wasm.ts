@@ -57,7 +57,7 @@ export interface Assembled {
   readonly memory: Buffer
 }
 
-/** Makes the function, with a memory of so many bytes at least. */
+/** Makes the function, with a memory of so many bytes at least. Throws where it has vectors and the processor none. */
 export function assemble(routine: Routine, bytes: number): Assembled {
   const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) })
   const instance = new WebAssembly.Instance(new WebAssembly.Module(moduleOf(routine)), { '': { memory } })
@@ -81,7 +81,8 @@ const FUNCTION = 0x60
 
 function moduleOf({ parameters, numbers, vectors, body }: Routine): Uint8Array<ArrayBuffer> {
   const type = [FUNCTION, ...list(Array.from({ length: parameters }, () => [I32])), ...list([[I32]])]
-  const locals = list([[numbers, I32], [vectors, V128]]) // prettier-ignore
+  // Where the processor has no vectors, a routine must not even name them.
+  const locals = list([[numbers, I32], ...(vectors === 0 ? [] : [[vectors, V128]])])
   const code = [...locals, ...body.flat(), END]
   const magicAndVersion = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]
   const [ofFunctions, ofMemories] = [0x00, 0x02]

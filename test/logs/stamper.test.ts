@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
@@ -52,4 +54,24 @@ test('an output of nothing but line feeds is one of stamps', () => {
   const output = Buffer.alloc(100_000, '\n')
 
   expect(stamped(output, true).equals(expected(output, true))).toBe(true)
+})
+
+test.skipIf(process.arch !== 'x64')('a processor without vectors stamps and searches all the same', () => {
+  const program = `
+    import { createStamper } from './src/logs/stamper.ts'
+    import { createWalk } from './src/logs/walk.ts'
+    const pieces = []
+    const take = (piece) => pieces.push(Buffer.from(piece))
+    const { stamp } = createStamper()
+    stamp(Buffer.from('one\\r\\n\\n\\xfftw', 'latin1'), { stamp: '${STAMP}', isLineStart: true }, take)
+    stamp(Buffer.from('o\\n'), { stamp: '${STAMP}', isLineStart: false }, take)
+    stamp(Buffer.alloc(0), { stamp: '${STAMP}', isLineStart: true }, take)
+    const stops = createWalk().stops(Buffer.alloc(5_000), new Uint8Array(65_536))
+    process.stdout.write(JSON.stringify([Buffer.concat(pieces).toString('latin1'), stops.length]))
+  `
+  const words = ['--no-enable-ssse3', '--input-type=module', '--eval', program]
+
+  const answer: unknown = JSON.parse(execFileSync(process.execPath, words, { encoding: 'utf8' }))
+
+  expect(answer).toEqual([`${STAMP}one\r\n${STAMP}\n${STAMP}\xfftwo\n`, 4_998])
 })
