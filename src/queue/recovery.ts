@@ -130,10 +130,10 @@ const INTERRUPTED = {
 /** Its work was over; what was waited for came to nothing. */
 const endAs = (
   id: number,
-  { state, lastLines, ...change }: Conclusion,
-  { store, reportsWith }: Pick<RecoveryParts, 'store' | 'reportsWith'>,
+  { state, lastLines, at: endedAt, ...change }: Conclusion,
+  { store, reportsWith, clock }: Pick<RecoveryParts, 'store' | 'reportsWith' | 'clock'>,
 ): Promise<Deployment | undefined> =>
-  moveToEnd(id, state, { ...change, reports: reportsWith(lastLines) }, store)
+  moveToEnd(id, state, { ...change, endedAt, at: clock(), reports: reportsWith(lastLines) }, store)
 
 /** Somebody may have cancelled it, also since it was looked at. */
 async function end(

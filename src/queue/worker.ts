@@ -15,7 +15,7 @@ type Ended = {
   readonly state: 'succeeded' | 'failed' | 'cancelled'
   /** How long the work took, where something was waited for after it. */
   readonly tookMs?: number
-} & Omit<Change, 'at'>
+} & Omit<Change, 'at' | 'endedAt'>
 
 /** It goes back in line: its work may not begin before that moment. */
 export interface Held extends Pick<Change, 'reports'> {
@@ -263,10 +263,10 @@ async function see(
   if (ending.state === 'held') return putBack(deployment, ending, signals, parts)
   const { state, tookMs = performance.now() - begunAt, ...change } = ending
   // How long it took is true, whatever was done to the clock meanwhile.
-  const at = startedAt + Math.round(tookMs)
+  const endedAt = startedAt + Math.round(tookMs)
   const about = { deployment: nameOf(deployment), id: deployment.id, state, reason: change.reason }
   await writeDown(about, signals, journal, async () => {
-    const ended = await moveToEnd(deployment.id, state, { ...change, at }, store)
+    const ended = await moveToEnd(deployment.id, state, { ...change, endedAt, at: clock() }, store)
     if (ended === undefined) journal.error('deployment:moved-elsewhere', about)
     else journal.info('deployment:ended', { ...about, detail: change.detail })
     parts.moved(deployment)

@@ -62,6 +62,7 @@ export async function change(
   to: State,
   given: Change,
 ): Promise<Deployment | undefined> {
+  const moment = given.endedAt ?? given.at
   const update = to === 'running' ? updateBegun : isFinal(to) ? updateEnded : updateMoved
   const [row] = await update(
     trx,
@@ -77,7 +78,7 @@ export async function change(
       ...(given.steps === undefined ? {} : { steps: JSON.stringify(given.steps) }),
       ...holdColumns(undefined),
     },
-    ...(to === 'running' || isFinal(to) ? [given.at, given.at] : []),
+    ...(to === 'running' || isFinal(to) ? [moment, moment] : []),
     id,
     from,
   )

@@ -566,7 +566,10 @@ export interface NewReport {
 }
 
 export interface Change {
+  /** By the clock as it is now: from that moment on it is told. */
   readonly at: number
+  /** When it ended, where the clock would say something else: it may have been set since it began. */
+  readonly endedAt?: number | undefined
   readonly reason?: EndReason | undefined
   readonly detail?: string | undefined
   readonly deployedSha?: string | undefined
@@ -579,8 +582,10 @@ export interface Change {
 }
 
 /** How the work of a deployment has ended. */
-export interface Conclusion extends Pick<Change, 'at' | 'reason' | 'detail' | 'deployedSha' | 'steps'> {
+export interface Conclusion extends Pick<Change, 'reason' | 'detail' | 'deployedSha' | 'steps'> {
   readonly state: 'succeeded' | 'failed' | 'cancelled'
+  /** When that was. */
+  readonly at: number
   /** Of the step that failed, secrets masked. */
   readonly lastLines: readonly string[]
 }

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 
 import { expect, test } from 'vitest'
 
-import type { World } from '../support/journey.ts'
+import { serve, type World } from '../support/journey.ts'
 import { openShop } from '../support/merging.ts'
 import { eventually } from '../support/running.ts'
 
@@ -58,4 +58,18 @@ test('whatever is done to the clock, what waits goes on waiting, what runs is ti
   await eventually('it has looked for what is too old', () => retentionOf(shop) !== before)
   expect(await shop.log(1)).toContain('exit 0')
   expect(shop.journal.filter((line) => line.includes('retention:removed'))).toEqual([])
+})
+
+test('a clock that is set back while it runs keeps back no report of its end', async () => {
+  const world = await serve({ commands: [['sh', '-c', 'until test -e ../go; do sleep 0.02; done']] })
+  const deployment = await world.deploy()
+  await world.status(deployment, 'in_progress')
+
+  world.setClock(-3_600_000)
+  const next = await world.deploy()
+  await world.status(next, 'queued') // what was owed before was looked at
+  writeFileSync(join(world.directory, 'go'), '')
+  await world.status(deployment, 'success')
+
+  expect(world.statuses(deployment).at(-1)).toMatch(/^success: Deployed \w{7}, in \d+(\.\d)? s/)
 })
