@@ -4,6 +4,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely'
 import type { Pool, PoolConfig } from 'pg'
 
 import { FerrymanError, messageOf, problem } from '../errors.ts'
+import { createConnections } from './connections.ts'
 import { migrationsFor } from './migrations.ts'
 import type { Tables } from './schema.ts'
 import { holdServerLock, type ServerLock } from './server-lock.ts'
@@ -84,16 +85,6 @@ export const isOfOneRow = (thrown: unknown): boolean => {
 /** Whether another process holds SQLite's lock for the moment (SQLITE_BUSY and its extended codes). */
 export const isBusy = (thrown: unknown): boolean => (Number(codeOf(thrown, 'errcode')) & 0xff) === 5
 
-/** Whether a connection to PostgreSQL that had been made is there no longer: its server ended it, or the network did. */
-export const isLostConnection = (thrown: unknown): boolean => {
-  const code = codeOf(thrown, 'code')
-  if (typeof code === 'string') return LOST.has(code)
-  return thrown instanceof Error && /^Connection terminated|is not queryable$/.test(thrown.message) // what pg itself says
-}
-
-/** admin_shutdown, crash_shutdown and what a socket says. */
-const LOST: ReadonlySet<string> = new Set(['57P01', '57P02', 'ECONNRESET', 'EPIPE'])
-
 const codeOf = (thrown: unknown, key: string): unknown =>
   typeof thrown === 'object' && thrown !== null ? Reflect.get(thrown, key) : undefined
 
@@ -104,7 +95,7 @@ async function openPostgres(address: string, onLockLost: () => void): Promise<Da
     getTypeParser: (oid: number, format?: 'text' | 'binary') =>
       oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format),
   }
-  const reaching = { connectionString: address, connectionTimeoutMillis: 10_000, keepAlive: true, types }
+  const reaching = { connectionString: address, connectionTimeoutMillis: 5_000, keepAlive: true, types }
   const poolOf = (options: PoolConfig): Pool => {
     const pool = new pg.Pool({ ...reaching, ...options })
     pool.on('error', () => {}) // an idle connection broke; the next query opens a new one and reports its own error
@@ -116,7 +107,7 @@ async function openPostgres(address: string, onLockLost: () => void): Promise<Da
     lock_timeout: 2_000, // by then somebody else's lock is no short one, and GitHub waits for an answer
     query_timeout: 8_000, // a network that swallows everything must not hold up an answer for ever
   })
-  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: createConnections(pool) }) })
   let lock: ServerLock | undefined
   const close = async () => {
     await lock?.release()

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -198,32 +197,6 @@ describe.skipIf(inject('postgres') === undefined)('the lock of the one server on
     await eventually('the lock is held again', () => isHeld(address))
 
     await expect(openStore(address)).rejects.toThrow('Another Ferryman is already running on the database')
-    await store.close()
-    await drop()
-  })
-})
-
-describe.skipIf(inject('postgres') === undefined)('connections to PostgreSQL', () => {
-  /** All ends have come when it is over, and nobody could hear of one. */
-  const endAllAtOnce = (address: string): void => {
-    const script = `
-      import pg from 'pg'
-      const client = new pg.Client({ connectionString: process.argv[1] })
-      await client.connect()
-      await client.query('select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()')
-      await client.end()`
-    execFileSync(process.execPath, ['--input-type=module', '--eval', script, address])
-  }
-
-  test('that have all broken, unheard, are no reason to refuse a delivery', async () => {
-    const { address, drop } = await emptyDatabase.postgres()
-    const store = await openStore(address)
-    await Promise.all(Array.from({ length: 8 }, () => store.noted('something'))) // eight connections
-
-    endAllAtOnce(address)
-    const [accepted] = await store.accept([queuedIntake(newDeployment())])
-
-    expect(accepted?.verdict).toBe('queued')
     await store.close()
     await drop()
   })

@@ -1,0 +1,80 @@
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+
+import { onTestFinished } from 'vitest'
+
+/** A network between a client and a PostgreSQL, which may break. */
+export interface Relay {
+  /** The same address, by way of the relay. */
+  readonly address: string
+  /** Nothing is carried any more, and nobody is told of it: what is there now, and what comes until `carry`. */
+  swallow(): void
+  /** Carries again what comes from now on; what was swallowed stays so. */
+  carry(): void
+  /** Ends all connections on our side alone: those of PostgreSQL stay as they are. */
+  cut(): void
+  /** Ends all connections, and refuses new ones until `open`. */
+  close(): Promise<void>
+  open(): Promise<void>
+}
+
+/** Opens a relay on loopback; it is gone after the test. */
+export async function startRelay(address: string): Promise<Relay> {
+  const target = new URL(address)
+  const pairs = new Set<readonly [Socket, Socket]>()
+  const swallowed = new Set<Socket>()
+  let isSwallowing = false
+  const carryFrom = (from: Socket, to: Socket): void => {
+    from.on('error', () => {})
+    from.on('data', (chunk) => {
+      if (!swallowed.has(from)) to.write(chunk)
+    })
+    from.on('close', () => {
+      if (!swallowed.has(from)) to.destroy()
+    })
+  }
+  const server = createServer((ours) => {
+    const theirs = connect(Number(target.port), target.hostname)
+    pairs.add([ours, theirs])
+    if (isSwallowing) for (const one of [ours, theirs]) swallowed.add(one)
+    carryFrom(ours, theirs)
+    carryFrom(theirs, ours)
+  })
+  const open = async (port: number): Promise<number> => {
+    server.listen(port, '127.0.0.1')
+    await once(server, 'listening')
+    return (server.address() as AddressInfo).port
+  }
+  const endAll = (): void => {
+    for (const pair of pairs) for (const one of pair) one.destroy()
+    pairs.clear()
+  }
+  const port = await open(0)
+  onTestFinished(() => {
+    server.close()
+    endAll()
+  })
+  const relayed = new URL(address)
+  relayed.host = `127.0.0.1:${port}`
+  return {
+    address: relayed.href,
+    swallow() {
+      isSwallowing = true
+      for (const pair of pairs) for (const one of pair) swallowed.add(one)
+    },
+    carry: () => void (isSwallowing = false),
+    cut() {
+      for (const [ours, theirs] of pairs) {
+        for (const one of [ours, theirs]) swallowed.add(one)
+        ours.resetAndDestroy()
+      }
+    },
+    async close() {
+      const closed = once(server, 'close')
+      server.close()
+      endAll()
+      await closed
+    },
+    open: async () => void (await open(port)),
+  }
+}
