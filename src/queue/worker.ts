@@ -92,6 +92,8 @@ export interface Interruption {
   readonly detail: string
 }
 
+const isUnderWay = ({ state }: Deployment): boolean => state === 'running' || state === 'cancelling'
+
 /** Takes what is queued, lane by lane, and sees every deployment through to exactly one end. */
 export function startWorker(parts: WorkerParts): Worker {
   const { store, clock, journal } = parts
@@ -140,10 +142,12 @@ export function startWorker(parts: WorkerParts): Worker {
   /** Begins what was claimed without our hearing of it; what has begun before has another process written down. */
   const takeStrays = async (): Promise<void> => {
     mayBeStrays = false
-    for (const deployment of await store.inState('running', 'cancelling')) {
-      if (active.has(deployment.id)) continue
-      const processes = await store.processesOf(deployment.id)
+    for (const { id } of await store.inState('running', 'cancelling')) {
+      if (active.has(id)) continue
+      const processes = await store.processesOf(id)
       if (!processes.every(({ runId }) => unheard.has(runId))) continue
+      const deployment = await store.deployment(id) // its processes are forgotten when it ends, as it may have by now
+      if (deployment === undefined || !isUnderWay(deployment)) continue
       const prepared = parts.prepare()
       prepared.giveBack() // the claim is written down already
       begin(deployment, prepared)

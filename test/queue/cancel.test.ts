@@ -235,20 +235,21 @@ describe('a deployment that somebody cancels', () => {
   })
 })
 
-describe('a claim whose answer was lost', () => {
-  const losing = (file: Store): Store => {
-    let isLost = false
-    return {
-      ...file,
-      async claim(options) {
-        const claimed = await file.claim(options)
-        if (isLost || claimed.deployment === undefined) return claimed
-        isLost = true
-        throw new Error('the connection was reset')
-      },
-    }
+/** Loses the answer to the first claim that there is. */
+const losing = (file: Store): Store => {
+  let isLost = false
+  return {
+    ...file,
+    async claim(options) {
+      const claimed = await file.claim(options)
+      if (isLost || claimed.deployment === undefined) return claimed
+      isLost = true
+      throw new Error('the connection was reset')
+    },
   }
+}
 
+describe('a claim whose answer was lost', () => {
   test('is carried out, once', async () => {
     const { store, worker, begun, queue, end, discarded } = await openLanes(losing)
     const id = await queue()
@@ -286,6 +287,43 @@ describe('a claim whose answer was lost', () => {
     await eventually('the other one runs', () => begun.includes(other))
 
     expect(begun).toEqual([other])
+  })
+})
+
+describe('while claims are looked for whose answers were lost', () => {
+  test('what ends meanwhile is not begun once more', async () => {
+    const looking = Promise.withResolvers<void>()
+    const told = Promise.withResolvers<void>()
+    let isLost = false
+    const { store, worker, begun, queue, end } = await openLanes((file) => ({
+      ...file,
+      async claim(options) {
+        const claimed = await file.claim(options)
+        if (isLost || claimed.deployment?.number !== 2) return claimed
+        isLost = true
+        throw new Error('the connection was reset')
+      },
+      async inState(...states) {
+        const found = await file.inState(...states)
+        if (found.length < 2) return found
+        looking.resolve()
+        await told.promise
+        return found
+      },
+    }))
+    const first = await queue()
+    await eventually('it runs', () => begun.includes(first))
+    const second = await queue({ lane: 'another' })
+    await eventually('it is claimed', async () => (await stateOf(store, second)).state === 'running')
+
+    worker.wake()
+    await looking.promise
+    end(first, { state: 'succeeded', reports })
+    await eventually('the first has ended', async () => (await stateOf(store, first)).state === 'succeeded')
+    told.resolve()
+    await eventually('the second runs', () => begun.includes(second))
+
+    expect(begun).toEqual([first, second])
   })
 })
 
