@@ -38,8 +38,8 @@ export type Cancelling =
 
 /**
  * Takes a deployment back, whatever it is doing. What waits is cancelled when this answers; what runs is being
- * ended, and is cancelled when the last of its processes is gone. Rejects, having done nothing, when the database
- * is away.
+ * ended, and is cancelled when the last of its processes is gone. Rejects when the database is away: it may have
+ * taken the wish all the same, and whoever asks again sees to that.
  */
 export async function cancel(id: number, wish: Wish, parts: CancelParts): Promise<Cancelling> {
   const detail = sentence(wish, parts)
@@ -47,7 +47,11 @@ export async function cancel(id: number, wish: Wish, parts: CancelParts): Promis
     const found = await parts.store.deployment(id)
     if (found === undefined) return { outcome: 'unknown' }
     if (isFinal(found.state)) return { outcome: 'ended_already', deployment: found }
-    if (found.state === 'cancelling') return { outcome: 'cancelling_already', deployment: found }
+    if (found.state === 'cancelling') {
+      // Whoever cancelled it may not have heard that it was written down, and nobody told its run.
+      parts.interrupt(id, { kind: 'by_person', detail: found.detail ?? detail })
+      return { outcome: 'cancelling_already', deployment: found }
+    }
     const done = found.state === 'queued' ? await takeBack(id, detail, parts) : await end(id, detail, parts)
     if (done !== undefined) return done
     // It has moved on since we looked. States only go forward, so that this ends.

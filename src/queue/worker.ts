@@ -94,6 +94,10 @@ export interface Interruption {
 
 const isUnderWay = ({ state }: Deployment): boolean => state === 'running' || state === 'cancelling'
 
+/** Somebody has cancelled it, and of that, too, nothing was heard. */
+const whyCancelled = ({ state, detail = '' }: Deployment): Interruption | undefined =>
+  state === 'cancelling' ? { kind: 'by_person', detail } : undefined
+
 /** Takes what is queued, lane by lane, and sees every deployment through to exactly one end. */
 export function startWorker(parts: WorkerParts): Worker {
   const { store, clock, journal } = parts
@@ -126,7 +130,7 @@ export function startWorker(parts: WorkerParts): Worker {
   }
   const begin = (deployment: Deployment, prepared: PreparedRun): void => {
     const abort = new AbortController()
-    const why = early.get(deployment.id)
+    const why = early.get(deployment.id) ?? whyCancelled(deployment)
     if (why !== undefined) abort.abort(why)
     early.delete(deployment.id)
     const signals = { end: abort.signal, stopping: stopping.signal, leaving: graceOver.signal }

@@ -203,6 +203,23 @@ describe('a deployment that somebody cancels', () => {
     expect(await stateOf(store, id)).toMatchObject({ state: 'running' })
   })
 
+  test('is cancelled when that is asked for again, where the answer to it was lost', async () => {
+    const { store, worker, begun, queue } = await openLanes()
+    const id = await queue()
+    await eventually('it runs', () => begun.includes(id))
+    const losingMove: Store['move'] = async (...given) => {
+      await store.move(...given)
+      throw new Error('the connection was reset')
+    }
+
+    await expect(cancel(id, MONA, partsFor({ ...store, move: losingMove }, worker))).rejects.toThrow('reset')
+    const again = await cancel(id, { by: 'hubot' }, partsFor(store, worker))
+
+    expect(again.outcome).toBe('cancelling_already')
+    await eventually('it has ended', async () => (await stateOf(store, id)).state === 'cancelled')
+    expect(await stateOf(store, id)).toEqual({ state: 'cancelled', reason: 'by_person', detail: SAID })
+  })
+
   test('at any moment ends exactly once, and everybody is told the same', async () => {
     const { store, worker, queue, end } = await openLanes()
     await fc.assert(
@@ -324,6 +341,18 @@ describe('while claims are looked for whose answers were lost', () => {
     await eventually('the second runs', () => begun.includes(second))
 
     expect(begun).toEqual([first, second])
+  })
+
+  test('what was cancelled without our hearing of it runs nothing', async () => {
+    const { store, worker, queue } = await openLanes(losing)
+    const id = await queue()
+    await eventually('it is claimed', async () => (await stateOf(store, id)).state === 'running')
+    await store.move(id, 'running', 'cancelling', { reason: 'by_person', detail: SAID, at: 1, reports })
+
+    worker.wake()
+
+    await eventually('it has ended', async () => (await stateOf(store, id)).state === 'cancelled')
+    expect(await stateOf(store, id)).toEqual({ state: 'cancelled', reason: 'by_person', detail: SAID })
   })
 })
 
