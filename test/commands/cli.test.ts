@@ -68,6 +68,14 @@ describe('the command line', () => {
     expect(stdout).toBe('0.1.0\n')
   })
 
+  test('finds its own folder, wherever else the shell would look for one', async () => {
+    const env = { ...process.env, CDPATH: '/usr' } // which has a folder bin too
+
+    const { stdout } = await promisify(execFile)('sh', ['bin/ferryman', '--version'], { env })
+
+    expect(stdout).toBe('0.1.0\n')
+  })
+
   test.each([
     ['v20.20.2', false],
     ['v22.9.0', false],
