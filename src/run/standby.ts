@@ -159,8 +159,8 @@ export function startStandby(parts: StandbyParts): Standby {
   }
 }
 
-async function end({ pid, ended, output }: Waiting): Promise<void> {
-  signal(-pid, 'SIGKILL')
+async function end({ pid, ended, output, hasEnded }: Waiting): Promise<void> {
+  if (!hasEnded()) signal(-pid, 'SIGKILL') // afterwards its number may be somebody else's
   await ended
   output.destroy()
 }

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import fc from 'fast-check'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 
 import { launch, type Launch } from '../../src/run/launcher.ts'
 import { markOf } from '../../src/run/mark.ts'
@@ -270,6 +270,20 @@ describe('one that is reserved', () => {
 
     expect(exitCode).toBe(0)
     expect(pid).not.toBe(waiting)
+  })
+
+  test("is not signalled where it has ended: its number may be somebody else's by now", async () => {
+    const { directory, standby, waiting } = await standingBy()
+    const reserved = await reserveFrom(standby)
+    signal(waiting, 'SIGKILL')
+    await eventually('it is gone', () => !existsSync(`/proc/${waiting}`))
+    const kill = vi.spyOn(process, 'kill')
+    onTestFinished(() => kill.mockRestore())
+
+    await reserved.discard()
+
+    expect(kill).not.toHaveBeenCalled()
+    expect(await nextIn(directory, waiting)).toBeGreaterThan(0)
   })
 })
 
