@@ -72,7 +72,8 @@ describe.skipIf(!inject('ansible'))('a dry run', () => {
 
     for (const name of ['made', 'hooked']) expect(existsSync(join(world.directory, name))).toBe(false)
     expect(world.repository.deployments).toEqual([])
-    expect(readdirSync(join(world.directory, 'data', 'runs'))).toEqual([])
+    const runs = join(world.directory, 'data', 'runs')
+    await eventually('nothing of the run is left', () => readdirSync(runs).length === 0) // the next launcher makes its pipe there
     const planned = await ferryman(['plan', 'acme/shop', 'staging', '-c', world.configFile])
     expect(planned.out).toMatch(
       /work +ansible-galaxy install -r \S+requirements\.yml\n +ansible-playbook -i /,
