@@ -15,7 +15,7 @@ const PAUSE_MS = 50
  * The session looks after itself where we cannot tell it that we are gone, and frees what it has locked: a network that
  * swallows everything, or a machine that is switched off, tells nobody of it.
  */
-const WATCHFUL = `set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3;
+export const WATCHFUL = `set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3;
   set tcp_user_timeout = 20000`
 const BRIEF = `set idle_in_transaction_session_timeout = 10000; set statement_timeout = 7500; ${WATCHFUL}`
 

@@ -20,6 +20,8 @@ export interface Database {
    * written would be lost.
    */
   assertSound(): void
+  /** Throws while another server may have taken the database: what is begun might be begun there as well. */
+  assertSole(): void
   /** Runs a change of the schema so that all of it happens or nothing. */
   wholly<T>(work: () => Promise<T>): Promise<T>
   /** For a change of the schema, which takes its time where the history is long; to be destroyed. Undefined: as for all else. */
@@ -126,6 +128,11 @@ async function openPostgres(address: string, onLockLost: () => void): Promise<Da
     close,
     wholly: (work) => work(),
     assertSound() {},
+    assertSole() {
+      if (lock.isHeld) return
+      const cause = 'the connection that keeps other servers out of it is broken'
+      throw problem('database_unreachable', { database: withoutPassword(address), cause })
+    },
     patient: () =>
       new Kysely<Tables>({
         dialect: new PostgresDialect({ pool: poolOf({ max: 1, lock_timeout: 60_000 }) }),

@@ -76,6 +76,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     byNonce: (nonce) => byNonce(kysely, nonce),
     async claim(options) {
       database.assertSound()
+      database.assertSole()
       return claim(database, options)
     },
     move: (id, from, to, change) => move(kysely, id, from, to, change),

@@ -37,6 +37,7 @@ export function openSqlite(path: string): Database {
       if (statSync(path, { throwIfNoEntry: false })?.ino !== opened)
         throw new Error(`The database ${path} was removed or replaced while it was in use.`)
     },
+    assertSole() {}, // the lock of the data directory sees to it
     // Kysely begins no transaction for the schema of SQLite, though SQLite can.
     async wholly(work) {
       file.exec('begin immediate')

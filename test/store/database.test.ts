@@ -2,9 +2,11 @@ import { rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 
 import pg from 'pg'
-import { describe, expect, inject, test } from 'vitest'
+import { describe, expect, inject, onTestFinished, test } from 'vitest'
 
 import { openStore } from '../../src/store/sql-store.ts'
+import type { Store } from '../../src/store/store.ts'
+import { startRelay, type Relay } from '../support/relay.ts'
 import { newDeployment, queuedIntake } from '../support/samples.ts'
 import { emptyDatabase } from '../support/stores.ts'
 import { eventually } from '../support/running.ts'
@@ -170,6 +172,98 @@ test.each([
 })
 
 describe.skipIf(inject('postgres') === undefined)('the lock of the one server on PostgreSQL', () => {
+  interface Kept {
+    readonly store: Store
+    readonly relay: Relay
+    readonly other: pg.Client
+    /** Whether the database takes new connections; what is connected stays so. */
+    letIn(isAllowed: boolean): Promise<unknown>
+    /** Resolves when another session of the same server holds it. */
+    takenAgain(): Promise<void>
+    /** How often the server was told that it is not the one any more. */
+    lost(): number
+  }
+
+  /** A server's lock behind a network that may break. */
+  async function kept(): Promise<Kept> {
+    const { address, drop } = await emptyDatabase.postgres()
+    onTestFinished(drop)
+    const relay = await startRelay(address)
+    const other = new pg.Client({ connectionString: address })
+    await other.connect()
+    onTestFinished(() => other.end())
+    let lost = 0
+    const store = await openStore(relay.address, () => (lost += 1))
+    onTestFinished(store.close)
+    const holder = async (): Promise<number | undefined> => {
+      const { rows } = await other.query<{ pid: number }>(
+        `select pid from pg_locks where locktype = 'advisory'
+          and database = (select oid from pg_database where datname = current_database())`,
+      )
+      return rows[0]?.pid
+    }
+    const first = await holder()
+    const admin = new pg.Client({ connectionString: inject('postgres') ?? '' })
+    await admin.connect()
+    onTestFinished(() => admin.end())
+    const letIn = (isAllowed: boolean) =>
+      admin.query(`alter database ${new URL(address).pathname.slice(1)} allow_connections ${isAllowed}`)
+    const isAnother = async (): Promise<boolean> => ![undefined, first].includes(await holder())
+    return {
+      store,
+      relay,
+      other,
+      letIn,
+      takenAgain: () => eventually('it is taken again', isAnother),
+      lost: () => lost,
+    }
+  }
+
+  test('is taken again where the network has ended its connection on our side alone', async () => {
+    const { relay, takenAgain, lost } = await kept()
+
+    relay.cut()
+    await takenAgain()
+
+    expect(lost()).toBe(0)
+  })
+
+  test('is taken again where the network swallows what its connection carries', async () => {
+    const { relay, takenAgain, lost } = await kept()
+
+    relay.swallow()
+    relay.carry()
+    await takenAgain()
+
+    expect(lost()).toBe(0)
+  }, 40_000)
+
+  test('lets nothing begin while nobody knows who has it', async () => {
+    const { store, other, letIn } = await kept()
+    await store.accept([queuedIntake(newDeployment())])
+    const claim = () => claimFrom(store, { limit: 9, at: 2_000, reports: () => [] })
+
+    await letIn(false)
+    await other.query("select pg_terminate_backend(pid, 5000) from pg_locks where locktype = 'advisory'")
+    await eventually('nothing begins', () =>
+      claim().then(
+        () => false,
+        () => true,
+      ),
+    )
+    await letIn(true)
+
+    await eventually('it begins', async () => (await claim().catch(() => undefined)) !== undefined)
+  })
+
+  test('is let go in time where the network swallows everything', async () => {
+    const { store, relay } = await kept()
+
+    relay.swallow()
+
+    await store.close()
+  }, 15_000)
+
   const terminateHolder = async (address: string): Promise<void> => {
     const client = new pg.Client({ connectionString: address })
     await client.connect()

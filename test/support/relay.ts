@@ -29,12 +29,15 @@ export async function startRelay(address: string): Promise<Relay> {
     from.on('data', (chunk) => {
       if (!swallowed.has(from)) to.write(chunk)
     })
+    from.on('end', () => {
+      if (!swallowed.has(from)) to.end()
+    })
     from.on('close', () => {
       if (!swallowed.has(from)) to.destroy()
     })
   }
-  const server = createServer((ours) => {
-    const theirs = connect(Number(target.port), target.hostname)
+  const server = createServer({ allowHalfOpen: true }, (ours) => {
+    const theirs = connect({ port: Number(target.port), host: target.hostname, allowHalfOpen: true })
     pairs.add([ours, theirs])
     if (isSwallowing) for (const one of [ours, theirs]) swallowed.add(one)
     carryFrom(ours, theirs)
