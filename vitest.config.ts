@@ -16,8 +16,8 @@ export default defineConfig({
       provider: 'v8',
       include: ['src/**/*.ts'],
       reporter: ['text-summary'],
-      // Measured in the test process; what runs in processes of its own (the command line) is not counted.
-      thresholds: { statements: 84, branches: 78, functions: 85, lines: 84 },
+      // Of all tests but the journeys, most of which have the server in a process of its own, where nothing is counted.
+      thresholds: { statements: 85, branches: 79, functions: 86, lines: 86 },
     },
   },
 })

@@ -67,9 +67,12 @@ describe.each(ENGINES)('what gates are judged by, on $engine', ({ engine, missin
         const repository = { repository: name, configuredAs: name, repositoryGithubId: 100 + number }
         return { ...repository, lane: `${name}/production`, hold }
       }
-      const many = await Promise.all(
-        Array.from({ length: 300 }, (_, index) => queue({ ...place(index), authors: [`author${index}`] })),
+      const accepted = await store.accept(
+        Array.from({ length: 300 }, (_, index) =>
+          queuedIntake(newDeployment({ ...place(index), authors: [`author${index}`] })),
+        ),
       )
+      const many = accepted.flatMap(({ deployments }) => deployments)
       const [first, second, third] = many as [Deployment, Deployment, Deployment]
       await queue({ ...place(1), environment: 'staging' })
       await queue({ ...place(2), environment: 'QA' })

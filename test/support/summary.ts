@@ -1,6 +1,6 @@
-// What a run of the tests came to, in its last lines: whatever failed, by name and reason, then the count. For CI, where
-// often nothing but the end of the output is at hand. `node test/support/summary.ts REPORT`, which Vitest wrote as JSON.
-import { readFileSync } from 'node:fs'
+// What runs of the tests came to, in a few last lines: whatever failed, by name and reason, then the count. For CI, where
+// often nothing but the end of the output is at hand. `node test/support/summary.ts REPORT...`, which Vitest wrote as JSON.
+import { existsSync, readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 
@@ -23,22 +23,23 @@ interface Report {
 
 const MOST_LINES = 12
 
-const [, , path = ''] = process.argv
-const { numPassedTests, numFailedTests, numTotalTests, testResults } = JSON.parse(
-  readFileSync(path, 'utf8'),
-) as Report
-
-for (const { name, status, message, assertionResults } of testResults) {
+const paths = process.argv.slice(2)
+for (const path of paths.filter((one) => !existsSync(one))) tell(`no report ${path} was written`, '')
+const reports = paths
+  .filter((path) => existsSync(path))
+  .map((path) => JSON.parse(readFileSync(path, 'utf8')) as Report)
+for (const { name, status, message, assertionResults } of reports.flatMap((one) => one.testResults)) {
   const file = relative(process.cwd(), name)
   const failed = assertionResults.filter((one) => one.status === 'failed')
   for (const { fullName, duration, failureMessages = [] } of failed)
     tell(`${file}: ${fullName} (${((duration ?? 0) / 1000).toFixed(1)} s)`, failureMessages.join('\n'))
-  if (status === 'failed' && failed.length === 0) tell(`${file}: not one test was run`, message)
+  if (status === 'failed' && failed.length === 0) tell(`${file}: its tests could not be run`, message)
 }
-const skipped = numTotalTests - numPassedTests - numFailedTests
-console.log(
-  `${numPassedTests} passed, ${numFailedTests} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`,
-)
+const count = (of: (report: Report) => number): number => reports.map(of).reduce((sum, one) => sum + one, 0)
+const passed = count((one) => one.numPassedTests)
+const failed = count((one) => one.numFailedTests)
+const skipped = count((one) => one.numTotalTests) - passed - failed
+console.log(`${passed} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`)
 
 function tell(what: string, why: string): void {
   console.log(`failed: ${what}`)
