@@ -40,7 +40,8 @@ function unlessTaken(thrown: unknown): Claimed {
 
 /**
  * Claims within a transaction of SQLite that has done something else: nothing that goes wrong with the claim changes
- * anything about that. Whoever claims next meets it again.
+ * anything about that. Whoever claims next meets it again. Rejects where SQLite has undone the whole transaction, as it
+ * does when its disk is full.
  */
 export async function claimAlong(trx: Trx, claiming: Claiming): Promise<Claimed> {
   await sql`savepoint claim`.execute(trx)

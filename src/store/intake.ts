@@ -18,7 +18,15 @@ export const createAccept =
   (engine: Engine, inBatch: InBatch) =>
   async (intakes: readonly Intake[], claiming?: Claiming): Promise<AcceptedAndClaimed> => {
     const bundles = await bundled(intakes.map(({ delivery }) => delivery.body))
-    let claimed: Claimed = { deployment: undefined, held: [] }
+    let claimed: Claimed = NOTHING
+    let isClaiming = false
+    const claim = async (trx: Trx, answers: readonly Accepted[]): Promise<void> => {
+      claimed = NOTHING // the transaction may be tried again
+      if (claiming === undefined || !answers.some(mayBegin)) return
+      isClaiming = true
+      claimed = await claimAlong(trx, claiming)
+      isClaiming = false
+    }
     const accept = async (batch: Batch): Promise<readonly Accepted[]> => {
       const { trx, statements } = batch
       if (intakes.some(mayLock)) await holdGates(engine, trx, 'change')
@@ -33,11 +41,14 @@ export const createAccept =
       }
       return answers
     }
-    const accepted = await inBatch(accept, async (trx, answers) => {
-      if (claiming !== undefined && answers.some(mayBegin)) claimed = await claimAlong(trx, claiming)
+    const accepted = await inBatch(accept, claim).catch((thrown: unknown) => {
+      if (!isClaiming) throw thrown
+      return inBatch(accept) // the claim took the deliveries with it, for which there may be room alone
     })
     return { accepted, claimed }
   }
+
+const NOTHING: Claimed = { deployment: undefined, held: [] }
 
 const mayBegin = ({ deployments }: Accepted): boolean =>
   deployments.some(({ state, hold }) => state === 'queued' && hold === undefined)
