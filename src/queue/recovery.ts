@@ -33,9 +33,9 @@ const TELL_AGAIN_LOOKS = 600
 /**
  * What a start finds: a deployment that was running ended with the server that ran it. Its processes are ended
  * first, then it is reported as interrupted, or as cancelled where somebody had cancelled it; starting it again is
- * a decision that people make. One whose work was over ends as that has ended. While processes of it cannot be ended it keeps its lane, and is looked at again;
- * then it ends as the others did. One that waits and has a log began after the backup that the database was
- * restored from: it is not started again either.
+ * a decision that people make. While processes of it cannot be ended it keeps its lane, and is looked at again;
+ * then it ends as the others did. One whose work was over ends as that has ended, and what it has left lives on. One
+ * that waits and has a log began after the backup that the database was restored from: it is not started again either.
  */
 export async function recover(parts: RecoveryParts): Promise<Recovery> {
   await endForgotten(parts)
@@ -108,17 +108,20 @@ async function settle(
 ): Promise<'ended' | 'left'> {
   const { store, journal } = parts
   const about = { deployment: nameOf(deployment), id }
+  const concluded = await store.conclusionOf(id)
+  if (concluded !== undefined) {
+    const ended = await endAs(id, concluded, parts)
+    const { state, reason, detail } = concluded
+    if (ended !== undefined) journal.info('deployment:ended', { ...about, state, reason, detail })
+    return 'ended'
+  }
   const { left } = await parts.endLeftovers(await store.processesOf(id), withinMs)
   if (left !== undefined) {
     journal.error('processes:left', { ...about, processes: left })
     return 'left'
   }
-  const concluded = await store.conclusionOf(id)
-  const ended = concluded === undefined ? await end(id, parts) : await endAs(id, concluded, parts)
-  if (ended === undefined) return 'ended'
-  const { state, reason, detail } = ended
-  if (concluded === undefined) journal.warn('deployment:interrupted', { ...about, state })
-  else journal.info('deployment:ended', { ...about, state, reason, detail })
+  const ended = await end(id, parts)
+  if (ended !== undefined) journal.warn('deployment:interrupted', { ...about, state: ended.state })
   return 'ended'
 }
 
