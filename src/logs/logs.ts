@@ -113,7 +113,7 @@ export function createLogs({ directory, clock }: { directory: string; clock: () 
         await turns()
         const { part, isWhole } = await shared(key, async () => {
           const part = await read(deploymentId, range)
-          return { part, isWhole: part.nextOffset - part.offset === limit }
+          return { part, isWhole: part.nextOffset - part.offset >= limit }
         })
         if (part.bytes.length > 0) yield part
         at = Math.max(at, part.nextOffset)
@@ -141,7 +141,7 @@ export function createLogs({ directory, clock }: { directory: string; clock: () 
 
 interface Piece {
   readonly part: LogPart
-  /** All that was asked for: otherwise more may come there, if the log goes on. */
+  /** All that was asked for, and what is left out there: otherwise more may come, if the log goes on. */
   readonly isWhole: boolean
 }
 

@@ -313,6 +313,14 @@ test('a slow reader that follows a growing log is told what it missed', async ()
   expect(`${STAMP}▸ the beginning\n${await collect(reader)}`).toBe(await all())
 })
 
+test('who reads along what was written before gets all that is kept of it', async () => {
+  const log = await open(160_000)
+  for (let i = 0; i < 20_000; i++) await log.write(Buffer.from(`line ${i}\n`))
+  await log.close()
+
+  expect(await collect(logs.follow(7, { offset: 0, signal: new AbortController().signal }))).toBe(await all())
+})
+
 test('who reads a log before it begins, or between two times that it is written, takes nothing from those who come later', async () => {
   const follow = (offset: number) => collect(logs.follow(7, { offset, signal: new AbortController().signal }))
   expect(await follow(0)).toBe('')
