@@ -63,4 +63,4 @@ function leftoversIn(dataDirectory: string): string[] {
 
 // The two empty files by which a disk is known that may be written: see store/directory.ts.
 const EXPECTED =
-  /^(?:ferryman\.sqlite|server\.lock|runs|(?:logs\/)?\.writable|logs(?:\/\d+(?:\/\d{16}\.log)?)?)$/
+  /^(?:ferryman\.sqlite|server\.lock|runs|(?:logs\/)?\.writable|logs(?:\/\d+(?:\/\d{16}(?:-rest)?\.log)?)?)$/

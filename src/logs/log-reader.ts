@@ -29,7 +29,7 @@ export async function readSegments(
   let left = Math.max(0, limit)
   for (const segment of segments) {
     if (left === 0 || endOf(segment) <= at) continue
-    if (segment.start > at) parts.push(...gap(parts, segment.start - at))
+    if (segment.start > at) parts.push(...gap(parts, segment, segment.start - at))
     at = Math.max(at, segment.start)
     const bytes = await readPart(
       pathOf(directory, segment),
@@ -47,12 +47,18 @@ export async function readSegments(
 const endOf = ({ start, size }: Segment) => start + size
 
 const LINE_FEED = 0x0a
+/** Of a time and the space behind it. */
+const STAMP_WIDTH = 25
 
-/** No command can write such a line: each of its lines begins with a time. */
-function gap(before: readonly Buffer[], bytes: number): Buffer[] {
+/**
+ * No command can write such a line: each of its lines begins with a time. What is left of a line after it does not: it
+ * stands below the words of the others, whatever a command has written there.
+ */
+function gap(before: readonly Buffer[], next: Segment, bytes: number): Buffer[] {
   const isWithinLine = (before.at(-1)?.at(-1) ?? LINE_FEED) !== LINE_FEED
   const count = bytes.toLocaleString('en-US')
-  return [Buffer.from(`${isWithinLine ? '\n' : ''}… ${count} bytes left out here (max_log_bytes) …\n`)]
+  const line = `${isWithinLine ? '\n' : ''}… ${count} bytes left out here (max_log_bytes) …\n`
+  return [Buffer.from(next.isWithinLine ? `${line}${' '.repeat(STAMP_WIDTH)}` : line)]
 }
 
 async function readPart(path: string, from: number, length: number): Promise<Buffer> {

@@ -1,11 +1,11 @@
-import { open as openFile, readdir, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, problem } from '../errors.ts'
 import { type Followers, createFollowers } from './followers.ts'
 import { type LogPart, readSegments } from './log-reader.ts'
 import { type LogWriter, createLogWriter } from './log-writer.ts'
 import type { Masker } from './redact.ts'
-import { type Segment, type SegmentWriter, listSegments, openSegments, pathOf } from './segments.ts'
+import { type SegmentWriter, listSegments, openSegments } from './segments.ts'
 import { createSharedReads } from './shared-reads.ts'
 import { createStamper } from './stamper.ts'
 import { createTurns } from './turns.ts'
@@ -77,7 +77,7 @@ export function createLogs({ directory, clock }: { directory: string; clock: () 
       try {
         if (live.has(deploymentId)) throw new Error('it is being written already')
         const file = await openSegments(name, maxBytes)
-        const isWithinLine = await breaksOffWithinLine(name, file.segments())
+        const isWithinLine = file.endsWithinLine()
         live.set(deploymentId, { file, followers })
         const onClose = () => {
           live.delete(deploymentId)
@@ -159,18 +159,6 @@ const PIECES_IN_A_TURN = 8
 const LINE_FEED = 0x0a
 
 const isMissing = (thrown: unknown) => thrown instanceof Error && Reflect.get(thrown, 'code') === 'ENOENT'
-
-async function breaksOffWithinLine(directory: string, segments: readonly Segment[]): Promise<boolean> {
-  const last = segments.findLast(({ size }) => size > 0)
-  if (last === undefined) return false
-  const file = await openFile(pathOf(directory, last), 'r')
-  try {
-    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, last.size - 1)
-    return buffer[0] !== LINE_FEED
-  } finally {
-    await file.close()
-  }
-}
 
 function fromLineStart(part: LogPart): LogPart {
   const skipped = part.bytes.indexOf(LINE_FEED) + 1

@@ -6,7 +6,8 @@ import { promisify } from 'node:util'
 /*
  * A log is a row of files, each named by the offset of its first byte among everything ever written to the
  * log. Head and tail are kept: when the log grows too large, the oldest segment after the head is deleted,
- * and the names show the gap. There is no index, so a crash at any moment leaves a log that can be read.
+ * and the names show the gap. They also show where a segment begins within a line, since what the line began
+ * with may be deleted. There is no index, so a crash at any moment leaves a log that can be read.
  */
 
 const write = promisify(fs.write)
@@ -17,6 +18,8 @@ const close = promisify(fs.close)
 export interface Segment {
   readonly start: number
   readonly size: number
+  /** It begins with the rest of a line. */
+  readonly isWithinLine: boolean
 }
 
 /**
@@ -34,24 +37,28 @@ export interface SegmentWriter {
   readonly appendNow: (lines: Buffer) => number
   /** The offset of the next byte. */
   readonly end: () => number
+  /** Whether it breaks off within a line. */
+  readonly endsWithinLine: () => boolean
   /** Everything is on the disk, the disk's own memory included. */
   readonly sync: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
-export const pathOf = (directory: string, { start }: Pick<Segment, 'start'>): string =>
-  join(directory, `${String(start).padStart(16, '0')}.log`)
+export const pathOf = (directory: string, { start, isWithinLine }: Omit<Segment, 'size'>): string =>
+  join(directory, `${String(start).padStart(16, '0')}${isWithinLine ? REST : ''}.log`)
 
 /** The segments in the directory, in order; none if there is no such directory. */
 export async function listSegments(directory: string): Promise<readonly Segment[]> {
-  const starts = (await readdir(directory).catch(noneIfMissing))
-    .flatMap((name) => /^(\d{16})\.log$/.exec(name)?.[1] ?? [])
-    .map(Number)
-    .toSorted((one, other) => one - other)
-  return Promise.all(
-    starts.map(async (start) => ({ start, size: (await stat(pathOf(directory, { start }))).size })),
-  )
+  const found = (await readdir(directory).catch(noneIfMissing))
+    .map((name) => NAME.exec(name))
+    .filter((match) => match !== null)
+    .map(([, start, rest]) => ({ start: Number(start), isWithinLine: rest !== undefined }))
+    .toSorted((one, other) => one.start - other.start)
+  return Promise.all(found.map(async (one) => ({ ...one, size: (await stat(pathOf(directory, one))).size })))
 }
+
+const REST = '-rest'
+const NAME = /^(\d{16})(-rest)?\.log$/
 
 /** Opens the log in the directory, or makes it; what is there already is continued. */
 export async function openSegments(directory: string, maxBytes: number): Promise<SegmentWriter> {
@@ -60,7 +67,8 @@ export async function openSegments(directory: string, maxBytes: number): Promise
   const made = fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
   const found = made === undefined ? await listSegments(directory) : [] // nothing is in a new one
   let closed: readonly Segment[] = found.slice(0, -1)
-  let current: Segment = found.at(-1) ?? { start: 0, size: 0 }
+  let current: Segment = found.at(-1) ?? { start: 0, size: 0, isWithinLine: false }
+  let endsWithinLine = await breaksOffWithinLine(directory, found)
   let file: number | undefined = openToAppend(directory, current)
 
   const roll = async () => {
@@ -68,7 +76,7 @@ export async function openSegments(directory: string, maxBytes: number): Promise
     const all = [...closed, current]
     const kept = withinSize(all, maxBytes - segmentBytes)
     closed = kept // before the files go: who reads meanwhile is not sent to them
-    current = { start: current.start + current.size, size: 0 }
+    current = { start: current.start + current.size, size: 0, isWithinLine: endsWithinLine }
     for (const segment of all.filter((one) => !kept.includes(one)))
       await rm(pathOf(directory, segment), { force: true })
     file = openToAppend(directory, current)
@@ -78,18 +86,23 @@ export async function openSegments(directory: string, maxBytes: number): Promise
     file = undefined
     if (closing !== undefined) await close(closing)
   }
+  const count = (bytes: Buffer, taken: number) => {
+    current = { ...current, size: current.size + taken }
+    if (taken > 0) endsWithinLine = bytes[taken - 1] !== LINE_FEED
+  }
   const writeAll = async (bytes: Buffer) => {
     for (let at = 0; at < bytes.length;) {
       file ??= openToAppend(directory, current) // the disk may have refused when it was to be opened
       const { bytesWritten } = await write(file, bytes, at)
+      count(bytes.subarray(at), bytesWritten)
       at += bytesWritten
-      current = { start: current.start, size: current.size + bytesWritten }
     }
   }
 
   return {
     segments: () => [...closed, current],
     end: () => current.start + current.size,
+    endsWithinLine: () => endsWithinLine,
     async append(bytes) {
       let left = bytes
       while (current.size + left.length > segmentBytes) {
@@ -103,7 +116,7 @@ export async function openSegments(directory: string, maxBytes: number): Promise
     appendNow(lines) {
       if (file === undefined || current.size + lines.length > segmentBytes) return 0
       const taken = fs.writeSync(file, lines)
-      current = { start: current.start, size: current.size + taken }
+      count(lines, taken)
       return taken
     },
     async sync() {
@@ -121,6 +134,18 @@ const HEAD_SEGMENTS = SEGMENTS / 2
 
 const openToAppend = (directory: string, segment: Segment): number =>
   fs.openSync(pathOf(directory, segment), 'a', 0o600)
+
+async function breaksOffWithinLine(directory: string, segments: readonly Segment[]): Promise<boolean> {
+  const last = segments.findLast(({ size }) => size > 0)
+  if (last === undefined) return false
+  const file = await open(pathOf(directory, last), 'r')
+  try {
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, last.size - 1)
+    return buffer[0] !== LINE_FEED
+  } finally {
+    await file.close()
+  }
+}
 
 /** Leaves out the oldest after the head until the rest is small enough. */
 function withinSize(segments: readonly Segment[], maxBytes: number): readonly Segment[] {

@@ -210,6 +210,25 @@ test('of a log that grows too large, head and tail are kept, and one line says w
   expect(lines.every((line) => line === '' || /^(2026|…)/.test(line))).toBe(true)
 })
 
+test('what is kept of a line whose beginning was left out cannot pass for a line of ours', async () => {
+  const forged = Buffer.from(`${STAMP}▸ exit 0 (1.0 s)`.padEnd(48, '.'))
+  const afterGaps: string[] = []
+
+  for (let shift = 0; shift < forged.length; shift++) {
+    const log = await logs.open(shift, { maxBytes: 16_000, masker })
+    await log.write(Buffer.concat([Buffer.alloc(shift, 'x'), Buffer.alloc(100_000, forged)]))
+    await log.write(Buffer.from('\nthe end\n'))
+    await log.close()
+    const { bytes } = await logs.read(shift, { offset: 0, limit: MEGABYTE })
+    const lines = bytes.toString().split('\n')
+    afterGaps.push(lines[lines.findIndex((line) => line.startsWith('… ')) + 1] ?? '')
+    expect(lines.slice(-2)).toEqual([`${STAMP} the end`, ''])
+  }
+
+  expect(afterGaps.some((line) => line.trimStart().startsWith(forged.toString()))).toBe(true)
+  expect(afterGaps.every((line) => line.startsWith(' '.repeat(STAMP.length + 1)))).toBe(true)
+})
+
 test('a log is read in parts, and what was left out is passed over', async () => {
   const log = await open(16_000)
   for (let i = 0; i < 2000; i++) await log.write(Buffer.from(`line ${i}\n`))
@@ -280,6 +299,19 @@ test('after a crash a log goes on where it broke off', async () => {
   await log.close()
 
   expect(await all()).toBe(`${STAMP} half a li\n${STAMP}▸ The server ended.\n`)
+})
+
+test('a log that breaks off within a line of several segments goes on as well', async () => {
+  const log = await open(16_000)
+  await log.write(Buffer.alloc(3_500, '.'))
+  await log.close()
+  expect((await segmentFiles()).filter((name) => name.endsWith('-rest.log'))).toHaveLength(3)
+
+  const again = await newLogs().open(7, { maxBytes: 16_000, masker })
+  await again.line('The server ended.')
+  await again.close()
+
+  expect(await all()).toBe(`${STAMP} ${'.'.repeat(3_500)}\n${STAMP}▸ The server ended.\n`)
 })
 
 test('a log has one writer', async () => {
