@@ -98,6 +98,13 @@ function connectionOf(first: PoolClient, another: () => Promise<PoolClient>): Po
 
 const changesNothing = (statement: string): boolean => /^\s*(?:begin|select|with)\b/i.test(statement)
 
-/** PostgreSQL keeps no NUL in a text, and what a command or another server has said may hold one. */
-const writable = (value: unknown): unknown =>
-  typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\ufffd') : value
+/**
+ * What PostgreSQL would refuse, as it can be taken: it keeps no NUL in a text, and what a command or another server has said
+ * may hold one; all numbers here are whole, and a time that was worked out need not be; and what is asked for by a number that
+ * nothing can have is not there.
+ */
+function writable(value: unknown): unknown {
+  if (typeof value === 'string') return value.includes('\0') ? value.replaceAll('\0', '\ufffd') : value
+  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value
+  return Math.min(Math.max(Math.round(value), -Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER)
+}

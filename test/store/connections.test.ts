@@ -148,9 +148,18 @@ describe.skipIf(inject('postgres') === undefined)('a connection to PostgreSQL', 
 
   test('takes what PostgreSQL has no place for', async () => {
     const { store } = await opened()
+    await store.accept([queuedIntake(newDeployment())])
+    const wanted = { limit: 9, take: 'oldest', exceptDeployments: [], exceptRepositories: [] } as const
+    const [report] = await store.outbox.due('github', { at: 3_000, ...wanted })
 
     await store.note('said', 'before\0after')
+    await store.outbox.postpone(report?.id ?? 0, 2_000.4, 'GitHub did not answer', undefined)
 
     expect(await store.noted('said')).toBe('before\ufffdafter')
+    expect(await store.outbox.nextDueAfter(1_999.5)).toBeUndefined()
+    expect(await store.outbox.nextDueAfter(1_999)).toBe(2_000)
+    expect(await store.retaining.endedLocks(2_000.4)).toBe(0)
+    expect(await store.deployment(1e20)).toBeUndefined()
+    expect(await store.retaining.endedLocks(-Infinity)).toBe(0)
   })
 })
