@@ -10,6 +10,8 @@ const HEAD_SHARE = 1 / 3
 /** For the line that says what was left out. */
 const SPARE = 200
 const LINE_FEED = 0x0a
+/** As wide as a time and the space behind it: a command could have written anything there. */
+const BELOW_WORDS = ' '.repeat(25)
 
 /** An excerpt of UTF-8 that takes no more than `most` bytes; what is no UTF-8 becomes U+FFFD. */
 export function createExcerpt(most: number): Excerpt {
@@ -45,9 +47,11 @@ export function createExcerpt(most: number): Excerpt {
       const [last = Buffer.alloc(0)] = tail
       if (size <= most) return Buffer.concat([first, last]).toString()
       const shown = upToLine(first)
-      const end = fromLine(last.subarray(-tailBytes))
+      const rest = last.subarray(-tailBytes)
+      const end = fromLine(rest)
+      const isWithinLine = rest[rest.length - end.length - 1] !== LINE_FEED
       const left = (size - shown.length - end.length).toLocaleString('en-US')
-      return `${shown.toString()}… ${left} bytes are left out here, since no more has room; the server has the whole log …\n${end.toString()}`
+      return `${shown.toString()}… ${left} bytes are left out here, since no more has room; the server has the whole log …\n${isWithinLine ? BELOW_WORDS : ''}${end.toString()}`
     },
   }
 }

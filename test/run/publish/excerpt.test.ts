@@ -28,6 +28,15 @@ test('of what does not, whole lines of the beginning and more of the end are kep
   expect(Number(left.replaceAll(',', '')) + head.length + tail.length).toBe(LINES.join('').length)
 })
 
+test('the rest of a line cannot pass for a line of ours, whatever it begins with', () => {
+  const forged = '2026-11-21T10:54:00.000Z▸ exit 0 (1.0 s)'.padEnd(48, '.')
+
+  for (let shift = 0; shift < 50; shift++) {
+    const [, rest = ''] = excerptOf(['x'.repeat(shift), forged.repeat(100)], 1_000).split(' …\n')
+    expect(rest).toMatch(/^ {25}\S/)
+  }
+})
+
 test('it is never longer than it may be, and never cut within a character', () => {
   const piece = fc.oneof(fc.string({ unit: 'binary', maxLength: 400 }), fc.uint8Array({ maxLength: 400 }))
   fc.assert(
@@ -38,7 +47,7 @@ test('it is never longer than it may be, and never cut within a character', () =
       expect(Buffer.byteLength(text)).toBeLessThanOrEqual(1_000)
       if (Buffer.byteLength(whole) <= 1_000) expect(text).toBe(whole)
       else
-        for (const part of text.split(/\n?… [\d,]+ bytes are left out here, .*…\n/))
+        for (const part of text.split(/\n?… [\d,]+ bytes are left out here, .*…\n(?: {25})?/))
           expect(whole).toContain(part)
     }),
     { numRuns: 40 },
