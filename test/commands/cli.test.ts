@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -74,6 +74,18 @@ describe('the command line', () => {
     const { stdout } = await promisify(execFile)('sh', ['bin/ferryman', '--version'], { env })
 
     expect(stdout).toBe('0.1.0\n')
+  })
+
+  test('makes no home for a user who has none', async () => {
+    const home = join(temporaryFolder(), 'nonexistent')
+    const { NODE_COMPILE_CACHE: _, XDG_CACHE_HOME: __, ...rest } = process.env
+
+    const { stdout } = await promisify(execFile)('bin/ferryman', ['--version'], {
+      env: { ...rest, HOME: home },
+    })
+
+    expect(stdout).toBe('0.1.0\n')
+    expect(existsSync(home)).toBe(false)
   })
 
   test.each([
