@@ -12,7 +12,6 @@ import {
   type Shell,
 } from './launcher.ts'
 import type { Pipe } from './pipe.ts'
-import { told } from './proc.ts'
 import { identityOf, signal, type ProcessIdentity } from './processes.ts'
 import { READ_WORDS, wordForNames, wordsFor } from './words.ts'
 
@@ -182,15 +181,25 @@ async function prepare(
     stopping.addEventListener('abort', kill)
     const output = await shell.ready.catch(() => undefined)
     stopping.removeEventListener('abort', kill)
-    if (output === undefined) {
+    const process = output && whoIs(shell.pid)
+    if (output === undefined || process === undefined) {
+      output?.destroy()
       await shell.abandon()
       return undefined
     }
-    const process = await told(() => identityOf(shell.pid))
     shell.write(wordForNames(names))
     return { ...shell, process, output, names, hasEnded: () => hasEnded }
   } catch {
     return undefined // a command that cannot be started either says why
+  }
+}
+
+/** Undefined where no more files may be opened: nobody waits until they may. */
+function whoIs(pid: number): ProcessIdentity | undefined {
+  try {
+    return identityOf(pid)
+  } catch {
+    return undefined
   }
 }
 

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -309,4 +311,13 @@ test('where the pipe can neither be made nor removed, a reason is answered, and 
   const launched = await launch(wanted({ pipe: temporaryFolder() }))
 
   await expect('cause' in launched ? launched.cause : launched.ready).rejects.toThrow(/exists/)
+})
+
+test('where no more files may be opened it keeps neither a command nor a stop waiting', async () => {
+  const program = resolve('test/support/standby-without-files.ts')
+  const words = ['-c', 'ulimit -n 60; exec "$@"', 'sh', process.execPath, program]
+
+  const { stdout } = await promisify(execFile)('/bin/sh', words, { timeout: 20_000 })
+
+  expect(stdout).toContain('EMFILE')
 })
