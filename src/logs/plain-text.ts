@@ -77,7 +77,7 @@ function stepFrom(heldBefore: string, bytes: Buffer): Step {
   // One pass: what stood on both sides of something taken away never becomes something together.
   const plain = text.replaceAll(ANY, (...match) => {
     const { open, line, overwrite } = match.at(-1) as Record<string, string | undefined>
-    if (open !== undefined) held = open
+    if (open !== undefined) held = open.startsWith('\r') ? '\r' : open // of many, one does what all of them do
     return line === undefined ? (overwrite === undefined ? '' : CONTINUED) : '\n'
   })
   return { heldBefore, plain: Buffer.from(plain, 'latin1'), held }

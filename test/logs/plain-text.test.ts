@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { createPlainText } from '../../src/logs/plain-text.ts'
+import { createPlainText, type PlainPieces } from '../../src/logs/plain-text.ts'
 
 /** The text in one piece. */
 function plain(text: string | Buffer): string {
@@ -79,6 +79,19 @@ test('however the bytes are cut, the same comes out', () => {
     }),
     { numRuns: 5000 },
   )
+})
+
+test('of carriage returns without end, one is kept back', () => {
+  const pieces: PlainPieces = new WeakMap()
+  const stream = createPlainText(pieces)
+
+  for (let times = 0; times < 10; times++) {
+    const piece = Buffer.alloc(1_000, '\r')
+    expect(stream.push(piece).toString()).toBe('')
+    expect(pieces.get(piece)?.held).toBe('\r')
+  }
+  expect(stream.push(Buffer.from('\r\nx\r')).toString()).toBe('\nx')
+  expect(stream.push(Buffer.from('y')).toString()).toBe(`\n${' '.repeat(25)}y`)
 })
 
 test('hostile text takes no more than linear time', () => {
