@@ -124,7 +124,11 @@ export function startStandby(parts: StandbyParts): Standby {
   return {
     launch: launchNow,
     reserve() {
-      if (ready === undefined || ready.hasEnded()) return undefined
+      if (ready?.hasEnded() === true) {
+        void take() // which lets go of it
+        prepareSoon()
+      }
+      if (ready === undefined) return undefined
       const waiting = ready
       let isReserved = true
       next = ready = undefined

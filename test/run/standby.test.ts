@@ -231,6 +231,17 @@ describe('one that is reserved', () => {
     await reserved.discard()
   })
 
+  test('is another one where the one that waited was killed', async () => {
+    const { standby, waiting } = await standingBy()
+    signal(waiting, 'SIGKILL')
+    await eventually('it is gone', () => !existsSync(`/proc/${waiting}`))
+
+    const reserved = await reserveFrom(standby)
+
+    expect(reserved.process.group).not.toBe(waiting)
+    await reserved.discard()
+  })
+
   test('is for others when it is given back', async () => {
     const { standby, waiting } = await standingBy()
 
