@@ -93,6 +93,7 @@ const OTHER_WORDS = [
   ...AROUND_TASKS,
   'auto_merge',
   'deploy_user',
+  'idle_in_transaction_session_timeout',
   'in_progress',
   'known_hosts',
   'log_url',
