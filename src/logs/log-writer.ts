@@ -26,7 +26,10 @@ export interface LogWriter {
   readonly flush: () => void
   /** Begins a new step: what was kept back of the output before is written, and `lastLines` starts anew. */
   readonly mark: () => void
-  /** Writes everything to the disk and ends all readers that follow. Rejects with `log_unwritable` when something is left to be written. */
+  /**
+   * Writes everything to the disk and ends all readers that follow. Rejects with `log_unwritable` when something is left to
+   * be written; whoever calls again has it tried at once.
+   */
   readonly close: () => Promise<void>
 }
 
@@ -43,6 +46,8 @@ export interface WriterParts {
   readonly onGrowth: () => void
   /** Nothing more will come. */
   readonly onClose: () => void
+  /** Nothing is left to be written. */
+  readonly onWritten: () => void
 }
 
 /** What follows the time stamp of our own lines. Output has a space there, so no command can forge one. */
@@ -120,7 +125,7 @@ function createTimeStamps(clock: () => number): () => string {
 const TRY_AGAIN_MS = 1_000
 
 /** Writes to the file one batch after the other, and again what the disk did not take. */
-function createQueue({ file, name, onGrowth, onClose }: WriterParts) {
+function createQueue({ file, name, onGrowth, onClose, onWritten }: WriterParts) {
   const waiting = createPages()
   /** The attempt that is under way. */
   let batch: Promise<void> | undefined
@@ -128,6 +133,7 @@ function createQueue({ file, name, onGrowth, onClose }: WriterParts) {
   let failure: Error | undefined
   let again: NodeJS.Timeout | undefined
   let closing: Promise<void> | undefined
+  let isWritten = false
 
   const unwritable = (thrown: unknown) =>
     problem('log_unwritable', { file: name, cause: messageOf(thrown) }, thrown)
@@ -147,23 +153,33 @@ function createQueue({ file, name, onGrowth, onClose }: WriterParts) {
     if (waiting.size() >= bytes) start()
     while (batch !== undefined && waiting.size() >= bytes) await batch
   }
+  const letGo = () => {
+    if (!isWritten) onWritten()
+    isWritten = true
+  }
   const writeAll = async () => {
-    await tryToBeBelow(1)
-    if (failure !== undefined) throw failure
-    await file.sync()
-    await file.close()
+    if (isWritten) return
+    try {
+      await tryToBeBelow(1)
+      if (failure !== undefined) throw failure
+      await file.sync()
+      await file.close()
+      letGo()
+    } catch (thrown) {
+      throw thrown === failure ? thrown : unwritable(thrown)
+    }
   }
   const writeAllLater = () => {
-    const tryNow = () =>
-      writeAll().catch((thrown: unknown) => (isGone(thrown) ? file.close() : writeAllLater()))
+    const tryNow = () => writeAll().catch((thrown: unknown) => (isGone(thrown) ? giveUp() : writeAllLater()))
     setTimeout(() => void tryNow(), TRY_AGAIN_MS).unref()
   }
+  const giveUp = () => file.close().then(letGo, letGo)
   const finish = async () => {
     try {
       await writeAll()
     } catch (thrown) {
       writeAllLater()
-      throw thrown === failure ? thrown : unwritable(thrown)
+      throw thrown
     } finally {
       onClose()
     }
@@ -197,7 +213,7 @@ function createQueue({ file, name, onGrowth, onClose }: WriterParts) {
       if (closing !== undefined) throw unwritable('it is closed')
       if (failure !== undefined && waiting.size() >= bytes) throw failure
     },
-    close: () => (closing ??= finish()),
+    close: () => (closing = closing === undefined ? finish() : closing.catch(writeAll)),
   }
 }
 

@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { messageOf, problem } from '../errors.ts'
+import { FerrymanError, messageOf, problem } from '../errors.ts'
 import { type Followers, createFollowers } from './followers.ts'
 import { type LogPart, readSegments } from './log-reader.ts'
 import { type LogWriter, createLogWriter } from './log-writer.ts'
@@ -51,6 +51,7 @@ interface FollowOptions {
 /** Keeps the logs in this directory, readable by this user only; the clock is in milliseconds since 1970. */
 export function createLogs({ directory, clock }: { directory: string; clock: () => number }): Logs {
   const live = new Map<number, Live>()
+  const unwritten = new Map<number, LogWriter>()
   const stamper = createStamper()
   const shared = createSharedReads<Piece>(SHARED_PIECES, ({ isWhole }) => isWhole)
   const turns = createTurns(PIECES_IN_A_TURN)
@@ -76,6 +77,7 @@ export function createLogs({ directory, clock }: { directory: string; clock: () 
       const followers = createFollowers()
       try {
         if (live.has(deploymentId)) throw new Error('it is being written already')
+        await unwritten.get(deploymentId)?.close() // what is left of it comes first
         const file = await openSegments(name, maxBytes)
         const isWithinLine = file.endsWithinLine()
         live.set(deploymentId, { file, followers })
@@ -84,8 +86,13 @@ export function createLogs({ directory, clock }: { directory: string; clock: () 
           followers.tellAll()
         }
         const onGrowth = followers.tell
-        return createLogWriter({ file, name, isWithinLine, masker, stamper, clock, onGrowth, onClose })
+        const onWritten = () => unwritten.delete(deploymentId)
+        const about = { file, name, isWithinLine, masker, stamper, clock }
+        const writer = createLogWriter({ ...about, onGrowth, onClose, onWritten })
+        unwritten.set(deploymentId, writer)
+        return writer
       } catch (thrown) {
+        if (thrown instanceof FerrymanError) throw thrown
         throw problem('log_unwritable', { file: name, cause: messageOf(thrown) }, thrown)
       }
     },

@@ -436,6 +436,26 @@ describe.skipIf(!inject('mounts'))('when the disk takes nothing for a while', ()
     expect(await all()).toBe(`${stamped(lines(0, 1_000))}${STAMP}▸ exit 0 (1.0 s)\n`)
   })
 
+  test('who goes on with the log waits until what is left of it is written', async () => {
+    const disk = mountSmallDisk(join(directory, 'logs'), { megabytes: 1 })
+    const log = await open(100_000)
+    disk.fill()
+    await log.write(Buffer.from(lines(0, 300)))
+    const full = {
+      message: `The log ${directory}/logs/7 cannot be written: ENOSPC: no space left on device, write.`,
+    }
+    await expect(log.close()).rejects.toMatchObject(full)
+    await expect(open(100_000)).rejects.toMatchObject(full)
+
+    disk.empty()
+    const again = await open(100_000)
+    for (let i = 0; i < 300; i++) await again.line(`again ${i}`)
+    await again.close()
+
+    const said = Array.from({ length: 300 }, (_, index) => `${STAMP}▸ again ${index}\n`)
+    expect(await all()).toBe(`${stamped(lines(0, 300))}${said.join('')}`)
+  })
+
   test('the size is kept as well', async () => {
     const disk = mountSmallDisk(join(directory, 'logs'), { megabytes: 1 })
     const log = await open(100_000)
