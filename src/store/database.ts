@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 
 import { Kysely, PostgresDialect, sql } from 'kysely'
@@ -97,7 +98,19 @@ async function openPostgres(address: string, onLockLost: () => void): Promise<Da
     getTypeParser: (oid: number, format?: 'text' | 'binary') =>
       oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format),
   }
-  const reaching = { connectionString: address, connectionTimeoutMillis: 5_000, keepAlive: true, types }
+  const sockets = new Set<Socket>()
+  const stream = (): Socket => {
+    const socket = new Socket()
+    sockets.add(socket)
+    return socket.once('close', () => sockets.delete(socket))
+  }
+  const reaching = {
+    connectionString: address,
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    types,
+    stream,
+  }
   const poolOf = (options: PoolConfig): Pool => {
     const pool = new pg.Pool({ ...reaching, ...options })
     pool.on('error', () => {}) // an idle connection broke; the next query opens a new one and reports its own error
@@ -114,6 +127,7 @@ async function openPostgres(address: string, onLockLost: () => void): Promise<Da
   const close = async () => {
     await lock?.release()
     await kysely.destroy()
+    for (const socket of sockets) socket.unref() // one that does not answer hears of no end
   }
   try {
     lock = await holdServerLock(address, onLockLost)

@@ -1,4 +1,6 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
 
 import pg from 'pg'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
@@ -144,6 +146,29 @@ describe.skipIf(inject('postgres') === undefined)('a connection to PostgreSQL', 
     await other.query('commit')
 
     expect((await moving).map(({ id }) => id)).toEqual(ids)
+  })
+
+  test('that swallows everything keeps no process from ending', async () => {
+    const { address, drop } = await emptyDatabase.postgres()
+    onTestFinished(drop)
+    const relay = await startRelay(address)
+    const script = `
+      import { openStore } from ${JSON.stringify(resolve('src/store/sql-store.ts'))}
+      const store = await openStore(process.argv[1])
+      await Promise.all(Array.from({ length: 8 }, () => store.noted('something')))
+      console.log('opened')
+      process.stdin.once('end', store.close).resume()`
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', script, relay.address], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    await once(child.stdout, 'data')
+
+    relay.swallow()
+    const ended = once(child, 'exit')
+    child.stdin.end()
+
+    expect(await ended).toEqual([0, null])
   })
 
   test('takes what PostgreSQL has no place for', async () => {
