@@ -33,6 +33,7 @@ import { replayDelivery, takeDelivery, type Parts } from './pipeline.ts'
 import { startPolling } from './polling.ts'
 import { cancel } from './queue/cancel.ts'
 import { forecast } from './queue/forecast.ts'
+import { recordingSurely } from './queue/recording.ts'
 import { recover } from './queue/recovery.ts'
 import { startRemoval } from './queue/removal.ts'
 import { startWorker, type Worker } from './queue/worker.ts'
@@ -482,6 +483,7 @@ export async function startApp(
     trying.resolve({ ...running, ...finding })
     const prepare = createPrepare({
       ...running,
+      store: recordingSurely(store, { isStopping: () => isStopping, journal }),
       isAtGitHub,
       givesWay: (deployment) => environmentOf(deployment)?.order === 'latest',
       logs,

@@ -78,6 +78,8 @@ interface HeldUp {
 const SOON_MS = 20
 /** A look at a long list takes long; the rest of the server has work to do, too, and the other side takes little. */
 const LOOKS_TAKE_A_TWENTIETH = 19
+/** A look may have waited for the database: that has kept nobody from anything. */
+const LONGEST_QUIET_MS = 5_000
 const LOOK_AGAIN_MS = 30_000
 const MOST_LOOKED_AT = 100
 const REST_MS = 5_000
@@ -104,6 +106,7 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
   let servings = 0
   let callOff = (): void => {}
   let quietMs = SOON_MS
+  let endQuiet = (): void => {}
   let lookedAt = -Infinity
   let mended: ReadonlySet<string> | undefined = new Set()
   /** How often somebody has said that what was broken may be mended. */
@@ -184,16 +187,27 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
     return moments
   }
 
+  const quiet = (): Promise<void> =>
+    new Promise((resolve) => {
+      const callOffQuiet = parts.after(quietMs, resolve)
+      endQuiet = () => {
+        callOffQuiet()
+        resolve()
+      }
+    })
+
   const look = async (): Promise<void> => {
     // What was just begun goes first, and what comes together is looked at together.
-    await new Promise<void>((resolve) => parts.after(quietMs, resolve))
+    await quiet()
+    if (ended) return
     const began = performance.now()
     const now = clock()
     await takeUp(now)
     const moments = [now + LOOK_AGAIN_MS]
     for (const recipient of recipients()) moments.push(...(await lookAt(recipient, now)))
     moments.push((await outbox.nextDueAfter(now)) ?? Infinity)
-    quietMs = Math.max(SOON_MS, LOOKS_TAKE_A_TWENTIETH * (performance.now() - began))
+    const restMs = LOOKS_TAKE_A_TWENTIETH * (performance.now() - began)
+    quietMs = Math.min(Math.max(SOON_MS, restMs), LONGEST_QUIET_MS)
     callOff()
     if (!ended) callOff = parts.after(Math.max(0, Math.min(...moments) - now), waker.wake)
   }
@@ -266,6 +280,7 @@ export function startOutbox(parts: OutboxParts): OutboxSender {
       ended = true
       waker.stop()
       callOff()
+      endQuiet()
       aborted = true
       parts.abort()
       while (busy().length > 0) await Promise.all(busy())
