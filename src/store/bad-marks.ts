@@ -1,7 +1,7 @@
 import { sql, type Kysely, type Selectable, type Transaction } from 'kysely'
 
 import type { Deployment } from '../deployment/deployment.ts'
-import { deploymentOf } from './rows.ts'
+import { deploymentOf, environmentNamed } from './rows.ts'
 import type { Database } from './database.ts'
 import { holdGates } from './gates-lock.ts'
 import type { Tables } from './schema.ts'
@@ -20,12 +20,9 @@ export async function refFor(
   which: RefFor[1],
 ): ReturnType<Store['refFor']> {
   const successes = database
-    .selectFrom('repositories')
-    .innerJoin('environments', 'environments.repository_id', 'repositories.id')
-    .innerJoin('deployments', 'deployments.environment_id', 'environments.id')
+    .selectFrom('deployments')
     .select([DEPLOYED.as('sha'), 'deployments.number'])
-    .where('repositories.configured_as', '=', configuredAs.toLowerCase())
-    .where('environments.name_key', '=', environment.toLowerCase())
+    .where('deployments.environment_id', '=', environmentNamed(configuredAs.toLowerCase(), environment))
     .where('deployments.state', '=', sql.lit('succeeded'))
     .where('deployments.task', '=', 'deploy')
     .orderBy('deployments.end_order', 'desc')

@@ -1,27 +1,27 @@
 import { sql, type Kysely } from 'kysely'
 
 import type { State } from '../deployment/state.ts'
+import { environmentOf } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Meanwhile } from './store.ts'
 
 /** `Store.meanwhile`. What came first is told by the order of events, which no clock can change. */
 export async function meanwhile(database: Kysely<Tables>, id: number): Promise<Meanwhile> {
   const beside = database
-    .selectFrom('deployments as this')
-    .innerJoin('deployments as other', 'other.environment_id', 'this.environment_id')
+    .selectFrom('deployments as other')
     .select(['other.sha', 'other.deployed_sha', 'other.number', 'other.origin'])
-    .where('this.id', '=', id)
-    .whereRef('other.id', '!=', 'this.id')
+    .where('other.environment_id', '=', environmentOf(id))
+    .where('other.id', '!=', id)
     .where('other.task', '=', 'deploy')
   const successes = beside
     .where('other.state', '=', sql.lit('succeeded'))
     .orderBy('other.end_order', 'desc')
     .orderBy('other.id', 'desc')
     .limit(1)
-  const before = await successes.where(sql<boolean>`other.end_order < ${CAME}`).executeTakeFirst()
-  const live = await successes.select(sql<number>`${BEGAN} > ${CAME}`.as('is_later')).executeTakeFirst()
+  const before = await successes.where(sql<boolean>`other.end_order < ${came(id)}`).executeTakeFirst()
+  const live = await successes.select(sql<number>`${BEGAN} > ${came(id)}`.as('is_later')).executeTakeFirst()
   const running = await beside
-    .whereRef('other.id', '>', 'this.id')
+    .where('other.id', '>', id)
     .where('other.state', 'in', [sql.lit<State>('running'), sql.lit<State>('cancelling')])
     .executeTakeFirst()
   return {
@@ -32,7 +32,7 @@ export async function meanwhile(database: Kysely<Tables>, id: number): Promise<M
 }
 
 /** The first event of the one that waits: since then it has been there. */
-const CAME = sql`(select min(id) from events where deployment_id = this.id)`
+const came = (id: number) => sql`(select min(id) from events where deployment_id = ${id})`
 /** The event with which the other one has begun; null where it has not. */
 const BEGAN = sql`(select min(id) from events where deployment_id = other.id and to_state = 'running')`
 

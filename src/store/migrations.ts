@@ -31,6 +31,7 @@ export const migrationsFor = (engine: Engine): MigrationProvider => ({
       '0023-looked-at': lookedAt,
       '0024-found': found,
       '0025-concluded': concluded,
+      '0026-by-themselves': byThemselves,
     }),
 })
 
@@ -439,6 +440,14 @@ const found: Migration = {
 const concluded: Migration = {
   async up(database: Kysely<unknown>) {
     await database.schema.alterTable('deployments').addColumn('conclusion', 'text').execute()
+  },
+}
+
+/** What was deployed by itself is looked up by its commit whenever a merge or a push comes. */
+const byThemselves: Migration = {
+  async up(database: Kysely<unknown>) {
+    await sql`create index deployments_by_themselves on deployments (environment_id, sha)
+      where origin in ('merge', 'push', 'poll')`.execute(database)
   },
 }
 

@@ -1,6 +1,7 @@
 import { sql, type Kysely } from 'kysely'
 
 import type { Tables } from './schema.ts'
+import { environmentOf } from './rows.ts'
 import { repository } from './shared-rows.ts'
 import { compiledOnce } from './statements.ts'
 import type { FirstSight, Landmarks } from './store.ts'
@@ -97,11 +98,10 @@ function chunksOf<Item>(items: readonly Item[]): Item[][] {
 export async function landmarks(database: Kysely<Tables>, id: number): Promise<Landmarks> {
   const live = await lastSuccessBeside(database, id)
   const ahead = await database
-    .selectFrom('deployments as this')
-    .innerJoin('deployments as other', 'other.environment_id', 'this.environment_id')
+    .selectFrom('deployments as other')
     .select(['other.sha', 'other.number'])
-    .where('this.id', '=', id)
-    .whereRef('other.id', '!=', 'this.id')
+    .where('other.environment_id', '=', environmentOf(id))
+    .where('other.id', '!=', id)
     .where('other.task', '=', 'deploy')
     .where(
       sql<boolean>`(other.state in ('running', 'cancelling') or (other.state = 'queued' and other.hold_reason is null))`,
@@ -115,11 +115,10 @@ export async function landmarks(database: Kysely<Tables>, id: number): Promise<L
     .where('deployments.id', '=', id)
     .executeTakeFirst()
   const begunSince = await database
-    .selectFrom('deployments as this')
-    .innerJoin('deployments as other', 'other.environment_id', 'this.environment_id')
+    .selectFrom('deployments as other')
     .select('other.id')
-    .where('this.id', '=', id)
-    .whereRef('other.id', '!=', 'this.id')
+    .where('other.environment_id', '=', environmentOf(id))
+    .where('other.id', '!=', id)
     .where('other.task', '=', 'deploy')
     .where('other.started_at', 'is not', null)
     .where('other.end_order', '>', live?.endOrder ?? 0)
@@ -139,19 +138,18 @@ export async function landmarks(database: Kysely<Tables>, id: number): Promise<L
 
 /** The last success in the environment of a deployment that has not ended itself. */
 export async function lastSuccessBeside(database: Kysely<Tables>, id: number) {
-  const [row] = await selectLastSuccess(database, id)
+  const [row] = await selectLastSuccess(database, id, id)
   return row && { sha: row.deployed_sha ?? row.sha, number: row.number, endOrder: row.end_order }
 }
 
 const selectLastSuccess = compiledOnce((handle) =>
   handle
-    .selectFrom('deployments as this')
-    .innerJoin('deployments as other', 'other.environment_id', 'this.environment_id')
+    .selectFrom('deployments as other')
     .select(['other.sha', 'other.deployed_sha', 'other.number', 'other.end_order'])
-    .where('this.id', '=', 0)
+    .where('other.environment_id', '=', environmentOf(0))
     .where('other.state', '=', sql.lit('succeeded'))
     .where('other.task', '=', sql.lit('deploy'))
-    .whereRef('other.id', '!=', 'this.id')
+    .where('other.id', '!=', 0)
     .orderBy('other.end_order', 'desc')
     .orderBy('other.id', 'desc')
     .limit(sql.lit(1)),

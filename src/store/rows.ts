@@ -39,6 +39,18 @@ export const TAKEN_BACK = sql.raw(
  */
 export const OTHER_DEPLOYED_THIS = sql<boolean>`coalesce(other.deployed_sha, other.sha) = coalesce(this.sha, this.sha)`
 
+/**
+ * The environment that a deployment goes to. One value, and not joined: PostgreSQL would put all that was ever deployed there
+ * in order to find the last of it.
+ */
+export const environmentOf = (id: number): RawBuilder<number> =>
+  sql`(select environment_id from deployments where id = ${id})`
+
+/** The same of an environment by its names, as they are configured. */
+export const environmentNamed = (configuredAs: string, environment: string): RawBuilder<number> => sql`(
+  select environments.id from environments join repositories on repositories.id = environments.repository_id
+  where repositories.configured_as = ${configuredAs} and environments.name_key = ${environment.toLowerCase()})`
+
 /** A row as the rest of the program knows it. */
 export const deploymentOf = (row: DeploymentRow): Deployment => ({
   id: row.id,

@@ -1,7 +1,7 @@
 import { sql, type Kysely } from 'kysely'
 
 import type { State } from '../deployment/state.ts'
-import { deploymentOf, FEW_BY_ID, IS_ACTIVE } from './rows.ts'
+import { deploymentOf, environmentNamed, FEW_BY_ID, IS_ACTIVE } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Situation, SituationWanted, Turn } from './store.ts'
 
@@ -19,11 +19,8 @@ export async function situation(
 ): Promise<Situation> {
   const there = database
     .selectFrom('deployments')
-    .innerJoin('environments', 'environments.id', 'deployments.environment_id')
-    .innerJoin('repositories', 'repositories.id', 'environments.repository_id')
-    .selectAll('deployments')
-    .where('repositories.configured_as', '=', configuredAs)
-    .where('environments.name_key', '=', environment.toLowerCase())
+    .selectAll()
+    .where('deployments.environment_id', '=', environmentNamed(configuredAs, environment))
   const queued = there.where('deployments.state', '=', sql.lit<State>('queued'))
   const inOrder = queued.orderBy('deployments.id')
   const oldest = await inOrder.limit(MOST_WAITING).execute()

@@ -42,6 +42,7 @@ test('a database of a newer version is refused by name', async () => {
 
 /** What each migration has to be undone by, the newest first, to have a database of an earlier version. */
 const UNDO = {
+  '0026': 'drop index deployments_by_themselves',
   '0025': 'alter table deployments drop column conclusion',
   '0024': 'drop index deployments_named; drop index deliveries_of_event; drop index deliveries_of_verdict',
   '0023': 'drop index deployments_looked_at',
