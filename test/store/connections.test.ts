@@ -32,9 +32,13 @@ describe.skipIf(inject('postgres') === undefined)('a connection to PostgreSQL', 
     const store = await openStore(relay.address)
     onTestFinished(store.close)
     const isWaiting = async (): Promise<boolean> =>
-      (await other.query('select 1 from pg_locks where not granted')).rows.length > 0
+      (await other.query(`select 1 from ${WAITS}`)).rows.length > 0
     return { store, relay, other, somebodyWaits: () => eventually('somebody waits', isWaiting) }
   }
+
+  /** Other tests have databases of their own on the same server. */
+  const WAITS =
+    'pg_locks join pg_stat_activity using (pid) where not granted and datname = current_database()'
 
   const eightConnections = (store: Store) =>
     Promise.all(Array.from({ length: 8 }, () => store.noted('something')))
@@ -74,7 +78,7 @@ describe.skipIf(inject('postgres') === undefined)('a connection to PostgreSQL', 
     await other.query('begin; lock table deployments in exclusive mode')
     const accepting = store.accept([queuedIntake(newDeployment())])
     await somebodyWaits()
-    await other.query('select pg_terminate_backend(pid) from pg_locks where not granted')
+    await other.query(`select pg_terminate_backend(pid) from ${WAITS}`)
     await other.query('rollback')
 
     expect((await accepting)[0]?.deployments[0]?.number).toBe(2)

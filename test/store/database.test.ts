@@ -173,6 +173,10 @@ test.each([
 })
 
 describe.skipIf(inject('postgres') === undefined)('the lock of the one server on PostgreSQL', () => {
+  /** Other tests have databases of their own on the same server. */
+  const LOCKS =
+    "pg_locks join pg_stat_activity using (pid) where locktype = 'advisory' and datname = current_database()"
+
   interface Kept {
     readonly store: Store
     readonly relay: Relay
@@ -197,10 +201,7 @@ describe.skipIf(inject('postgres') === undefined)('the lock of the one server on
     const store = await openStore(relay.address, () => (lost += 1))
     onTestFinished(store.close)
     const holder = async (): Promise<number | undefined> => {
-      const { rows } = await other.query<{ pid: number }>(
-        `select pid from pg_locks where locktype = 'advisory'
-          and database = (select oid from pg_database where datname = current_database())`,
-      )
+      const { rows } = await other.query<{ pid: number }>(`select pid from ${LOCKS}`)
       return rows[0]?.pid
     }
     const first = await holder()
@@ -245,7 +246,7 @@ describe.skipIf(inject('postgres') === undefined)('the lock of the one server on
     const claim = () => claimFrom(store, { limit: 9, at: 2_000, reports: () => [] })
 
     await letIn(false)
-    await other.query("select pg_terminate_backend(pid, 5000) from pg_locks where locktype = 'advisory'")
+    await other.query(`select pg_terminate_backend(pid, 5000) from ${LOCKS}`)
     await eventually('nothing begins', () =>
       claim().then(
         () => false,
@@ -268,17 +269,13 @@ describe.skipIf(inject('postgres') === undefined)('the lock of the one server on
   const terminateHolder = async (address: string): Promise<void> => {
     const client = new pg.Client({ connectionString: address })
     await client.connect()
-    await client.query(
-      "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()",
-    )
+    await client.query(`select pg_terminate_backend(pid) from ${LOCKS} and pid <> pg_backend_pid()`)
     await client.end()
   }
   const isHeld = async (address: string): Promise<boolean> => {
     const client = new pg.Client({ connectionString: address })
     await client.connect()
-    const { rows } = await client.query<{ held: string }>(
-      "select count(*) as held from pg_locks where locktype = 'advisory'",
-    )
+    const { rows } = await client.query<{ held: string }>(`select count(*) as held from ${LOCKS}`)
     await client.end()
     return rows[0]?.held !== '0'
   }
