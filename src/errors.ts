@@ -40,6 +40,11 @@ export const PROBLEMS = {
     message: 'The database {database} cannot be used: {cause}.',
     hint: 'Let the user that runs Ferryman own the data directory, on a disk that has room and may be written.',
   },
+  database_unfit: {
+    status: 500,
+    message: 'The database {database} answers, but cannot be used: {cause}.',
+    hint: 'Make one for Ferryman: `create database ferryman owner ferryman encoding utf8 template template0`, on a server that may be written; its user makes the tables in the first schema of its search_path.',
+  },
   database_damaged: {
     status: 503,
     message: 'The database {file} is damaged: {cause}.',

@@ -2,14 +2,16 @@ import { Socket } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 
 import { Kysely, PostgresDialect, sql } from 'kysely'
-import type { Pool, PoolConfig } from 'pg'
+import type { Client, Pool, PoolConfig } from 'pg'
 
 import { FerrymanError, messageOf, problem } from '../errors.ts'
 import { createConnections } from './connections.ts'
 import { migrationsFor } from './migrations.ts'
 import type { Tables } from './schema.ts'
 import { holdServerLock, type ServerLock } from './server-lock.ts'
+import { isAnswer } from './postgres-errors.ts'
 import { openSqlite } from './sqlite.ts'
+import { whatIsMissing } from './usable.ts'
 
 export type Engine = 'sqlite' | 'postgres'
 
@@ -33,13 +35,13 @@ export interface Database {
 /**
  * Opens SQLite at a path, or PostgreSQL at a `postgres://` address, and brings the schema up to date.
  * `onLockLost`: another server holds the database now (PostgreSQL). Throws `database_unreachable`, `database_locked`
- * (PostgreSQL, another server), `database_unusable`, `database_damaged` (SQLite) or `database_newer`.
+ * (PostgreSQL, another server), `database_unfit` (PostgreSQL), `database_unusable`, `database_damaged` (SQLite) or `database_newer`.
  */
 export async function openDatabase(address: string, onLockLost: () => void = () => {}): Promise<Database> {
   const engine: Engine = /^postgres(ql)?:\/\//.test(address) ? 'postgres' : 'sqlite'
   try {
     const database = engine === 'postgres' ? await openPostgres(address, onLockLost) : openSqlite(address)
-    await migrate(database).catch(async (cause: unknown) => {
+    await migrate(database, address).catch(async (cause: unknown) => {
       await database.close()
       throw cause
     })
@@ -47,20 +49,26 @@ export async function openDatabase(address: string, onLockLost: () => void = () 
   } catch (cause) {
     if (cause instanceof FerrymanError) throw cause
     const details = { database: withoutPassword(address), cause: messageOf(cause) }
+    if (isAnswer(cause)) throw problem('database_unfit', details, cause)
     throw problem(engine === 'postgres' ? 'database_unreachable' : 'database_unusable', details, cause)
   }
 }
 
-/** Connects to PostgreSQL and answers its version; changes nothing. Throws `database_unreachable`, `database_newer`. */
+/**
+ * Connects to PostgreSQL and answers its version; changes nothing. Throws `database_unreachable`, `database_unfit`,
+ * `database_newer`.
+ */
 export async function reachPostgres(address: string): Promise<string> {
   const { default: pg } = await import('pg')
-  const client = new pg.Client({ connectionString: address, connectionTimeoutMillis: 10_000 })
-  client.on('error', () => {})
+  let client: Client | undefined
   try {
-    await client.connect()
-    const { rows } = await client.query<{ server_version: string }>('show server_version')
-    const applied = await client.query<{ name: string }>(APPLIED).catch(() => ({ rows: [] })) // none yet
+    const reaching = new pg.Client({ connectionString: address, connectionTimeoutMillis: 10_000 })
+    client = reaching.on('error', () => {})
+    await reaching.connect()
+    const { rows } = await reaching.query<{ server_version: string }>('show server_version')
+    const applied = await reaching.query<{ name: string }>(APPLIED).catch(() => ({ rows: [] })) // none yet
     await assertKnown(applied.rows, 'postgres')
+    await assertFit((statement) => reaching.query(statement), address, await areAll(applied.rows, 'postgres'))
     return rows[0]?.server_version ?? 'unknown'
   } catch (cause) {
     if (cause instanceof FerrymanError) throw cause
@@ -70,8 +78,18 @@ export async function reachPostgres(address: string): Promise<string> {
       cause,
     )
   } finally {
-    await client.end().catch(() => {})
+    await client?.end().catch(() => {})
   }
+}
+
+/** Throws `database_unfit` where a PostgreSQL that answers cannot be used. */
+async function assertFit(
+  ask: Parameters<typeof whatIsMissing>[0],
+  address: string,
+  isComplete: boolean,
+): Promise<void> {
+  const cause = await whatIsMissing(ask, isComplete)
+  if (cause !== undefined) throw problem('database_unfit', { database: withoutPassword(address), cause })
 }
 
 /** Whether the statement was refused because the row is already there. */
@@ -154,11 +172,14 @@ async function openPostgres(address: string, onLockLost: () => void): Promise<Da
   }
 }
 
-async function migrate({ kysely, engine, wholly, patient }: Database): Promise<void> {
+async function migrate({ kysely, engine, wholly, patient }: Database, address: string): Promise<void> {
   const provider = migrationsFor(engine)
   const patiently = patient?.()
   const error = await wholly(async () => {
-    if (await isUpToDate(kysely, engine)) return
+    const isComplete = await isUpToDate(kysely, engine)
+    if (engine === 'postgres')
+      await assertFit((statement) => sql.raw<never>(statement).execute(kysely), address, isComplete)
+    if (isComplete) return
     const { Migrator } = await import('kysely/migration')
     const { error: failure } = await new Migrator({ db: patiently ?? kysely, provider }).migrateToLatest()
     if (failure !== undefined) throw failure
@@ -170,8 +191,11 @@ async function migrate({ kysely, engine, wholly, patient }: Database): Promise<v
 }
 
 /** Whether nothing is to be done, as at most starts: to see that, Kysely would look at every table. */
-async function isUpToDate(kysely: Kysely<Tables>, engine: Engine): Promise<boolean> {
-  const applied = await appliedTo(kysely)
+const isUpToDate = async (kysely: Kysely<Tables>, engine: Engine): Promise<boolean> =>
+  areAll(await appliedTo(kysely), engine)
+
+/** Whether these are all steps that there are. */
+async function areAll(applied: readonly { readonly name: string }[], engine: Engine): Promise<boolean> {
   const known = Object.keys(await migrationsFor(engine).getMigrations())
   return isDeepStrictEqual(
     applied.map(({ name }) => name),
