@@ -10,6 +10,8 @@ export type Handle = Kysely<Tables> | Transaction<Tables>
 
 const TRIES = 40
 const PAUSE_MS = 50
+/** PostgreSQL looks for a deadlock after a second only. */
+const CONFLICT_MS = 4_000
 
 /**
  * Runs the work in one transaction; where that came to nothing for a moment's reason it is tried again, for about two
@@ -33,7 +35,7 @@ export async function inTransaction<T>(
       })
     } catch (thrown) {
       const isUndone = isConflict(thrown) || (!mayBeCommitted && isLostConnection(thrown))
-      const isInTime = performance.now() - begunAt < TRIES * PAUSE_MS
+      const isInTime = performance.now() - begunAt < (isConflict(thrown) ? CONFLICT_MS : TRIES * PAUSE_MS)
       if (isBusy(thrown) ? tried >= TRIES : !isUndone || !isInTime) throw thrown
       await pause(PAUSE_MS)
     }
