@@ -13,9 +13,10 @@ import type { Stamper } from './stamper.ts'
 export interface LogWriter {
   /**
    * Output of a command, as it comes. Wait for the answer before reading more from the command; then the chunk is needed
-   * no longer. Rejects with `log_unwritable` when the disk takes nothing and no more can be kept.
+   * no longer, as it is at once where there is nothing to wait for. Rejects with `log_unwritable` when the disk takes nothing
+   * and no more can be kept.
    */
-  readonly write: (chunk: Buffer) => Promise<void>
+  readonly write: (chunk: Buffer) => Promise<void> | undefined
   /** A line of our own about what has happened, such as `exit 0 (2.1 s)`; it is in the file when this answers, if the disk takes it. */
   readonly line: (text: string) => Promise<void>
   /** A line about what is to begin, such as `$ git fetch`. Rejects with `log_unwritable` when it is not in the file. */
@@ -72,6 +73,10 @@ export function createLogWriter(parts: WriterParts): LogWriter {
     stamper.stamp(bytes, { stamp: `${now()} `, isLineStart }, queue.add)
     isLineStart = bytes.at(-1) === LINE_FEED
   }
+  const room = async () => {
+    await queue.tryToBeBelow(ENOUGH_WAITING)
+    queue.assertBelow(ENOUGH_WAITING)
+  }
   const flush = () => output(stream.flush())
   const narrate = (text: string) => {
     const shown = cut(oneLine(masker.mask(text)), LONGEST_NARRATION)
@@ -81,10 +86,9 @@ export function createLogWriter(parts: WriterParts): LogWriter {
   }
 
   return {
-    async write(chunk) {
+    write(chunk) {
       output(stream.push(chunk))
-      await queue.tryToBeBelow(ENOUGH_WAITING)
-      queue.assertBelow(ENOUGH_WAITING)
+      return queue.isOpenBelow(ENOUGH_WAITING) ? undefined : room()
     },
     async line(text) {
       narrate(text)
@@ -209,6 +213,7 @@ function createQueue({ file, name, onGrowth, onClose, onWritten }: WriterParts) 
     },
     /** Answers when less is left to be written, or when the disk takes no more for now. */
     tryToBeBelow,
+    isOpenBelow: (bytes: number) => closing === undefined && waiting.size() < bytes,
     assertBelow(bytes: number) {
       if (closing !== undefined) throw unwritable('it is closed')
       if (failure !== undefined && waiting.size() >= bytes) throw failure

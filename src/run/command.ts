@@ -6,6 +6,7 @@ import type { Launched } from './launcher.ts'
 import { markOf } from './mark.ts'
 import { follow, type Output } from './output.ts'
 import { identityOf } from './processes.ts'
+import type { Taking } from './pipe.ts'
 import { lookUp } from './program.ts'
 import type { Starter } from './standby.ts'
 
@@ -42,7 +43,7 @@ export interface CommandParts extends EndingParts {
   /** Writes the process down durably; only then is the word given. */
   record(process: ProcessRecord): Promise<void>
   /** Takes the output as it comes; the command waits while it is busy. */
-  write(chunk: Buffer): Promise<void>
+  write(chunk: Buffer): Taking
   /** Ends the command and everything that it started; the step is over only when the last of it is gone. */
   readonly signal: AbortSignal
   /** The signal came before the command had ended by itself: now it is being ended. */

@@ -21,12 +21,15 @@ export function createLimit(seconds: number, reason: Stop): Limit {
   const passed = new AbortController()
   let timer: NodeJS.Timeout | undefined
   let isClosed = false
-  const pause = (): void => clearTimeout(timer)
+  const pause = (): void => {
+    clearTimeout(timer)
+    timer = undefined
+  }
   return {
     signal: passed.signal,
     start() {
-      pause()
-      if (!isClosed) timer = setTimeout(() => passed.abort(reason), seconds * 1000)
+      if (timer !== undefined) timer.refresh()
+      else if (!isClosed) timer = setTimeout(() => passed.abort(reason), seconds * 1000)
     },
     pause,
     close() {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
-import type { Pipe } from './pipe.ts'
+import type { Pipe, Taking } from './pipe.ts'
 
 /** The output of one command on its way into the log. */
 export interface Output {
@@ -20,19 +20,16 @@ const MOST_LEFT_BYTES = 2 * 1024 * 1024
 const LOOK_MS = 20
 
 /** Moves what a command writes into the log, no faster than the log takes it. */
-export function follow(source: Pipe, write: (chunk: Buffer) => Promise<void>): Output {
+export function follow(source: Pipe, write: (chunk: Buffer) => Taking): Output {
   let bytes = 0
   let isWriting = false
   let isDone = false
   const broken = Promise.withResolvers<unknown>()
-  const take = async (chunk: Buffer): Promise<void> => {
-    isWriting = true
+  const take = (chunk: Buffer): Taking => {
     bytes += chunk.length
-    try {
-      await write(chunk)
-    } finally {
-      isWriting = false
-    }
+    const writing = write(chunk)
+    isWriting = writing !== undefined
+    return writing?.finally(() => (isWriting = false))
   }
   // A pipe that nobody holds would end one program of a script, and let the script go on: it stays open.
   const move = async (): Promise<void> => {

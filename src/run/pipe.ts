@@ -7,13 +7,18 @@ export interface Pipe {
    * Reads to the end, no faster than the chunks are taken; rejects as `take` does, and then reads no more. The next
    * chunk stands where the one before stood. Once.
    */
-  pour(take: (chunk: Buffer) => Promise<void>): Promise<void>
+  pour(take: (chunk: Buffer) => Taking): Promise<void>
   /** Reads no more, and lets go of the pipe: whoever pours has all there is. */
   destroy(): void
 }
 
+/** What is done with a chunk; undefined where it is done already. */
+export type Taking = Promise<void> | undefined
+
 /** As much as a pipe holds. */
 const CHUNK_BYTES = 65_536
+/** A flood that is taken at once holds up all else no longer than this. */
+const MOST_IN_A_ROW = 8
 
 /** Opens a named pipe to read from it, which waits for nobody. */
 export function openPipe(path: string): Pipe {
@@ -24,18 +29,25 @@ export function openPipe(path: string): Pipe {
     pour: (take) =>
       new Promise((resolve, reject) => {
         if (!isOpen) return resolve()
-        const takeNext = async (chunk: Buffer): Promise<void> => {
-          await take(chunk)
+        const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES) // one for all: making them takes longer than filling them
+        let inARow = 0
+        const goOn = (): void => {
+          inARow = 0
           socket?.resume()
         }
-        const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES) // one for all: making them takes longer than filling them
-        const onread = {
-          buffer,
-          callback(size: number) {
-            takeNext(buffer.subarray(0, size)).catch(reject)
-            return false // until it is taken
-          },
+        /** Whether to read on at once: to stop and to begin again takes longer than to read. */
+        const takeNow = (chunk: Buffer): boolean => {
+          try {
+            const taking = take(chunk)
+            if (taking === undefined && ++inARow < MOST_IN_A_ROW) return true
+            if (taking === undefined) setImmediate(goOn)
+            else taking.then(goOn, reject)
+          } catch (cause) {
+            reject(cause)
+          }
+          return false
         }
+        const onread = { buffer, callback: (size: number) => takeNow(buffer.subarray(0, size)) }
         socket = new Socket({ fd, readable: true, writable: false, onread })
         socket.on('error', () => {}) // then it closes
         socket.on('close', () => resolve())

@@ -190,10 +190,11 @@ async function runStep(
       listen()
       ownLimit?.start()
     },
-    async write(chunk) {
-      silence.pause() // while the log is busy the command has to wait
-      await log.write(chunk)
-      listen()
+    write(chunk) {
+      const writing = log.write(chunk)
+      if (writing === undefined) listen()
+      else silence.pause() // while the log is busy the command has to wait
+      return writing?.then(listen)
     },
   }).finally(() => {
     silence.close()

@@ -17,7 +17,7 @@ test('what is written waits for the reader, and no longer when it has to end', a
   })
   let isWritten = false
 
-  const writing = log.write(Buffer.from('one\n')).then(() => (isWritten = true))
+  const writing = Promise.resolve(log.write(Buffer.from('one\n'))).then(() => (isWritten = true))
   await new Promise(setImmediate)
   expect(isWritten).toBe(false)
   hasRoom.resolve()

@@ -488,7 +488,7 @@ test('a gigabyte in one line takes little memory, and all of it is passed on', a
   const child = spawn('head', ['-c', '1000000000', '/dev/zero'], { stdio: ['ignore', 'pipe', 'inherit'] })
   const before = process.memoryUsage().rss
 
-  const peak = await pour(child, (chunk) => log.write(chunk))
+  const peak = await pour(child, async (chunk) => log.write(chunk))
   await log.close()
 
   const { size } = await logs.read(7, { offset: 0, limit: 0 })

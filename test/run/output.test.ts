@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
@@ -44,6 +45,66 @@ test('drains to the end of the pipe, however slow the log is', async () => {
   await output.drain(LIMITS)
 
   expect(seen).toBe(100_000)
+})
+
+test('of what is taken at once and what has to be waited for nothing is lost, and nothing out of order', async () => {
+  const { source, input } = makePipe()
+  const written = Buffer.from(Array.from({ length: 200_000 }, (_, index) => `line ${index}\n`).join(''))
+  const seen: Buffer[] = []
+  const waits = [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 1, 0]
+  const later = async (chunk: Buffer): Promise<void> => {
+    await pause(5)
+    seen.push(Buffer.from(chunk))
+  }
+  const output = follow(source, (chunk) => {
+    if (waits[seen.length % waits.length] !== 0) return later(chunk)
+    seen.push(Buffer.from(chunk))
+    return undefined
+  })
+  input.end(written)
+
+  await output.drain({ quietMs: 1_000, drainMs: 10_000 })
+
+  expect(Buffer.concat(seen).equals(written)).toBe(true)
+})
+
+test('who floods a log that takes everything at once does not keep all else from its turn', async () => {
+  const { source, input } = makePipe()
+  let taken = 0
+  let turns = 0
+  const output = follow(source, (chunk) => {
+    taken += chunk.length
+    return undefined
+  })
+  const count = (): void => {
+    turns += 1
+    if (taken < 50_000_000) setImmediate(count)
+  }
+  setImmediate(count)
+  const child = spawn('head', ['-c', '50000000', '/dev/zero'], { stdio: ['ignore', input, 'inherit'] })
+  await once(child, 'exit')
+  input.destroy()
+
+  await output.drain({ quietMs: 1_000, drainMs: 10_000 })
+
+  expect(taken).toBe(50_000_000)
+  expect(turns).toBeGreaterThan(50) // half a megabyte each, at most
+})
+
+test.each(['throws', 'rejects'])('a log that %s has nothing read any longer', async (how) => {
+  const { source, input } = makePipe()
+  const refusal = new Error('the disk is full')
+  let calls = 0
+  const output = follow(source, () => {
+    calls += 1
+    if (how === 'throws') throw refusal
+    return Promise.reject(refusal)
+  })
+  input.write(Buffer.alloc(200_000))
+
+  expect(await output.broken).toBe(refusal)
+  await pause(20)
+  expect(calls).toBe(1)
 })
 
 test('a chunk stays as it is until it is taken', async () => {
