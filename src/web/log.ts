@@ -38,7 +38,7 @@ const TAIL_BYTES = 64 * 1024
 
 /**
  * `GET /deployments/:id/log`: the log as plain text, to whoever has the token or a signed link. `offset`
- * (-1: the last 64 kB) and `limit` count stored bytes; the header `ferryman-next-offset` says where to go on.
+ * (-1: the last lines, 64 kB of them) and `limit` count stored bytes; the header `ferryman-next-offset` says where to go on.
  * It is plain text, without colours and controls, unless `colours=1` asks for the bytes as the command wrote them; `follow=1` goes on while the deployment runs.
  */
 export function serveLog(server: FastifyInstance, parts: LogParts): void {
@@ -96,7 +96,7 @@ async function rangeOf(
   logs: Logs,
 ): Promise<{ start: number; end: number }> {
   const { size } = await logs.read(id, { offset: 0, limit: 0 })
-  const start = offset === -1 ? Math.max(0, size - TAIL_BYTES) : Math.min(offset, size)
+  const start = offset === -1 ? (await logs.tail(id, TAIL_BYTES)).offset : Math.min(offset, size)
   return { start, end: Math.min(size, start + limit) }
 }
 

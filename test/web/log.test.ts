@@ -134,6 +134,18 @@ describe('the log', () => {
     expect(await world.log(1, '?colours=1&offset=-1')).toBe(whole)
   })
 
+  test('from its end begins with a whole line', async () => {
+    const { world } = await ended({ commands: [['seq', '-f', 'line %.0f of a long log', '5000']] })
+    const whole = await world.log(1)
+
+    const end = await world.log(1, '?offset=-1')
+
+    expect(end).toMatch(/^\S+Z line \d+ of a long log\n/)
+    expect(end.length).toBeGreaterThan(60_000)
+    expect(end.length).toBeLessThanOrEqual(65_536)
+    expect(whole.endsWith(end)).toBe(true)
+  })
+
   test('of a deployment that waits says so', async () => {
     const world = await serve({ commands: [['sleep', '300']] })
     await world.status(await world.deploy(), 'in_progress')
