@@ -184,9 +184,9 @@ async function runStep(
     become,
     pipe: join(folder, `output-${results.length + 1}`),
     async record(process) {
+      await announced // what cannot be told must not begin, and need not wait for the database either
       await parts.record(process)
       begun.push(process)
-      await announced // what cannot be told must not begin
       listen()
       ownLimit?.start()
     },
