@@ -16,7 +16,7 @@ export interface Search {
 export function createSearch(shapes: readonly Shape[], walk: Walk): Search {
   const anchors = anchorTable(shapes)
   const heads = headTable(shapes)
-  const longest = Math.max(...shapes.map((shape) => shape.longest))
+  const longest = shapes.reduce((most, shape) => Math.max(most, shape.longest), 0)
   return {
     each: (bytes, visit) => eachAnchor(walk, anchors, bytes, visit),
     undecidedFrom(bytes) {

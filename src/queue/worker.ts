@@ -114,6 +114,13 @@ export function startWorker(parts: WorkerParts): Worker {
   const isToBeTold = createSeldom()
   let again: NodeJS.Timeout | undefined
 
+  const lookSoon = (): void => {
+    if (isStopping()) return
+    again ??= setTimeout(() => {
+      again = undefined
+      waker.wake()
+    }, RETRY_MS)
+  }
   /** Tells of a claim once, when it is called for the first time. */
   const tellingClaim = (deployment: Deployment): (() => void) => {
     let isTold = false
@@ -167,6 +174,7 @@ export function startWorker(parts: WorkerParts): Worker {
     const answer = await ask({ limit: parts.limit(), at: clock(), reports, gate, process }).catch(
       (thrown: unknown) => {
         mayBeStrays = true // the database may have done what it could not tell us of
+        lookSoon()
         if (process !== undefined) unheard.add(process.runId)
         prepared.discard()
         throw thrown
@@ -212,8 +220,7 @@ export function startWorker(parts: WorkerParts): Worker {
     } catch (thrown) {
       mayBeStrays = true
       if (isToBeTold()) journal.error('queue:broken', { error: thrown })
-      clearTimeout(again)
-      if (!isStopping()) again = setTimeout(waker.wake, RETRY_MS)
+      lookSoon()
     }
   })
   // Events wake the worker; the timer is for those that nobody told it of.
