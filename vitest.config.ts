@@ -1,17 +1,19 @@
+import { availableParallelism } from 'node:os'
+
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/needs.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     pool: 'forks',
     // A new process for each file would spend a third of the time on loading the same modules again; what a test changes
     // in its process it puts back (onTestFinished).
     isolate: false,
-    // Most tests wait for processes: on two processors one worker would leave one of them idle.
-    maxWorkers: '100%',
+    // Most tests wait for processes: a worker for each processor would leave a third of them idle.
+    maxWorkers: availableParallelism() + 1,
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

@@ -37,7 +37,7 @@ function watch(file: string, environment: Record<string, string> = {}) {
   }
 }
 
-const until = (claim: () => void): Promise<void> => vi.waitFor(claim, { timeout: 10_000, interval: 10 })
+const until = (claim: () => void): Promise<void> => vi.waitFor(claim, { timeout: 30_000, interval: 10 })
 
 describe('the file is followed', () => {
   test('when it is written again', async () => {

@@ -120,7 +120,7 @@ describe.skipIf(inject('postgres') === undefined)('a connection to PostgreSQL', 
     })
 
     expect((await store.inState('queued')).map(({ number }) => number)).toEqual([1, 2])
-  }, 40_000)
+  }, 90_000)
 
   test('that cannot be made since the network swallows everything is not waited for again and again', async () => {
     const { store, relay } = await opened()
@@ -132,7 +132,7 @@ describe.skipIf(inject('postgres') === undefined)('a connection to PostgreSQL', 
     await expect(store.accept([queuedIntake(newDeployment())])).rejects.toThrow('timeout')
     relay.carry()
     expect((await store.accept([queuedIntake(newDeployment())]))[0]?.verdict).toBe('queued')
-  }, 30_000)
+  }, 90_000)
 
   test('whose transaction another one waits for, and waits for that, is tried again', async () => {
     const { store, other, somebodyWaits } = await opened()

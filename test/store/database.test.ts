@@ -238,7 +238,7 @@ describe.skipIf(inject('postgres') === undefined)('the lock of the one server on
     await takenAgain()
 
     expect(lost()).toBe(0)
-  }, 40_000)
+  }, 90_000)
 
   test('lets nothing begin while nobody knows who has it', async () => {
     const { store, other, letIn } = await kept()

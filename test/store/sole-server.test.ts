@@ -31,7 +31,7 @@ describe('the lock of a data directory', () => {
     hold(directory)
 
     rmSync(file)
-    await expect.poll(() => existsSync(file), { timeout: 10_000 }).toBe(true)
+    await expect.poll(() => existsSync(file), { timeout: 30_000 }).toBe(true)
 
     expect(() => holdDataDirectory(directory)).toThrow('Another Ferryman is already running')
   })

@@ -308,7 +308,7 @@ function firstIn(
       const found = lines.find(fits)
       if (found !== undefined) done(found)
     }
-    const timer = setTimeout(() => done(undefined), 15_000)
+    const timer = setTimeout(() => done(undefined), 30_000)
     listeners.add(look)
     look()
   })
@@ -329,7 +329,7 @@ function linesOf(child: ChildProcess) {
   }
   const waitForLine = (fits: (line: string) => boolean): Promise<string> =>
     new Promise((resolve, reject) => {
-      const timer = setTimeout(() => done(undefined), 15_000)
+      const timer = setTimeout(() => done(undefined), 30_000)
       const done = (line: string | undefined): void => {
         clearTimeout(timer)
         listeners.delete(look)

@@ -145,13 +145,13 @@ export async function runFor({ commands, deployment: given, parts, ...options }:
   }
 }
 
-/** Waits until the condition holds; fails when it does not within twenty seconds. */
+/** Waits until the condition holds; fails when it does not within forty seconds. */
 export async function eventually(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 20_000; Date.now() < end;) {
+  for (const end = Date.now() + 40_000; Date.now() < end;) {
     if (await condition()) return
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
-  throw new Error(`It did not happen within 20 s: ${what}`)
+  throw new Error(`It did not happen within 40 s: ${what}`)
 }
 
 /** A zombie has ended, though nobody collects it. */
