@@ -18,8 +18,8 @@ export default defineConfig({
       provider: 'v8',
       include: ['src/**/*.ts'],
       reporter: ['text-summary'],
-      // Of all tests but the journeys, most of which have the server in a process of its own, where nothing is counted.
-      thresholds: { statements: 85, branches: 79, functions: 86, lines: 86 },
+      // Of the tests that CI counts, see .ci/run; all of them together cover more.
+      thresholds: { statements: 81, branches: 73, functions: 81, lines: 82 },
     },
   },
 })
