@@ -7,7 +7,7 @@ import { describe, expect, inject, onTestFinished, test } from 'vitest'
 
 import { openStore } from '../../src/store/sql-store.ts'
 import type { Store } from '../../src/store/store.ts'
-import { startRelay, type Relay } from '../support/relay.ts'
+import { databaseBehindRelay, startRelay, type Relay } from '../support/relay.ts'
 import { eventually } from '../support/running.ts'
 import { newDeployment, queuedIntake } from '../support/samples.ts'
 import { emptyDatabase } from '../support/stores.ts'
@@ -23,12 +23,7 @@ describe.skipIf(inject('postgres') === undefined)('a connection to PostgreSQL', 
   }
 
   async function opened(): Promise<Opened> {
-    const { address, drop } = await emptyDatabase.postgres()
-    onTestFinished(drop)
-    const relay = await startRelay(address)
-    const other = new pg.Client({ connectionString: address })
-    await other.connect()
-    onTestFinished(() => other.end())
+    const { relay, other } = await databaseBehindRelay()
     const store = await openStore(relay.address)
     onTestFinished(store.close)
     const isWaiting = async (): Promise<boolean> =>

@@ -6,7 +6,7 @@ import { describe, expect, inject, onTestFinished, test } from 'vitest'
 
 import { openStore } from '../../src/store/sql-store.ts'
 import type { Store } from '../../src/store/store.ts'
-import { startRelay, type Relay } from '../support/relay.ts'
+import { databaseBehindRelay, type Relay } from '../support/relay.ts'
 import { newDeployment, queuedIntake } from '../support/samples.ts'
 import { emptyDatabase } from '../support/stores.ts'
 import { eventually } from '../support/running.ts'
@@ -191,12 +191,7 @@ describe.skipIf(inject('postgres') === undefined)('the lock of the one server on
 
   /** A server's lock behind a network that may break. */
   async function kept(): Promise<Kept> {
-    const { address, drop } = await emptyDatabase.postgres()
-    onTestFinished(drop)
-    const relay = await startRelay(address)
-    const other = new pg.Client({ connectionString: address })
-    await other.connect()
-    onTestFinished(() => other.end())
+    const { address, relay, other } = await databaseBehindRelay()
     let lost = 0
     const store = await openStore(relay.address, () => (lost += 1))
     onTestFinished(store.close)

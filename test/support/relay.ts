@@ -1,7 +1,10 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
+import pg from 'pg'
 import { onTestFinished } from 'vitest'
+
+import { emptyDatabase } from './stores.ts'
 
 /** A network between a client and a PostgreSQL, which may break. */
 export interface Relay {
@@ -16,6 +19,17 @@ export interface Relay {
   /** Ends all connections, and refuses new ones until `open`. */
   close(): Promise<void>
   open(): Promise<void>
+}
+
+/** An empty database of PostgreSQL by way of a relay, and a connection of its own that goes there straight; all of it is gone after the test. */
+export async function databaseBehindRelay(): Promise<{ address: string; relay: Relay; other: pg.Client }> {
+  const { address, drop } = await emptyDatabase.postgres()
+  onTestFinished(drop)
+  const relay = await startRelay(address)
+  const other = new pg.Client({ connectionString: address })
+  await other.connect()
+  onTestFinished(() => other.end())
+  return { address, relay, other }
 }
 
 /** Opens a relay on loopback; it is gone after the test. */
