@@ -2,7 +2,6 @@ import type { EnvironmentConfig } from '../config/config.ts'
 import type { Deployment } from '../deployment/deployment.ts'
 import type { Closed } from '../deployment/gates.ts'
 import type { CancelledReason, FailedReason, HoldReason } from '../deployment/reasons.ts'
-import { withoutFourBytes } from '../deployment/status.ts'
 import { GitHubError, type GitHub, type MadeDeployment, type ReportedChecks } from '../github/github.ts'
 import { isForbidden } from '../github/limits.ts'
 import type { Creation } from '../github/pace.ts'
@@ -270,17 +269,14 @@ async function create(
   if (!(await asking(deployment))) return { kind: 'gone' }
   const turn = pace().begin('deployment', clock())
   try {
-    const words = description.slice(0, MOST_DESCRIPTION).replace(/[\uD800-\uDBFF]$/, '')
-    const made = await withWordsThatFit(words, (fitting) =>
-      github().createDeployment(repository, {
-        sha,
-        environment,
-        task,
-        description: fitting,
-        payload: JSON.parse(payload) as Record<string, unknown>,
-        requiredContexts,
-      }),
-    )
+    const made = await github().createDeployment(repository, {
+      sha,
+      environment,
+      task,
+      description: description.slice(0, MOST_DESCRIPTION).replace(/[\uD800-\uDBFF]$/, ''),
+      payload: JSON.parse(payload) as Record<string, unknown>,
+      requiredContexts,
+    })
     if (made !== 'auto_merged') return { kind: 'made', made }
   } catch (thrown) {
     // What was refused with a reason was not made; anything else may have been.
@@ -293,17 +289,6 @@ async function create(
   }
   const message = 'GitHub merged branches instead of making the deployment (202)'
   throw new GitHubError(message, undefined, {}, undefined)
-}
-
-/** Once more without the emoji in it, where GitHub refuses it and that may be why: no deployment hangs on a title. */
-async function withWordsThatFit<Made>(words: string, make: (words: string) => Promise<Made>): Promise<Made> {
-  try {
-    return await make(words)
-  } catch (thrown) {
-    const plain = withoutFourBytes(words)
-    if (plain === words || !(thrown instanceof GitHubError) || thrown.status !== 422) throw thrown
-    return make(plain)
-  }
 }
 
 const outOfTurn = (lookAgainMs: number): Waiting => ({

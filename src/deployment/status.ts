@@ -1,7 +1,7 @@
 /** A deployment status as GitHub takes it: https://docs.github.com/rest/deployments/statuses */
 export interface DeploymentStatus {
   readonly state: 'queued' | 'pending' | 'in_progress' | 'success' | 'failure' | 'error' | 'inactive'
-  /** At most 140 characters, none of four bytes: GitHub refuses what has more. */
+  /** At most 140 characters; GitHub refuses more. */
   readonly description: string
   readonly logUrl?: string | undefined
   readonly environmentUrl?: string | undefined
@@ -14,17 +14,10 @@ export interface CommitStatus {
   /** By what it is told from the others of the commit. */
   readonly context: string
   readonly state: 'pending' | 'success' | 'failure' | 'error'
-  /** At most 140 characters, none of four bytes: GitHub refuses what has more. */
+  /** At most 140 characters; GitHub refuses more. */
   readonly description: string
   readonly targetUrl?: string | undefined
 }
-
-/**
- * Text without the characters that take four bytes, such as most emoji: where GitHub does not keep them it refuses
- * everything that comes with them (`description doesn't accept 4-byte Unicode`).
- */
-export const withoutFourBytes = (text: string): string =>
-  text.replaceAll(/[\u{10000}-\u{10ffff}]+/gu, '\ufffd')
 
 const OURS = 'ferryman/'
 

@@ -1,13 +1,10 @@
 import { retryAfter } from '../retry-after.ts'
 import { GitHubError, type GitHub } from './github.ts'
 
-/** GitHub's limits last no longer, whatever a header says: who trusted it with more would ask nothing for years. */
-const LONGEST_MS = 60 * 60_000
-
 /** Whether an answer of GitHub's speaks of a limit on requests, and when it says that it will listen again. */
 export interface Limit {
   readonly limited: boolean
-  /** Milliseconds since 1970, by our clock; an hour from now at the latest. */
+  /** Milliseconds since 1970, by our clock. */
   readonly retryAt: number | undefined
 }
 
@@ -21,7 +18,7 @@ export function limitOf({ status, headers, message }: GitHubError, now: number):
   const resetAt = Number(headers['x-ratelimit-reset']) * 1000
   const theirs =
     retryAfter(headers['retry-after'], theirNow) ?? (isExhausted && resetAt > 0 ? resetAt : undefined)
-  const retryAt = theirs === undefined ? undefined : Math.min(theirs - theirNow, LONGEST_MS) + now
+  const retryAt = theirs === undefined ? undefined : theirs - theirNow + now
   const limited =
     status === 429 ||
     (status === 403 && (isExhausted || retryAt !== undefined || /rate limit/i.test(message)))
@@ -31,8 +28,6 @@ export function limitOf({ status, headers, message }: GitHubError, now: number):
 /** Until when to leave the rest of the hourly budget to what matters more; 0 while more than this share is left. */
 export function reserveUntil({ budget }: Pick<GitHub, 'budget'>, now: number, share: number): number {
   if (budget === undefined || budget.resetAt <= now) return 0
-  // What is farther away than the hour and a clock that is a little wrong says nothing; the next answer says it anew.
-  if (budget.resetAt - now > 2 * LONGEST_MS) return 0
   return budget.remaining < budget.limit * share ? budget.resetAt : 0
 }
 

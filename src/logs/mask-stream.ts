@@ -1,4 +1,5 @@
 import { type ByteSet, endOfRun } from './byte-set.ts'
+import { prepended } from './chunk-memory.ts'
 import { type KeyPart, type OpenKey, LONGEST_KEY, readKey } from './private-key.ts'
 import type { Search } from './search.ts'
 import type { Span } from './shapes.ts'
@@ -68,7 +69,8 @@ const START: State = { held: EMPTY, carried: [], afterMask: false, key: undefine
 function createJoin() {
   let place = EMPTY
   return (held: Buffer, chunk: Buffer): Buffer => {
-    if (held.length === 0) return chunk
+    const joined = held.length === 0 ? chunk : prepended(held, chunk)
+    if (joined !== undefined) return joined
     const size = held.length + chunk.length
     if (place.length < size) place = Buffer.allocUnsafeSlow(2 * size)
     held.copy(place)

@@ -2,7 +2,6 @@ import { type MaskStream, createMaskStream, maskWhole } from './mask-stream.ts'
 import { type Search, createSearch } from './search.ts'
 import { formsOf } from './secret-forms.ts'
 import { type Shape, SELF_EVIDENT, knownShape, wrappedShape } from './shapes.ts'
-import { createWalk } from './walk.ts'
 
 /**
  * Hides secrets wherever text leaves: those it knows, in every usual spelling, and those that give
@@ -22,9 +21,8 @@ export function createMasker(secrets: Iterable<string>): Masker {
   const known = new Map<string, Shape>()
   const lent = new Set<ReadonlyMap<string, Shape>>()
   let search: Search | undefined
-  const walk = createWalk()
   const shapes = () => [...SELF_EVIDENT, ...[known, ...lent].flatMap((one) => [...one.values()])]
-  const current = () => (search ??= createSearch(shapes(), walk))
+  const current = () => (search ??= createSearch(shapes()))
   const learned = new Set<string>()
   const add = (more: Iterable<string>) => {
     for (const secret of more) {

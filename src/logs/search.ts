@@ -1,5 +1,5 @@
 import type { Shape } from './shapes.ts'
-import { type Steps, type Walk, PAIRS, pairOf } from './walk.ts'
+import { type Words, WORD_BYTES, endsIn, wordsOf } from './walk.ts'
 
 /** Finds the places where a secret may lie, in one pass however many secrets there are. */
 export interface Search {
@@ -9,16 +9,13 @@ export interface Search {
   undecidedFrom(bytes: Buffer): number
 }
 
-/**
- * Prepares the search. It looks at every third byte or so: two neighbouring bytes say how far away the next
- * anchor is at least (the Wu-Manber method).
- */
-export function createSearch(shapes: readonly Shape[], walk: Walk): Search {
+/** Prepares the search. It looks for the anchors alone; what looks like one is decided here. */
+export function createSearch(shapes: readonly Shape[]): Search {
   const anchors = anchorTable(shapes)
   const heads = headTable(shapes)
   const longest = shapes.reduce((most, shape) => Math.max(most, shape.longest), 0)
   return {
-    each: (bytes, visit) => eachAnchor(walk, anchors, bytes, visit),
+    each: (bytes, visit) => eachAnchor(anchors, bytes, visit),
     undecidedFrom(bytes) {
       const last = bytes.length - 1
       for (let at = Math.max(0, bytes.length - longest); at < last; at++)
@@ -28,11 +25,8 @@ export function createSearch(shapes: readonly Shape[], walk: Walk): Search {
   }
 }
 
-const WIDTH = 4
-
 interface AnchorTable {
-  /** How many bytes the search may go on, by the two bytes that end at its place; 0: look here. */
-  readonly step: Steps
+  readonly words: Words
   /** By the four bytes that end there. */
   readonly ending: ReadonlyMap<number, readonly Candidate[]>
 }
@@ -43,24 +37,21 @@ interface Candidate {
 }
 
 function anchorTable(shapes: readonly Shape[]): AnchorTable {
-  const step = new Uint8Array(PAIRS).fill(WIDTH - 1)
+  const anchors: Buffer[] = []
   const ending = new Map<number, Candidate[]>()
-  const shorten = (pair: number, most: number) => (step[pair] = Math.min(step[pair] ?? 0, most))
   for (const shape of shapes)
     for (const anchor of shape.anchors) {
       const bytes = Buffer.from(anchor, 'latin1')
       const last = bytes.length - 1
-      for (let i = 1; i <= last; i++) shorten(pairAt(bytes, i - 1), last - i)
       const candidate = { shape, back: last + shape.anchorAt }
-      if (bytes.length === WIDTH) addOnce(ending, wordEnding(bytes, last), candidate)
+      anchors.push(bytes)
+      if (bytes.length === WORD_BYTES) addOnce(ending, wordEnding(bytes, last), candidate)
       else
-        for (let before = 0; before < 256; before++) {
+        for (let before = 0; before < 256; before++)
           // the byte before it may be any
-          shorten(pairOf(before, bytes[0] ?? 0), last)
           addOnce(ending, (before << 24) | wordEnding(bytes, last), candidate)
-        }
     }
-  return { step, ending }
+  return { words: wordsOf(anchors), ending }
 }
 
 function addOnce(table: Map<number, Candidate[]>, word: number, candidate: Candidate): void {
@@ -70,12 +61,11 @@ function addOnce(table: Map<number, Candidate[]>, word: number, candidate: Candi
 }
 
 function eachAnchor(
-  walk: Walk,
-  { step, ending }: AnchorTable,
+  { words, ending }: AnchorTable,
   bytes: Buffer,
   visit: (shape: Shape, at: number) => void,
 ) {
-  for (const end of walk.stops(bytes, step))
+  for (const end of endsIn(bytes, words))
     for (const { shape, back } of ending.get(wordEnding(bytes, end)) ?? [])
       if (end >= back) visit(shape, end - back)
 }
@@ -108,4 +98,5 @@ function headTable(shapes: readonly Shape[]): HeadTable {
 const isUndecided = ({ byPair }: HeadTable, bytes: Buffer, at: number) =>
   (byPair.get(pairAt(bytes, at)) ?? []).some((shape) => shape.find(bytes, at, false) === 'undecided')
 
-const pairAt = (bytes: Buffer, at: number) => pairOf(bytes[at] ?? 0, bytes[at + 1] ?? 0)
+const PAIRS = 65_536
+const pairAt = (bytes: Buffer, at: number) => (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8)

@@ -1,9 +1,9 @@
+import { STAMPER_AT, WINDOW_BYTES, addressOf, chunkMemory } from './chunk-memory.ts'
 import {
-  type Assembled,
   type Code,
   type Routine,
+  type Run,
   add,
-  assemble,
   equalBytes,
   get,
   highestBits,
@@ -38,26 +38,24 @@ const STAMP_BYTES = 25
 const VECTOR_BYTES = 16
 const LINE_FEED = 0x0a
 
-/** What is stamped at a time, with room for reading and writing whole vectors; each of its bytes may be a line. */
-const WINDOW_BYTES = 16_384
-const INPUT_AT = 64
-const OUTPUT_AT = INPUT_AT + WINDOW_BYTES + VECTOR_BYTES
-const MEMORY_BYTES = OUTPUT_AT + WINDOW_BYTES * (1 + STAMP_BYTES) + 2 * VECTOR_BYTES
+/** Where the stamp is, and after it what is stamped: each of its bytes may be a line. */
+const STAMP_AT = STAMPER_AT
+const OUTPUT_AT = STAMP_AT + 2 * VECTOR_BYTES
 
 /** Makes a stamper. Sixteen bytes at a time, it takes a fifth of what replacing line feeds in a string takes. */
 export function createStamper(): Stamper {
-  let assembled: Assembled | 'without vectors' | undefined
+  let run: Run | 'without vectors' | undefined
   return {
     stamp(output, { stamp, isLineStart }, take) {
-      assembled ??= assembleIfPossible()
-      if (assembled === 'without vectors') return take(stampedText(output, { stamp, isLineStart }))
-      const { run, memory } = assembled
-      memory.write(stamp, 0, 'latin1')
-      let isDue = isLineStart
-      for (let at = 0; at < output.length; at += WINDOW_BYTES) {
-        const size = output.copy(memory, INPUT_AT, at, Math.min(output.length, at + WINDOW_BYTES))
-        const end = run(INPUT_AT, INPUT_AT + size, OUTPUT_AT, isDue ? 1 : 0)
-        isDue = memory[INPUT_AT + size - 1] === LINE_FEED
+      run ??= assembleIfPossible()
+      if (run === 'without vectors') return take(stampedText(output, { stamp, isLineStart }))
+      const { bytes: memory } = chunkMemory()
+      memory.write(stamp, STAMP_AT, 'latin1')
+      for (let from = 0; from < output.length; from += WINDOW_BYTES) {
+        const address = addressOf(output, from)
+        const to = Math.min(output.length, from + WINDOW_BYTES)
+        const isDue = from === 0 ? isLineStart : output[from - 1] === LINE_FEED
+        const end = run(address, address + to - from, OUTPUT_AT, isDue ? 1 : 0)
         take(memory.subarray(OUTPUT_AT, end))
       }
     },
@@ -65,9 +63,9 @@ export function createStamper(): Stamper {
 }
 
 /** Old processors have no vectors (SSE 4.1), nor those that some virtual machines show, such as kvm64. */
-function assembleIfPossible(): Assembled | 'without vectors' {
+function assembleIfPossible(): Run | 'without vectors' {
   try {
-    return assemble(stamping(), MEMORY_BYTES)
+    return chunkMemory().assemble(stamping())
   } catch {
     return 'without vectors'
   }
@@ -84,7 +82,7 @@ const [at, to, out, isDue, feeds, bytes] = [0, 1, 2, 3, 4, 5] as const
 const advance = (count: Code): Code[] => [set(at, add(get(at), count)), set(out, add(get(out), count))]
 
 /**
- * Copies what is from `at` to `to`, with the stamp that stands at 0; answers where the copy ends. What it copies beyond
+ * Copies what is from `at` to `to`, with the stamp; answers where the copy ends. What it copies beyond
  * that is written over, or nobody's.
  */
 const stamping = (): Routine => ({
@@ -94,8 +92,11 @@ const stamping = (): Routine => ({
   body: [
     repeatWhile(isLess(get(at), get(to)), [
       when(get(isDue), [
-        store(get(out), load(i32(0))),
-        store(add(get(out), i32(STAMP_BYTES - VECTOR_BYTES)), load(i32(STAMP_BYTES - VECTOR_BYTES))),
+        store(get(out), load(i32(STAMP_AT))),
+        store(
+          add(get(out), i32(STAMP_BYTES - VECTOR_BYTES)),
+          load(i32(STAMP_AT + STAMP_BYTES - VECTOR_BYTES)),
+        ),
         set(out, add(get(out), i32(STAMP_BYTES))),
         set(isDue, i32(0)),
       ]),

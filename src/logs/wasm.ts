@@ -15,13 +15,19 @@ export const set = (local: Local, value: Code): Code => [...value, 0x21, local]
 export const add = (one: Code, other: Code): Code => [...one, ...other, 0x6a]
 export const subtract = (one: Code, other: Code): Code => [...one, ...other, 0x6b]
 export const isLess = (one: Code, other: Code): Code => [...one, ...other, 0x49]
-export const isZero = (value: Code): Code => [...value, 0x45]
+const isZero = (value: Code): Code => [...value, 0x45]
+export const isNotZero = (value: Code): Code => isZero(isZero(value))
 export const and = (one: Code, other: Code): Code => [...one, ...other, 0x71]
+export const multiply = (one: Code, other: Code): Code => [...one, ...other, 0x6c]
+export const shiftLeft = (value: Code, bits: number): Code => [...value, ...i32(bits), 0x74]
+export const shiftRight = (value: Code, bits: number): Code => [...value, ...i32(bits), 0x76]
 export const trailingZeros = (value: Code): Code => [...value, 0x68]
 
-export const loadByte = (at: Code): Code => [...at, 0x2d, 0x00, 0x00]
+/** What is read lies so many bytes after the place. */
+export const loadByte = (at: Code, after = 0): Code => [...at, 0x2d, 0x00, ...unsigned(after)]
 /** Two bytes as a number, the first is the lower one. */
-export const loadPair = (at: Code): Code => [...at, 0x2f, 0x00, 0x00]
+export const loadPair = (at: Code, after = 0): Code => [...at, 0x2f, 0x00, ...unsigned(after)]
+export const loadNumber = (at: Code): Code => [...at, 0x28, 0x00, 0x00]
 export const storeNumber = (at: Code, value: Code): Code => [...at, ...value, 0x36, 0x00, 0x00]
 
 /** Vectors are sixteen bytes. */
@@ -51,24 +57,31 @@ export interface Routine {
   readonly body: readonly Code[]
 }
 
-export interface Assembled {
-  readonly run: (...values: number[]) => number
-  /** All that it reads and writes. */
-  readonly memory: Buffer
+/** What an assembled function answers for these numbers. */
+export type Run = (...values: number[]) => number
+
+/** All that functions read and write. */
+export interface Memory {
+  readonly bytes: Buffer
+  /** Makes a function of it. Throws where it has vectors and the processor none. */
+  assemble(routine: Routine): Run
 }
 
-/** Makes the function, with a memory of so many bytes at least. Throws where it has vectors and the processor none. */
-export function assemble(routine: Routine, bytes: number): Assembled {
+/** Makes a memory of so many bytes at least. */
+export function createMemory(bytes: number): Memory {
   const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) })
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(moduleOf(routine)), { '': { memory } })
-  return { run: instance.exports.run, memory: Buffer.from(memory.buffer) }
+  return {
+    bytes: Buffer.from(memory.buffer),
+    assemble: (routine) =>
+      new WebAssembly.Instance(new WebAssembly.Module(moduleOf(routine)), { '': { memory } }).exports.run,
+  }
 }
 
 /** The types of Node leave it out. */
 declare const WebAssembly: {
   readonly Memory: new (limits: { readonly initial: number }) => { readonly buffer: ArrayBuffer }
   readonly Module: new (bytes: Uint8Array) => object
-  readonly Instance: new (module: object, imports: object) => { readonly exports: Pick<Assembled, 'run'> }
+  readonly Instance: new (module: object, imports: object) => { readonly exports: { readonly run: Run } }
 }
 
 const PAGE_BYTES = 65_536

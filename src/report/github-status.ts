@@ -1,7 +1,7 @@
 import { nameOf, noteOf, recapOf, type Deployment } from '../deployment/deployment.ts'
 import { errandOf } from '../deployment/errand.ts'
 import { CANCELLED, FAILED, type CancelledReason, type FailedReason } from '../deployment/reasons.ts'
-import { withoutFourBytes, type DeploymentStatus } from '../deployment/status.ts'
+import type { DeploymentStatus } from '../deployment/status.ts'
 import { brief } from './changes.ts'
 import { countOf, duration, forceOf, oneLine, short, truncate } from './text.ts'
 
@@ -27,8 +27,7 @@ const MOST_FORCE = 60
 function description(deployment: Deployment): string {
   const force = forceOf(deployment)
   const said = force === undefined ? '' : `; ${truncate(force, MOST_FORCE)}`
-  const words = `${truncate(oneLine(sentence(deployment)), MOST_CHARACTERS - said.length)}${said}`
-  return withoutFourBytes(words)
+  return `${truncate(oneLine(sentence(deployment)), MOST_CHARACTERS - said.length)}${said}`
 }
 
 function stateOf({ state, reason }: Deployment): DeploymentStatus['state'] {

@@ -1,6 +1,8 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 
+import { chunkRoom } from '../logs/chunk-memory.ts'
+
 /** The end of a pipe that is read. */
 export interface Pipe {
   /**
@@ -15,8 +17,6 @@ export interface Pipe {
 /** What is done with a chunk; undefined where it is done already. */
 export type Taking = Promise<void> | undefined
 
-/** As much as a pipe holds. */
-const CHUNK_BYTES = 65_536
 /** A flood that is taken at once holds up all else no longer than this. */
 const MOST_IN_A_ROW = 8
 
@@ -29,7 +29,7 @@ export function openPipe(path: string): Pipe {
     pour: (take) =>
       new Promise((resolve, reject) => {
         if (!isOpen) return resolve()
-        const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES) // one for all: making them takes longer than filling them
+        const buffer = chunkRoom() // one for all chunks, and all pipes: each is taken before another is read
         let inARow = 0
         const goOn = (): void => {
           inARow = 0

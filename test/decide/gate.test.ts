@@ -62,29 +62,6 @@ test('what requires nothing passes, and GitHub makes its deployment', async () =
   expect(await pass(undefined, 0)).toMatchObject({ kind: 'made', made: { creator: 'robot' } })
 })
 
-test('a title with an emoji is GitHub’s as it is, and without it where GitHub refuses that', async () => {
-  const { github, pass } = await gateAt()
-  const title = { description: '#12 🚢🚢 Ship it' }
-  const message = "description doesn't accept 4-byte Unicode"
-  const errors = [{ resource: 'Deployment', code: 'custom', field: 'description', message }]
-  const refusal = { status: 422, body: { message: 'Validation Failed', errors } }
-
-  await pass([], 0, title)
-  github.fail({ method: 'POST', path: /\/deployments$/, times: 1, with: refusal })
-  await pass([], 0, title)
-  github.fail({ method: 'POST', path: /\/deployments$/, times: 1, with: refusal })
-  const plain = await pass([], 0, { description: '#13 Ship it' })
-
-  const told = github.requests.map(({ body }) => body as { readonly description: string })
-  expect(told.map(({ description }) => description)).toEqual([
-    '#12 🚢🚢 Ship it',
-    '#12 🚢🚢 Ship it',
-    '#12 \ufffd Ship it',
-    '#13 Ship it',
-  ])
-  expect(plain).toMatchObject({ kind: 'end', reason: 'github_refused' })
-})
-
 test('a deployment waits for its turn when GitHub was given as many as it takes', async () => {
   const { github, pace, pass } = await gateAt()
   for (let count = 0; count < 60; count += 1) pace.begin('final', 0).end(0)

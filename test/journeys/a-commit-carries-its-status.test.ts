@@ -29,15 +29,13 @@ test('it is pending, and then a success, with a link to the log', async () => {
 })
 
 test('it is a failure where something ran and failed, and nothing where the task is unknown', async () => {
-  const onFire = ['sh', '-c', 'echo "🔥 on fire" >&2; exit 1']
-  const world = await serve({ entry, commands: [onFire], prepare: mayWrite })
+  const world = await serve({ entry, commands: [['false']], prepare: mayWrite })
 
   await world.status(await world.deploy({ task: 'unknown' }), 'error')
   await world.status(await world.deploy(), 'failure')
   await isSaid(world, 'failure')
 
   expect(said(world).filter((text) => text.includes('Unknown task'))).toEqual([])
-  expect(said(world).at(-1)).toContain('\ufffd on fire') // GitHub takes no emoji there
 })
 
 test('one whose answer was lost is not written twice', async () => {

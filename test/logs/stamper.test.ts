@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
+import { chunkRoom } from '../../src/logs/chunk-memory.ts'
 import { createStamper } from '../../src/logs/stamper.ts'
 
 const STAMP = '2026-11-21T10:54:00.000Z '
@@ -50,8 +51,15 @@ test('wherever lines end', () => {
     }
 })
 
+test('a chunk is stamped where it is', () => {
+  const output = chunkRoom().fill('0123456789\n')
+
+  expect(stamped(output, true).equals(expected(output, true))).toBe(true)
+  expect(stamped(output.subarray(3, 40), false).equals(expected(output.subarray(3, 40), false))).toBe(true)
+})
+
 test('an output of nothing but line feeds is one of stamps', () => {
-  const output = Buffer.alloc(100_000, '\n')
+  const output = Buffer.alloc(200_000, '\n')
 
   expect(stamped(output, true).equals(expected(output, true))).toBe(true)
 })
@@ -59,15 +67,15 @@ test('an output of nothing but line feeds is one of stamps', () => {
 test.skipIf(process.arch !== 'x64')('a processor without vectors stamps and searches all the same', () => {
   const program = `
     import { createStamper } from './src/logs/stamper.ts'
-    import { createWalk } from './src/logs/walk.ts'
+    import { endsIn, wordsOf } from './src/logs/walk.ts'
     const pieces = []
     const take = (piece) => pieces.push(Buffer.from(piece))
     const { stamp } = createStamper()
     stamp(Buffer.from('one\\r\\n\\n\\xfftw', 'latin1'), { stamp: '${STAMP}', isLineStart: true }, take)
     stamp(Buffer.from('o\\n'), { stamp: '${STAMP}', isLineStart: false }, take)
     stamp(Buffer.alloc(0), { stamp: '${STAMP}', isLineStart: true }, take)
-    const stops = createWalk().stops(Buffer.alloc(5_000), new Uint8Array(65_536))
-    process.stdout.write(JSON.stringify([Buffer.concat(pieces).toString('latin1'), stops.length]))
+    const ends = endsIn(Buffer.alloc(5_000, 'x'), wordsOf([Buffer.from('xxx')]))
+    process.stdout.write(JSON.stringify([Buffer.concat(pieces).toString('latin1'), ends.length]))
   `
   const words = ['--no-enable-ssse3', '--input-type=module', '--eval', program]
 

@@ -86,7 +86,7 @@ describe('the status on GitHub', () => {
           const given = deployment({ state, reason, detail, forced, ...ended })
           const { description } = githubStatus(given, undefined)
           expect(Array.from(description).length).toBeLessThanOrEqual(140)
-          expect(description).not.toMatch(/[\n\r\0\u{10000}-\u{10ffff}]/u)
+          expect(description).not.toMatch(/[\n\r\0]/)
           expect(description.isWellFormed()).toBe(true)
         },
       ),

@@ -98,7 +98,6 @@ function checkRuns(asked: AskedThere): Outcome {
 }
 
 const STATUS_DOCS = 'commits/statuses#create-a-commit-status'
-const FOUR_BYTES = /[\u{10000}-\u{10ffff}]/u
 const STATES = ['error', 'failure', 'pending', 'success'] as const
 
 function createStatus({ state, repository, param, caller, body }: AskedThere): Outcome {
@@ -119,8 +118,6 @@ function createStatus({ state, repository, param, caller, body }: AskedThere): O
   }
   if (charactersIn(status.description ?? '') > 140)
     throw refuse('description', 'description is too long (maximum is 140 characters)')
-  if (FOUR_BYTES.test(status.description ?? ''))
-    throw refuse('description', "description doesn't accept 4-byte Unicode")
   repository.commitStatuses.push(status)
   const payload = statusEvent(state, repository, status)
   const shape = { ...commitStatusShape(state, repository, status), creator: userShape(state, status.creator) }
