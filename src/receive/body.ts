@@ -33,10 +33,16 @@ export function createBodyReader(): <T>(
       inFlight -= kept.size()
       kept.drop()
     }
-    response.once('close', () => {
+    const { socket } = request
+    const leave = (): void => {
+      socket.removeListener('close', leave)
+      if (isGone) return
       isGone = true
       if (!isWorking) giveBack()
-    })
+    }
+    response.once('close', leave)
+    // Node 22 tells a response that waits behind others of its connection nothing of the end of that.
+    if (response.socket === null) socket.setMaxListeners(0).once('close', leave)
     const use = async () => {
       isWorking = true
       try {

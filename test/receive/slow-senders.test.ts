@@ -15,7 +15,7 @@ const QUICK: Limits = { headersMs: 150, requestMs: 300, lookMs: 25, headerBytes:
 const SECRET = 'a-webhook-secret-for-tests'
 
 /** The endpoint alone, with limits that are reached at once. */
-async function endpoint(limits: Partial<Limits> = {}) {
+async function endpoint(limits: Partial<Limits> = {}, taking: () => Promise<void> = async () => {}) {
   const lines: string[] = []
   const journal = createJournal({
     write: (line) => lines.push(line),
@@ -30,7 +30,10 @@ async function endpoint(limits: Partial<Limits> = {}) {
     clock: Date.now,
     signed: createSignatureCheck([SECRET]),
     refused: refusals.count,
-    take: async ({ guid }) => ({ verdict: 'ignored', delivery: guid }),
+    async take({ guid }) {
+      await taking()
+      return { verdict: 'ignored', delivery: guid }
+    },
   })
   const address = await listen(server, '127.0.0.1', 0)
   onTestFinished(async () => {
@@ -189,6 +192,32 @@ test('of more than 64 MB of bodies at once one is answered 503, and its memory i
     socket.destroy()
     await all
   }
+  await served()
+})
+
+test('what was sent behind a delivery that is still being taken gives its memory back when the sender goes', async () => {
+  const first = Promise.withResolvers<void>()
+  const { address, totals, served } = await endpoint(
+    { headersMs: 10_000, requestMs: 20_000 },
+    () => first.promise,
+  )
+  const { headers, body } = signedDelivery('ping', { zen: 'x' }, SECRET)
+  const words = { ...headers, 'content-length': String(Buffer.byteLength(body)) }
+  const ping = `${START}${Object.entries(words)
+    .map((pair) => `${pair.join(': ')}\r\n`)
+    .join('')}\r\n${body}`
+  const piece = Buffer.alloc(25 * 1024 * 1024, ' ')
+
+  for (let count = 1; count <= 3; count += 1) {
+    const { send, socket, all } = await rawConnection(address)
+    send(`${ping}${HEADERS}content-length: ${piece.length}\r\n\r\n`)
+    send(piece)
+    await eventually('it has been read', () => totals()['signature_wrong'] === count)
+    socket.resetAndDestroy()
+    await all
+  }
+
+  first.resolve()
   await served()
 })
 
