@@ -1,4 +1,4 @@
-import { fastify, type FastifyInstance } from 'fastify'
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 
 import { FerrymanError, messageOf, problem } from '../errors.ts'
 import type { Journal } from '../logs/journal.ts'
@@ -22,6 +22,18 @@ const refuseSchema = (): never => {
  */
 export function createServer({ journal, refused, limits = LIMITS }: ServerParts): FastifyInstance {
   const clientErrors = createClientErrors(limits, refused)
+  const refuse = (thrown: unknown, reply: FastifyReply): void => {
+    const known = thrown instanceof FerrymanError ? thrown : undefined
+    const status = known?.status ?? statusOf(thrown)
+    if (status >= 500 && known === undefined) journal.error('request:broken', { error: thrown })
+    // What is left unread of a refused body would otherwise be read to its end.
+    if (status >= 400) void reply.header('connection', 'close')
+    void reply.code(status).send({
+      error: known?.code ?? (status >= 500 ? 'internal_error' : 'bad_request'),
+      message: known?.message ?? (status >= 500 ? 'Ferryman failed; its log says why.' : messageOf(thrown)),
+      ...(known === undefined ? {} : { hint: known.hint }),
+    })
+  }
   const server = fastify({
     logger: false,
     requestTimeout: limits.requestMs,
@@ -31,6 +43,8 @@ export function createServer({ journal, refused, limits = LIMITS }: ServerParts)
       maxHeaderSize: limits.headerBytes,
     },
     clientErrorHandler: clientErrors.answer,
+    // An address that cannot be read, or holds a part that is too long.
+    frameworkErrors: (_error, request, reply) => refuse(nothingAt(request), reply as FastifyReply),
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 100 },
     schemaController: { compilersFactory: { buildValidator: refuseSchema, buildSerializer: refuseSchema } },
@@ -53,22 +67,14 @@ export function createServer({ journal, refused, limits = LIMITS }: ServerParts)
     done()
   })
   server.setNotFoundHandler((request) => {
-    throw problem('path_unknown', { path: request.url.split('?')[0]?.slice(0, 200) ?? '' })
+    throw nothingAt(request)
   })
-  server.setErrorHandler((thrown, _request, reply) => {
-    const known = thrown instanceof FerrymanError ? thrown : undefined
-    const status = known?.status ?? statusOf(thrown)
-    if (status >= 500 && known === undefined) journal.error('request:broken', { error: thrown })
-    // What is left unread of a refused body would otherwise be read to its end.
-    if (status >= 400) void reply.header('connection', 'close')
-    void reply.code(status).send({
-      error: known?.code ?? (status >= 500 ? 'internal_error' : 'bad_request'),
-      message: known?.message ?? (status >= 500 ? 'Ferryman failed; its log says why.' : messageOf(thrown)),
-      ...(known === undefined ? {} : { hint: known.hint }),
-    })
-  })
+  server.setErrorHandler((thrown, _request, reply) => refuse(thrown, reply))
   return server
 }
+
+const nothingAt = ({ url }: Pick<FastifyRequest, 'url'>): FerrymanError =>
+  problem('path_unknown', { path: url.split('?')[0]?.slice(0, 200) ?? '' })
 
 const statusOf = (thrown: unknown): number => {
   const status: unknown =
