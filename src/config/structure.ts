@@ -130,18 +130,26 @@ function advice(path: Path, value: unknown): string {
   return index === undefined ? `: write [${list}]` : `: write ${list}`
 }
 
-/** Takes out what is wrong, key by key, until the rest fits the schema. */
-function soundPart(given: unknown, broken: ReadonlySet<string>): Repositories {
+/** Takes out what is wrong, key by key, until the rest fits the schema; what goes with it is broken as well. */
+function soundPart(given: unknown, broken: Set<string>): Repositories {
   let rest: unknown = without(given, ['repositories'], broken)
   for (let round = 0; round < ROUNDS; round += 1) {
     const { data, error } = repositoriesSchema.safeParse(rest)
     if (data !== undefined) return data
-    const wrong = new Set(error.issues.map(({ path }) => keyOf(['repositories', ...path.map(String)])))
+    const wrong = new Set(error.issues.map(({ path }) => keyOf(['repositories', ...present(rest, path)])))
     rest = without(rest, ['repositories'], wrong)
+    for (const one of wrong) broken.add(one)
   }
   return {}
 }
 const ROUNDS = 5
+
+/** As much of the path as is there: where a key is missing that has to be there, what it is missing in goes. */
+function present(value: unknown, path: readonly PropertyKey[]): string[] {
+  const parts = path.map(String)
+  const end = parts.findIndex((_, index) => valueAt(value, parts.slice(0, index + 1)) === undefined)
+  return end === -1 ? parts : parts.slice(0, end)
+}
 
 /** Without the values at these paths. A list with a wrong item goes as a whole, but for commands: the others are checked too. */
 function without(value: unknown, path: Path, wrong: ReadonlySet<string>): unknown {

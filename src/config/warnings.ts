@@ -47,10 +47,10 @@ export function warningsOf(
       first,
       `stands in a file that others may read (mode ${mode.toString(8)}); write \${NAME} or {file: path}, or run \`chmod 600 ${basename(file)}\``,
     )
-  for (const path of gatesWithoutEffect(settings))
+  for (const path of checksOfFew(settings))
     warnings.add(
       path,
-      'has no effect where deploy_on is none: GitHub itself checks the deployments that others ask for',
+      'with deploy_on: none only `ferryman deploy` waits for them, and what is asked for on GitHub is checked there alone; `enforce_required_contexts: true` looks at that, too',
     )
   for (const { path, before } of windowsThatStayShut(settings, now))
     warnings.add(path, `let no deployment begin before ${before}`)
@@ -76,8 +76,8 @@ function windowsThatStayShut({ repositories }: Settings, now: number): { path: P
   })
 }
 
-/** Lists of checks that nothing waits for: only merges and pushes do. */
-function gatesWithoutEffect({ repositories }: Settings): Path[] {
+/** Lists of checks that hold neither what deploys by itself, since nothing does, nor what others ask for on GitHub. */
+function checksOfFew({ repositories }: Settings): Path[] {
   return Object.entries(repositories).flatMap(([name, { environments = {}, ...shared }]) => {
     const path = ['repositories', name]
     const own = Object.entries(environments).map(([environment, entry]) => ({
@@ -87,7 +87,12 @@ function gatesWithoutEffect({ repositories }: Settings): Path[] {
     }))
     const places = own.length > 0 ? own : [{ path, entry: shared, written: shared }]
     return places
-      .filter(({ entry }) => entry.deploy_on === 'none' && (entry.required_contexts ?? []).length > 0)
+      .filter(
+        ({ entry }) =>
+          entry.deploy_on === 'none' &&
+          entry.enforce_required_contexts !== true &&
+          (entry.required_contexts ?? []).length > 0,
+      )
       .map((place) =>
         place.written.required_contexts === undefined
           ? [...path, 'required_contexts']

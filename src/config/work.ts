@@ -68,7 +68,8 @@ export function readWork(levels: readonly Level[], options: WorkOptions): WorkRe
   if (isInFolder) return inFolder
   if (isPlaybook) return readPlaybook(levels, read, options)
   if (entry?.heroku !== undefined) return readHeroku(levels, options)
-  if (entry === undefined && !hasReleases(levels) && !mayBringCommands(levels) && read.isUnmentioned(...WORK))
+  const mayBeLeftOut = hasReleases(levels) || mayBringCommands(levels)
+  if (entry === undefined && !mayBeLeftOut && read.isUnmentioned(...WORK, 'releases', 'in_repository'))
     complain(read.origin('commands'), 'is missing: expected at least one command such as [git, fetch]')
   const folder = read.text('folder')
   if (hasWorkspace(levels))
@@ -81,7 +82,7 @@ export function readWork(levels: readonly Level[], options: WorkOptions): WorkRe
       texts: [],
       placedBy: undefined, // nobody else is there
     }
-  if (folder === undefined && read.isUnmentioned('folder'))
+  if (folder === undefined && read.isUnmentioned('folder', 'workspace', 'source', 'releases'))
     complain(read.origin('folder'), 'is missing: expected where the commands run')
   return {
     work: { kind: 'commands', folder: resolve(directory, folder ?? ''), commands: lists[nearest] ?? [] },

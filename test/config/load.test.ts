@@ -354,6 +354,29 @@ repositories:
     ])
   })
 
+  test('what is wrong inside of one thing hides nothing of another', () => {
+    const text = `${GITHUB}repositories:
+  acme/shop:
+    folder: /srv/shop
+    commands: [[curl, '{shaa}']]
+  acme/blog:
+    folder: /srv/blog
+    commands: [[id]]
+    health_check: {url: blog}
+  acme/app: {commands: [[id]], releases: {path: 5}}
+  acme/site: {commands: [[id]], workspace: frsh}
+  acme/docs: {releases: {keep: 3}}
+`
+
+    expect(problemsOf(text)).toEqual([
+      'config.yml:5:23 repositories.acme/shop.commands[0][1]: unknown placeholder {shaa}; did you mean {sha}?',
+      'config.yml:9:20 repositories.acme/blog.health_check.url: expected an address such as http://127.0.0.1:8080/health, got …',
+      'config.yml:10:43 repositories.acme/app.releases.path: expected a path, got 5',
+      'config.yml:11:33 repositories.acme/site.workspace: expected fresh, none, or a mapping with keys such as submodules and ssh_key_file, got "frsh"',
+      'config.yml:12:15 repositories.acme/docs.releases.path: is missing: expected a path',
+    ])
+  })
+
   test('the error holds every line', () => {
     const file = written('github: {}\n')
 
@@ -704,7 +727,7 @@ repositories:
     ])
   })
 
-  test('checks that nothing waits for', () => {
+  test('checks for which only `ferryman deploy` waits', () => {
     const file = written(`${GITHUB}repositories:
   acme/shop:
     commands: [[id]]
@@ -712,11 +735,12 @@ repositories:
     environments:
       staging: {folder: staging}
       production: {folder: production, deploy_on: none}
+      enforced: {folder: enforced, deploy_on: none, enforce_required_contexts: true}
 `)
     chmodSync(file, 0o600)
 
     expect(loadConfig(file, { environment: {} }).warnings).toEqual([
-      'config.yml:5:5 repositories.acme/shop.required_contexts: has no effect where deploy_on is none: GitHub itself checks the deployments that others ask for',
+      'config.yml:5:5 repositories.acme/shop.required_contexts: with deploy_on: none only `ferryman deploy` waits for them, and what is asked for on GitHub is checked there alone; `enforce_required_contexts: true` looks at that, too',
     ])
   })
 
