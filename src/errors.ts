@@ -8,7 +8,7 @@ export const PROBLEMS = {
   config_unreadable: {
     status: 500,
     message: 'The configuration {file} cannot be read: {cause}.',
-    hint: 'Check that the file exists and that this user may read it.',
+    hint: 'It has to be a file of UTF-8 text, of at most 1 MB, that this user may read.',
   },
   config_invalid: {
     status: 500,

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
@@ -137,10 +138,20 @@ export function readText(file: string): string {
   try {
     const bytes = readFileSync(file)
     if (bytes.length > LARGEST) throw new Error('it is larger than 1 MB')
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    if (!isUtf8(bytes)) throw new Error(`line ${lineThatIsNoText(bytes)} is not UTF-8 text`)
+    return new TextDecoder('utf-8').decode(bytes)
   } catch (cause) {
-    const reason = cause instanceof TypeError ? 'it is not UTF-8 text' : causeOf(cause)
-    throw problem('config_unreadable', { file, cause: reason }, cause)
+    throw problem('config_unreadable', { file, cause: causeOf(cause) }, cause)
+  }
+}
+
+/** Counted from 1. No line break is part of another character, so that each line is text by itself or is not. */
+function lineThatIsNoText(bytes: Buffer): number {
+  let start = 0
+  for (let line = 1; ; line += 1) {
+    const end = bytes.indexOf('\n', start)
+    if (end === -1 || !isUtf8(bytes.subarray(start, end))) return line
+    start = end + 1
   }
 }
 

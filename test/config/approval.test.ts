@@ -33,7 +33,7 @@ describe('the approval that an environment demands', () => {
       'yes',
       '6:5 …approval: expected true, false, or a mapping with keys such as by and expires, got "yes"',
     ],
-    ['nobody', '{by: []}', '6:16 …approval.by: expected at least one login name, got a list'],
+    ['nobody', '{by: []}', '6:16 …approval.by: expected at least one login name, got an empty list'],
     [
       'a single name',
       '{by: ann}',

@@ -465,15 +465,15 @@ repositories:
     ],
     [
       'commands: [[id]]\nenvironments: {}',
-      'config.yml:6:5 repositories.acme/shop.environments: expected at least one environment, got a mapping',
+      'config.yml:6:5 repositories.acme/shop.environments: expected at least one environment, got an empty mapping',
     ],
     [
       'commands: []',
-      'config.yml:5:5 repositories.acme/shop.commands: expected at least one command such as [git, fetch], got a list',
+      'config.yml:5:5 repositories.acme/shop.commands: expected at least one command such as [git, fetch], got an empty list',
     ],
     [
       'commands: [[]]',
-      'config.yml:5:16 repositories.acme/shop.commands[0]: expected a list of words such as [git, fetch], got a list',
+      'config.yml:5:16 repositories.acme/shop.commands[0]: expected a list of words such as [git, fetch], got an empty list',
     ],
     [
       "commands: [['']]",
@@ -672,7 +672,7 @@ repositories:
   test('a file that cannot be read', () => {
     const gone = join(folder(), 'config.yml')
     const bytes = written('')
-    writeFileSync(bytes, Buffer.from([0x61, 0xff]))
+    writeFileSync(bytes, Buffer.concat([Buffer.from('# café\n# caf'), Buffer.from([0xe9, 0x0a])]))
     const large = written(`# ${'x'.repeat(1_048_576)}`)
 
     const message = (file: string, cause: string) => `The configuration ${file} cannot be read: ${cause}.`
@@ -680,7 +680,7 @@ repositories:
 
     expect(read(gone)).toThrow(message(gone, 'it does not exist'))
     expect(read(join(gone, '..'))).toThrow('cannot be read: it is a directory.')
-    expect(read(bytes)).toThrow(message(bytes, 'it is not UTF-8 text'))
+    expect(read(bytes)).toThrow(message(bytes, 'line 2 is not UTF-8 text'))
     expect(read(large)).toThrow(message(large, 'it is larger than 1 MB'))
   })
 })

@@ -105,7 +105,7 @@ describe('what is wrong with windows', () => {
   test.each([
     ['windows: closed', '6:5', '', 'expected a mapping with allow or deny, got "closed"'],
     ['windows: {alow: []}', '6:15', '.alow', 'unknown key; did you mean allow?'],
-    ['windows: {zone: UTC, allow: []}', '6:26', '.allow', 'expected at least one window, got a list'],
+    ['windows: {zone: UTC, allow: []}', '6:26', '.allow', 'expected at least one window, got an empty list'],
     [
       `windows: {zone: UTC, deny: ${NINE}}`,
       '6:26',
