@@ -40,7 +40,11 @@ export async function runLock({
   const { lock } = (await askForJson(given.server, { method: 'POST', path: '/api/locks', body })) as {
     lock: Shown
   }
-  say(given.json, lock, `${lock.says}\nIt is lock ${lock.id}. \`ferryman unlock\` frees it.`)
+  say(
+    given.json,
+    lock,
+    `${lock.says}\nIt is lock ${lock.id}. \`ferryman unlock --lock ${lock.id}\` frees it.`,
+  )
   return 0
 }
 

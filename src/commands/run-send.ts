@@ -38,10 +38,18 @@ const EVENTS: Readonly<Record<string, string>> = {
 
 /** Sends one sample; answers 0 when the server took it. */
 export async function runSend(options: SendOptions): Promise<number> {
-  const { event: kind = 'nothing' } = options
+  const { event: kind } = options
+  const known = Object.keys(EVENTS)
+  if (kind === undefined)
+    throw problem('request_wrong', {
+      list: `what to send: ${known.slice(0, -1).join(', ')} or ${known.at(-1)}`,
+    })
   const event = EVENTS[kind]
-  if (event === undefined)
-    throw problem('event_unknown', { event: kind, known: Object.keys(EVENTS).join(', ') })
+  if (event === undefined) throw problem('event_unknown', { event: kind, known: known.join(', ') })
+  if (options.url !== undefined && !isWebAddress(options.url))
+    throw problem('request_wrong', {
+      list: `--url ${options.url} (expected an address such as http://127.0.0.1:5000/webhooks/github)`,
+    })
   const config = loadConfig(
     findConfig({ flag: options.config, environment: process.env, cwd: process.cwd() }),
     { environment: process.env },
@@ -56,6 +64,8 @@ export async function runSend(options: SendOptions): Promise<number> {
   say(`${status} ${readable(body)}`)
   return status < 300 ? 0 : 1
 }
+
+const isWebAddress = (text: string): boolean => /^https?:$/.test(URL.parse(text)?.protocol ?? '')
 
 const addressOf = ({ server }: Config): string => {
   const host = server.host === '0.0.0.0' ? '127.0.0.1' : server.host === '::' ? '[::1]' : server.host

@@ -328,6 +328,14 @@ describe('ferryman send', () => {
       code: 2,
       err: 'ferryman: There is no sample of "dance".\n  Samples: deployment, merge, push, ping.\n',
     })
+    expect(await send()).toMatchObject({
+      code: 2,
+      err: 'ferryman: These parts of the request are wrong: what to send: deployment, merge, push or ping.\n  The command with --help says what it takes.\n',
+    })
+    expect(await send('ping', '--url', 'localhost')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('wrong: --url localhost (expected an address such as http://127.0.0.1:5000/'),
+    })
     expect((await send('deployment', '--sha', 'main')).err).toContain('"main" is no full commit id.')
     expect((await send('deployment', '--sha', 'b'.repeat(40), '--payload', '{')).err).toContain(
       'The payload { is not JSON.',
