@@ -390,6 +390,11 @@ export const PROBLEMS = {
     message: '"{sha}" is no full commit id.',
     hint: 'Give --sha the 40 hexadecimal digits that `git rev-parse HEAD` prints.',
   },
+  git_missing: {
+    status: 500,
+    message: 'There is no git on the PATH, and the demonstration deploys with it.',
+    hint: 'Install it, as with `apt-get install git`.',
+  },
   sha_missing: {
     status: 400,
     message: 'The folder {folder} is no git work tree with a commit, so there is no commit to name.',

@@ -6,17 +6,19 @@ export interface Chronicle<Item> {
   readonly waitFor: (fits: (item: Item) => boolean, withinMs?: number) => Promise<Item>
   /** Calls the listener with every further item, until the returned function is called. */
   readonly listen: (listener: (item: Item) => void) => () => void
-  /** Nothing more will come: whoever waits is told so. */
+  /** Nothing more will come: whoever waits is told so, and whoever asks from now on. */
   close(): void
 }
 
 const WAIT_MS = 5_000
+const AT_THE_END = 'before the end'
 
 /** Starts an empty chronicle; `describe` puts an item into one line, for the errors of `waitFor`. */
 export function createChronicle<Item>(what: string, describe: (item: Item) => string): Chronicle<Item> {
   const items: Item[] = []
   const listeners = new Set<(item: Item) => void>()
   const waiting = new Set<(reason: string) => void>()
+  let isOpen = true
   const listen = (listener: (item: Item) => void) => {
     listeners.add(listener)
     return () => void listeners.delete(listener)
@@ -25,6 +27,8 @@ export function createChronicle<Item>(what: string, describe: (item: Item) => st
     items.length === 0
       ? 'nothing arrived'
       : `these arrived:\n${items.map((item) => `  ${describe(item)}`).join('\n')}`
+
+  const missed = (reason: string) => new Error(`No ${what} as expected ${reason}; ${arrived()}`)
 
   return {
     items,
@@ -36,6 +40,7 @@ export function createChronicle<Item>(what: string, describe: (item: Item) => st
     waitFor(fits, withinMs = WAIT_MS) {
       const found = items.find(fits)
       if (found !== undefined) return Promise.resolve(found)
+      if (!isOpen) return Promise.reject(missed(AT_THE_END))
       return new Promise((resolve, reject) => {
         const end = () => {
           clearTimeout(timer)
@@ -44,7 +49,7 @@ export function createChronicle<Item>(what: string, describe: (item: Item) => st
         }
         const giveUp = (reason: string) => {
           end()
-          reject(new Error(`No ${what} as expected ${reason}; ${arrived()}`))
+          reject(missed(reason))
         }
         const unlisten = listen((item) => {
           if (!fits(item)) return
@@ -56,7 +61,8 @@ export function createChronicle<Item>(what: string, describe: (item: Item) => st
       })
     },
     close() {
-      for (const giveUp of waiting) giveUp('before the end')
+      isOpen = false
+      for (const giveUp of waiting) giveUp(AT_THE_END)
       listeners.clear()
     },
   }

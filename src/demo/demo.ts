@@ -7,21 +7,33 @@ import { MACHINES, NAME, setStage, type Stage } from './stage.ts'
 export async function runDemo({ once }: { readonly once: boolean }): Promise<number> {
   const interrupted = new AbortController()
   const stop = (): void => interrupted.abort()
-  process.once('SIGINT', stop)
-  process.once('SIGTERM', stop)
+  // More than once, since npm hands a terminal's Ctrl-C on a second time.
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  let isHeard = true
+  // Whoever closes the pipe ends it as Ctrl-C does: what it made is removed.
+  process.stdout.removeAllListeners('error')
+  process.stdout.on('error', () => {
+    isHeard = false
+    stop()
+  })
   const say = createNarrator(process.stdout)
   say.title(
     'Ferryman, from the webhook to the message. Real: the server, git, the commands. Played: GitHub and Slack.',
   )
-  const stage = await setStage()
+  const { signal } = interrupted
+  const stage = await setStage().catch((thrown: unknown) => {
+    if (!signal.aborted) throw thrown // otherwise the same signal has ended a git of it
+  })
+  if (stage === undefined) return EXIT_ON_SIGNAL
   try {
-    const missing = await Promise.race([play(stage, say), aborted(interrupted.signal)])
-    if (missing === undefined) return EXIT_ON_SIGNAL
+    const missing = signal.aborted ? undefined : await Promise.race([play(stage, say), aborted(signal)])
+    if (missing === undefined) return isHeard ? EXIT_ON_SIGNAL : 0
     for (const one of missing) say.wrong(one)
     if (missing.length > 0) return 1
     if (!once) {
       whatNext(stage, say)
-      await aborted(interrupted.signal)
+      await aborted(signal)
     }
     return 0
   } finally {

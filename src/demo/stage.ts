@@ -6,6 +6,7 @@ import { join } from 'node:path'
 
 import { startApp, type App } from '../app.ts'
 import { loadConfig } from '../config/load.ts'
+import { problem } from '../errors.ts'
 import { createJournal } from '../logs/journal.ts'
 import { createMasker } from '../logs/redact.ts'
 import { findProgram } from '../run/command.ts'
@@ -36,8 +37,11 @@ export const MACHINES = 'acme/machines'
 
 /** Sets the stage: a repository, GitHub and Slack on loopback, and the real server with a real configuration. */
 export async function setStage(): Promise<Stage> {
+  if (findProgram('git', tmpdir(), process.env['PATH'] ?? '') === undefined) throw problem('git_missing', {})
   const directory = await mkdtemp(join(tmpdir(), 'ferryman-demo-'))
-  const ending: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })]
+  // The last git of a demonstration that was broken off may still be writing there.
+  const remove = () => rm(directory, { recursive: true, force: true, maxRetries: 10 })
+  const ending: (() => Promise<unknown>)[] = [remove]
   const clear = async (): Promise<void> => {
     for (const end of ending.splice(0).toReversed()) await end()
   }

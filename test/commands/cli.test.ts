@@ -1,6 +1,7 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile, spawn, type ChildProcessByStdio } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 
 import { describe, expect, inject, test } from 'vitest'
@@ -334,7 +335,9 @@ describe('ferryman send', () => {
     })
     expect(await send('ping', '--url', 'localhost')).toMatchObject({
       code: 2,
-      err: expect.stringContaining('wrong: --url localhost (expected an address such as http://127.0.0.1:5000/'),
+      err: expect.stringContaining(
+        'wrong: --url localhost (expected an address such as http://127.0.0.1:5000/',
+      ),
     })
     expect((await send('deployment', '--sha', 'main')).err).toContain('"main" is no full commit id.')
     expect((await send('deployment', '--sha', 'b'.repeat(40), '--payload', '{')).err).toContain(
@@ -363,13 +366,33 @@ describe('ferryman send', () => {
   })
 })
 
+type Playing = ChildProcessByStdio<null, Readable, null>
+
+/** Starts the demonstration, and waits until it has said that. */
+async function playUntil(said: string, temporary: string) {
+  const child: Playing = spawn(resolve('bin/ferryman'), ['demo'], {
+    env: { PATH: process.env['PATH'] ?? '', TMPDIR: temporary },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = new Promise((done) => child.once('exit', done))
+  let out = ''
+  await new Promise<void>((done) =>
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString()
+      if (out.includes(said)) done()
+    }),
+  )
+  return { child, ended, out }
+}
+
 describe('the demonstration', () => {
-  test('shows every status and message, and leaves nothing behind', async () => {
+  test('shows every status and message, stays up until Ctrl-C, and leaves nothing behind', async () => {
     const temporary = temporaryFolder()
 
-    const { code, out, err } = await ferryman(['demo', '--once'], { env: { TMPDIR: temporary } })
+    const { child, ended, out } = await playUntil('Ctrl-C', temporary)
+    child.kill('SIGINT')
 
-    expect({ code, err }).toEqual({ code: 0, err: '' })
+    expect(await ended).toBe(0)
     for (const state of ['queued ', 'in_progress ', 'success ', 'failure '])
       expect(out).toContain(`Ferryman → GitHub    ${state}`)
     expect(out).toContain('relation "vouchers" does not exist')
@@ -377,28 +400,26 @@ describe('the demonstration', () => {
       inject('ansible') ? 'to 2 hosts, in ' : 'there is no ansible-playbook here (apt-get install ansible)',
     )
     expect(out).not.toContain('\u001b[')
-    expect(await promisify(execFile)('ls', [temporary])).toMatchObject({ stdout: '' })
+    expect(readdirSync(temporary)).toEqual([])
   })
 
-  test('ends by Ctrl-C and cleans up', async () => {
+  test.each([
+    {
+      who: 'Ctrl-C, which npm hands on a second time',
+      breakOff(child: Playing) {
+        child.kill('SIGINT')
+        child.kill('SIGINT')
+      },
+      code: 130,
+    },
+    { who: 'whoever closes the pipe', breakOff: ({ stdout }: Playing) => void stdout.destroy(), code: 0 },
+  ])('is broken off by $who, at once and leaving nothing behind', async ({ breakOff, code }) => {
     const temporary = temporaryFolder()
-    const child = spawn(resolve('bin/ferryman'), ['demo'], {
-      env: { PATH: process.env['PATH'] ?? '', TMPDIR: temporary },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    let out = ''
-    const stays = new Promise<void>((done) => {
-      child.stdout.on('data', (chunk: Buffer) => {
-        out += chunk.toString()
-        if (out.includes('Ctrl-C')) done()
-      })
-    })
+    const { child, ended } = await playUntil('answered 202', temporary)
 
-    await stays
-    child.kill('SIGINT')
-    const code = await new Promise((done) => child.once('exit', done))
+    breakOff(child)
 
-    expect(code).toBe(0)
-    expect(await promisify(execFile)('ls', [temporary])).toMatchObject({ stdout: '' })
+    expect(await ended).toBe(code)
+    expect(readdirSync(temporary)).toEqual([])
   })
 })

@@ -43,6 +43,7 @@ test('the end ends every wait', async () => {
   numbers.close()
 
   await expect(waiting).rejects.toThrow('No number as expected before the end; nothing arrived')
+  await expect(numbers.waitFor(() => true)).rejects.toThrow('before the end')
 })
 
 test('a listener hears until it stops listening', () => {
