@@ -130,7 +130,7 @@ async function compete(
     contender.program.child.kill('SIGSTOP')
   }
   const seconds = place.quick ? { many: 0.6, one: 0.3 } : { many: slowDisk ? 2 : 3, one: 1 }
-  const warmUp = place.quick ? { many: 0.4, one: 0.1 } : { many: 2, one: 0.3 }
+  const warmUp = place.quick ? { many: 0.4, one: 0.1 } : { many: 10, one: 2 }
   const rounds = place.quick ? 1 : 3
   const fsync: number[] = []
   const seen = new Map<string, Round[]>()
