@@ -10,6 +10,7 @@ import type { Journal } from './logs/journal.ts'
 import type { Logs, LogWriter } from './logs/logs.ts'
 import { plainTextOf } from './logs/plain-text.ts'
 import type { Ending, Held, PreparedRun, RunSignals } from './queue/worker.ts'
+import type { SureStore } from './queue/recording.ts'
 import { reportsFor, type ReportContext } from './report/reports.ts'
 import { askForChanges } from './run/changes.ts'
 import { StillThere } from './run/ending.ts'
@@ -18,14 +19,14 @@ import { publishLog, type PublishParts } from './run/publish/publish.ts'
 import type { RunResult } from './run/result.ts'
 import { run } from './run/run.ts'
 import type { Standby, Starter } from './run/standby.ts'
-import type { ReportsFor, Store } from './store/store.ts'
+import type { ReportsFor } from './store/store.ts'
 
 export interface PerformParts extends Pick<
   RunParts,
   'masker' | 'guard' | 'server' | 'patience' | 'installed' | 'checkouts'
 > {
   readonly standby: Standby
-  readonly store: Store
+  readonly store: SureStore
   readonly logs: Logs
   /** Where the private folders of runs are made. */
   readonly directory: string
@@ -118,8 +119,8 @@ async function perform(
       stuck: (processes) =>
         journal.error('processes:left', { deployment: nameOf(deployment), id: deployment.id, processes }),
       clock: () => performance.now(),
-      async record(process: ProcessRecord) {
-        if (!isDeepStrictEqual(process, written)) await store.recordProcess(deployment.id, process)
+      async record(process: ProcessRecord, signal: AbortSignal) {
+        if (!isDeepStrictEqual(process, written)) await store.recordProcess(deployment.id, process, signal)
         if (isAtWork) setImmediate(ask) // beside the work; the command comes first
       },
       async workBegins() {

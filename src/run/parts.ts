@@ -25,7 +25,8 @@ export interface RunParts {
   readonly clock: () => number
   readonly server: ServerSide
   resolve(value: Value): string
-  record(process: ProcessRecord): Promise<void>
+  /** Waits no longer for the database once the signal is aborted. */
+  record(process: ProcessRecord, signal: AbortSignal): Promise<void>
   /** The hooks before it let the work begin. */
   workBegins(): Promise<void>
   /** Something lives on although it was killed: `rsync (4711)`. */

@@ -185,7 +185,7 @@ async function runStep(
     pipe: join(folder, `output-${results.length + 1}`),
     async record(process) {
       await announced // what cannot be told must not begin, and need not wait for the database either
-      await parts.record(process)
+      await parts.record(process, signal)
       begun.push(process)
       listen()
       ownLimit?.start()

@@ -418,6 +418,22 @@ describe('what escapes', () => {
 })
 
 describe('a run that has to end', () => {
+  test('at its time limit what waits to be written down is waited for no longer', async () => {
+    const waiting = (signal: AbortSignal): Promise<void> =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('it is wanted no longer')))
+      })
+
+    const { result, log } = await runFor({
+      commands: [['touch', 'never']],
+      timeoutSeconds: 0.2,
+      parts: { record: (_process, signal) => waiting(signal) },
+    })
+
+    expect(result).toMatchObject({ state: 'failed', reason: 'timed_out' })
+    expect(log).toContain('The time limit of 0.2 s was reached')
+  })
+
   test('at its time limit ends everything, also what ignores TERM', async () => {
     const { result, log } = await runFor({
       commands: [[command('ignores-term.sh')], ['true']],
