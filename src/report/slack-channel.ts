@@ -59,7 +59,28 @@ export async function postToSlack(
   // A page is a proxy's or a sign-in's. Slack says `ok`, what imitates it something of its own.
   if (said.trimStart().startsWith('<'))
     throw new SlackError('A page answered for Slack', undefined, undefined)
+  const word = said.trim()
+  const status = STATUSES.get(word)
+  if (status !== undefined) throw new SlackError(`Slack answered 200: ${word}`, status, undefined)
 }
+
+/** Slack's words for a no, with the status that belongs to each; some have been seen with a 200. */
+const STATUSES: ReadonlyMap<string, number> = new Map([
+  ['invalid_payload', 400],
+  ['invalid_blocks', 400],
+  ['no_text', 400],
+  ['too_many_attachments', 400],
+  ['user_not_found', 400],
+  ['action_prohibited', 403],
+  ['invalid_token', 403],
+  ['posting_to_general_channel_denied', 403],
+  ['channel_not_found', 404],
+  ['no_active_hooks', 404],
+  ['no_service', 404],
+  ['no_team', 404],
+  ['channel_is_archived', 410],
+  ['rollup_error', 500],
+])
 
 class SlackError extends Error {
   override readonly name = 'SlackError'

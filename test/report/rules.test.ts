@@ -172,6 +172,8 @@ describe('Slack', () => {
     ['answers 500', word(500, 'rollup_error'), soon],
     ['answers 502 with a page', word(502, page), soon],
     ['answers 200 with a page', word(200, page), soon],
+    ['answers 200 with its word for a no', word(200, 'no_service'), REFUSED],
+    ['answers 200 with its word for a missing right', word(200, 'invalid_token'), hourly],
     ['answers 429', word(429, 'rate_limited'), limit(NOW + MINUTE)],
     ['answers 429 with Retry-After', word(429, 'rate_limited', later), limit(NOW + 2 * MINUTE)],
     ['takes the token back', word(403, 'invalid_token'), hourly],
