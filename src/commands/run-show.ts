@@ -18,6 +18,7 @@ interface Detailed extends Shown {
   readonly task: string
   readonly actor: string
   readonly creator: string
+  readonly asked_because?: string
   readonly approved_by?: string
   readonly marked_bad?: { readonly by: string; readonly reason?: string }
   readonly asked_at: string
@@ -74,9 +75,10 @@ function factsOf(shown: Detailed): (readonly [string, string])[] {
   const { sha, ref, task, actor, creator, forced, reason, marked_bad: bad, log_url: log } = shown
   const what = task === 'deploy' ? 'deploy' : `the task ${task} at`
   const through = actor === creator ? '' : ` through ${creator}`
+  const because = shown.asked_because === undefined ? '' : `: ${shown.asked_because}`
   const possible: readonly (readonly [string, string | undefined])[] = [
     ['what', `${what} ${sha.slice(0, 7)} (${ref})`],
-    ['who', `${actor}${through}`],
+    ['who', `${actor}${through}${because}`],
     ['when', whenOf(shown)],
     ['why', reason],
     ['approved', shown.approved_by === undefined ? undefined : `by ${shown.approved_by}`],

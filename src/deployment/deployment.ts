@@ -84,6 +84,17 @@ export type Origin = 'deployment' | 'merge' | 'push' | 'poll' | 'person'
 export const isByItself = ({ origin }: Pick<Deployment, 'origin'>): boolean =>
   origin === 'merge' || origin === 'push' || origin === 'poll'
 
+/** Why a person asked for it, in their words, secrets masked; undefined where they said nothing, or forced it with just that. */
+export function wordsFor({
+  origin,
+  payload,
+  forced,
+}: Pick<Deployment, 'origin' | 'payload' | 'forced'>): string | undefined {
+  if (origin !== 'person') return undefined
+  const { reason } = JSON.parse(payload) as { readonly reason?: unknown } // our own, see `wish.ts`
+  return typeof reason !== 'string' || reason === forced?.why ? undefined : reason
+}
+
 /** Why a queued deployment may not run yet. It blocks nothing behind it. */
 export interface Hold {
   readonly reason: HoldReason

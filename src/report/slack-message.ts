@@ -1,4 +1,11 @@
-import { nameOf, noteOf, recapOf, type Deployment, type HostResult } from '../deployment/deployment.ts'
+import {
+  nameOf,
+  noteOf,
+  recapOf,
+  wordsFor,
+  type Deployment,
+  type HostResult,
+} from '../deployment/deployment.ts'
 import { errandOf } from '../deployment/errand.ts'
 import type { State } from '../deployment/state.ts'
 import { changesBlocks } from './changes.ts'
@@ -49,7 +56,7 @@ export function slackMessage(
   const { repository, environment, sha, ref, detail, hold } = deployment
   const verb = isForceNews ? 'Forced' : recoveredOr(verbOf(deployment), streak)
   const after = afterOf(streak)
-  const force = escape(forceOf(deployment) ?? '', MOST_FORCE)
+  const force = escape(forceOf(deployment) ?? '', MOST_WORDS)
   const commit =
     githubUrl === undefined ? short(sha) : link(`${githubUrl}/${repository}/commit/${sha}`, short(sha))
   const where = `*${escape(repository, 200)}* to *${escape(environment, 100)}*`
@@ -58,6 +65,7 @@ export function slackMessage(
   const facts = [
     `${commit} (${code(ref, 200)})`,
     whoOf(deployment),
+    saidOf(deployment),
     force,
     tookOf(deployment),
     after,
@@ -148,6 +156,12 @@ const whoOf = ({ actor, creator, approvedBy, number }: Deployment): string =>
     approvedBy === undefined ? '' : `, approved by ${escape(approvedBy, 100)}`
   }`
 
+/** What they said when they asked for it. */
+function saidOf(deployment: Deployment): string {
+  const words = wordsFor(deployment)
+  return words === undefined ? '' : `“${escape(words, MOST_WORDS)}”`
+}
+
 const tookOf = ({ startedAt, finishedAt }: Deployment): string =>
   startedAt === undefined || finishedAt === undefined ? '' : `took ${duration(finishedAt - startedAt)}`
 
@@ -185,7 +199,7 @@ const rowOf = ({ name, ok, changed, unreachable, failed }: HostResult) => ({
 
 // A section holds 3,000 characters, and escaping makes a character up to five times as long.
 const MOST_DETAIL = 350
-const MOST_FORCE = 320
+const MOST_WORDS = 320
 const MOST_QUOTED = 560
 
 function quoted(lines: readonly string[]): string {

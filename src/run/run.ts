@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { nameOf, type Deployment } from '../deployment/deployment.ts'
+import { nameOf, wordsFor, type Deployment } from '../deployment/deployment.ts'
 import { FerrymanError, messageOf } from '../errors.ts'
 import { recipeAt } from '../deployment/recipe.ts'
 import { createUsers } from './another-user.ts'
@@ -112,11 +112,13 @@ function tellStopping({ stopping, log }: RunParts): () => void {
 
 const introduction = (deployment: Deployment, asking: RunParts['asking']): string => {
   const { repository, environment, sha, ref, actor, creator, task, forced } = deployment
+  const words = wordsFor(deployment)
   if (asking !== undefined)
     return `${repository} ${environment}: dry run of ${task} ${sha} (${ref}), asked for by ${actor}`
   const through = actor === creator ? '' : ` through ${creator}`
   const force = forced === undefined ? '' : `, forced by ${forced.by}: ${forced.why}`
-  return `${nameOf(deployment)}: ${task} ${sha} (${ref}), asked for by ${actor}${through}${force}`
+  const why = words === undefined ? '' : `: ${words}`
+  return `${nameOf(deployment)}: ${task} ${sha} (${ref}), asked for by ${actor}${through}${why}${force}`
 }
 
 /** What cannot be told ends the run; all else that is thrown goes on. */

@@ -53,7 +53,10 @@ test('the head of the branch goes to production, and whoever asked is told until
   })
   await shop.status(deployment, 'success')
   await shop.slack.waitFor(({ text }) => text === `Deployed ${NAME} at ${short(sha)}, by ${ME}`)
-  expect(await shop.log(1)).toContain(`deploy ${sha} (main), asked for by ${ME}`)
+  const who = `${ME} through ferryman-robot: the sale begins`
+  expect(await shop.log(1)).toContain(`deploy ${sha} (main), asked for by ${who}\n`)
+  expect((await ferryman(['show', NAME, '-c', shop.configFile])).out).toContain(`  who   ${who}\n`)
+  expect(JSON.stringify(shop.slack.messages)).toContain('"text":"“the sale begins”"')
 })
 
 test('a tag, an id and what was deployed before are looked up once, and pinned', async () => {

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 
-import { nameOf, readName, type Deployment } from '../../deployment/deployment.ts'
+import { nameOf, readName, wordsFor, type Deployment } from '../../deployment/deployment.ts'
 import { FerrymanError, problem } from '../../errors.ts'
 import type { Store } from '../../store/store.ts'
 import { id, personOf, read, reasonText } from './request.ts'
@@ -77,6 +77,7 @@ export const shown = ({ hold, changes, markedBad, ...deployment }: Deployment) =
     since: text(hold.since),
     until: hold.until === undefined ? null : text(hold.until),
   },
+  asked_because: wordsFor(deployment),
   forced: deployment.forced,
   approved_by: deployment.approvedBy,
   reason: deployment.reason,
