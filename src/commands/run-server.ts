@@ -79,6 +79,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
       journal.info('config:reloaded', { config: file })
       for (const note of notes) journal.warn('config:doubtful', { warning: note })
     },
+    onSame: () => journal.info('config:unchanged', { config: file }),
     onProblem: (problem) => journal.error('config:refused', { error: problem }),
   })
   reload = async () => {

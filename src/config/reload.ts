@@ -13,6 +13,8 @@ export interface WatchOptions extends LoadOptions {
   readonly current: Config
   /** A new configuration is to be used; `notes` say what of it needs a restart, and what is doubtful. */
   readonly onConfig: (config: Config, notes: readonly string[]) => void | Promise<void>
+  /** The file means what is in force: told to whoever asked, and where the last word was that it cannot be used. */
+  readonly onSame: () => void
   /** The file cannot be used; what was in force stays so. Also told what `onConfig` throws. */
   readonly onProblem: (problem: unknown) => void
   /** How often the file is looked at; a change counts when it was seen twice. */
@@ -27,17 +29,18 @@ export interface ConfigWatch {
 
 /** Follows the file, also when another takes its name. A wrong edit changes nothing, and what means the same does nothing. */
 export function watchConfig(options: WatchOptions): ConfigWatch {
-  const { file, onConfig, onProblem, intervalMs = 1000 } = options
+  const { file, onConfig, onSame, onProblem, intervalMs = 1000 } = options
   let current = options.current
   let lastRead = options.current
   let lastProblem: string | undefined
   let turn = Promise.resolve()
   const stopped = new AbortController()
 
-  const take = async (): Promise<void> => {
+  const take = async (isAsked: boolean): Promise<void> => {
     const read = loadConfig(file, options)
+    const isNews = isAsked || lastProblem !== undefined
     lastProblem = undefined
-    if (isSame(lastRead, read)) return
+    if (isSame(lastRead, read)) return isNews ? onSame() : undefined
     const notes = [...restartNotes(current, read), ...read.warnings]
     const next = keepUntilRestart(current, read)
     await onConfig(next, notes)
@@ -47,7 +50,7 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   const look = async (isAsked: boolean): Promise<void> => {
     if (stopped.signal.aborted) return
     try {
-      await take()
+      await take(isAsked)
     } catch (problem) {
       if (isAsked || messageOf(problem) !== lastProblem) onProblem(problem)
       lastProblem = messageOf(problem)

@@ -13,10 +13,11 @@ const text = (name: string, server = '{}'): string =>
   `server: ${server}\n${GITHUB}repositories: {acme/${name}: {folder: /a, commands: [[id]]}}\n`
 
 function watch(file: string, environment: Record<string, string> = {}) {
-  const seen: { configs: Config[]; notes: (readonly string[])[]; problems: string[] } = {
+  const seen: { configs: Config[]; notes: (readonly string[])[]; problems: string[]; unchanged: number } = {
     configs: [],
     notes: [],
     problems: [],
+    unchanged: 0,
   }
   const watching = watchConfig({
     file,
@@ -27,6 +28,7 @@ function watch(file: string, environment: Record<string, string> = {}) {
       seen.configs.push(config)
       seen.notes.push(notes)
     },
+    onSame: () => void (seen.unchanged += 1),
     onProblem: (problem) => void seen.problems.push(messageOf(problem)),
   })
   onTestFinished(() => watching.stop())
@@ -91,6 +93,18 @@ test('a wrong edit is named once and changes nothing; the next right one counts'
   expect(seen.problems).toHaveLength(1)
 })
 
+test('a wrong edit that is undone is said to be over', async () => {
+  const file = written(text('one'))
+  const { seen } = watch(file)
+
+  writeFileSync(file, 'github: 1\n')
+  await until(() => expect(seen.problems).toHaveLength(1))
+  writeFileSync(file, text('one'))
+
+  await until(() => expect(seen.unchanged).toBe(1))
+  expect(seen.configs).toEqual([])
+})
+
 test('a file that is gone is a problem, and what was in force stays', async () => {
   const file = written(text('one'))
   const { seen } = watch(file)
@@ -104,14 +118,14 @@ test('a file that is gone is a problem, and what was in force stays', async () =
 })
 
 describe('reading it again because somebody asks', () => {
-  test('does nothing when it means the same', async () => {
+  test('does nothing when it means the same, and says so', async () => {
     const file = written(text('one'))
     const { seen, reload } = watch(file)
 
     writeFileSync(file, `# a comment\n${text('one')}`)
     await reload()
 
-    expect(seen).toEqual({ configs: [], notes: [], problems: [] })
+    expect(seen).toEqual({ configs: [], notes: [], problems: [], unchanged: 1 })
   })
 
   test('says again what is wrong', async () => {
@@ -174,6 +188,7 @@ test('what onConfig throws is a problem too', async () => {
     environment: {},
     current: loadConfig(file, { environment: {} }),
     onConfig: () => Promise.reject(new Error('no')),
+    onSame: () => {},
     onProblem: (problem) => void problems.push(problem),
   })
   onTestFinished(stop)
@@ -192,5 +207,5 @@ test('nothing is read after stop', async () => {
   writeFileSync(file, text('two'))
   await reload()
 
-  expect(seen).toEqual({ configs: [], notes: [], problems: [] })
+  expect(seen).toEqual({ configs: [], notes: [], problems: [], unchanged: 0 })
 })
