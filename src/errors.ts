@@ -8,7 +8,7 @@ export const PROBLEMS = {
   config_unreadable: {
     status: 500,
     message: 'The configuration {file} cannot be read: {cause}.',
-    hint: 'It has to be a file of UTF-8 text, of at most 1 MB, that this user may read.',
+    hint: 'It has to be a file of UTF-8 text, of at most 1 MB, that this user may read. Commands are for the user that runs the server, as with `sudo -u`.',
   },
   config_invalid: {
     status: 500,

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
 import { FerrymanError, problem } from '../errors.ts'
@@ -25,12 +25,15 @@ import { checkStructure } from './structure.ts'
 import { needsGitHub } from './via.ts'
 import { warningsOf } from './warnings.ts'
 
+/** `hidden`: it is in a folder that this user may not enter. */
+type Sight = 'there' | 'missing' | 'hidden'
+
 export interface FindOptions {
   /** What `--config` said. */
   readonly flag: string | undefined
   readonly environment: Variables
   readonly cwd: string
-  readonly exists?: (path: string) => boolean
+  readonly look?: (path: string) => Sight
 }
 
 export interface LoadOptions {
@@ -43,14 +46,28 @@ export interface LoadOptions {
 
 export type ConfigReading = { readonly config: Config } | { readonly problems: readonly ConfigProblem[] }
 
-/** The absolute path of the configuration to use; throws `config_not_found`. What was named is never replaced by another. */
-export function findConfig({ flag, environment, cwd, exists = existsSync }: FindOptions): string {
+/**
+ * The absolute path of the configuration to use; throws `config_not_found`. What was named is never replaced by another.
+ * Where it is hidden its path is answered all the same: whoever reads it is told why not.
+ */
+export function findConfig({ flag, environment, cwd, look = lookAt }: FindOptions): string {
   const named = flag ?? (environment['FERRYMAN_CONFIG'] || undefined)
   const candidates = named === undefined ? ['config.yml', '/etc/ferryman/config.yml'] : [named]
   const paths = candidates.map((path) => resolve(cwd, path))
-  const found = paths.find((path) => exists(path))
+  // The folder that somebody happens to be in may be hidden from the user that a command is run as: that says nothing.
+  const found =
+    paths.find((path) => look(path) === 'there') ?? paths.slice(-1).find((path) => look(path) === 'hidden')
   if (found === undefined) throw problem('config_not_found', { paths: paths.join(' or ') })
   return found
+}
+
+function lookAt(path: string): Sight {
+  try {
+    statSync(path)
+    return 'there'
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EACCES' ? 'hidden' : 'missing'
+  }
 }
 
 /** The configuration, ready to use; throws `config_invalid` with one line for each thing that is wrong. */

@@ -12,7 +12,12 @@ import { ENTRY, folder, GITHUB, load, problemsOf, problemsOfShop, shop, written 
 
 describe('where the configuration is looked for', () => {
   const find = (exists: string[], flag?: string, environment = {}) =>
-    findConfig({ flag, environment, cwd: '/home/me', exists: (path) => exists.includes(path) })
+    findConfig({
+      flag,
+      environment,
+      cwd: '/home/me',
+      look: (path) => (exists.includes(path) ? 'there' : 'missing'),
+    })
 
   test('the flag, then FERRYMAN_CONFIG, then here, then /etc', () => {
     const all = ['/a.yml', '/b.yml', '/home/me/config.yml', '/etc/ferryman/config.yml']
@@ -28,6 +33,21 @@ describe('where the configuration is looked for', () => {
     expect(() => find(['/home/me/config.yml'], 'mine.yml')).toThrow(
       'There is no configuration at /home/me/mine.yml.',
     )
+  })
+
+  test('one in a folder that may not be entered is no missing one, unless it is only where somebody happens to be', () => {
+    const hidden = (places: readonly string[], flag?: string) => () =>
+      findConfig({
+        flag,
+        environment: {},
+        cwd: '/root',
+        look: (path) => (places.some((place) => path.startsWith(place)) ? 'hidden' : 'missing'),
+      })
+
+    expect(hidden(['/etc/ferryman/'])()).toBe('/etc/ferryman/config.yml')
+    expect(hidden(['/root/', '/etc/ferryman/'])()).toBe('/etc/ferryman/config.yml')
+    expect(hidden(['/root/'], 'mine.yml')()).toBe('/root/mine.yml')
+    expect(hidden(['/root/'])).toThrow('There is no configuration at')
   })
 
   test('nothing anywhere names every place', () => {
