@@ -212,7 +212,7 @@ export async function startApp(
     const resumedPace = async ({ github: { creationsPerHour } }: Config): Promise<Pace<Creation>> =>
       resumedGitHubPace(creationsPerHour, await store.outbox.givenToGitHub(clock() - HOUR_MS))
     let pace = await resumedPace(config)
-    const toGitHub = githubChannel(() => github, { pace: () => pace, clock })
+    const toGitHub = githubChannel(() => github, { outbox: store.outbox, pace: () => pace, clock })
     const toCommits = commitChannel(() => github, toGitHub)
     const toSlack = createSlackRecipients({ config: () => config, means: posting, clock })
     const outbox = startOutbox({

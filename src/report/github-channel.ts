@@ -4,10 +4,16 @@ import { GitHubError, type GitHub } from '../github/github.ts'
 import { limitOf } from '../github/limits.ts'
 import type { Creation } from '../github/pace.ts'
 import type { Pace } from '../pace.ts'
-import type { OwedReport } from '../store/store.ts'
+import type { Outbox, OwedReport } from '../store/store.ts'
 import { withLinkThatFits } from './long-links.ts'
 import type { Recipient } from './outbox.ts'
 import type { SendFailure } from './rules.ts'
+
+export interface GitHubChannelParts {
+  readonly outbox: Pick<Outbox, 'of'>
+  readonly pace: () => Pace<Creation>
+  readonly clock: () => number
+}
 
 /**
  * Deployment statuses on GitHub. A status whose answer was lost is looked for before it is sent again, and no end that
@@ -15,14 +21,14 @@ import type { SendFailure } from './rules.ts'
  */
 export const githubChannel = (
   github: () => GitHub,
-  { pace, clock }: { readonly pace: () => Pace<Creation>; readonly clock: () => number },
+  { outbox, pace, clock }: GitHubChannelParts,
 ): Recipient => ({
   name: 'github',
   channel: 'github',
   get pace() {
     return pace()
   },
-  async send({ deployment, body }: OwedReport, again) {
+  async send({ id, deployment, body }: OwedReport, again) {
     const { repository, githubId } = deployment
     if (githubId === undefined) throw new Error('GitHub has not made this deployment.')
     const status = body as DeploymentStatus
@@ -30,7 +36,13 @@ export const githubChannel = (
     const isDoubtful = deployment.reason === 'interrupted'
     if (again || isDoubtful) {
       const said = await github().statuses(repository, githubId)
-      if (said.some((one) => isSame(one, status) || (isDoubtful && isEnd(one)))) return
+      if (isDoubtful && said.some(isEnd)) return
+      // What waits in line again, after a lock, says so in the same words as before.
+      const earlier = (await outbox.of(deployment.id)).filter(
+        (one) => one.id < id && one.channel === 'github' && one.state === 'delivered',
+      )
+      const toldBefore = earlier.filter((one) => isSame(one.body as DeploymentStatus, status))
+      if (said.filter((one) => isSame(one, status)).length > toldBefore.length) return
     }
     await withLinkThatFits(status.logUrl, (logUrl) =>
       github().createStatus(repository, githubId, { ...status, logUrl }),

@@ -15,7 +15,11 @@ async function sent(link: string, status: number) {
   const { github, sha } = await shopAtGitHub()
   const made = await github.createDeployment('acme/shop', { ref: 'main' })
   const client = clientOf(github)
-  const toGitHub = githubChannel(() => client, { pace: () => createGitHubPace(480), clock: () => 0 })
+  const toGitHub = githubChannel(() => client, {
+    outbox: { of: () => Promise.resolve([]) },
+    pace: () => createGitHubPace(480),
+    clock: () => 0,
+  })
   const toCommits = commitChannel(() => client, toGitHub)
   const about = deployment({ githubId: made.deployment.id, sha })
   const bodies = [

@@ -16,6 +16,7 @@ const SECOND = 1_000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 const clock = () => NOW
+const NOTHING_TOLD = { of: () => Promise.resolve([]) }
 
 const circumstances = (given: Partial<Circumstances> = {}): Circumstances => ({
   now: NOW,
@@ -147,7 +148,11 @@ describe('GitHub', () => {
       300,
     )
 
-    const channel = githubChannel(() => client, { pace: () => createGitHubPace(480), clock })
+    const channel = githubChannel(() => client, {
+      outbox: NOTHING_TOLD,
+      pace: () => createGitHubPace(480),
+      clock,
+    })
     const failure = await failureIn(channel, { state: 'queued', description: 'Waiting' })
 
     expect(ruleFor(failure, circumstances())).toEqual(rule)

@@ -141,7 +141,7 @@ export async function sending({
       })
       const means = { timeoutMs, signal: calls.signal }
       const toSlack = createSlackRecipients({ config: () => config, means, clock })
-      const toGitHub = githubChannel(() => client, { pace: () => pace, clock })
+      const toGitHub = githubChannel(() => client, { outbox: store.outbox, pace: () => pace, clock })
       const sender = startOutbox({
         outbox: store.outbox,
         store,
