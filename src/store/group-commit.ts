@@ -5,6 +5,9 @@ export interface GroupOptions {
   isOfOneItem(cause: unknown): boolean
 }
 
+/** Whoever has waited for so long waits for nobody else. */
+const MOST_GATHERING_MS = 10
+
 /**
  * Gathers what arrives while the last group is being written, and writes it as one group: one sync to the
  * disk for many deliveries. Each caller gets its own answer, or its own error.
@@ -20,6 +23,8 @@ export function createGroupCommit<Item, Answer>(
   }
   let waiting: Waiting[] = []
   let writing = false
+  /** What the last group took. */
+  let tookMs = 0
 
   const settle = async (group: readonly Waiting[]): Promise<void> => {
     try {
@@ -38,14 +43,22 @@ export function createGroupCommit<Item, Answer>(
     while (waiting.length > 0) {
       const group = waiting.slice(0, most)
       waiting = waiting.slice(most)
+      const from = performance.now()
       await settle(group)
+      tookMs = performance.now() - from
     }
     writing = false
   }
+  /** Waits for the others of this turn of the event loop, and of the next where there were any, no longer than to write takes. */
+  const gather = (before: number, until: number): void =>
+    void setImmediate(() => {
+      const count = waiting.length
+      if (count > before && count < most && performance.now() < until) gather(count, until)
+      else void drain()
+    })
   return (item) =>
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject })
-      // The first of a group waits for the others of this turn of the event loop.
-      if (waiting.length === 1 && !writing) setImmediate(() => void drain())
+      if (waiting.length === 1 && !writing) gather(1, performance.now() + Math.min(tookMs, MOST_GATHERING_MS))
     })
 }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 
 import { createGroupCommit } from '../../src/store/group-commit.ts'
 
+const nextTurn = () => new Promise(setImmediate)
 const never = { isOfOneItem: () => false }
 
 test('what arrives in one turn, and during a write, is written as one group', async () => {
@@ -18,6 +19,27 @@ test('what arrives in one turn, and during a write, is written as one group', as
   expect(answers).toEqual([10, 20, 30])
   expect(await later).toBe(40)
   expect(groups).toEqual([[1, 2, 3], [4]])
+})
+
+test('while others keep coming a group waits for them, for as long as to write takes', async () => {
+  const groups: number[][] = []
+  const commit = createGroupCommit((items: readonly number[]) => {
+    groups.push([...items])
+    for (const until = performance.now() + 20; performance.now() < until;);
+    return Promise.resolve(items)
+  }, never)
+  await commit(0)
+  await nextTurn()
+
+  const many = [commit(1), commit(2)]
+  await nextTurn()
+  await Promise.all([...many, commit(3)])
+  await nextTurn()
+  const one = commit(4)
+  await nextTurn()
+  await Promise.all([one, commit(5)])
+
+  expect(groups).toEqual([[0], [1, 2, 3], [4], [5]])
 })
 
 test('a group holds no more than the most', async () => {
