@@ -152,6 +152,9 @@ export function startCatchUp(parts: CatchUpParts): CatchUp {
     said.set(keyOf(place), thrown.message)
     if (needs !== undefined) barredUntil.set(keyOf(place), clock() + BARRED_MS)
     if (limited) restUntil = retryAt ?? clock() + PATIENCE_MS
+    // A token that GitHub does not know is no better at the next place, and many such questions lock a user out:
+    // https://docs.github.com/rest/authentication/authenticating-to-the-rest-api#failed-login-limit
+    else if (thrown.status === 401) restUntil = clock() + PATIENCE_MS
   }
   waker.wake()
   return {

@@ -171,6 +171,22 @@ test('a clock that is set back by years lets it rest no longer than GitHub asks 
   expect(world.asked()).toEqual(['acme/one', 'acme/two', 'acme/three', 'acme/one', 'acme/two'])
 })
 
+test('a token that GitHub does not know is shown once in a round, and not once for every repository', async () => {
+  const world = await catchUpOf(...SHOPS)
+  world.github.fail({ times: 2, with: { status: 401, body: { message: 'Bad credentials' } } })
+  const catchUp = world.start()
+  await world.rests(1)
+  expect(world.asked()).toEqual(['acme/one'])
+
+  world.now += 5 * MINUTE
+  catchUp.wake()
+  await world.rests(2)
+  expect(world.asked()).toEqual(['acme/one', 'acme/two'])
+
+  catchUp.startOver()
+  await eventually('all were asked about', () => world.asked().length === 5)
+})
+
 test('when GitHub asks for patience nothing more is asked before', async () => {
   const world = await catchUpOf(...SHOPS)
   world.github.fail({ path: /one/, with: secondaryLimit(600) })
