@@ -351,8 +351,7 @@ export async function startApp(
     const side = { environment, user: currentUser(), npmFolders: npmFolders() }
     const resolve = (value: Value): string => resolveValue(value, { environment, lookup: config.lookup })
     const installed = join(config.dataDir, 'installed')
-    const hide = (secrets: readonly string[]): void => masker.add(secrets.filter((one) => one !== ''))
-    const asking = { server: side, resolve, hide }
+    const asking = { server: side, resolve, hide: masker.add }
     const askSourceNow: AskSource = (wanted, ref) =>
       askSource(wanted, ref, { ...asking, signal: stopSignal.signal })
     const finding = { pipeline, store, github: () => github, askSource: askSourceNow }

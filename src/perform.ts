@@ -209,7 +209,7 @@ async function publish(
         home: server.environment['HOME'] ?? server.user.home,
         environment: server.environment,
       },
-      hide: (secrets) => masker.add(secrets.filter((one) => one !== '')),
+      hide: masker.add,
       mask: masker.mask,
       random: () => randomBytes(16).toString('hex'),
       stopping,

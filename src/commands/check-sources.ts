@@ -29,7 +29,7 @@ export async function* checkSources(
       const ask = () =>
         askSource(environment, environment.defaultRef, {
           server,
-          hide: (secrets) => masker.add(secrets.filter((one) => one !== '')),
+          hide: masker.add,
           resolve: (value) => resolveValue(value, { environment: server.environment, lookup: config.lookup }),
           signal: new AbortController().signal,
           timeoutMs: TIMEOUT_MS,

@@ -8,8 +8,11 @@ import { type Shape, SELF_EVIDENT, knownShape, wrappedShape } from './shapes.ts'
  * themselves away (tokens of GitHub, addresses of Slack, passwords in URLs, authorization headers, private keys).
  */
 export interface Masker {
-  /** Learns more secrets, also for streams that are open. Nothing is forgotten: a rotated secret stays masked. */
-  readonly add: (secrets: Iterable<string>) => void
+  /**
+   * Learns more secrets, also for streams that are open. Nothing is forgotten: a rotated secret stays masked; but of those
+   * that live for hours, such as the tokens of a role, the newest are enough.
+   */
+  readonly add: (secrets: readonly string[], lifetime?: 'hours') => void
   /** Learns a secret that lives for an hour, say; the answer forgets it. */
   readonly lend: (secret: string) => () => void
   readonly mask: (text: string) => string
@@ -17,27 +20,37 @@ export interface Masker {
 }
 
 /** Makes a masker that knows these secrets. Words of fewer than six characters are none. */
-export function createMasker(secrets: Iterable<string>): Masker {
+export function createMasker(secrets: readonly string[]): Masker {
   const known = new Map<string, Shape>()
   const lent = new Set<ReadonlyMap<string, Shape>>()
   let search: Search | undefined
-  const shapes = () => [...SELF_EVIDENT, ...[known, ...lent].flatMap((one) => [...one.values()])]
+  const shapes = () => [
+    ...SELF_EVIDENT,
+    ...[known, ...lent, ...passing.values()].flatMap((one) => [...one.values()]),
+  ]
   const current = () => (search ??= createSearch(shapes()))
   const learned = new Set<string>()
-  const add = (more: Iterable<string>) => {
-    for (const secret of more) {
-      if (learned.has(secret)) continue // every run says its own again
-      learned.add(secret)
-      learn(secret, known)
-      search = undefined
-    }
+  const add = (more: readonly string[], lifetime?: 'hours') => {
+    for (const secret of more)
+      if (lifetime === 'hours') addPassing(secret)
+      else if (!learned.has(secret)) {
+        learned.add(secret) // every run says its own again
+        learn(secret, known)
+        search = undefined
+      }
+  }
+  const passing = new Map<string, ReadonlyMap<string, Shape>>()
+  const addPassing = (secret: string) => {
+    const own = passing.get(secret) ?? learn(secret, new Map())
+    if (!passing.delete(secret)) search = undefined
+    passing.set(secret, own) // the newest is the last
+    for (const oldest of [...passing.keys()].slice(0, -MOST_PASSING)) passing.delete(oldest)
   }
   add(secrets)
   return {
     add,
     lend(secret) {
-      const own = new Map<string, Shape>()
-      learn(secret, own)
+      const own = learn(secret, new Map())
       lent.add(own)
       search = undefined
       return () => {
@@ -55,6 +68,9 @@ export function createMasker(secrets: Iterable<string>): Masker {
   }
 }
 
+/** A role has two at a time, and new ones every few hours. */
+const MOST_PASSING = 60
+
 /** Most texts hold no place that looks like a secret, and need no more than this look. */
 function mayHoldSecret(bytes: Buffer, search: Search): boolean {
   let isSeen = false
@@ -62,8 +78,9 @@ function mayHoldSecret(bytes: Buffer, search: Search): boolean {
   return isSeen
 }
 
-function learn(secret: string, known: Map<string, Shape>): void {
+function learn(secret: string, known: Map<string, Shape>): ReadonlyMap<string, Shape> {
   const { texts, base64 } = formsOf(secret)
   for (const form of texts) known.set(form, knownShape(form))
   for (const form of base64) known.set(form, wrappedShape(form))
+  return known
 }

@@ -97,7 +97,7 @@ export async function bringSource(
     releases?.source &&
     placing &&
     archiveStep(deployment, releases.source, placing, {
-      hide: (secrets) => parts.masker.add(secrets.filter((one) => one !== '')),
+      hide: parts.masker.add,
       resolve: parts.resolve,
       environment,
       home: environment['HOME'] ?? user.home,

@@ -28,6 +28,20 @@ test('a known secret is masked in every spelling', () => {
   expect(mask(basicUrl)).toMatch(/^\w+•••.{0,6}$/)
 })
 
+test('of secrets that live for hours the newest are masked, and so is every other one for good', () => {
+  const { add, mask } = createMasker([])
+  const token = (hour: number) => `token-of-hour-${hour}-0123456789`
+
+  add([SECRET])
+  for (let hour = 0; hour < 200; hour++) add([token(hour), 'the-key-of-all-hours'], 'hours')
+
+  expect(mask(token(199))).toBe('•••')
+  expect(mask(token(150))).toBe('•••')
+  expect(mask(token(0))).toBe(token(0))
+  expect(mask('the-key-of-all-hours')).toBe('•••')
+  expect(mask(SECRET)).toBe('•••')
+})
+
 const ODD = `it's a "p&ss"/<w> 100% ü`
 
 test.each([

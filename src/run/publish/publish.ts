@@ -6,6 +6,7 @@ import type { Deployment } from '../../deployment/deployment.ts'
 import { messageOf } from '../../errors.ts'
 import { GitHubError, type GitHub } from '../../github/github.ts'
 import { isForbidden } from '../../github/limits.ts'
+import type { Masker } from '../../logs/redact.ts'
 import { NoCredentials, type CredentialSources } from '../sources/s3-credentials.ts'
 import { uploadToS3 } from '../sources/s3.ts'
 import { UploadFailure } from '../sources/upload.ts'
@@ -19,7 +20,7 @@ export interface PublishParts {
   github(token: string | undefined): Pick<GitHub, 'createGist'>
   readonly credentials: Pick<CredentialSources, 'home' | 'environment'>
   /** Told what must not be shown, before it is used. */
-  hide(secrets: readonly string[]): void
+  readonly hide: Masker['add']
   mask(text: string): string
   /** 128 random bits, as text. */
   random(): string

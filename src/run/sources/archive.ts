@@ -9,6 +9,7 @@ import {
   type SourceVersion,
 } from '../../deployment/source.ts'
 import { cut, oneLine } from '../../logs/one-line.ts'
+import type { Masker } from '../../logs/redact.ts'
 import { ReleaseFailure } from './failure.ts'
 import { askVersion, download, readAddress, type Downloaded, type HttpLimits } from './http.ts'
 import { askS3Version, downloadFromS3 } from './s3.ts'
@@ -18,7 +19,7 @@ const MOST_SHOWN = 200
 
 export interface ArchiveParts {
   /** Told what must not be shown. */
-  hide(secrets: readonly string[]): void
+  readonly hide: Masker['add']
   resolve(value: Value): string
   /** The server's own. */
   readonly environment: Readonly<Record<string, string | undefined>>

@@ -1,3 +1,4 @@
+import type { Masker } from '../../logs/redact.ts'
 import { askVersion, download, type Asking, type Downloaded, type HttpLimits } from './http.ts'
 import { upload, type Content } from './upload.ts'
 import { findCredentials, type Credentials, type CredentialSources } from './s3-credentials.ts'
@@ -17,7 +18,7 @@ export interface S3Options {
   readonly signal: AbortSignal
   readonly limits?: HttpLimits
   /** Told what must not be shown, before it is used. */
-  readonly hide: (secrets: readonly string[]) => void
+  readonly hide: Masker['add']
 }
 
 /** Downloads the object into a new file, as `download` does. */
@@ -65,7 +66,9 @@ async function inItsRegion<Answer>(
   ask: (asking: Asking, as: { region: string; credentials: Credentials }) => Promise<Answer>,
 ): Promise<Answer> {
   const credentials = await findCredentials(options.credentials, options.signal)
-  options.hide([credentials.secretAccessKey, credentials.sessionToken ?? ''])
+  const { secretAccessKey, sessionToken } = credentials
+  if (sessionToken === undefined) options.hide([secretAccessKey])
+  else options.hide([secretAccessKey, sessionToken], 'hours')
   const first = object.region ?? USUAL_REGION
   let actual: string | undefined
   const askIn = async (region: string) => {

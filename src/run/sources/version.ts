@@ -3,6 +3,7 @@ import type { Value } from '../../deployment/recipe.ts'
 import type { SourceVersion } from '../../deployment/source.ts'
 import { problem } from '../../errors.ts'
 import { fullNamesOf, isRefName } from '../../github/refs.ts'
+import type { Masker } from '../../logs/redact.ts'
 import { baseEnvironment, type ServerSide } from '../environment.ts'
 import { askRefs } from '../workspace/reach.ts'
 import { sourceOf } from '../workspace/source.ts'
@@ -13,7 +14,7 @@ import { HTTP_LIMITS } from './http.ts'
 export interface VersionParts {
   readonly server: ServerSide
   /** Told what must not be shown. */
-  hide(secrets: readonly string[]): void
+  readonly hide: Masker['add']
   resolve(value: Value): string
   readonly signal: AbortSignal
   /** For the whole of it, but for a store that has to be asked in another region. */

@@ -199,7 +199,7 @@ test('an object of a real store is downloaded with its version, whatever its nam
     version: etag,
     bytes: 10,
     content: 'an archive',
-    hidden: ['a-secret-of-the-configuration', ''],
+    hidden: ['a-secret-of-the-configuration'],
   })
   const object = { bucket: 'builds', key, region: undefined, endpoint }
   expect(await askS3Version(object, { credentials: CONFIGURED, signal, hide() {} })).toBe(etag)
