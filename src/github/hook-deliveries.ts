@@ -72,13 +72,16 @@ export async function redeliver(
   hook: HookPlace,
   deliveryId: string,
 ): Promise<void> {
-  await ask((common: Common) =>
+  const { status } = await ask((common: Common) =>
     request(`POST ${addressOf(hook)}/deliveries/{delivery_id}/attempts`, {
       ...parametersOf(hook),
       delivery_id: deliveryId,
       ...common,
     }),
   )
+  // A page of a proxy, say, has asked for nothing.
+  if (status !== 202)
+    throw new GitHubError(`GitHub answered ${status}, but not that it delivers again`, status, {}, undefined)
 }
 
 const isEnough = (
@@ -101,8 +104,8 @@ function parametersOf({ id, kind, place }: HookPlace): Readonly<Record<string, u
 }
 
 const nextIn = ({ headers }: Answer): string | undefined => {
-  const [, address] = /<([^>]*)>; rel="next"/.exec(String(headers['link'])) ?? []
-  return (address !== undefined && new URL(address).searchParams.get('cursor')) || undefined
+  const [, address = ''] = /<([^>]*)>; rel="next"/.exec(String(headers['link'])) ?? []
+  return URL.parse(address)?.searchParams.get('cursor') || undefined
 }
 
 const tagOf = (answer: Answer | undefined): string | undefined => {

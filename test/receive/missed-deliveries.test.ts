@@ -207,6 +207,9 @@ test('what GitHub refuses counts as not asked, and what may have reached it as a
   world.github.fail({ path: /attempts$/, with: { status: 429, body: { message: 'Slower' } } })
   await refusalOf(world.look())
 
+  world.github.fail({ path: /attempts$/, with: { status: 200, body: '<html>Sign in</html>' } })
+  expect((await refusalOf(world.look(START + 1))).message).toContain('not that it delivers again')
+
   world.github.fail({ path: /attempts$/, with: 'reset-after-applying' })
   await refusalOf(world.look(START + MINUTE))
 
