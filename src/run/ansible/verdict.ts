@@ -42,7 +42,7 @@ export function playbookFailure({
   const detail = `ansible-playbook ${how}${line === '' ? '' : `: ${line}`}`
   if (account.kind !== 'not_begun') return { reason: 'playbook_failed', detail }
   return exitCode === PARSER_ERROR
-    ? { reason: 'playbook_invalid', detail: `The playbook cannot be read: ${line}` }
+    ? { reason: 'playbook_invalid', detail: `The playbook cannot be read: ${placeIn(lines)}${line}` }
     : { reason: 'ansible_failed', detail }
 }
 
@@ -50,10 +50,22 @@ export function playbookFailure({
 const OR_NO_TAG = ', or no task has a tag that was asked for'
 
 /** What Ansible itself calls an error, also where warnings stand before it. */
-const errorLine = (lines: readonly string[]): string =>
-  (lines.find((line) => ERROR.test(line)) ?? usefulLine(lines)).replace(ERROR, '')
+function errorLine(lines: readonly string[]): string {
+  const syntax = lines.indexOf('Syntax Error while loading YAML.')
+  if (syntax !== -1) return lines[syntax + 1]?.trim() ?? '' // what is called the error says only that there is one
+  return (lines.find((line) => ERROR.test(line)) ?? usefulLine(lines)).replace(ERROR, '')
+}
 
 const ERROR = /^\[?ERROR(?:\]:|!)\s*/
+
+/** `tasks/main.yml:3:6: `, where Ansible says it: a status has no room for the whole path. */
+function placeIn(lines: readonly string[]): string {
+  const [, file, line, column] =
+    lines
+      .map((one) => /^The error appears to be in '(.+)': line (\d+), column (\d+)/.exec(one))
+      .find((one) => one !== null) ?? []
+  return file === undefined ? '' : `${file.split('/').slice(-2).join('/')}:${line}:${column}: `
+}
 
 /** Before the first play: YAML, modules and variables that Ansible cannot make sense of. */
 const PARSER_ERROR = 4

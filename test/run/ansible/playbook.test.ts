@@ -126,7 +126,12 @@ describe.skipIf(!inject('ansible'))('a playbook', () => {
       'playbook_missing',
       /^There is no playbook \/nowhere\/site\.yml\.$/,
     ],
-    ['that is no YAML', { plays: '- hosts: [' }, 'playbook_invalid', /^The playbook cannot be read: \S/],
+    [
+      'that is no YAML',
+      { plays: '- hosts: [' },
+      'playbook_invalid',
+      /^The playbook cannot be read: [^/]+\/site\.yml:\d+:\d+: did not find expected node content\b/,
+    ],
     [
       'with a module that nobody has',
       { plays: [play('all', { nosuchmodule: {} })] },
