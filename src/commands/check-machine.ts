@@ -6,7 +6,7 @@ import { usersIn } from '../config/run-as.ts'
 import { wordsOf, type Recipe, type TasksFolderRecipe } from '../deployment/recipe.ts'
 import { messageOf } from '../errors.ts'
 import { whyNotAs } from '../run/another-user.ts'
-import { findProgram } from '../run/command.ts'
+import { findProgram, troubleWithFolder } from '../run/command.ts'
 import { currentOf } from '../run/releases.ts'
 import { listFolders } from '../run/listing.ts'
 import { AROUND_TASKS, foldersOf, type Listing } from '../run/steps.ts'
@@ -102,9 +102,15 @@ function checkEnvironment(environment: EnvironmentConfig, machine: Machine): Fin
 function checkRecipe(where: string, recipe: Recipe, { path, listed }: Machine): Finding[] {
   const { folder, hooks } = recipe
   const isFresh = recipe.workspace !== undefined || recipe.releases !== undefined
-  if (!isFresh && !isFolder(folder))
+  const trouble = isFresh ? undefined : troubleWithFolder(folder)
+  if (trouble !== undefined && !(trouble.isClosed && recipe.runAs !== undefined))
     return [
-      wrong(`${where}: the folder ${folder} does not exist`, 'Create or clone it, or correct `folder`.'),
+      wrong(
+        `${where}: ${trouble.detail.replace(/\.$/, '')}`,
+        trouble.isClosed
+          ? 'Let the user that runs Ferryman enter it, and the folders that it is in, or correct `folder`.'
+          : 'Create or clone it, or correct `folder`.',
+      ),
     ]
   const around = [hooks.before, hooks.verify, hooks.afterSuccess, hooks.afterFailure].flat()
   const commands = [
@@ -136,8 +142,6 @@ function placeName(recipe: Recipe): string {
   if (releases !== undefined) return `a release for each deployment, in ${releases.path}`
   return workspace === undefined ? `folder ${folder}` : 'a fresh checkout for each deployment'
 }
-
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 
 const named = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '))
 

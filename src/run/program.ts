@@ -12,8 +12,8 @@ export interface CannotRun {
  * failed: the folder, and the absolute path of the program.
  */
 export function lookUp(name: string, folder: string, path: string): { readonly program: string } | CannotRun {
-  const trouble = troubleWith(folder)
-  if (trouble !== undefined) return { reason: 'folder_missing', detail: trouble }
+  const trouble = troubleWithFolder(folder)
+  if (trouble !== undefined) return { reason: 'folder_missing', detail: trouble.detail }
   const program = findProgram(name, folder, path)
   if (program !== undefined) return { program }
   const isThere = candidates(name, folder, path).some((candidate) => look(candidate)?.isFile())
@@ -25,11 +25,26 @@ export function lookUp(name: string, folder: string, path: string): { readonly p
 export const findProgram = (name: string, folder: string, path: string): string | undefined =>
   candidates(name, folder, path).find(isProgram)
 
-function troubleWith(folder: string): string | undefined {
+/** Why nothing can be run in a folder, in a sentence; `isClosed`: to this user, and perhaps to no other. */
+export function troubleWithFolder(
+  folder: string,
+): { readonly detail: string; readonly isClosed: boolean } | undefined {
+  const closed = { detail: `The folder ${folder} may not be entered by this user.`, isClosed: true }
+  if (isHidden(folder)) return closed
   const found = look(folder)
-  if (found === undefined) return `The folder ${folder} does not exist.`
-  if (!found.isDirectory()) return `${folder} is not a folder.`
-  return mayExecute(folder) ? undefined : `The folder ${folder} may not be entered by this user.`
+  if (found === undefined) return { detail: `The folder ${folder} does not exist.`, isClosed: false }
+  if (!found.isDirectory()) return { detail: `${folder} is not a folder.`, isClosed: false }
+  return mayExecute(folder) ? undefined : closed
+}
+
+/** Whether it is behind a folder that this user may not enter, so that nobody knows whether it is there. */
+function isHidden(path: string): boolean {
+  try {
+    statSync(path)
+    return false
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EACCES'
+  }
 }
 
 function candidates(name: string, folder: string, path: string): string[] {

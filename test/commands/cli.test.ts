@@ -207,8 +207,13 @@ describe('ferryman check', () => {
           commands: [['no-such-program'], ['./deploy.sh'], { run: ['x'], run_as: 'no-such-user' }],
         },
         'acme/gone': { folder: './nowhere', commands: [['true']] },
+        'acme/circle': { folder: './circle', commands: [['true']] },
+        'acme/file': { folder: './config.yml', commands: [['true']] },
+        'acme/infra': { ansible_hosts: 'web1,', ansible_playbook: 'knot' },
       },
     })
+    // They stand for all that cannot even be looked at.
+    for (const name of ['circle', 'knot']) symlinkSync(name, join(world.directory, name))
     world.slack.fail({ times: 1, with: { status: 404, body: 'no_service' } })
 
     const { code, out } = await ferryman(['check', '-c', world.configFile])
@@ -217,14 +222,18 @@ describe('ferryman check', () => {
     expect(out).toContain('✘ acme/shop production: there is no program no-such-program')
     expect(out).toContain('✘ acme/shop production: there is no program ./deploy.sh')
     expect(out).toContain(
-      `✘ acme/gone production: the folder ${join(world.directory, 'nowhere')} does not exist`,
+      `✘ acme/gone production: The folder ${join(world.directory, 'nowhere')} does not exist\n`,
     )
+    expect(out).toContain(
+      `✘ acme/circle production: The folder ${join(world.directory, 'circle')} does not exist\n`,
+    )
+    expect(out).toContain(`✘ acme/file production: ${world.configFile} is not a folder\n`)
     expect(out).toContain('✘ GitHub: there is no acme/gone that this token may see')
     expect(out).toContain('✘ Slack: the address answers 404 no_service')
     expect(out).toContain(
       '✘ run_as no-such-user: There is no user no-such-user on this machine.\n    Make it, or correct run_as.',
     )
-    expect(out).toContain('6 things to mend.')
+    expect(out).not.toContain('    at ')
   })
 
   test('says which right the token lacks, and when it ends', async () => {

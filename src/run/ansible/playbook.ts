@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync, type Stats } from 'node:fs'
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 
@@ -165,9 +165,11 @@ function hindranceOf(
           ...found,
           detail: `${found.detail.replace(/\.$/, '')}. Install Ansible on this machine, or add its folder to PATH.`,
         }
+  const noPlaybook = whyGone('playbook', playbook)
+  if (noPlaybook !== undefined) return { reason: 'playbook_missing', detail: noPlaybook }
   if (!isFile(playbook)) return { reason: 'playbook_missing', detail: `There is no playbook ${playbook}.` }
-  if (!inventory.includes(',') && !existsSync(inventory))
-    return { reason: 'inventory_missing', detail: `There is no inventory ${inventory}.` }
+  const noInventory = inventory.includes(',') ? undefined : whyGone('inventory', inventory)
+  if (noInventory !== undefined) return { reason: 'inventory_missing', detail: noInventory }
   // Where the file that it names cannot be read, Ansible quietly goes on to the one in the folder.
   const wrong = settings === undefined ? undefined : whyUnreadable(settings)
   if (wrong !== undefined) {
@@ -213,5 +215,24 @@ const USUAL_PLUGINS = '~/.ansible/plugins/callback:/usr/share/ansible/plugins/ca
 /** ssh adds 28 bytes to the folder of its sockets, and the whole must be shorter than 108: unix(7). */
 const LONGEST_SOCKETS = 79
 
-const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+/** Why nothing is found there, in a sentence: it may be behind a folder that this user may not enter. */
+function whyGone(what: 'playbook' | 'inventory', path: string): string | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) === undefined
+      ? `There is no ${what} ${path}.`
+      : undefined
+  } catch (thrown) {
+    return `The ${what} ${path} cannot be read: ${causeOf(thrown)}.`
+  }
+}
+
+const isFile = (path: string): boolean => look(path)?.isFile() ?? false
+const isFolder = (path: string): boolean => look(path)?.isDirectory() ?? false
+
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path)
+  } catch {
+    return undefined
+  }
+}
