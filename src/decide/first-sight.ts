@@ -56,7 +56,7 @@ export function startFirstSight(parts: FirstSightParts): FirstSight {
         const later = await lookAt(repository, places).catch((thrown: unknown) => laterAfter(thrown))
         if (later === undefined) continue
         again = Math.min(later.afterMs, again ?? Infinity)
-        if (later.limited) break
+        if (later.isForAll) break
       }
     } catch (thrown) {
       if (ended.signal.aborted) return
@@ -83,11 +83,13 @@ export function startFirstSight(parts: FirstSightParts): FirstSight {
     }
     parts.looked(facts?.githubId, name.toLowerCase())
   }
-  function laterAfter(thrown: unknown): { afterMs: number; limited: boolean } {
+  /** `isForAll`: the next repository would be answered the same. */
+  function laterAfter(thrown: unknown): { afterMs: number; isForAll: boolean } {
     if (!(thrown instanceof GitHubError)) throw thrown
     journal.warn('first-sight:postponed', { error: thrown.message })
     const { retryAt, limited } = limitOf(thrown, clock())
-    return { afterMs: Math.min(Math.max(RETRY_MS, (retryAt ?? 0) - clock()), LONGEST_MS), limited }
+    const afterMs = Math.min(Math.max(RETRY_MS, (retryAt ?? 0) - clock()), LONGEST_MS)
+    return { afterMs, isForAll: limited || thrown.status === 401 }
   }
   waker.wake()
   return {

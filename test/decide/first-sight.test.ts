@@ -5,6 +5,7 @@ import { startFirstSight } from '../../src/decide/first-sight.ts'
 import { createGitHub } from '../../src/github/client.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import { shopAtGitHub } from '../support/doubles.ts'
+import { eventually } from '../support/running.ts'
 import { environmentConfig as environment } from '../support/samples.ts'
 import { emptyDatabase } from '../support/stores.ts'
 
@@ -90,4 +91,30 @@ test('a GitHub that is away is asked again later', async () => {
 
   expect(await look()).toEqual(['first-sight:postponed'])
   expect((await store.seen()).size).toBe(0)
+})
+
+test('a token that GitHub does not know is shown once, and not once for every repository', async () => {
+  const { github, store } = await sightOf()
+  const client = createGitHub({ token: 'unknown-token', apiUrl: github.url, version: 'test' })
+  const said: string[] = []
+  const write = (event: string): void => void said.push(event)
+  const sight = startFirstSight({
+    store,
+    github: () => client,
+    repositories: () =>
+      ['acme/shop', 'acme/blog', 'acme/docs'].map((name) => ({
+        name,
+        environments: new Map([['production', environment({ repository: name })]]),
+      })),
+    looked: () => {},
+    clock: () => 1_000,
+    journal: { info: write, warn: write, error: write },
+  })
+
+  await eventually('it has asked', () => said.length === 1)
+  sight.wake()
+  await eventually('it has asked again', () => said.length === 2)
+  sight.stop()
+
+  expect(github.requests.map(({ path }) => path)).toEqual(['/repos/acme/shop', '/repos/acme/shop'])
 })
