@@ -1,14 +1,23 @@
 import { readdirSync, statSync } from 'node:fs'
 
-import { problem } from '../errors.ts'
+import { messageOf, problem } from '../errors.ts'
 
 /**
  * Throws `database_missing` where there are logs of deployments and no database that knows them: a new one would
- * give their numbers to others, and nobody would notice what is lost.
+ * give their numbers to others, and nobody would notice what is lost. Throws `database_unusable` where it cannot be
+ * looked for, as in a folder that is closed to this user.
  */
 export function assertNotLost(file: string, logsDirectory: string): void {
-  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0) return
+  if (sizeOf(file) > 0) return
   if (hasLogs(logsDirectory)) throw problem('database_missing', { file, directory: logsDirectory })
+}
+
+function sizeOf(file: string): number {
+  try {
+    return statSync(file, { throwIfNoEntry: false })?.size ?? 0
+  } catch (cause) {
+    throw problem('database_unusable', { database: file, cause: messageOf(cause) }, cause)
+  }
 }
 
 function hasLogs(directory: string): boolean {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -59,6 +59,15 @@ test('one that another process keeps to itself is doubtful', async () => {
 
   expect(await check()).toBe('doubtful: database /data/ferryman.sqlite: another process holds it just now')
   other.close()
+})
+
+test('one that cannot even be looked for, as in a folder that is closed to this user, is wrong', async () => {
+  const { file, check } = somewhere()
+  symlinkSync(file, file)
+
+  expect(await check()).toBe(
+    "wrong: database: The database /data/ferryman.sqlite cannot be used: ELOOP: too many symbolic links encountered, stat '/data/ferryman.sqlite'.",
+  )
 })
 
 test('one of a newer version, with damage, or missing beside its logs is wrong', async () => {
