@@ -30,7 +30,7 @@ export async function* checkServices(config: Config, options: ServicesOptions): 
   if (config.server.publicUrl === undefined && environments.some(({ logTo }) => logTo === undefined))
     yield doubtful(
       'server.public_url is not set',
-      'Without it, and without `log_to`, the statuses on GitHub carry no link to the log.',
+      'Without it, and without `log_to`, GitHub and Slack get no link to the log; `ferryman show` says where it is here.',
     )
 }
 

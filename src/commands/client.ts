@@ -35,12 +35,16 @@ export interface Question {
 
 const TIMEOUT_MS = 60_000
 
+/** The data directory of that server. */
+export const dataDirOf = (choice: ServerChoice): string =>
+  findDataDir({ ...choice, environment: process.env, cwd: process.cwd() })
+
 /**
  * Asks the running server through the socket in its data directory, in the name of whoever is logged in; answers
  * what it said. Throws `server_not_running`, `server_forbidden`, or the server's own problem.
  */
 export async function askServer(choice: ServerChoice, question: Question): Promise<Buffer> {
-  const directory = findDataDir({ ...choice, environment: process.env, cwd: process.cwd() })
+  const directory = dataDirOf(choice)
   const { status, body } = await withShortPath(directory, (path) => send(path, question)).catch(
     (cause: unknown) => {
       throw unreachable(directory, cause)
@@ -63,7 +67,7 @@ export async function readAlong(
   question: Question,
   show: (bytes: Buffer) => Promise<void>,
 ): Promise<Readonly<Record<string, string | undefined>>> {
-  const directory = findDataDir({ ...choice, environment: process.env, cwd: process.cwd() })
+  const directory = dataDirOf(choice)
   try {
     const response = await withShortPath(directory, (path) => open(path, question))
     const status = response.statusCode ?? 500

@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+
 import { oneLine } from '../logs/one-line.ts'
 import { asJson } from './as-json.ts'
-import { askForJson, type ServerChoice } from './client.ts'
+import { askForJson, dataDirOf, type ServerChoice } from './client.ts'
 import { deploymentId } from './deployment-id.ts'
 import { lineOf, type Shown } from './follow.ts'
 import { moment, table } from './table.ts'
@@ -53,13 +56,24 @@ interface Host {
 export async function runShow({ server, deployment, json }: ShowOptions): Promise<number> {
   const path = `/api/deployments/${await deploymentId(deployment ?? '', server)}`
   const answer = (await askForJson(server, { method: 'GET', path })) as { readonly deployment: Detailed }
-  process.stdout.write(json ? asJson(answer.deployment) : deploymentTold(answer.deployment))
+  process.stdout.write(
+    json
+      ? asJson(answer.deployment)
+      : deploymentTold(answer.deployment, logBeside(answer.deployment, server)),
+  )
   return 0
 }
 
+/** The folder of its log, for whoever has no link to it: without `server.public_url`, or of a public repository. */
+function logBeside({ id, log_url: link }: Detailed, server: ServerChoice): string | undefined {
+  if (link !== null) return undefined
+  const folder = join(dataDirOf(server), 'logs', String(id))
+  return existsSync(folder) ? folder : undefined
+}
+
 /** A deployment for people: how it stands, the facts, its steps, and the hosts of its playbooks. */
-export function deploymentTold(shown: Detailed): string {
-  const facts = factsOf(shown)
+export function deploymentTold(shown: Detailed, logFolder?: string): string {
+  const facts = factsOf(shown, logFolder)
   const width = Math.max(...facts.map(([about]) => about.length))
   const lines = facts.map(([about, says]) => `  ${about.padEnd(width)}  ${oneLine(says)}\n`)
   const hosts = shown.steps.flatMap(({ recap }) => (recap === null ? [] : [recap]))
@@ -71,7 +85,7 @@ export function deploymentTold(shown: Detailed): string {
   ].join('')
 }
 
-function factsOf(shown: Detailed): (readonly [string, string])[] {
+function factsOf(shown: Detailed, logFolder: string | undefined): (readonly [string, string])[] {
   const { sha, ref, task, actor, creator, forced, reason, marked_bad: bad, log_url: log } = shown
   const what = task === 'deploy' ? 'deploy' : `the task ${task} at`
   const through = actor === creator ? '' : ` through ${creator}`
@@ -84,7 +98,7 @@ function factsOf(shown: Detailed): (readonly [string, string])[] {
     ['approved', shown.approved_by === undefined ? undefined : `by ${shown.approved_by}`],
     ['forced', forced === undefined ? undefined : `by ${forced.by}: ${forced.why}`],
     ['bad', bad && `marked by ${bad.by}${bad.reason === undefined ? '' : `: ${bad.reason}`}`],
-    ['log', log ?? undefined],
+    ['log', log ?? logFolder],
   ]
   return possible.flatMap(([about, says]) => (says === undefined ? [] : [[about, says] as const]))
 }

@@ -90,7 +90,7 @@ test('what was left out says why, and the hosts of a playbook how they fared', (
   const sha = 'a84d88e7554fc1fa21bcbc4efae3c782a70d2b9d'
   const at = '2026-11-25T10:24:57.000Z'
 
-  const told = deploymentTold({
+  const shown = {
     id: 1,
     name: 'acme/shop/production#1',
     state: 'succeeded',
@@ -106,14 +106,16 @@ test('what was left out says why, and the hosts of a playbook how they fared', (
     finished_at: null,
     log_url: null,
     steps,
-  })
+  } as const
 
-  expect(told).toBe(`acme/shop/production#1: succeeded: b84d88e is there now, asked for a84d88e
+  expect(deploymentTold(shown, '/srv/ferryman/data/logs/1'))
+    .toBe(`acme/shop/production#1: succeeded: b84d88e is there now, asked for a84d88e
 
   what    the task migrate at a84d88e (main)
   who     mona through acme-bot
   when    asked 2026-11-25 10:24:57 (UTC)
   forced  by mona: it burns\\n\\u001b[31m
+  log     /srv/ferryman/data/logs/1
 
 STEP                       ENDED                      TOOK
 ./migrate                  skipped: Nothing differs.
