@@ -4,7 +4,7 @@ import { fine, wrong, type Finding } from './findings.ts'
 const TIMEOUT_MS = 10_000
 
 /** Whether every address of Slack in the configuration takes messages. Posts nothing. */
-export async function* checkSlack(config: Config): AsyncGenerator<Finding> {
+export async function* checkSlack(config: Pick<Config, 'slack' | 'repositories'>): AsyncGenerator<Finding> {
   const addresses = addressesIn(config)
   if (addresses.size === 0) yield fine('Slack: not configured, so nothing is said there')
   yield* await Promise.all([...addresses].map(([url, use]) => checkAddress(url, use)))
@@ -16,7 +16,10 @@ interface Use {
   readonly key: string
 }
 
-function addressesIn({ slack, repositories }: Config): ReadonlyMap<string, Use> {
+function addressesIn({
+  slack,
+  repositories,
+}: Pick<Config, 'slack' | 'repositories'>): ReadonlyMap<string, Use> {
   const addresses = new Map<string, Use>()
   if (slack !== undefined) addresses.set(slack.webhookUrl, { what: 'the address', key: 'slack.webhook_url' })
   for (const { environments } of repositories.values())
@@ -45,7 +48,15 @@ async function checkAddress(url: string, { what, key }: Use): Promise<Finding> {
       `Slack: ${what} answers ${response.status} ${answer}`,
       `Make a new incoming webhook and set ${key}.`,
     )
-  } catch {
-    return wrong(`Slack: ${what} does not answer`, `Check ${key} and the network.`)
+  } catch (thrown) {
+    return wrong(`Slack: ${what} does not answer${reasonIn(thrown)}`, `Check ${key} and the network.`)
   }
+}
+
+/** ` (ENOTFOUND)`: the system's word alone, since what else is said may hold the address, which is a secret. */
+function reasonIn(thrown: unknown): string {
+  const { name, cause } = Object(thrown) as { readonly name?: unknown; readonly cause?: unknown }
+  if (name === 'TimeoutError') return ` within ${TIMEOUT_MS / 1000} s`
+  const { code } = Object(cause) as { readonly code?: unknown }
+  return typeof code === 'string' ? ` (${code})` : ''
 }

@@ -18,7 +18,7 @@ export function errorOf(
   if (typeof response !== 'object' || response === null) {
     const message = isTimeout(thrown)
       ? `GitHub did not answer within ${timeoutMs / 1000} s`
-      : `GitHub cannot be reached: ${thrown.message}`
+      : `GitHub cannot be reached: ${thrown.message.replace(OF_OPENSSL, '$1: $2')}`
     return new GitHubError(cutMasked(message), undefined, {}, thrown)
   }
   const { status, headers, data } = response as Refused
@@ -27,6 +27,9 @@ export function errorOf(
   const message = cutMasked(`GitHub answered ${status}: ${said}`)
   return new GitHubError(message, status, headers, thrown, success ? contextsIn(refusal) : [])
 }
+
+/** As OpenSSL writes it where what answers speaks no TLS, with the line of its own source and a line break behind. */
+const OF_OPENSSL = /^[\dA-F]+:error:[\dA-F]+:([^:]*):[^:]*:([^:]*):[^]*$/
 
 const cut = (text: string): string => text.slice(0, MOST_CHARACTERS).toWellFormed()
 

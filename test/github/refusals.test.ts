@@ -190,3 +190,13 @@ test('a connection that ends is no answer', async () => {
   expect(message).toContain('GitHub cannot be reached: ')
   expect([status, headers]).toEqual([undefined, {}])
 })
+
+test('what speaks no TLS is named in words, without the lines of OpenSSL', async () => {
+  const { github } = await shopAtGitHub()
+
+  const { message } = await refusalOf(
+    clientOf({ url: github.url.replace('http:', 'https:') }).branchHead(SHOP, 'main'),
+  )
+
+  expect(message).toBe('GitHub cannot be reached: SSL routines: wrong version number')
+})

@@ -82,7 +82,7 @@ export const post = (
 const MONA = 'mona-token'
 
 /** Ferryman's own client, asking the double. */
-export const clientOf = (github: GitHubDouble, token = MONA, timeoutMs = 5_000): GitHub =>
+export const clientOf = (github: Pick<GitHubDouble, 'url'>, token = MONA, timeoutMs = 5_000): GitHub =>
   createGitHub({ token, apiUrl: github.url, version: 'test', timeoutMs })
 
 /** What the client throws; anything else fails the test. */
