@@ -127,6 +127,7 @@ class UsageError extends Error {}
 /** Runs the command line; answers the exit code. */
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args
+  if (name === 'help' && rest[0] !== undefined) return main([rest[0], '--help'])
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(HELP)
     return name === undefined ? USAGE : OK
@@ -137,6 +138,10 @@ async function main(args: readonly string[]): Promise<number> {
     return OK
   }
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (entry === undefined && name.startsWith('-'))
+    throw new UsageError(
+      `The command comes first, and "${name}" is none: as in \`ferryman check --config FILE\`. \`ferryman --help\` lists them.`,
+    )
   if (entry === undefined)
     throw new UsageError(
       `There is no command "${name}".${suggestion(name, Object.keys(COMMANDS))} \`ferryman --help\` lists them.`,

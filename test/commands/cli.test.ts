@@ -22,22 +22,28 @@ describe('the command line', () => {
     expect(await ferryman(['--version'])).toEqual({ code: 0, out: '0.1.0\n', err: '' })
   })
 
-  test.each(['serve', 'check', 'send', 'demo'])(
-    '%s --help says what it takes and its exit codes',
-    async (name) => {
-      const { code, out } = await ferryman([name, '--help'])
+  test.each([
+    ['serve', ['serve', '--help']],
+    ['check', ['check', '-h']],
+    ['send', ['send', '--help']],
+    ['demo', ['help', 'demo']],
+  ])('the help of %s says what it takes and its exit codes', async (name, words) => {
+    const { code, out } = await ferryman(words)
 
-      expect(code).toBe(0)
-      expect(out).toContain(`Usage: ferryman ${name}`)
-      expect(out).toContain('Exit codes: 0')
-    },
-  )
+    expect(code).toBe(0)
+    expect(out).toContain(`Usage: ferryman ${name}`)
+    expect(out).toContain('Exit codes: 0')
+  })
 
   test('suggests what was meant', async () => {
     expect(await ferryman(['serv'])).toEqual({
       code: 2,
       out: '',
       err: 'ferryman: There is no command "serv". Did you mean "serve"? `ferryman --help` lists them.\n',
+    })
+    expect(await ferryman(['--config', 'config.yml', 'check'])).toMatchObject({
+      code: 2,
+      err: 'ferryman: The command comes first, and "--config" is none: as in `ferryman check --config FILE`. `ferryman --help` lists them.\n',
     })
     expect((await ferryman(['serve', '--confg', 'x'])).err).toContain('Did you mean "--config"?')
     expect((await ferryman(['serve', '--confg', 'x'])).code).toBe(2)
