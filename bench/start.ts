@@ -72,7 +72,7 @@ async function once(place: Place, { name, argv, took, idle }: Way): Promise<void
   const program = place.start(name, words)
   await answered(program, `http://127.0.0.1:${port}/healthz`)
   took.push(performance.now() - from)
-  await pause(place.quick ? 300 : 1000) // what the start left behind may go
+  await pause(place.quick ? 300 : 4000) // what the start left behind may go
   idle.push(memory(program.pid, 'VmRSS'))
   await place.end(program)
 }

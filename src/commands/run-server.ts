@@ -19,6 +19,8 @@ export interface ServerOptions {
 }
 
 const ECHO_MS = 1_000
+/** By then a start is over, and what it left open is looked after. */
+const SETTLED_MS = 2_000
 
 /** Runs the server until a signal ends it; answers the exit code. Problems of the start are thrown. */
 export async function runServer(options: ServerOptions): Promise<number> {
@@ -89,12 +91,19 @@ export async function runServer(options: ServerOptions): Promise<number> {
   if (wasAskedEarly) void reload()
   // Otherwise what was compiled is kept when Node ends, which a second signal or kill -9 does not wait for.
   flushCompileCache()
+  setTimeout(compactMemory, SETTLED_MS).unref()
   await signals.first
   watch.stop()
   void signals.second.then(app.hurry)
   await app.stop(exitCode === 0 ? options.graceMs : 0)
   return exitCode
 }
+
+/**
+ * Gives back what the start took and needs no longer, in a tenth of a second: a seventh of the memory of a server that waits,
+ * which V8 keeps otherwise, since what is in use is scattered over it. bin/ferryman makes `gc` known.
+ */
+const compactMemory = (): void => globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
 
 /** Resolve with the first and the second signal that asks for an end. The second waits for nothing. */
 function catchSignals(): { readonly first: Promise<void>; readonly second: Promise<void>; end(): void } {
