@@ -51,6 +51,8 @@ function reasonOf({ reason }: YAMLException, keys: string): string {
   if (reason.includes('input is empty')) return `expected keys such as ${keys}, got an empty file`
   if (reason.includes('alias "')) return 'this alias names no anchor; quote a text that begins with *'
   if (reason.startsWith('unknown')) return 'unknown tag; quote a text that begins with !'
+  if (reason === 'deficient indentation')
+    return 'a {, a [ or a quote above is not closed, or what is inside of it is not indented'
   return reason.includes('flow')
     ? `${reason}; inside of { } and [ ] quote a text that has braces or brackets`
     : reason

@@ -422,6 +422,14 @@ repositories:
       'a: {b: ${C}}\n',
       'config.yml:1:9 missed comma between flow collection entries; inside of { } and [ ] quote a text that has braces or brackets',
     ],
+    [
+      'a: {b: 1\nc: 2\n',
+      'config.yml:2:1 a {, a [ or a quote above is not closed, or what is inside of it is not indented',
+    ],
+    [
+      'a: "b\nc: 2\n',
+      'config.yml:2:1 a {, a [ or a quote above is not closed, or what is inside of it is not indented',
+    ],
     ['a: 1\n---\nb: 2\n', 'config.yml:1:1 expected a single document in the stream, but found more'],
     ['a: *hunter2\n', 'config.yml:1:5 this alias names no anchor; quote a text that begins with *'],
     ['a: !hunter2 b\n', 'config.yml:1:4 unknown tag; quote a text that begins with !'],
