@@ -73,6 +73,7 @@ export function fillDocument(root: unknown, options: FillOptions): FilledDocumen
       options.wrong(path, filled.wrong)
       return value
     }
+    if (isAddressAlone(path, filled.text)) return filled.text
     if (filled.values.length === 0 && !options.isOverridden(path)) plain.push(path)
     const found = [filled.text, ...filled.values, ...credentialsIn(filled.text)]
     if (found.some(isTooShort)) tooShort.push(path)
@@ -120,6 +121,11 @@ const isOrdinaryKey = (path: Path): boolean =>
   path[0] === 'repositories'
     ? ORDINARY_OF_ENVIRONMENT.has(keyOfEnvironment(path))
     : ORDINARY.test(path.join('.'))
+
+/** Whoever connects as who they are needs no password: then the address of the database is for everybody. */
+const isAddressAlone = (path: Path, text: string): boolean =>
+  path.join('.') === 'database' && WITHOUT_PASSWORD.test(text) && !/password/i.test(text)
+const WITHOUT_PASSWORD = /^postgres(?:ql)?:\/\/(?:[\w.-]+@)?[\w.,:[\]-]*(?:\/[\w-]*)?(?:\?[\w=&./-]*)?$/
 
 const isSecretSetting = (value: unknown): value is string | { readonly file: string } =>
   (typeof value === 'string' && value !== '') ||

@@ -321,6 +321,18 @@ describe('what the surroundings say instead', () => {
     expect(config.secrets).toContain('hidden-word')
   })
 
+  test.each([
+    ['postgres://ferryman@db.example.org:5432/ferryman?sslmode=require', false],
+    ['postgresql:///ferryman?host=/run/postgresql', false],
+    ['postgres://me:hidden-word@db/f', true],
+    ['postgres://me:hidden/word@db/f', true],
+    ['postgres://me%3Ahidden-word@db/f', true],
+    ['postgres://db/f?user=me&password=hidden-word', true],
+    ['postgres://db/f?sslpassword=hidden-word', true],
+  ])('the address of a database is secret where a password is in it: %s, %s', (address, isSecret) => {
+    expect(server({ FERRYMAN_DATABASE: address }).secrets.includes(address)).toBe(isSecret)
+  })
+
   test('what is wrong with them names them, and never shows a secret', () => {
     const environment = {
       PORT: 'many',
