@@ -40,7 +40,7 @@ export async function measureStart(place: Place): Promise<Findings> {
     took: [],
     idle: [],
   }
-  const rounds = place.quick ? 2 : 9
+  const rounds = place.quick ? 2 : 5
   for (let round = 1; round <= rounds; round += 1)
     for (const way of [script, direct, bare]) {
       place.say(`start: round ${round} of ${rounds}`)
@@ -72,7 +72,7 @@ async function once(place: Place, { name, argv, took, idle }: Way): Promise<void
   const program = place.start(name, words)
   await answered(program, `http://127.0.0.1:${port}/healthz`)
   took.push(performance.now() - from)
-  await pause(place.quick ? 300 : 4000) // what the start left behind may go
+  await pause(place.quick ? 300 : 11_000) // by then it has given back what it needs no longer
   idle.push(memory(program.pid, 'VmRSS'))
   await place.end(program)
 }

@@ -20,7 +20,7 @@ export interface ServerOptions {
 
 const ECHO_MS = 1_000
 /** By then a start is over, and what it left open is looked after. */
-const SETTLED_MS = 2_000
+const SETTLED_MS = 10_000
 
 /** Runs the server until a signal ends it; answers the exit code. Problems of the start are thrown. */
 export async function runServer(options: ServerOptions): Promise<number> {
