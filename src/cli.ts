@@ -183,10 +183,13 @@ function parse(name: string, command: Command, args: readonly string[]): Given {
   }
 }
 
-// Somebody who reads only the head of our output closes the pipe: that is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) =>
-  process.exit(error.code === 'EPIPE' ? OK : FAILED),
-)
+// Somebody who reads only the head of our output closes the pipe. That is no failure, and no end either: whoever waits for
+// the exit code of a deployment gets its own.
+process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  if (code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED') return
+  process.stderr.write(`ferryman: The output cannot be written: ${message}\n`)
+  process.exit(FAILED)
+})
 process.stderr.on('error', () => {})
 
 function textOf(thrown: unknown): string {

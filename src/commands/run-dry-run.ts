@@ -13,6 +13,8 @@ interface DryRunOptions {
 
 export async function runDryRun({ server, words, task }: DryRunOptions): Promise<number> {
   const body = { ...wordsOf(words), ...(task === undefined ? {} : { task }) }
+  // It ends when nobody reads along any more, and has not shown what would become of it.
+  process.stdout.once('error', () => process.exit(1))
   const trailers = await readAlong(server, { method: 'POST', path: '/api/dry-run', body }, show)
   return trailers[RESULT] === 'succeeded' ? 0 : 1
 }

@@ -118,6 +118,15 @@ describe.skipIf(!inject('ansible'))('a dry run', () => {
     expect(isRunning(first)).toBe(false)
 
     rmSync(join(world.directory, 'pid'))
+    const unread = spawn(resolve('bin/ferryman'), ['dry-run', 'acme/shop', '-c', world.configFile])
+    unread.stdout.destroy()
+    expect(await once(unread, 'close')).toEqual([1, null])
+    await eventually(
+      'it is ended',
+      () => world.journal.filter((l) => l.includes('dry-run:ended')).length === 2,
+    )
+
+    rmSync(join(world.directory, 'pid'), { force: true })
     const ran = dryRun(world, 'acme/shop')
     const second = await pidIn(world)
     await world.stop()

@@ -82,17 +82,22 @@ test('a tag, an id and what was deployed before are looked up once, and pinned',
   expect(deployedIn(shop).map((line) => line.split(' ')[0])).toEqual([first, second, first, first])
 })
 
-test('it waits for its checks, says for which, and ends with 1 when they fail', async () => {
+test('it waits for its checks, says for which, and ends with 1 when they fail, also where nobody reads', async () => {
   const shop = await openShop({ entry: { required_contexts: ['ci/test'] } })
   const sha = headOf(shop)
 
-  const asked = deploy(shop, 'acme/shop', '--wait')
+  const key = ['--key', 'sale-2026', '--wait']
+  const asked = deploy(shop, 'acme/shop', ...key)
   await shop.waitForJournal((line) => line.includes('Waiting for ci/test'))
+  const unread = spawn(resolve('bin/ferryman'), ['deploy', 'acme/shop', ...key, '-c', shop.configFile])
+  unread.stdout.destroy()
+  const unreadEnded = once(unread, 'exit')
   shop.github.addCommitStatus('acme/shop', sha, { context: 'ci/test', state: 'failure' })
   await shop.checked(sha)
   const ran = await asked
 
   expect(ran.code).toBe(1)
+  expect(await unreadEnded).toEqual([1, null])
   expect(ran.out).toContain('\nheld: Waiting for ci/test\n')
   expect(ran.out).toMatch(/\nfailed: Not deployed: ci\/test \(failure\) on \w{7}\n$/)
   expect(deployedIn(shop)).toEqual([])
