@@ -85,7 +85,7 @@ export async function endForGood(
     if (looks % TELL_AGAIN_LOOKS === 0) stuck(left)
     if (leaving.aborted) throw new StillThere(`Still there: ${left.join(', ')}`)
     await pause(LOOK_AGAIN_MS, undefined, { signal: leaving }).catch(() => {})
-    left = await kill(record, 0)
+    left = await kill(record, LOOK_EVERY_MS)
   }
 }
 

@@ -26,13 +26,19 @@ export async function told<T>(ask: () => T): Promise<T> {
 
 const ASK_AGAIN_MS = 50
 
-/** Waits until the condition holds, looking often; answers whether it did within the time. */
+/**
+ * Waits until the condition holds, looking often; answers whether it did within the time. A look takes time of its own,
+ * and blocks everything else: it counts, and at least as long is left to others.
+ */
 export async function until(condition: () => boolean, withinMs: number, everyMs = 20): Promise<boolean> {
-  for (let waited = 0; waited <= withinMs; waited += everyMs) {
+  const end = performance.now() + withinMs
+  for (;;) {
+    const begun = performance.now()
     if (holds(condition)) return true
-    await pause(everyMs)
+    const now = performance.now()
+    if (now >= end) return false
+    await pause(Math.min(Math.max(everyMs, now - begun), end - now))
   }
-  return holds(condition)
 }
 
 /** What is not told is not known to hold. */
