@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 
 import { messageOf } from '../errors.ts'
@@ -43,10 +44,12 @@ function ask({ url, answerWithinSeconds }: HealthCheck, ending: AbortSignal): Pr
   const patience = AbortSignal.timeout(Math.ceil(answerWithinSeconds * 1000)) // 2.01 s are 2009.9999999999998
   const signal = AbortSignal.any([ending, patience])
   return new Promise((resolve) => {
-    const asking = request(place, { signal, agent: false, headers }, (answer) => {
+    const take = (answer: IncomingMessage): void => {
       answer.destroy()
       resolve(answer.statusCode ?? 'it answered no HTTP')
-    })
+    }
+    const asking = request(place, { signal, agent: false, headers }, take)
+    asking.once('upgrade', take) // an answer, too; with nobody to hear it nothing more would come, not even an error
     asking.once('error', (cause) => {
       resolve(patience.aborted ? `nothing came within ${answerWithinSeconds} s` : messageOf(cause))
     })

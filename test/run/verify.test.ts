@@ -21,7 +21,8 @@ async function application(...answers: readonly (number | 'nothing')[]) {
     const answer = answers[Math.min(asked, answers.length - 1)]
     asked += 1
     first.resolve()
-    if (answer !== 'nothing') response.writeHead(answer ?? 200, { location: '/elsewhere' }).end('x')
+    if (answer === 101) response.writeHead(answer, { connection: 'upgrade', upgrade: 'websocket' }).end()
+    else if (answer !== 'nothing') response.writeHead(answer ?? 200, { location: '/elsewhere' }).end('x')
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -83,6 +84,7 @@ test('an application that needs a moment is asked until it answers as it should'
 test.each([
   { answers: [500], given: {}, said: /answers 500, asked 5 times$/ },
   { answers: [302], given: { tries: 1 }, said: /answers 302, asked once$/ },
+  { answers: [101], given: { tries: 1 }, said: /answers 101, asked once$/ },
   {
     answers: ['nothing'] as const,
     given: { tries: 2, answerWithinSeconds: 0.1005 }, // no whole number of milliseconds
