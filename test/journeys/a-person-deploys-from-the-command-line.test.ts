@@ -212,6 +212,7 @@ test('nothing is recorded of what cannot be: the wish is answered with what is w
     [shopOf(FORK), 'commit_foreign', 'but perhaps on a fork’s.'],
     [{ ...shopOf('main'), force: true, reason: ' ' }, 'force_reason_missing', 'Force needs a reason.'],
     [{ ...shopOf('main'), force: 'yes' }, 'request_wrong', 'force (true or false)'],
+    [{ ...shopOf('main'), dry: true }, 'request_wrong', 'dry (not known here)'],
   ] as const
 
   for (const [body, code, says] of wishes) {

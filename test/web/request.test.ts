@@ -11,7 +11,10 @@ describe('who asks through the socket', () => {
     expect(asked(encodeURIComponent(name))).toBe(name)
   })
 
-  test.each([undefined, '', 'a'.repeat(101), '%0a', 'mona%1b[2J', '%e4'])('is not called %s', (given) => {
-    expect(() => asked(given)).toThrow('ferryman-person (')
-  })
+  test.each([undefined, '', '%20', 'a'.repeat(101), '%0a', 'mona%1b[2J', '%e4'])(
+    'is not called %s',
+    (given) => {
+      expect(() => asked(given)).toThrow('ferryman-person (')
+    },
+  )
 })

@@ -13,7 +13,7 @@ export interface DeliveriesParts {
   readonly clock: () => number
 }
 
-const Filter = z.object({
+const Filter = z.strictObject({
   limit: z.coerce.number({ error: '1 to 1000' }).int().min(1).max(1000).default(20),
   before: id.optional(),
   verdict: z.enum(VERDICTS, { error: VERDICTS.join(', ') }).optional(),

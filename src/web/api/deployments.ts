@@ -24,7 +24,7 @@ type Cancelled =
   | { readonly outcome: 'unknown' }
 
 const NAME = 'a name such as acme/shop/production#12'
-const Named = z.object({ name: z.string({ error: NAME }).max(500, { error: NAME }) })
+const Named = z.strictObject({ name: z.string({ error: NAME }).max(500, { error: NAME }) })
 const Which = z.object({ id })
 const Wish = z.strictObject({ reason: reasonText.optional() })
 

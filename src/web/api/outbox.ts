@@ -22,7 +22,7 @@ interface HeldUp {
   readonly why: string
 }
 
-const Filter = z.object({
+const Filter = z.strictObject({
   limit: z.coerce.number({ error: '1 to 1000' }).int().min(1).max(1000).default(20),
 })
 const Which = z.object({ id })

@@ -38,7 +38,7 @@ export interface PlanWanted {
 
 const textUpTo = (most: number, error: string) => z.string({ error }).max(most, { error })
 /** What somebody would like to see. */
-export const Wanted = z.object({
+export const Wanted = z.strictObject({
   repository: textUpTo(200, 'owner/name'),
   environment: textUpTo(255, 'a name').optional(),
   ref: textUpTo(250, 'a branch, a tag or a commit').optional(),

@@ -29,7 +29,7 @@ interface InLine {
 }
 
 const NAME = 'owner/name'
-const Wanted = z.object({
+const Wanted = z.strictObject({
   repository: z.string({ error: NAME }).max(200, { error: NAME }).optional(),
   environment: z.string({ error: 'a name' }).max(255, { error: 'a name' }).optional(),
 })

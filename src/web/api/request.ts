@@ -2,20 +2,32 @@ import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
 import { problem } from '../../errors.ts'
+import { cut, oneLine } from '../../logs/one-line.ts'
 
-/** What a schema makes of a part of a request; throws `request_wrong`, which names every field that is wrong. */
+/**
+ * What a schema makes of a part of a request; throws `request_wrong`, which names every field that is wrong. One that
+ * is not known is wrong too: where it was to change what is done, something else would be done.
+ */
 export function read<Shape extends z.ZodType>(shape: Shape, given: unknown): z.output<Shape> {
   const { success, data, error } = shape.safeParse(given ?? {})
   if (success) return data
-  const list = error.issues.map(({ path, message }) => `${path.join('.') || 'the body'} (${message})`)
+  const list = error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => `${cut(oneLine(key), MOST_KEY)} (not known here)`)
+      : `${issue.path.join('.') || 'the body'} (${issue.message})`,
+  )
   throw problem('request_wrong', { list: list.join(', ') })
 }
+
+const MOST_KEY = 50
 
 const Person = z.object({
   'ferryman-person': z
     .string({ error: 'the login name of whoever asks' })
     .transform((encoded) => decoded(encoded))
-    .refine((name) => /^[^\p{Cc}]{1,100}$/u.test(name), { error: 'the login name of whoever asks' }),
+    .refine((name) => /^[^\p{Cc}]{1,100}$/u.test(name) && name.trim() !== '', {
+      error: 'the login name of whoever asks',
+    }),
 })
 
 function decoded(text: string): string {

@@ -12,7 +12,7 @@ export interface WhyParts {
   why(environment: EnvironmentConfig): Promise<object>
 }
 
-const Wanted = z.object({
+const Wanted = z.strictObject({
   repository: z.string({ error: 'owner/name' }).max(200, { error: 'owner/name' }),
   environment: z.string({ error: 'a name' }).max(255, { error: 'a name' }).optional(),
 })

@@ -42,7 +42,7 @@ const textUpTo = (most: number) => {
   return z.string({ error }).max(most, { error })
 }
 
-const Wanted = z.object({
+const Wanted = z.strictObject({
   repository: z
     .string({ error: 'owner/name' })
     .max(200, { error: 'owner/name' })
@@ -56,7 +56,7 @@ const Wanted = z.object({
 })
 
 const Which = z.object({ id })
-const Why = z.object({ reason: reasonText.optional() })
+const Why = z.strictObject({ reason: reasonText.optional() })
 
 /** What people want: a deployment, and that it passes what stands in its way. */
 export function serveWishes(routes: FastifyInstance, { ask, force }: WishesParts): void {
