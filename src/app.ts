@@ -631,16 +631,19 @@ export async function startApp(
     return {
       address,
       async reload(next) {
+        const { creationsPerHour, requestsPerMinute } = config.github
+        // What the database may refuse comes first: until then everything stays as it was.
+        const nextPace = next.github.creationsPerHour === creationsPerHour ? pace : await resumedPace(next)
+        since = await store.configured(placesIn(next), clock())
         const renewed = isDeepStrictEqual(next.github, config.github) ? [] : [toGitHub.name, toCommits.name]
-        if (next.github.requestsPerMinute !== config.github.requestsPerMinute)
+        if (next.github.requestsPerMinute !== requestsPerMinute)
           requestPace = createRequestPace(next.github.requestsPerMinute)
-        if (next.github.creationsPerHour !== config.github.creationsPerHour) pace = await resumedPace(next)
+        pace = nextPace
         config = next
         removal.wake() // at once: until it has looked nothing begins
         masker.add(config.secrets)
         github = makeGitHub()
         signed = createSignatureCheck(config.github.webhookSecrets)
-        since = await store.configured(placesIn(config), clock())
         tidyMirrors()
         working.wake()
         askAgain(renewed)

@@ -15,7 +15,10 @@ export interface WatchOptions extends LoadOptions {
   readonly onConfig: (config: Config, notes: readonly string[]) => void | Promise<void>
   /** The file means what is in force: told to whoever asked, and where the last word was that it cannot be used. */
   readonly onSame: () => void
-  /** The file cannot be used; what was in force stays so. Also told what `onConfig` throws. */
+  /**
+   * The file cannot be used; what was in force stays so. Also told what `onConfig` throws, which has to have changed
+   * nothing then: it is called again until it takes what the file says.
+   */
   readonly onProblem: (problem: unknown) => void
   /** How often the file is looked at; a change counts when it was seen twice. */
   readonly intervalMs?: number
@@ -33,17 +36,24 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   let current = options.current
   let lastRead = options.current
   let lastProblem: string | undefined
+  let isOwed = false
   let turn = Promise.resolve()
   const stopped = new AbortController()
 
   const take = async (isAsked: boolean): Promise<void> => {
+    isOwed = false
     const read = loadConfig(file, options)
-    const isNews = isAsked || lastProblem !== undefined
-    lastProblem = undefined
-    if (isSame(lastRead, read)) return isNews ? onSame() : undefined
+    if (isSame(lastRead, read)) {
+      if (isAsked || lastProblem !== undefined) onSame()
+      lastProblem = undefined
+      return
+    }
     const notes = [...restartNotes(current, read), ...read.warnings]
     const next = keepUntilRestart(current, read)
+    isOwed = true
     await onConfig(next, notes)
+    isOwed = false
+    lastProblem = undefined
     current = next
     lastRead = read
   }
@@ -58,8 +68,21 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
   }
   const inTurn = (isAsked: boolean): Promise<void> => (turn = turn.then(() => look(isAsked)))
 
-  void follow(file, { intervalMs, signal: stopped.signal, changed: () => inTurn(false) })
+  void follow(file, {
+    intervalMs,
+    signal: stopped.signal,
+    isOwed: () => isOwed,
+    changed: () => inTurn(false),
+  })
   return { reload: () => inTurn(true), stop: () => stopped.abort() }
+}
+
+interface Following {
+  readonly intervalMs: number
+  readonly signal: AbortSignal
+  /** What the file says was not taken yet, although there is nothing wrong with it. */
+  isOwed(): boolean
+  changed(): Promise<void>
 }
 
 /**
@@ -67,17 +90,14 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
  * file systems have none. What is still being written rests first. The first look always counts, since the
  * file may have changed after it was loaded.
  */
-async function follow(
-  file: string,
-  { intervalMs, signal, changed }: { intervalMs: number; signal: AbortSignal; changed: () => Promise<void> },
-): Promise<void> {
+async function follow(file: string, { intervalMs, signal, isOwed, changed }: Following): Promise<void> {
   let seen = await traitsOf(file)
   let taken: string | undefined
   while (await pause(intervalMs, true, { signal }).catch(() => false)) {
     const traits = await traitsOf(file)
     const isResting = traits === seen
     seen = traits
-    if (!isResting || traits === taken) continue
+    if (!isResting || (traits === taken && !isOwed())) continue
     taken = traits
     await changed()
   }

@@ -180,14 +180,19 @@ test('what needs a restart stays as it was, and is named once', async () => {
   ])
 })
 
-test('what onConfig throws is a problem too', async () => {
+test('what onConfig throws is a problem too, told once, and it is asked until it takes the file', async () => {
   const file = written(text('one'))
   const problems: unknown[] = []
+  const taken: boolean[] = []
   const { reload, stop } = watchConfig({
     file,
     environment: {},
     current: loadConfig(file, { environment: {} }),
-    onConfig: () => Promise.reject(new Error('no')),
+    intervalMs: 20,
+    onConfig() {
+      taken.push(taken.length === 3)
+      return taken.at(-1) === true ? Promise.resolve() : Promise.reject(new Error('no'))
+    },
     onSame: () => {},
     onProblem: (problem) => void problems.push(problem),
   })
@@ -195,8 +200,12 @@ test('what onConfig throws is a problem too', async () => {
 
   writeFileSync(file, text('two'))
   await reload()
+  expect(taken).toEqual([false])
+  await until(() => expect(taken).toEqual([false, false, false, true]))
+  await reload()
 
   expect(problems.map(messageOf)).toEqual(['no'])
+  expect(taken).toHaveLength(4)
 })
 
 test('nothing is read after stop', async () => {

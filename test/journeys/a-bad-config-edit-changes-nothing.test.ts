@@ -1,8 +1,10 @@
 import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
-import { createWorld, startProcess } from '../support/journey.ts'
+import { createWorld, serve, startProcess } from '../support/journey.ts'
 
 test('a wrong edit is logged with its line and changes nothing; a right one counts for what comes after', async () => {
   const world = await createWorld({ commands: [['echo', 'first']] })
@@ -62,4 +64,21 @@ test('what waits runs as it was configured when it was accepted; what was remove
   await server.end('SIGTERM')
   const response = await startProcess(world).then((again) => again.end('SIGTERM'))
   expect(response).toBe(0)
+})
+
+test('what cannot be written down while the database is locked changes nothing either, and counts when it can', async () => {
+  const world = await serve({ commands: [['echo', 'first']] })
+  const file = new DatabaseSync(join(world.directory, 'data/ferryman.sqlite'))
+  onTestFinished(() => file.close())
+  world.writeConfig({ commands: [['echo', 'second']] })
+
+  file.exec('begin immediate')
+  await expect(world.reload()).rejects.toThrow('database is locked')
+  file.exec('rollback')
+  await world.status(await world.deploy(), 'success')
+  await world.reload()
+  await world.status(await world.deploy(), 'success')
+
+  expect(await world.log(1)).toContain('$ echo first\n')
+  expect(await world.log(2)).toContain('$ echo second\n')
 })
