@@ -183,6 +183,16 @@ export const PROBLEMS = {
     message: 'No Ferryman is running on {directory}: {cause}.',
     hint: 'Start it with `ferryman serve`, or name its configuration with --config, or its folder with --data-dir.',
   },
+  server_silent: {
+    status: 503,
+    message: 'The Ferryman on {directory} did not answer: {cause}.',
+    hint: 'What was asked for may have been done all the same: look, then ask again. Its log says what it is doing.',
+  },
+  server_differs: {
+    status: 502,
+    message: 'The Ferryman on {directory} knows no {path}: it was started from another version.',
+    hint: 'Restart it, as after every upgrade.',
+  },
   server_forbidden: {
     status: 403,
     message: 'This user may not talk to the Ferryman on {directory}.',

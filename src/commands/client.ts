@@ -31,6 +31,8 @@ export interface Question {
   readonly body?: object
   /** By which a wish is known again when it is sent once more. */
   readonly key?: string
+  /** Nobody waits for the answer any more. */
+  readonly signal?: AbortSignal
 }
 
 const TIMEOUT_MS = 60_000
@@ -41,7 +43,8 @@ export const dataDirOf = (choice: ServerChoice): string =>
 
 /**
  * Asks the running server through the socket in its data directory, in the name of whoever is logged in; answers
- * what it said. Throws `server_not_running`, `server_forbidden`, or the server's own problem.
+ * what it said. Throws `server_not_running`, `server_silent`, `server_forbidden`, `server_differs`, or the server's own
+ * problem.
  */
 export async function askServer(choice: ServerChoice, question: Question): Promise<Buffer> {
   const directory = dataDirOf(choice)
@@ -51,8 +54,12 @@ export async function askServer(choice: ServerChoice, question: Question): Promi
     },
   )
   if (status < 300) return body
-  throw problemIn(status, body.toString())
+  throw problemIn(status, body.toString(), { directory, question })
 }
+
+/** Whether nobody answered, who may do so later. */
+export const isAway = (thrown: unknown): thrown is FerrymanError =>
+  thrown instanceof FerrymanError && ['server_not_running', 'server_silent'].includes(thrown.code)
 
 /** The same, where the answer is JSON. */
 export const askForJson = async (choice: ServerChoice, question: Question): Promise<unknown> =>
@@ -60,7 +67,7 @@ export const askForJson = async (choice: ServerChoice, question: Question): Prom
 
 /**
  * Asks for what may take as long as it takes, and hands on what comes, piece by piece; answers the trailers behind it.
- * Throws like `askServer`, and `server_not_running` when it breaks off.
+ * Throws like `askServer`, and `server_silent` when it breaks off.
  */
 export async function readAlong(
   choice: ServerChoice,
@@ -71,7 +78,7 @@ export async function readAlong(
   try {
     const response = await withShortPath(directory, (path) => open(path, question))
     const status = response.statusCode ?? 500
-    if (status >= 300) throw problemIn(status, (await whole(response)).toString())
+    if (status >= 300) throw problemIn(status, (await whole(response)).toString(), { directory, question })
     for await (const chunk of response) await show(chunk as Buffer)
     return response.trailers
   } catch (thrown) {
@@ -80,7 +87,10 @@ export async function readAlong(
 }
 
 async function send(path: string, question: Question): Promise<{ status: number; body: Buffer }> {
-  const response = await open(path, question, AbortSignal.timeout(TIMEOUT_MS))
+  const { signal: unwanted } = question
+  const late = AbortSignal.timeout(TIMEOUT_MS)
+  const signal = unwanted === undefined ? late : AbortSignal.any([late, unwanted])
+  const response = await open(path, { ...question, signal })
   return { status: response.statusCode ?? 500, body: await whole(response) }
 }
 
@@ -90,11 +100,7 @@ async function whole(response: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-function open(
-  path: string,
-  { method, path: url, body, key }: Question,
-  signal?: AbortSignal,
-): Promise<IncomingMessage> {
+function open(path: string, { method, path: url, body, key, signal }: Question): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const text = body === undefined ? undefined : JSON.stringify(body)
     const asking = request({
@@ -118,19 +124,26 @@ function open(
 }
 
 function unreachable(directory: string, cause: unknown): FerrymanError {
-  const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : undefined
+  const { code, syscall } = Object(cause) as NodeJS.ErrnoException
   if (code === 'EACCES' || code === 'EPERM') return problem('server_forbidden', { directory }, cause)
-  const isAbsent = code === 'ENOENT' || code === 'ECONNREFUSED'
-  return problem(
-    'server_not_running',
-    { directory, cause: isAbsent ? 'nobody listens there' : messageOf(cause) },
-    cause,
-  )
+  const isLate = Reflect.get(Object(Object(cause).cause), 'name') === 'TimeoutError'
+  const words = isLate ? `nothing came within ${TIMEOUT_MS / 1000} s` : messageOf(cause)
+  // One that is at a standstill has no room for those who wait: EAGAIN.
+  const isAbsent = ['connect', 'open'].includes(syscall ?? '') && code !== 'EAGAIN'
+  if (!isAbsent) return problem('server_silent', { directory, cause: words }, cause)
+  const isNobody = code === 'ENOENT' || code === 'ECONNREFUSED'
+  return problem('server_not_running', { directory, cause: isNobody ? 'nobody listens there' : words }, cause)
 }
 
 /** What the server said is wrong, in its own words. */
-function problemIn(status: number, text: string): FerrymanError {
+function problemIn(
+  status: number,
+  text: string,
+  { directory, question: { path } }: { readonly directory: string; readonly question: Question },
+): FerrymanError {
   const { error, message = text.slice(0, 500), hint = '' } = fieldsOf(text)
+  if (error === 'path_unknown')
+    return problem('server_differs', { directory, path: path.split('?')[0] ?? '' })
   if (error === undefined || !Object.hasOwn(PROBLEMS, error))
     return problem('server_refused', { status: String(status), message, hint })
   return Object.assign(new FerrymanError(error as ProblemCode, {}), { message, hint })

@@ -1,8 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 import { isFinal, type State } from '../deployment/state.ts'
-import { FerrymanError } from '../errors.ts'
-import { askForJson, type ServerChoice } from './client.ts'
+import { askForJson, isAway, type ServerChoice } from './client.ts'
 
 /** A deployment, as the server shows it. */
 export interface Shown {
@@ -29,7 +28,7 @@ interface Followed {
 
 /**
  * Says a line each time that a deployment, or why it waits, has changed, until it has ended; undefined when somebody
- * pressed ^C before that. Throws what the server says, and `server_not_running` when it is away for five minutes.
+ * pressed ^C before that. Throws what the server says, and what `isAway` knows when it is away for five minutes.
  */
 export async function follow(followed: Followed, say: (line: string) => unknown): Promise<Shown | undefined> {
   const stop = new AbortController()
@@ -55,10 +54,9 @@ async function untilItEnds({ server, id }: Followed, { say, signal }: Following)
   let last: string | undefined
   let awaySince: number | undefined
   for (;;) {
-    const shown = await look(server, id).catch((thrown: unknown) => {
+    const shown = await look(server, id, signal).catch((thrown: unknown) => {
       awaySince ??= performance.now()
-      const isAway = thrown instanceof FerrymanError && thrown.code === 'server_not_running'
-      if (!isAway || performance.now() - awaySince > AWAY_MS) throw thrown
+      if (signal.aborted || !isAway(thrown) || performance.now() - awaySince > AWAY_MS) throw thrown
     })
     if (shown !== undefined) awaySince = undefined
     const line = shown === undefined ? 'the server does not answer; it is asked again' : lineOf(shown)
@@ -69,9 +67,9 @@ async function untilItEnds({ server, id }: Followed, { say, signal }: Following)
   }
 }
 
-const look = async (server: ServerChoice, id: number): Promise<Shown> => {
+const look = async (server: ServerChoice, id: number, signal: AbortSignal): Promise<Shown> => {
   const path = `/api/deployments/${id}`
-  return ((await askForJson(server, { method: 'GET', path })) as { deployment: Shown }).deployment
+  return ((await askForJson(server, { method: 'GET', path, signal })) as { deployment: Shown }).deployment
 }
 
 /** How it stands, in one line. */

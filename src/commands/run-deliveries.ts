@@ -27,13 +27,17 @@ interface Shown {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** Whether a delivery may be called so. */
+export const isDelivery = (text: string): boolean => /^[\w-]{1,100}$/.test(text)
+export const DELIVERY = 'the number or the GUID of a delivery'
+
 const ACTIONS = ['list', 'show', 'body', 'replay']
 
 export async function runDeliveries({ server, what, id, filter, json }: DeliveriesOptions): Promise<number> {
   if (!ACTIONS.includes(what)) throw problem('action_unknown', { action: what, known: ACTIONS.join(', ') })
   if (what === 'list') return list(server, filter, json)
-  if (id === undefined) throw problem('request_wrong', { list: 'the number or the GUID of a delivery' })
-  const path = `/api/deliveries/${encodeURIComponent(id)}`
+  if (id === undefined || !isDelivery(id)) throw problem('request_wrong', { list: DELIVERY })
+  const path = `/api/deliveries/${id}`
   if (what === 'body') {
     const body = await askServer(server, { method: 'GET', path: `${path}/body` })
     process.stdout.write(process.stdout.isTTY ? `${printable(body.toString())}\n` : body)

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 
 import { isFinal } from '../deployment/state.ts'
-import { FerrymanError, messageOf, problem } from '../errors.ts'
+import { messageOf, problem } from '../errors.ts'
 import { oneLine } from '../logs/one-line.ts'
 import { asJson } from './as-json.ts'
-import { askForJson, type ServerChoice } from './client.ts'
+import { askForJson, isAway, type ServerChoice } from './client.ts'
 import { follow, lineOf, type Shown } from './follow.ts'
 
 export interface DeployOptions {
@@ -90,13 +90,9 @@ async function askOnce(
     try {
       return (await askForJson(server, { method: 'POST', path: '/api/deployments', body, key })) as Answer
     } catch (thrown) {
-      const isLost = thrown instanceof FerrymanError && thrown.code === 'server_not_running'
-      if (!isLost || (tried === 1 && isAbsent(thrown.cause))) throw thrown
+      // Where nobody listened at first, nothing was heard.
+      if (!isAway(thrown) || (tried === 1 && thrown.code === 'server_not_running')) throw thrown
       if (tried === TRIES) throw problem('answer_lost', { cause: messageOf(thrown.cause), key }, thrown)
       await pause(PAUSE_MS)
     }
 }
-
-/** Nobody listened: nothing was heard. */
-const isAbsent = (cause: unknown): boolean =>
-  ['ENOENT', 'ECONNREFUSED'].includes(String(Reflect.get(Object(cause), 'code')))

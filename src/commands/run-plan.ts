@@ -2,6 +2,7 @@ import { problem } from '../errors.ts'
 import { oneLine } from '../logs/one-line.ts'
 import { asJson } from './as-json.ts'
 import { askForJson, type ServerChoice } from './client.ts'
+import { DELIVERY, isDelivery } from './run-deliveries.ts'
 import { wordsOf } from './run-deploy.ts'
 
 interface PlanOptions {
@@ -50,7 +51,8 @@ export async function runPlan({ server, words, task, delivery, json }: PlanOptio
   if (delivery !== undefined) {
     if (words.length > 0 || task !== undefined)
       throw problem('request_wrong', { list: 'either --delivery or a repository and its task, not both' })
-    const path = `/api/deliveries/${encodeURIComponent(delivery)}/plan`
+    if (!isDelivery(delivery)) throw problem('request_wrong', { list: DELIVERY })
+    const path = `/api/deliveries/${delivery}/plan`
     const answer = (await askForJson(server, { method: 'GET', path })) as OfDelivery
     const detail = answer.detail === undefined ? '' : `: ${answer.detail}`
     show(answer, json, [`${answer.verdict}${detail}`, ...answer.plans.map(told)])
