@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 
-import { nameOf, type Deployment, type ProcessRecord } from './deployment/deployment.ts'
+import { HOOKS_AGAIN_MS, nameOf, type Deployment, type ProcessRecord } from './deployment/deployment.ts'
 import type { Value } from './deployment/recipe.ts'
 import type { LogTarget } from './config/config.ts'
 import type { GitHub } from './github/github.ts'
@@ -48,8 +48,6 @@ export interface PerformParts extends Pick<
   moved(): void
 }
 
-/** After so long a hook that lets nothing begin is asked again. */
-const ASK_AGAIN_MS = 60_000
 /** So often it is asked: a day, if nothing else keeps it waiting. */
 const MOST_TRIES = 24 * 60
 
@@ -135,7 +133,7 @@ async function perform(
     const tookMs = performance.now() - begunAt
     const ended = endOf(deployment, result, clock())
     if (ended.state === 'held') {
-      await log.line(`${ended.detail} They are asked again in ${ASK_AGAIN_MS / 1000} s.`)
+      await log.line(`${ended.detail} They are asked again in ${HOOKS_AGAIN_MS / 1000} s.`)
       return { ...ended, reports: parts.reports }
     }
     const { lastLines, ...end } = ended
@@ -244,7 +242,7 @@ type Ended =
 function endOf({ blocked }: Deployment, result: RunResult, now: number): Ended {
   if (result.state !== 'held') return { lastLines: [], ...result }
   const { steps, detail } = result
-  if ((blocked?.tries ?? 0) < MOST_TRIES) return { state: 'held', until: now + ASK_AGAIN_MS, detail }
+  if ((blocked?.tries ?? 0) < MOST_TRIES) return { state: 'held', until: now + HOOKS_AGAIN_MS, detail }
   return {
     state: 'failed',
     steps,

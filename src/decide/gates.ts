@@ -1,5 +1,5 @@
 import type { EnvironmentConfig } from '../config/config.ts'
-import { isByItself, type Deployment } from '../deployment/deployment.ts'
+import { HOOKS_AGAIN_MS, isByItself, type Deployment } from '../deployment/deployment.ts'
 import { lockSentence, pinSentence, type Closed, type GateFacts } from '../deployment/gates.ts'
 import type { HoldReason } from '../deployment/reasons.ts'
 import type { Gate } from '../store/store.ts'
@@ -35,8 +35,9 @@ const RULES = {
     isByItself(deployment) ? OF_THE_PLACE.pinned(demands, facts) : undefined,
   outside_windows: (_deployment, demands, facts) => OF_THE_PLACE.outside_windows(demands, facts),
   earlier_environment: ({ sha }, { after }, facts) => after && judgePredecessor(sha, after, facts),
+  // A moment that is further ahead was noted while the clock was wrong.
   hook_blocked: ({ blocked }, _demands, { now }) =>
-    blocked && blocked.until > now
+    blocked && blocked.until > now && blocked.until <= now + HOOKS_AGAIN_MS
       ? { reason: 'hook_blocked', detail: blocked.detail, until: blocked.until }
       : undefined,
   // The last: people are asked when everything else is open.

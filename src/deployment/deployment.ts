@@ -105,6 +105,9 @@ export interface Hold {
   readonly until: number | undefined
 }
 
+/** After so long hooks that let nothing begin are asked again. */
+export const HOOKS_AGAIN_MS = 60_000
+
 /** What a hook has said when it was asked. */
 export interface Blocked {
   /** When one said so first. */

@@ -41,6 +41,23 @@ test('exit 75 holds a deployment, which goes when the hook lets it, is told once
   expect(world.statuses(deployment).join('\n')).toContain('exited with 75: two people')
 })
 
+test('a clock that was ahead when a hook said so, and is set back, keeps nothing waiting', async () => {
+  const world = await serve({
+    entry: { hooks: { before: [['sh', '-c', BUSY]] } },
+    prepare: ({ folder }) => writeFileSync(join(folder, 'busy'), ''),
+  })
+  world.setClock(8 * 3_600_000)
+  const deployment = await world.deploy()
+  await world.waitForJournal((line) => line.includes('deployment:held') && line.includes('hook_blocked'))
+
+  rmSync(join(world.folder, 'busy'))
+  world.setClock(0)
+  world.app.again()
+  await world.status(deployment, 'success')
+
+  expect(timesHeld(world)).toBe(1)
+})
+
 test('what a hook holds outlives a restart, and can be cancelled', async () => {
   const world = await serve({
     commands: [['touch', 'ran']],
