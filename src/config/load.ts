@@ -70,12 +70,21 @@ function lookAt(path: string): Sight {
   }
 }
 
-/** The configuration, ready to use; throws `config_invalid` with one line for each thing that is wrong. */
+/**
+ * The configuration, ready to use; throws `config_invalid` with one line for each thing that is wrong, and `request_wrong`
+ * where that is nothing but flags.
+ */
 export function loadConfig(file: string, options: LoadOptions): Config {
   const reading = readConfig(file, options)
   if ('config' in reading) return reading.config
-  throw invalid(file, reading.problems)
+  const { problems } = reading
+  if (!problems.every(isOfFlag)) throw invalid(file, problems)
+  throw problem('request_wrong', {
+    list: problems.map(({ path, message }) => `${path} (${message})`).join(', '),
+  })
 }
+
+const isOfFlag = ({ line, path }: ConfigProblem): boolean => line === undefined && path.startsWith('--')
 
 /** The configuration, or everything that is wrong with it; throws `config_unreadable`. */
 export function readConfig(

@@ -347,6 +347,19 @@ describe('what the surroundings say instead', () => {
       'FERRYMAN_DATABASE: expected an address such as postgres://user:password@host/name, as a text such as ${NAME} or as {file: path}, got …',
     ])
   })
+
+  test('where nothing but a flag is wrong, the call was, and not the file', () => {
+    const wrong = { overrides: { port: '70000', host: '' } }
+
+    expect(() => load(`${GITHUB}${ENTRY}`, wrong)).toThrow(
+      expect.objectContaining({
+        status: 400,
+        message:
+          'These parts of the request are wrong: --host (expected an address to listen on, such as 127.0.0.1, got ""), --port (expected a port from 0 to 65535, got 70000).',
+      }),
+    )
+    expect(() => load(ENTRY, wrong)).toThrow(expect.objectContaining({ code: 'config_invalid' }))
+  })
 })
 
 describe('what is wrong is said with its place, all of it at once', () => {
