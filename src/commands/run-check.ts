@@ -23,7 +23,7 @@ export interface CheckOptions {
 
 /** Prints what it finds as it finds it; answers 1 when anything is wrong. */
 export async function runCheck({ config: flag, offline }: CheckOptions): Promise<number> {
-  const colour = process.stdout.isTTY && process.env['NO_COLOR'] === undefined
+  const colour = process.stdout.isTTY && process.stdout.hasColors()
   let failures = 0
   const masker = createMasker([])
   const say = (finding: Finding): void => {

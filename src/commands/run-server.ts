@@ -35,7 +35,7 @@ export async function runServer(options: ServerOptions): Promise<number> {
     masker,
     clock: Date.now,
     pretty: process.stdout.isTTY && !options.json,
-    colour: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
+    colour: process.stdout.isTTY && process.stdout.hasColors(),
   })
   // Whoever reads our log may go away; the work must not end with it.
   process.stdout.removeAllListeners('error')

@@ -27,7 +27,7 @@ const GREY = 90
 
 /** Narrates into the stream. */
 export function createNarrator(out: NodeJS.WriteStream): Narrator {
-  const isColoured = out.isTTY && process.env['NO_COLOR'] === undefined
+  const isColoured = out.isTTY && out.hasColors()
   let isOpen = true
   let parts = 0
   const paint = (code: number, text: string): string =>

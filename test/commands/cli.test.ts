@@ -131,6 +131,24 @@ describe('the command line', () => {
   })
 })
 
+test.skipIf(!existsSync('/usr/bin/script')).each([
+  ['xterm', true],
+  ['dumb', false],
+])('a terminal gets colours where it has them: %s', async (terminal, hasColours) => {
+  const config = join(temporaryFolder(), 'config.yml')
+  writeFileSync(config, '{}')
+  const { NO_COLOR: _, FORCE_COLOR: __, ...rest } = process.env
+
+  const { stdout } = await promisify(execFile)(
+    '/usr/bin/script',
+    ['--quiet', '--command', `${resolve('bin/ferryman')} check -c ${config}`, '/dev/null'],
+    { env: { ...rest, TERM: terminal } },
+  )
+
+  expect(stdout).toContain('config.yml')
+  expect(stdout.includes('\u001b[')).toBe(hasColours)
+})
+
 describe('ferryman serve', () => {
   test('ends by SIGTERM to npm, as process managers do', async () => {
     const world = await createWorld()
