@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 
+import { onlyRead } from './server.ts'
+
 const REMEMBER_MS = 2_000
 
 export interface HealthParts {
@@ -20,6 +22,7 @@ export function serveHealth(server: FastifyInstance, { probe, lack, isStopping }
       () => 'ready' as const,
       () => 'cannot_record' as const,
     )
+  for (const url of ['/healthz', '/readyz']) onlyRead(server, url)
   server.get('/healthz', () => ({ status: 'ok' }))
   server.get('/readyz', async (_request, reply) => {
     // A probe writes, so that many askers cost no more than one.

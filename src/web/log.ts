@@ -11,6 +11,7 @@ import type { LogLinks } from '../logs/links.ts'
 import type { Logs } from '../logs/logs.ts'
 import { oneLine } from '../logs/one-line.ts'
 import { plainTextOf, type PlainPieces } from '../logs/plain-text.ts'
+import { onlyRead } from './server.ts'
 
 export interface LogParts {
   deployment(id: number): Promise<Deployment | undefined>
@@ -43,6 +44,7 @@ const TAIL_BYTES = 64 * 1024
  */
 export function serveLog(server: FastifyInstance, parts: LogParts): void {
   const plainPieces: PlainPieces = new WeakMap()
+  onlyRead(server, '/deployments/:id/log')
   server.get<{ Params: { id: string } }>('/deployments/:id/log', async (request, reply) => {
     const id = /^\d{1,15}$/.test(request.params.id) ? Number(request.params.id) : 0
     const query = Query.safeParse(request.query)

@@ -73,6 +73,19 @@ export function createServer({ journal, refused, limits = LIMITS }: ServerParts)
   return server
 }
 
+/** Says what an address answers to that is only read, before anything of the request is looked at. */
+export function onlyRead(server: FastifyInstance, url: string): void {
+  server.route({
+    method: ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    url,
+    onRequest({ method }, reply) {
+      void reply.header('allow', 'GET, HEAD')
+      throw problem('method_not_allowed', { method, allowed: 'GET' })
+    },
+    handler() {},
+  })
+}
+
 const nothingAt = ({ url }: Pick<FastifyRequest, 'url'>): FerrymanError =>
   problem('path_unknown', { path: url.split('?')[0]?.slice(0, 200) ?? '' })
 

@@ -183,3 +183,16 @@ describe('health', () => {
     expect(await (await open(world, '/readyz')).json()).toEqual({ status: 'ready' })
   })
 })
+
+test('what is only read answers to nothing else, and says so', async () => {
+  const world = await serve()
+
+  for (const path of ['/healthz', '/readyz', '/deployments/1/log']) {
+    const body = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{' }
+    const response = await fetch(`${world.address}${path}`, body)
+
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
+    expect(await response.json()).toMatchObject({ error: 'method_not_allowed', hint: 'Use GET.' })
+    expect((await fetch(`${world.address}${path}`, { method: 'HEAD' })).status).not.toBe(405)
+  }
+})
