@@ -112,7 +112,7 @@ function wrongSignature({ signature }: DeliveryHeaders): FerrymanError | undefin
 function checkTransport(headers: IncomingHttpHeaders): void {
   if (Number(headers['content-length'] ?? 0) > MOST_BODY_BYTES) throw problem('body_too_large', {})
   const encoding = headers['content-encoding']
-  if (encoding !== undefined && encoding !== 'identity')
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     throw problem('content_encoding_unsupported', { encoding })
   const type = mediaType(headers['content-type'])
   if (!isUnderstood(type)) throw problem('content_type_unsupported', { type: type.slice(0, 100) || 'none' })

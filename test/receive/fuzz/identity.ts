@@ -53,10 +53,12 @@ const CONTENT_TYPES: readonly Case[] = [
       body,
     }),
   ),
-  delivery('content encoding identity', 200, 'ping', {
-    event: 'ping',
-    headers: { 'content-encoding': 'identity' },
-  }),
+  ...['identity', 'Identity'].map((encoding) =>
+    delivery(`content encoding ${encoding}`, 200, 'ping', {
+      event: 'ping',
+      headers: { 'content-encoding': encoding },
+    }),
+  ),
 ]
 
 const signature = (
