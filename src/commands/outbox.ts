@@ -9,9 +9,10 @@ export const outbox: Command = {
        ferryman outbox send ID
        ferryman outbox send refused
 
-What is owed is tried until it is delivered. GitHub and Slack refuse for good with 404, 410 and 422 (Slack with any
-other 4xx, too), and with 401 or 403 when that goes on for seven days: the repository is out of reach, the webhook is
-gone, the token may not. When you have mended that, send it again.
+What is owed is tried until it is delivered. GitHub refuses for good with 410 and 422, with 404 where the deployment is
+there no more, and with 401, 403 or 404 when that goes on for seven days: the token may not, or sees no such repository.
+Slack refuses for good with any 4xx but 401, 403, 408 and 429, and with 401 or 403 after seven days: the webhook is
+gone. When you have mended that, send it again.
 
   list          what is owed, the oldest first, with when it is tried next and why not now; and what was refused,
                 the newest first; the default

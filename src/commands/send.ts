@@ -7,7 +7,7 @@ export const send: Command = {
   usage: `Usage: ferryman send deployment|merge|push|ping [options]
 
 Signs a sample delivery with the secret of the configuration, sends it and prints the verdict. GitHub knows
-nothing of the sample, so its statuses will be refused there (404); everything else is real.
+nothing of the sample, so its statuses are not taken there (404); everything else is real.
 
   -c, --config FILE      the configuration with the secret, the port and the repositories
       --url URL          where to send it; else /webhooks/github of the configured server

@@ -88,6 +88,18 @@ export function createGitHub(options: GitHubOptions): GitHub {
       const answer = await ask((common) => repos.listDeploymentStatuses({ ...place, ...common }))
       return read(answer, Statuses, { what: 'statuses' })
     },
+    async isGone(repository, githubId) {
+      const place = placeOf(repository)
+      const listed = await ask((common) => repos.listDeployments({ ...place, per_page: 1, ...common }))
+      read(listed, AnyList, { what: 'deployments' })
+      const one = { ...place, deployment_id: githubId }
+      return (
+        (await unlessStatus(
+          [404],
+          ask((common) => repos.getDeployment({ ...one, ...common })),
+        )) === undefined
+      )
+    },
     async createDeployment(repository, { sha, requiredContexts, ...wanted }) {
       const answer = await ask((common) =>
         repos.createDeployment({

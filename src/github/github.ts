@@ -9,6 +9,8 @@ export interface GitHub {
   createStatus(repository: string, githubId: number, status: DeploymentStatus): Promise<void>
   /** The newest statuses of a deployment, newest first. */
   statuses(repository: string, githubId: number): Promise<readonly DeploymentStatus[]>
+  /** Whether there is no such deployment: the token sees those of the repository, and this one is not there. Rejects with a 404 where it sees none. */
+  isGone(repository: string, githubId: number): Promise<boolean>
   /** Writes a status of a commit; of each context the newest counts. */
   createCommitStatus(repository: string, sha: string, status: CommitStatus): Promise<void>
   /** The newest of a context; undefined where there is none. */

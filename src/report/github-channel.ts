@@ -22,15 +22,9 @@ export interface GitHubChannelParts {
 export const githubChannel = (
   github: () => GitHub,
   { outbox, pace, clock }: GitHubChannelParts,
-): Recipient => ({
-  name: 'github',
-  channel: 'github',
-  get pace() {
-    return pace()
-  },
-  async send({ id, deployment, body }: OwedReport, again) {
-    const { repository, githubId } = deployment
-    if (githubId === undefined) throw new Error('GitHub has not made this deployment.')
+): Recipient => {
+  const tell = async ({ id, deployment, body }: OwedReport, githubId: number, again: boolean) => {
+    const { repository } = deployment
     const status = body as DeploymentStatus
     // One that was running in the database may have ended since: in a life that a restored backup knows nothing of.
     const isDoubtful = deployment.reason === 'interrupted'
@@ -47,9 +41,33 @@ export const githubChannel = (
     await withLinkThatFits(status.logUrl, (logUrl) =>
       github().createStatus(repository, githubId, { ...status, logUrl }),
     )
-  },
-  failureOf: (thrown) => githubFailure(thrown, clock()),
-})
+  }
+  return {
+    name: 'github',
+    channel: 'github',
+    get pace() {
+      return pace()
+    },
+    async send(report, again) {
+      const { repository, githubId } = report.deployment
+      if (githubId === undefined) throw new Error('GitHub has not made this deployment.')
+      try {
+        await tell(report, githubId, again)
+      } catch (thrown) {
+        if (!isNotFound(thrown) || !(await github().isGone(repository, githubId))) throw thrown
+        throw new GoneError(`${thrown.message}: there is no such deployment`, { cause: thrown })
+      }
+    },
+    failureOf: (thrown) => githubFailure(thrown, clock()),
+  }
+}
+
+/** What it was to be said of is not at GitHub. */
+class GoneError extends Error {}
+
+/** GitHub's word for what is not there, and for what a token may not see or not do. */
+const isNotFound = (thrown: unknown): thrown is GitHubError =>
+  thrown instanceof GitHubError && thrown.status === 404
 
 // Every description names its state, so equal state and text is the same report.
 const isSame = (one: DeploymentStatus, { state, description }: DeploymentStatus): boolean =>
@@ -60,16 +78,11 @@ const isEnd = ({ state }: DeploymentStatus): boolean => ['success', 'failure', '
 /** What a failed status means by GitHub's rules. */
 function githubFailure(thrown: unknown, now: number): SendFailure {
   const message = messageOf(thrown)
-  if (!(thrown instanceof GitHubError))
-    return {
-      message,
-      status: undefined,
-      retryAt: undefined,
-      limited: false,
-      final: false,
-      concerns: 'repository',
-    }
+  const unknown = { status: undefined, retryAt: undefined, limited: false, concerns: 'repository' } as const
+  if (thrown instanceof GoneError) return { ...unknown, message, status: 404, final: true }
+  if (!(thrown instanceof GitHubError)) return { ...unknown, message, final: false }
   const { status } = thrown
-  const final = status === 404 || status === 410 || status === 422
-  return { message, status, ...limitOf(thrown, now), final, concerns: 'repository' }
+  const why = isNotFound(thrown) ? `${message}, as it does to a token that may not see this` : message
+  const final = status === 410 || status === 422
+  return { message: why, status, ...limitOf(thrown, now), final, concerns: 'repository' }
 }

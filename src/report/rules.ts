@@ -52,7 +52,8 @@ export interface Circumstances {
 
 /**
  * What becomes of a report that could not be sent. Pure. What is refused for good ends; a token without the
- * right is tried hourly for a week; a limit is waited out; everything else is tried until it works.
+ * right (401, 403, and 404, behind which GitHub hides it) is tried hourly for a week; a limit is waited out; everything
+ * else is tried until it works.
  */
 export function ruleFor(failure: SendFailure, circumstances: Circumstances): Rule {
   const { now, barredSince = now, attempts, failures, random } = circumstances
@@ -66,7 +67,7 @@ export function ruleFor(failure: SendFailure, circumstances: Circumstances): Rul
     const dueAt = Math.max(retryAt, now + (failure.retryAt === undefined ? MINUTE : 1_000) * doubled)
     return { settled: false, dueAt, rest: { of: 'recipient', until: dueAt, isLimit: true } }
   }
-  if (status === 401 || status === 403) {
+  if (status === 401 || status === 403 || status === 404) {
     // A token that GitHub does not know is no better for the next report; a missing right may be of one repository.
     const of = status === 401 ? 'recipient' : concerns
     const rest: Rest = { of, until: now + MINUTE, isLimit: false }

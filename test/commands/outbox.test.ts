@@ -6,7 +6,7 @@ import { SECRET, serve, TOKEN, type Served } from '../support/journey.ts'
 const outbox = (world: Served, ...words: string[]) => ferryman(['outbox', ...words, '-c', world.configFile])
 
 const STATUSES = /\/statuses$/
-const hidden = { status: 404, body: { message: 'Not Found' } }
+const refusal = { status: 422, body: { message: 'Validation Failed' } }
 
 const ended = (world: Served) => world.waitForJournal((line) => line.includes('deployment:ended'))
 const idsOf = async (world: Served, part: 'owed' | 'refused'): Promise<string[]> => {
@@ -29,7 +29,7 @@ test('says so when nothing is owed', async () => {
 
 test('shows what waits with its reason and its time, and what was refused, and sends the newest again', async () => {
   const world = await serve()
-  world.github.fail({ method: 'POST', path: STATUSES, times: 1_000, with: hidden })
+  world.github.fail({ method: 'POST', path: STATUSES, times: 1_000, with: refusal })
   world.slack.fail({ times: 1_000, with: { status: 403, body: 'invalid_token' } })
   const deployment = await world.deploy()
   await ended(world)
@@ -47,7 +47,7 @@ test('shows what waits with its reason and its time, and what was refused, and s
     /Refused for good: [123], the newest first\.\nID +TO +DEPLOYMENT +SAYS +TRIED +REFUSED \(UTC\) +WHY\n/,
   )
   expect(out).toMatch(
-    / github +acme\/shop\/production#1 +Deployed .* 1 +\d{4}-.* GitHub answered 404: Not Found\n/,
+    / github +acme\/shop\/production#1 +Deployed .* 1 +\d{4}-.* GitHub answered 422: Validation Failed\n/,
   )
 
   world.github.mend()
@@ -67,14 +67,14 @@ test('shows what waits with its reason and its time, and what was refused, and s
 
 test('sends no older word after a newer one, and nothing twice', async () => {
   const world = await serve({ slack: false })
-  world.github.fail({ method: 'POST', path: STATUSES, times: 1, with: hidden })
+  world.github.fail({ method: 'POST', path: STATUSES, times: 1, with: refusal })
   const deployment = await world.deploy()
   await world.status(deployment, 'success')
   await world.waitForJournal((line) => /report:delivered.*"report":3/.test(line))
   const told = world.statuses(deployment)
   expect(told).toHaveLength(2)
 
-  expect((await outbox(world)).out).toMatch(/ GitHub answered 404: Not Found, overtaken by 3\n$/)
+  expect((await outbox(world)).out).toMatch(/ GitHub answered 422: Validation Failed, overtaken by 3\n$/)
   const older = await outbox(world, 'send', '1')
   const delivered = await outbox(world, 'send', '3')
   const all = await outbox(world, 'send', 'refused')
@@ -89,7 +89,7 @@ test('sends no older word after a newer one, and nothing twice', async () => {
 
 test('sends all that were refused, the newest of each deployment', async () => {
   const world = await serve({ slack: false })
-  world.github.fail({ method: 'POST', path: STATUSES, times: 1_000, with: hidden })
+  world.github.fail({ method: 'POST', path: STATUSES, times: 1_000, with: refusal })
   const first = await world.deploy()
   await world.waitForJournal((line) => /report:refused.*"report":3/.test(line))
   const second = await world.deploy()

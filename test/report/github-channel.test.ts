@@ -49,3 +49,41 @@ test.each([
     expect(said.at(-1)).toBe(IN_LINE.description)
   },
 )
+
+test.each([
+  [
+    'of a deployment that is not there',
+    'acme/shop',
+    ['repo_deployment'],
+    4_711,
+    'there is no such deployment',
+  ],
+  ['to a token that sees no such repository', 'acme/shop', [], undefined, 'a token that may not see this'],
+  ['to a token that may write no statuses', 'acme/open', [], undefined, 'a token that may not see this'],
+])('a 404 %s', async (_what, repository, scopes, missing, says) => {
+  const { github } = await shopAtGitHub()
+  github.addRepository('acme/open', { id: 18, isPrivate: false })
+  github.addToken('other', { login: 'robot', type: 'classic', scopes })
+  const { deployment: made } = await github.createDeployment(repository, { ref: 'main' })
+  const channel = githubChannel(() => clientOf(github, 'other'), {
+    outbox: { of: () => Promise.resolve([]) },
+    pace: () => createGitHubPace(480),
+    clock: () => 0,
+  })
+  const about = deployment({ repository, githubId: missing ?? made.id })
+  const report = {
+    id: 1,
+    channel: 'github',
+    body: IN_LINE,
+    attempts: 0,
+    createdAt: 0,
+    barredSince: undefined,
+  }
+
+  const failure = await channel
+    .send({ ...report, isFinal: false, deployment: about }, false)
+    .catch((thrown: unknown) => channel.failureOf(thrown))
+
+  expect(failure).toMatchObject({ status: 404, final: missing !== undefined })
+  expect(failure).toHaveProperty('message', expect.stringContaining(says))
+})

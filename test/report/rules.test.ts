@@ -133,7 +133,7 @@ describe('GitHub', () => {
       says(403, 'Resource not accessible by personal access token'),
       hourly('repository'),
     ],
-    ['shows the repository no more', says(404, 'Not Found'), REFUSED],
+    ['hides the repository from the token', says(404, 'Not Found'), hourly('repository')],
     ['says gone', says(410, 'Gone'), REFUSED],
     ['refuses the status', says(422, 'Validation Failed'), REFUSED],
     ['answers 400, as a broken proxy does', says(400, 'Bad request'), soon],
@@ -141,11 +141,11 @@ describe('GitHub', () => {
   ])('%s', async (_name, fault, rule) => {
     const { github } = await shopAtGitHub()
     await github.createDeployment('acme/shop', { ref: 'main', auto_merge: false, required_contexts: [] })
-    if (fault !== 'down') github.fail({ with: fault })
+    if (fault !== 'down') github.fail({ with: fault, times: 2 })
     const client = clientOf(
       fault === 'down' ? { ...github, url: 'http://127.0.0.1:1' } : github,
       undefined,
-      300,
+      fault === 'hang' ? 300 : 5_000,
     )
 
     const channel = githubChannel(() => client, {
