@@ -501,6 +501,7 @@ export async function startApp(
       limit: () => (removal.isUnderWay || room.lack !== undefined ? 0 : config.maxConcurrent),
       reports,
       gate: withChecks(gate, environmentOf),
+      isLeft: recovered.isLeft,
       held() {
         outbox.wake()
         holds?.wake()

@@ -1,5 +1,6 @@
 import { nameOf, type Deployment, type ProcessRecord } from '../deployment/deployment.ts'
 import type { Journal } from '../logs/journal.ts'
+import { createSeldom } from '../logs/seldom.ts'
 import type { Conclusion, ReportsFor, Store } from '../store/store.ts'
 import { createWaker } from '../waker.ts'
 import { moveToEnd } from './ending.ts'
@@ -22,6 +23,8 @@ export interface RecoveryParts {
 }
 
 export interface Recovery {
+  /** Whether a deployment ran when the server ended, and could not be ended yet. */
+  isLeft(id: number): boolean
   /** Looks no more at what could not be ended yet; the next start does. */
   stop(): Promise<void>
 }
@@ -39,21 +42,33 @@ const TELL_AGAIN_LOOKS = 600
  */
 export async function recover(parts: RecoveryParts): Promise<Recovery> {
   await endForgotten(parts)
+  const isToBeTold = createSeldom()
+  const orSay = (deployment: Deployment, settling: Promise<'ended' | 'left'>): Promise<'ended' | 'left'> =>
+    settling.catch((thrown: unknown) => {
+      if (isToBeTold())
+        parts.journal.error('recovery:broken', { deployment: nameOf(deployment), error: thrown })
+      return 'left'
+    })
   const found = await parts.store.inState('running', 'cancelling')
-  const ended = await Promise.all(found.map((deployment) => settle(deployment, WITHIN_MS, parts)))
-  const held = new Set(found.filter((_, index) => ended[index] === 'left'))
+  const ended = await Promise.all(
+    found.map((deployment) => orSay(deployment, settle(deployment, WITHIN_MS, parts))),
+  )
+  const held = new Map(
+    found.filter((_, index) => ended[index] === 'left').map((deployment) => [deployment.id, deployment]),
+  )
   let looks = 0
   const waker = createWaker(async () => {
     looks += 1
-    for (const deployment of held) {
-      if ((await lookAgain(deployment, looks, parts)) === 'left') continue
-      held.delete(deployment)
+    for (const [id, deployment] of held) {
+      if ((await orSay(deployment, lookAgain(deployment, looks, parts))) === 'left') continue
+      held.delete(id)
       parts.freed()
     }
     if (held.size === 0) clearInterval(timer)
   })
   const timer = held.size > 0 ? setInterval(waker.wake, LOOK_AGAIN_MS) : undefined
   return {
+    isLeft: (id) => held.has(id),
     async stop() {
       clearInterval(timer)
       waker.stop()
@@ -87,17 +102,10 @@ async function endForgotten({
   }
 }
 
-async function lookAgain(
-  deployment: Deployment,
-  looks: number,
-  parts: RecoveryParts,
-): Promise<'ended' | 'left'> {
+function lookAgain(deployment: Deployment, looks: number, parts: RecoveryParts): Promise<'ended' | 'left'> {
   const isTold = looks % TELL_AGAIN_LOOKS === 0
   const journal = isTold ? parts.journal : { ...parts.journal, error() {} }
-  return settle(deployment, 0, { ...parts, journal }).catch((thrown: unknown) => {
-    parts.journal.error('recovery:broken', { deployment: nameOf(deployment), error: thrown })
-    return 'left'
-  })
+  return settle(deployment, 0, { ...parts, journal })
 }
 
 /** Ends what is left of one, and then itself. */

@@ -34,6 +34,8 @@ export interface WorkerParts {
   limit(): number
   readonly reports: ReportsFor
   readonly gate: Gate
+  /** It ran in an earlier life, and is still to be ended. */
+  isLeft(id: number): boolean
   /** A gate has stopped what would have been next. */
   held(): void
   /** Prepares what the next deployment is run by. */
@@ -154,7 +156,7 @@ export function startWorker(parts: WorkerParts): Worker {
   const takeStrays = async (): Promise<void> => {
     mayBeStrays = false
     for (const { id } of await store.inState('running', 'cancelling')) {
-      if (active.has(id)) continue
+      if (active.has(id) || parts.isLeft(id)) continue
       const processes = await store.processesOf(id)
       if (!processes.every(({ runId }) => unheard.has(runId))) continue
       const deployment = await store.deployment(id) // its processes are forgotten when it ends, as it may have by now

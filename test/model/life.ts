@@ -111,7 +111,7 @@ export async function beginLife({ config, clock, begun, ...given }: LifeParts): 
     journal,
   }
 
-  await recover({
+  const { isLeft } = await recover({
     store,
     begun: [],
     logSize: async () => 0,
@@ -151,6 +151,7 @@ export async function beginLife({ config, clock, begun, ...given }: LifeParts): 
     limit: () => 10,
     reports,
     gate: withChecks(gate, environmentOf),
+    isLeft,
     held() {},
     prepare: () => {
       const process = { runId: randomUUID(), group: 1, bootId: 'b', startTicks: '1' }

@@ -19,7 +19,10 @@ const reports = ({ state }: Deployment) => [{ channel: 'github', body: { state }
 const journal = { info() {}, warn() {}, error() {} }
 
 /** A lane of its own for each, with runs that end when they are told to. */
-async function openLanes(change: (store: Store) => Store = (store) => store) {
+async function openLanes(
+  change: (store: Store) => Store = (store) => store,
+  isLeft: (id: number) => boolean = () => false,
+) {
   const file = await openStore(join(temporaryFolder(), 'ferryman.sqlite'))
   const store = change(file)
   const begun: number[] = []
@@ -30,6 +33,7 @@ async function openLanes(change: (store: Store) => Store = (store) => store) {
     limit: () => 100,
     reports,
     gate: OPEN,
+    isLeft,
     held() {},
     prepare: () => ({
       process: { runId: randomUUID(), group: 4_711, bootId: 'this', startTicks: '1' },
@@ -298,6 +302,18 @@ describe('a claim whose answer was lost', () => {
     const id = await queue()
     await eventually('it is claimed', async () => (await stateOf(store, id)).state === 'running')
     await store.recordProcess(id, { runId: 'ab', group: 1, bootId: 'another', startTicks: '1' })
+
+    worker.wake()
+    const other = await queue({ lane: 'another' })
+    await eventually('the other one runs', () => begun.includes(other))
+
+    expect(begun).toEqual([other])
+  })
+
+  test('nor with what of one is still to be ended, of which nothing was written down', async () => {
+    const { store, worker, begun, queue } = await openLanes(losing, (id) => id === 1)
+    const id = await queue()
+    await eventually('it is claimed', async () => (await stateOf(store, id)).state === 'running')
 
     worker.wake()
     const other = await queue({ lane: 'another' })

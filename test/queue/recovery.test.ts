@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 
 import { expect, onTestFinished, test } from 'vitest'
 
@@ -18,7 +19,8 @@ const journal = { info() {}, warn() {}, error() {} }
 
 /** A store in which one deployment was running when the server died. */
 async function died() {
-  const store = await openStore(join(temporaryFolder(), 'ferryman.sqlite'))
+  const file = join(temporaryFolder(), 'ferryman.sqlite')
+  const store = await openStore(file)
   onTestFinished(store.close)
   await store.accept([queuedIntake(newDeployment())])
   const claimed = await claimFrom(store, { limit: 1, at: 1_000, reports })
@@ -34,7 +36,7 @@ async function died() {
     journal,
     freed() {},
   }
-  return { store, id, parts }
+  return { store, file, id, parts }
 }
 
 test('what was running is reported as interrupted, once its processes are gone', async () => {
@@ -132,6 +134,31 @@ test('what cannot be ended keeps its lane, says so, and frees it when it is gone
   expect(whileLeft).toBeUndefined()
   expect(await store.deployment(id)).toMatchObject({ state: 'failed', reason: 'interrupted' })
   expect(afterwards).toMatchObject({ number: 2 })
+})
+
+test('what cannot be written down keeps its lane, and no start from going on; it ends when it can be', async () => {
+  const { store, file, id, parts } = await died()
+  const said: unknown[] = []
+  const freed = Promise.withResolvers<void>()
+  const other = new DatabaseSync(file)
+  onTestFinished(() => other.close())
+
+  other.exec('begin immediate')
+  const recovery = await recover({
+    ...parts,
+    endLeftovers: () => Promise.resolve({ left: undefined }),
+    freed: freed.resolve,
+    journal: { ...journal, error: (event) => void said.push(event) },
+  })
+  onTestFinished(recovery.stop)
+  expect(recovery.isLeft(id)).toBe(true)
+  expect(await store.deployment(id)).toMatchObject({ state: 'running' })
+  other.exec('rollback')
+  await freed.promise
+
+  expect(said).toEqual(['recovery:broken'])
+  expect(recovery.isLeft(id)).toBe(false)
+  expect(await store.deployment(id)).toMatchObject({ state: 'failed', reason: 'interrupted' })
 })
 
 test('what somebody cancels while its processes are being ended is cancelled', async () => {
