@@ -37,9 +37,19 @@ export interface Question {
 
 const TIMEOUT_MS = 60_000
 
-/** The data directory of that server. */
-export const dataDirOf = (choice: ServerChoice): string =>
-  findDataDir({ ...choice, environment: process.env, cwd: process.cwd() })
+/** The data directory of that server; throws like `findDataDir`, and says how to do without its configuration. */
+export function dataDirOf(choice: ServerChoice): string {
+  try {
+    return findDataDir({ ...choice, environment: process.env, cwd: process.cwd() })
+  } catch (thrown) {
+    if (!(thrown instanceof FerrymanError)) throw thrown
+    throw Object.assign(thrown, { hint: `${thrown.hint}\n  ${WITHOUT_CONFIG}` })
+  }
+}
+
+/** Somebody may have to cancel what runs while the file cannot be read. */
+const WITHOUT_CONFIG =
+  'Or name the data directory of the running server, as with --data-dir /var/lib/ferryman: then no configuration is read.'
 
 /**
  * Asks the running server through the socket in its data directory, in the name of whoever is logged in; answers

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { join } from 'node:path'
 
@@ -45,6 +46,19 @@ test('a server that breaks off was there, and may have done what it was asked fo
     async () => {},
   )
   await expect(reading).rejects.toMatchObject({ code: 'server_silent' })
+})
+
+test('a configuration that cannot be read keeps nobody from the server: its folder is enough', async () => {
+  const dataDir = await serving((_, answer) => void answer.end('taken'))
+  const config = join(temporaryFolder(), 'config.yml')
+  writeFileSync(config, '{ nope')
+  const question = { method: 'POST', path: '/api/deployments/1/cancel' } as const
+
+  await expect(askServer({ config, dataDir: undefined }, question)).rejects.toMatchObject({
+    code: 'config_invalid',
+    hint: expect.stringMatching(/\n {2}Or name the data directory of the running server, as with --data-dir/),
+  })
+  expect(String(await askServer({ config: undefined, dataDir }, question))).toBe('taken')
 })
 
 test('nobody waits for an answer that is not wanted any more', async () => {
