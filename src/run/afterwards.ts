@@ -1,5 +1,6 @@
 import type { Deployment } from '../deployment/deployment.ts'
-import { FerrymanError } from '../errors.ts'
+import { FerrymanError, messageOf } from '../errors.ts'
+import { StillThere } from './ending.ts'
 import { createLimit } from './limits.ts'
 import type { Begun } from './parts.ts'
 import { carryOutStep } from './step.ts'
@@ -64,8 +65,8 @@ export async function tidy(
       signal: AbortSignal.any([parts.signal, limit.signal]),
     })
   } catch (thrown) {
-    // The work is done; its log says no more.
-    if (!(thrown instanceof FerrymanError) || thrown.code !== 'log_unwritable') throw thrown
+    if (thrown instanceof StillThere) throw thrown
+    await parts.log.line(`That could not be done: ${messageOf(thrown)}`) // and the work is done
   } finally {
     limit.close()
   }

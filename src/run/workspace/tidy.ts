@@ -13,7 +13,7 @@ const NOTE = 'ferryman-tidied'
 
 /**
  * Lets git pack a mirror anew, if git thinks so, and removes what Git LFS has fetched long ago; undefined where that was
- * done within a day. A mirror that somebody works on is left alone.
+ * done within a day, or there is none any more. A mirror that somebody works on is left alone.
  */
 export async function tidyStep(
   { repository, configuredAs }: Deployment,
@@ -21,7 +21,10 @@ export async function tidyStep(
   now = Date.now(),
 ): Promise<ActionStep | undefined> {
   const mirror = mirrors.pathOf(configuredAs)
-  const last = await stat(join(mirror, NOTE)).catch(() => undefined)
+  const [kept, last] = await Promise.all(
+    [mirror, join(mirror, NOTE)].map((path) => stat(path).catch(() => undefined)),
+  )
+  if (kept === undefined) return undefined // its repository was taken out of the configuration meanwhile
   if (last !== undefined && Math.abs(now - last.mtimeMs) < DAY_MS) return undefined
   return {
     kind: 'action',

@@ -254,6 +254,25 @@ test('once a day what is kept is tidied, and large files that were fetched long 
   expect(existsSync(old)).toBe(false)
 })
 
+test.each([
+  ['that is gone', 'rm -r "$0"', /exit 0 \(\S+ s\)\n$/],
+  [
+    'where nothing can be written',
+    'mkdir "$0/ferryman-tidied" && touch -d "2 days ago" "$0/ferryman-tidied"',
+    /tidy what is kept of acme\/shop\n▸ That could not be done: EISDIR.*\n$/,
+  ],
+])('what is kept %s is not tidied, which changes nothing about the success', async (_, script, said) => {
+  const { source, deploy, mirror } = place()
+
+  const { result, log } = await deploy({
+    sha: source.commit({ a: '' }),
+    commands: [['sh', '-c', script, mirror]],
+  })
+
+  expect(result.state).toBe('succeeded')
+  expect(log).toMatch(said)
+})
+
 test('submodules are checked out when that is asked for', async () => {
   const { source, deploy } = place()
   const library = gitSource()
