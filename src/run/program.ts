@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync, type Stats } from 'node:fs'
+import { accessSync, closeSync, constants, openSync, readSync, statSync, type Stats } from 'node:fs'
 import { resolve } from 'node:path'
 
 /** Why a command cannot even be tried. */
@@ -15,10 +15,43 @@ export function lookUp(name: string, folder: string, path: string): { readonly p
   const trouble = troubleWithFolder(folder)
   if (trouble !== undefined) return { reason: 'folder_missing', detail: trouble.detail }
   const program = findProgram(name, folder, path)
+  const missing = program && missingBehind(program, folder)
+  if (missing !== undefined)
+    return { reason: 'command_not_found', detail: `${name} cannot be started: its first line ${missing}` }
   if (program !== undefined) return { program }
   const isThere = candidates(name, folder, path).some((candidate) => look(candidate)?.isFile())
   const detail = isThere ? `${name} may not be executed by this user.` : `Command not found: ${name}`
   return { reason: 'command_not_found', detail }
+}
+
+const LONGEST_FIRST_LINE = 256
+
+/**
+ * What is wrong with the first line of a script that names a program which is not there: of that the system says only that
+ * the script itself was not found.
+ */
+function missingBehind(program: string, folder: string): string | undefined {
+  const [, named] = /^#![ \t]*([^ \t\n\0]+)/.exec(beginningOf(program)) ?? []
+  const needed = resolve(folder, named ?? '/')
+  if (named === undefined || look(needed) !== undefined || isHidden(needed)) return undefined
+  return named.endsWith('\r')
+    ? 'ends as on Windows (CR LF). Save it with LF.'
+    : `names ${named}, and there is no such program.`
+}
+
+/** The beginning of a file that this user may read. */
+function beginningOf(path: string): string {
+  try {
+    const file = openSync(path, 'r')
+    try {
+      const bytes = Buffer.alloc(LONGEST_FIRST_LINE)
+      return bytes.toString('utf8', 0, readSync(file, bytes))
+    } finally {
+      closeSync(file)
+    }
+  } catch {
+    return ''
+  }
 }
 
 /** Where the program is: beside the folder when it is named with a slash, else on PATH. */

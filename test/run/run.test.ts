@@ -231,6 +231,19 @@ describe('what cannot be started', () => {
     })
   })
 
+  test.each([
+    ['#! /opt/gone/bin/python -u\n', 'names /opt/gone/bin/python, and there is no such program.'],
+    ['#!/bin/sh\r\nexit 0\r\n', 'ends as on Windows (CR LF). Save it with LF.'],
+  ])('a script that begins with %j', async (text, said) => {
+    const folder = temporaryFolder()
+    writeFileSync(join(folder, 'deploy'), text, { mode: 0o755 })
+
+    expect((await runFor({ commands: [['./deploy']], folder })).result).toMatchObject({
+      reason: 'command_not_found',
+      detail: `./deploy cannot be started: its first line ${said}`,
+    })
+  })
+
   test('a variable that is longer than the system takes', async () => {
     const { result } = await runFor({ commands: [['true']], env: { LONG: 'x'.repeat(200_000) } })
 
