@@ -2,6 +2,7 @@ import { isViaGitHub, type Config, type RepositoryConfig } from '../config/confi
 import { messageOf } from '../errors.ts'
 import { createGitHub } from '../github/client.ts'
 import { GitHubError, type Access, type AppView, type GitHub } from '../github/github.ts'
+import { isForbidden } from '../github/limits.ts'
 import type { Masker } from '../logs/redact.ts'
 import { checkApp, checkInstallation } from './check-app.ts'
 import { checkSlack } from './check-slack.ts'
@@ -42,6 +43,7 @@ async function* checkToken(github: GitHub, config: Config, now: number): AsyncGe
   for (const repository of atGitHub(config)) {
     const { finding, access } = await checkRepository(github, repository.name)
     yield finding
+    if (finding === INVALID) return
     if (access !== undefined)
       try {
         yield* checkCommitStatuses(repository, access)
@@ -182,25 +184,29 @@ async function seen<T>(ask: () => Promise<T>): Promise<T | undefined> {
   })
 }
 
+const GIVE_IT_DEPLOYMENTS =
+  'Give the token "Deployments: read and write" (fine-grained) or the scope repo_deployment (classic).'
+
 function findingOf(name: string, { canPush, scopes }: Access): Finding {
-  const missing =
-    'Give the token "Deployments: read and write" (fine-grained) or the scope repo_deployment (classic).'
   if (scopes !== undefined && !scopes.some((scope) => scope === 'repo' || scope === 'repo_deployment'))
     return wrong(
       `GitHub: the token may not write deployment statuses for ${name} (scopes: ${scopes.join(', ') || 'none'})`,
-      missing,
+      GIVE_IT_DEPLOYMENTS,
     )
   if (canPush === false)
     return doubtful(
       `GitHub: the token can read ${name}; GitHub does not say that it may write there`,
-      missing,
+      GIVE_IT_DEPLOYMENTS,
     )
   return fine(`GitHub: the token reaches ${name} and its deployments`)
 }
 
+/** The same for every repository. */
+const INVALID = wrong('GitHub: the token is not valid', 'Make a new one and set github.token.')
+
 function refusal(name: string, cause: unknown): Finding {
   const status = cause instanceof GitHubError ? cause.status : undefined
-  if (status === 401) return wrong('GitHub: the token is not valid', 'Make a new one and set github.token.')
+  if (status === 401) return INVALID
   if (status === 404)
     return wrong(
       `GitHub: there is no ${name} that this token may see`,
@@ -208,7 +214,9 @@ function refusal(name: string, cause: unknown): Finding {
     )
   return wrong(
     `GitHub: ${name}: ${messageOf(cause)}`,
-    'Check github.api_url and the network, then try again.',
+    isForbidden(cause)
+      ? `${GIVE_IT_DEPLOYMENTS} Or do what GitHub says there.`
+      : 'Check github.api_url and the network, then try again.',
   )
 }
 

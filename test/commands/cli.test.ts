@@ -311,6 +311,25 @@ describe('ferryman check', () => {
     expect((await ferryman(['check', '-c', world.configFile])).out).toContain('the token expires in 14 days')
   })
 
+  test('says of a token that is forbidden what it lacks, and of one that is invalid that once', async () => {
+    const commands = [['true']]
+    const world = await createWorld({
+      repositories: {
+        'acme/shop': { folder: './work', lane: 'one', commands },
+        'acme/docs': { folder: './work', lane: 'one', commands },
+      },
+    })
+    const check = async () => (await ferryman(['check', '-c', world.configFile])).out
+    world.github.addToken(TOKEN, { login: 'robot', type: 'fine-grained', permissions: { contents: 'read' } })
+
+    expect(await check()).toContain(
+      '✘ GitHub: acme/shop: GitHub answered 403: Resource not accessible by personal access token\n    Give the token "Deployments: read and write" (fine-grained) or the scope repo_deployment (classic). Or do what GitHub says there.\n',
+    )
+
+    world.github.revokeToken(TOKEN)
+    expect((await check()).match(/the token is not valid/g)).toHaveLength(1)
+  })
+
   test('says what merges need beyond deployments: the branch, and the checks of its commits', async () => {
     const world = await createWorld({ entry: { required_contexts: ['ci/test'] } })
     const check = async (permissions?: Record<string, 'read' | 'write'>) => {
