@@ -23,6 +23,8 @@ export interface Ended {
   readonly isStopped: boolean
   /** What it had left behind in its group. */
   readonly leaving: Leaving
+  /** Somebody lives on who has its output, which nobody reads any more. */
+  readonly isOutputHeld: boolean
 }
 
 interface NotStarted {
@@ -152,9 +154,9 @@ async function seeThrough(
   const leaving = ending === undefined && !mayStay ? await endGroup(record, patience) : NOTHING_LEFT
   await ending
   await output.drain(patience)
-  output.close() // somebody in a session of its own may hold the other end for ever
+  const isOutputHeld = output.close() // somebody in a session of its own may hold the other end for ever
   if (lost !== undefined) throw lost.reason
-  return { kind: 'ended', exitCode, signal: killedBy, isStopped, leaving }
+  return { kind: 'ended', exitCode, signal: killedBy, isStopped, leaving, isOutputHeld }
 }
 
 const NOTHING_LEFT: Leaving = { found: 0, stayed: [] }

@@ -11,8 +11,8 @@ export interface Output {
    * still holds it open, when nothing came for `quietMs`, or after `drainMs` of waiting.
    */
   drain(limits: { readonly quietMs: number; readonly drainMs: number }): Promise<void>
-  /** Reads no more. */
-  close(): void
+  /** Reads no more; answers whether somebody still holds it open, whom printing there would end from now on. */
+  close(): boolean
 }
 
 // A pipe and our own buffer hold less: what comes after that was written by somebody who is still there.
@@ -39,7 +39,10 @@ export function follow(source: Pipe, write: (chunk: Buffer) => Taking): Output {
   const done = move()
   return {
     broken: broken.promise,
-    close: () => source.destroy(),
+    close() {
+      source.destroy()
+      return !isDone
+    },
     async drain({ quietMs, drainMs }) {
       const enough = bytes + MOST_LEFT_BYTES
       const isOver = (): boolean => isDone || bytes >= enough

@@ -217,6 +217,7 @@ async function runStep(
   const ending = exitCode === undefined ? `ended by ${killedBy ?? 'a signal'}` : `exit ${exitCode}`
   await log.line(`${ending} (${seconds.toFixed(1)} s)`)
   await tellLeaving(result.leaving, parts)
+  if (result.isOutputHeld) await log.line(OUTPUT_HELD)
   if (isStopped) return stop()
   if (parts.stopping.aborted && isTerminated(result)) return terminated(name, parts)
   if (account !== undefined)
@@ -255,6 +256,9 @@ async function terminated(name: string, { log }: RunParts): Promise<Failure> {
   await log.line(detail)
   return { reason: 'interrupted', detail }
 }
+
+const OUTPUT_HELD =
+  'What it has started and still lives has its output, which is read no longer: printing ends it (SIGPIPE). Let it print into a file.'
 
 async function tellLeaving({ found, stayed }: Leaving, { log }: RunParts): Promise<void> {
   const ended = found - stayed.length

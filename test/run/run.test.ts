@@ -356,6 +356,17 @@ describe('what a command leaves behind', () => {
     expect(log).toContain(`▸ Still running, in a session of its own: sleep (${daemon})`)
   })
 
+  test.each([
+    ['the output of the command', '', true],
+    ['another one', '>/dev/null 2>&1', false],
+  ])('and prints into %s: only the former is warned of', async (_, to, hasIt) => {
+    const script = `setsid sleep 300 ${to} & echo "daemon $!"`
+    const { log } = await runFor({ commands: [['sh', '-c', script]] })
+
+    process.kill(numberIn(log, 'daemon'), 'SIGKILL')
+    expect(log.includes('which is read no longer: printing ends it (SIGPIPE).')).toBe(hasIt)
+  })
+
   test('in its group lives on where leave_processes says so, and is named', async () => {
     const { result, log } = await runFor({ commands: [[command('leaves-child.sh')]], leaveProcesses: true })
 
