@@ -202,6 +202,16 @@ function textOf(thrown: unknown): string {
 const isWrongCall = (thrown: unknown): boolean =>
   thrown instanceof UsageError || (thrown instanceof FerrymanError && thrown.status === 400)
 
+/** Releases are removed, and people stand in them: nothing here needs the folder, and Node fails wherever it is asked for. */
+function leaveRemovedFolder(): void {
+  try {
+    process.cwd()
+  } catch {
+    process.chdir('/')
+  }
+}
+
+leaveRemovedFolder()
 importByName()
 try {
   process.exitCode = await main(process.argv.slice(2))

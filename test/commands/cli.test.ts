@@ -84,6 +84,16 @@ describe('the command line', () => {
     expect(stdout).toBe('0.1.0\n')
   })
 
+  test('works in a folder that was removed, as releases are', async () => {
+    const [folder, dataDir] = [temporaryFolder(), temporaryFolder()]
+    const call = `cd ${folder} && rmdir ${folder} && exec ${resolve('bin/ferryman')} queue --data-dir ${dataDir}`
+
+    await expect(promisify(execFile)('sh', ['-c', call])).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`ferryman: No Ferryman is running on ${dataDir}: nobody listens`),
+    })
+  })
+
   test('finds its own folder, wherever else the shell would look for one', async () => {
     const env = { ...process.env, CDPATH: '/usr' } // which has a folder bin too
 
