@@ -12,7 +12,7 @@ export interface CancelOptions {
 }
 
 interface Answer {
-  readonly outcome: 'cancelled' | 'cancelling' | 'cancelling_already'
+  readonly outcome: 'cancelled' | 'cancelling' | 'cancelling_unrecorded' | 'cancelling_already'
   readonly deployment: { readonly name: string; readonly detail?: string }
 }
 
@@ -28,6 +28,8 @@ export async function runCancel({ server, deployment, reason, json }: CancelOpti
 const WORDS = {
   cancelled: 'is cancelled. It had not begun.',
   cancelling: 'is being cancelled: it ends when the last of its processes is gone.',
+  cancelling_unrecorded:
+    'is being ended. That it was cancelled is recorded as soon as the database can be written.',
   cancelling_already: 'is being cancelled already.',
 } as const satisfies Record<Answer['outcome'], string>
 

@@ -31,6 +31,8 @@ export type Cancelling =
   | { readonly outcome: 'cancelled'; readonly deployment: Deployment }
   /** It ran, and is being ended. */
   | { readonly outcome: 'cancelling'; readonly deployment: Deployment }
+  /** The same, and that it was cancelled is still to be written down: its run does so. */
+  | { readonly outcome: 'cancelling_unrecorded'; readonly deployment: Deployment }
   /** Somebody had cancelled it before; what they said stays. */
   | { readonly outcome: 'cancelling_already'; readonly deployment: Deployment }
   | { readonly outcome: 'ended_already'; readonly deployment: Deployment }
@@ -38,8 +40,9 @@ export type Cancelling =
 
 /**
  * Takes a deployment back, whatever it is doing. What waits is cancelled when this answers; what runs is being
- * ended, and is cancelled when the last of its processes is gone. Rejects when the database is away: it may have
- * taken the wish all the same, and whoever asks again sees to that.
+ * ended, and is cancelled when the last of its processes is gone. What runs is ended also where that cannot be written
+ * down: it may be what fills the disk. Rejects when the database cannot be read, or cannot take back what waits: it may
+ * have taken the wish all the same, and whoever asks again sees to that.
  */
 export async function cancel(id: number, wish: Wish, parts: CancelParts): Promise<Cancelling> {
   const detail = sentence(wish, parts)
@@ -52,7 +55,8 @@ export async function cancel(id: number, wish: Wish, parts: CancelParts): Promis
       parts.interrupt(id, { kind: 'by_person', detail: found.detail ?? detail })
       return { outcome: 'cancelling_already', deployment: found }
     }
-    const done = found.state === 'queued' ? await takeBack(id, detail, parts) : await end(id, detail, parts)
+    const done =
+      found.state === 'queued' ? await takeBack(id, detail, parts) : await end(found, detail, parts)
     if (done !== undefined) return done
     // It has moved on since we looked. States only go forward, so that this ends.
   }
@@ -77,13 +81,18 @@ async function takeBack(id: number, detail: string, parts: CancelParts): Promise
   return { outcome: 'cancelled', deployment }
 }
 
-async function end(id: number, detail: string, parts: CancelParts): Promise<Cancelling | undefined> {
+async function end(running: Deployment, detail: string, parts: CancelParts): Promise<Cancelling | undefined> {
   const { store, clock, reports, journal } = parts
+  const { id } = running
   const change = { at: clock(), reason: 'by_person', detail, reports } as const
-  const deployment = await store.move(id, 'running', 'cancelling', change)
+  const deployment = await store.move(id, 'running', 'cancelling', change).catch((thrown: unknown) => {
+    journal.error('deployment:cancel-not-recorded', { ...about(running), detail, error: thrown })
+    return 'unrecorded' as const
+  })
   if (deployment === undefined) return undefined
-  journal.info('deployment:cancelling', { ...about(deployment), detail })
   parts.interrupt(id, { kind: 'by_person', detail })
+  if (deployment === 'unrecorded') return { outcome: 'cancelling_unrecorded', deployment: running }
+  journal.info('deployment:cancelling', { ...about(deployment), detail })
   parts.moved(deployment)
   return { outcome: 'cancelling', deployment }
 }

@@ -276,13 +276,17 @@ async function see(
   const startedAt = deployment.startedAt ?? clock()
   const begunAt = performance.now()
   const ending = await run().catch((thrown: unknown) => broken(thrown, parts))
-  if (ending === 'still_there') return // the next start sees to it; until then the lane is taken
+  const id = { deployment: nameOf(deployment), id: deployment.id }
+  if (ending === 'still_there')
+    // the next start sees to it; until then the lane is taken
+    return writeDown(id, signals, journal, () => noteCancel(deployment, signals, parts))
   if (ending.state === 'held') return putBack(deployment, ending, signals, parts)
   const { state, tookMs = performance.now() - begunAt, ...change } = ending
   // How long it took is true, whatever was done to the clock meanwhile.
   const endedAt = startedAt + Math.round(tookMs)
-  const about = { deployment: nameOf(deployment), id: deployment.id, state, reason: change.reason }
+  const about = { ...id, state, reason: change.reason }
   await writeDown(about, signals, journal, async () => {
+    await noteCancel(deployment, signals, parts)
     const ended = await moveToEnd(deployment.id, state, { ...change, endedAt, at: clock() }, store)
     if (ended === undefined) journal.error('deployment:moved-elsewhere', about)
     else journal.info('deployment:ended', { ...about, detail: change.detail })
@@ -301,6 +305,7 @@ async function putBack(
   const { id } = deployment
   const about = { deployment: nameOf(deployment), id, state: 'queued', reason: 'hook_blocked' }
   await writeDown(about, signals, journal, async () => {
+    await noteCancel(deployment, signals, parts)
     const held = await store.putBack(id, blocked, { at: clock(), reports })
     if (held === undefined) {
       const detail = (await store.deployment(id))?.detail
@@ -316,6 +321,19 @@ async function putBack(
     parts.held()
     parts.moved(deployment)
   })
+}
+
+/** Writes down that somebody has cancelled it, where that could not be done at once. */
+async function noteCancel(
+  { id, ...deployment }: Deployment,
+  { end }: RunSignals,
+  { store, clock, reports, journal }: WorkerParts,
+): Promise<void> {
+  const { kind, detail } = (end.reason ?? {}) as Partial<Interruption>
+  if (kind !== 'by_person') return
+  const change = { at: clock(), reason: kind, detail, reports }
+  if ((await store.move(id, 'running', 'cancelling', change)) !== undefined)
+    journal.info('deployment:cancelling', { deployment: nameOf(deployment), id, detail })
 }
 
 /** Tries until it is written down; a stop does not wait for ever. */

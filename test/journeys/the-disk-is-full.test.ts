@@ -85,7 +85,22 @@ describe.skipIf(!inject('mounts'))('when the disk is full', () => {
     disk.empty()
     await world.status(quiet, 'success')
 
+    rmSync(join(world.folder, 'go'))
+    const hanging = await world.deploy()
+    await world.status(hanging, 'in_progress')
+    disk.fill()
+    const taken = await ferryman(['cancel', 'acme/shop/production#3', '-c', world.configFile])
+    await server.waitForLine((line) => line.includes('end-not-recorded') && line.includes('production#3'))
+    disk.empty()
+    await world.status(hanging, 'error')
+
     const states = ['queued', 'in_progress']
+    expect([taken.code, taken.out]).toEqual([
+      0,
+      expect.stringContaining('That it was cancelled is recorded as'),
+    ])
+    expect(world.statuses(hanging).at(-1)).toMatch(/^error: Cancelled by /)
+    expect(statesOf(world, hanging).filter((state) => state === 'error')).toHaveLength(1)
     expect(statesOf(world, loud)).toEqual([...states, 'error'])
     expect(statesOf(world, quiet)).toEqual([...states, 'success'])
     expect(world.statuses(loud).at(-1)).toMatch(

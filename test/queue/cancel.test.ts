@@ -196,18 +196,39 @@ describe('a deployment that somebody cancels', () => {
     expect(detail.length).toBeLessThan(300)
   })
 
-  test('is not cancelled when that cannot be written down', async () => {
-    const { store, worker, begun, queue } = await openLanes()
+  test('while it runs is ended also when that cannot be written down, and is cancelled when it can', async () => {
+    let isAway = true
+    const { store, worker, begun, queue } = await openLanes((file) => ({
+      ...file,
+      move: (...given) => (isAway ? Promise.reject(new Error('disk full')) : file.move(...given)),
+    }))
     const id = await queue()
     await eventually('it runs', () => begun.includes(id))
-    const away = { ...store, move: () => Promise.reject(new Error('away')) }
 
-    await expect(cancel(id, MONA, partsFor(away, worker))).rejects.toThrow('away')
+    const done = await cancel(id, MONA, partsFor(store, worker))
+    const again = await cancel(id, { by: 'hubot' }, partsFor(store, worker))
+    const meanwhile = await stateOf(store, id)
+    isAway = false
+    await eventually('it has ended', async () => (await stateOf(store, id)).state === 'cancelled')
 
-    expect(await stateOf(store, id)).toMatchObject({ state: 'running' })
+    expect([done.outcome, again.outcome]).toEqual(['cancelling_unrecorded', 'cancelling_unrecorded'])
+    expect(meanwhile.state).toBe('running')
+    expect(await stateOf(store, id)).toEqual({ state: 'cancelled', reason: 'by_person', detail: SAID })
+    expect(await states(store, id)).toEqual(['queued', 'running', 'cancelling', 'cancelled'])
   })
 
-  test('is cancelled when that is asked for again, where the answer to it was lost', async () => {
+  test('while it waits is not cancelled when that cannot be written down', async () => {
+    const { store, worker, begun, queue } = await openLanes()
+    const [first, second] = [await queue(), await queue()]
+    await eventually('the first runs', () => begun.includes(first))
+    const away = { ...store, move: () => Promise.reject(new Error('away')) }
+
+    await expect(cancel(second, MONA, partsFor(away, worker))).rejects.toThrow('away')
+
+    expect(await stateOf(store, second)).toMatchObject({ state: 'queued' })
+  })
+
+  test('is cancelled once where the answer to that was lost', async () => {
     const { store, worker, begun, queue } = await openLanes()
     const id = await queue()
     await eventually('it runs', () => begun.includes(id))
@@ -216,12 +237,12 @@ describe('a deployment that somebody cancels', () => {
       throw new Error('the connection was reset')
     }
 
-    await expect(cancel(id, MONA, partsFor({ ...store, move: losingMove }, worker))).rejects.toThrow('reset')
-    const again = await cancel(id, { by: 'hubot' }, partsFor(store, worker))
-
-    expect(again.outcome).toBe('cancelling_already')
+    const done = await cancel(id, MONA, partsFor({ ...store, move: losingMove }, worker))
     await eventually('it has ended', async () => (await stateOf(store, id)).state === 'cancelled')
+
+    expect(done.outcome).toBe('cancelling_unrecorded')
     expect(await stateOf(store, id)).toEqual({ state: 'cancelled', reason: 'by_person', detail: SAID })
+    expect(await states(store, id)).toEqual(['queued', 'running', 'cancelling', 'cancelled'])
   })
 
   test('at any moment ends exactly once, and everybody is told the same', async () => {

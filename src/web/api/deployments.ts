@@ -18,7 +18,12 @@ export interface DeploymentsParts {
 /** What a wish to cancel came to, and the deployment as it was then. */
 type Cancelled =
   | {
-      readonly outcome: 'cancelled' | 'cancelling' | 'cancelling_already' | 'ended_already'
+      readonly outcome:
+        | 'cancelled'
+        | 'cancelling'
+        | 'cancelling_unrecorded'
+        | 'cancelling_already'
+        | 'ended_already'
       readonly deployment: Deployment
     }
   | { readonly outcome: 'unknown' }
