@@ -1,4 +1,5 @@
 import { flushCompileCache } from 'node:module'
+import { setTimeout as pause } from 'node:timers/promises'
 
 import { startApp } from '../app.ts'
 import { findConfig, loadConfig } from '../config/load.ts'
@@ -19,6 +20,7 @@ export interface ServerOptions {
 }
 
 const ECHO_MS = 1_000
+const LAST_WORDS_MS = 1_000
 /** By then a start is over, and what it left open is looked after. */
 const SETTLED_MS = 10_000
 
@@ -28,7 +30,11 @@ export async function runServer(options: ServerOptions): Promise<number> {
   const file = findConfig({ flag: options.config, environment, cwd: process.cwd() })
   const config = loadConfig(file, { environment, overrides: options.overrides })
   const masker = createMasker(config.secrets)
-  const lines = createLineWriter((text) => void process.stdout.write(text))
+  const lines = createLineWriter({
+    write: (text) => void process.stdout.write(text),
+    waiting: () => process.stdout.writableLength,
+    onLost: (count) => journal.warn('journal:lost', { lines: count, why: 'nobody read them' }),
+  })
   process.on('exit', lines.flush)
   const journal = createJournal({
     write: lines.write,
@@ -96,7 +102,19 @@ export async function runServer(options: ServerOptions): Promise<number> {
   watch.stop()
   void signals.second.then(app.hurry)
   await app.stop(exitCode === 0 ? options.graceMs : 0)
+  lines.flush()
+  if (!(await isRead())) process.exit(exitCode) // Node would wait for the reader for ever
   return exitCode
+}
+
+/** Whether somebody has read all that we wrote; answers in a second at most. */
+async function isRead(): Promise<boolean> {
+  const over = new AbortController()
+  const read = new Promise<true>((resolve) => process.stdout.write('', () => resolve(true)))
+  const late = pause(LAST_WORDS_MS, false, { signal: over.signal }).catch(() => false)
+  const answer = await Promise.race([read, late])
+  over.abort()
+  return answer
 }
 
 /**

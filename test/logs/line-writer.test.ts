@@ -22,7 +22,30 @@ test('who ends has everything written at once, and nothing twice', async () => {
   expect(written).toEqual(['last words\n'])
 })
 
+test('where nobody reads, no more than some megabytes wait, and how many lines were lost is said', () => {
+  const { written, read, lines } = collecting()
+  for (let index = 0; index < 20; index++) {
+    lines.write(`${index}${'.'.repeat(1_000_000)}\n`)
+    lines.flush()
+  }
+  expect(written).toHaveLength(9)
+  read()
+  lines.write('again\n')
+  lines.write('and again\n')
+  lines.flush()
+  expect(written.slice(9)).toEqual(['11 lost\nagain\nand again\n'])
+})
+
 function collecting() {
   const written: string[] = []
-  return { written, lines: createLineWriter((text) => void written.push(text)) }
+  let unread = 0
+  const lines = createLineWriter({
+    write(text) {
+      written.push(text)
+      unread += text.length
+    },
+    waiting: () => unread,
+    onLost: (count) => lines.write(`${count} lost\n`),
+  })
+  return { written, lines, read: () => void (unread = 0) }
 }

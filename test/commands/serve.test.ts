@@ -1,0 +1,51 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, constants, openSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+import { expect, onTestFinished, test } from 'vitest'
+
+import { COMPILED } from '../support/cli.ts'
+import { createWorld, SECRET } from '../support/journey.ts'
+import { signedDelivery } from '../support/payloads.ts'
+import { sendAll } from '../support/pressure.ts'
+import { eventually } from '../support/running.ts'
+
+const MORE_THAN_A_PIPE_HOLDS = 1_000
+const PUSH = {
+  ref: 'refs/heads/topic',
+  before: 'b'.repeat(40),
+  after: 'c'.repeat(40),
+  pusher: 'mona',
+} as const
+
+test('a server whose log nobody reads takes what comes, and ends when it is told to', async () => {
+  const world = await createWorld()
+  const pipe = join(world.directory, 'log')
+  execFileSync('mkfifo', [pipe])
+  const unread = openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK)
+  onTestFinished(() => closeSync(unread))
+  const server = spawn(resolve('bin/ferryman'), ['serve', '-c', world.configFile], {
+    env: { PATH: process.env['PATH'] ?? '', HOME: world.directory, NODE_COMPILE_CACHE: COMPILED },
+    stdio: ['ignore', unread, 'ignore'],
+  })
+  onTestFinished(() => void server.kill('SIGKILL'))
+  const ended = once(server, 'exit')
+  const config = JSON.parse(readFileSync(world.configFile, 'utf8')) as { server: { port: number } }
+  const address = `http://127.0.0.1:${config.server.port}`
+  const isThere = () =>
+    fetch(`${address}/healthz`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  await eventually('it answers', isThere)
+
+  const pushes = Array.from({ length: MORE_THAN_A_PIPE_HOLDS }, () =>
+    signedDelivery('push', world.github.events.push('acme/shop', PUSH), SECRET),
+  )
+  const answers = await sendAll(address, pushes, 20)
+  server.kill('SIGTERM')
+
+  expect(answers.filter(({ status }) => status !== 200)).toEqual([])
+  expect(await ended).toEqual([0, null])
+})
