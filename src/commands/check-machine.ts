@@ -126,7 +126,12 @@ function checkRecipe(where: string, recipe: Recipe, { path, listed }: Machine): 
   return [
     fine(`${where}: ${placeName(recipe)}`),
     ...(recipe.kind === 'tasks_folder' ? checkTasksFolder(where, recipe, listed) : []),
-    ...(isFresh ? checkInCheckout(where, programs, path) : checkPrograms(where, folder, programs, path)),
+    ...(isFresh
+      ? checkInCheckout(where, programs, path)
+      : [
+          ...checkWorkTree(where, folder, ours.map(wordsOf)),
+          ...checkPrograms(where, folder, programs, path),
+        ]),
     ...[...folders].map((one) => {
       const listing = listed.get(one)
       if (listing === undefined || 'why' in listing)
@@ -191,7 +196,6 @@ function checkPrograms(where: string, folder: string, programs: readonly string[
       !missing.includes(program) && program.includes('/') && isWithin(folder, resolve(folder, program)),
   )
   return [
-    ...ownership(where, folder, programs),
     ...missing.map((program) =>
       wrong(
         `${where}: there is no program ${program}`,
@@ -207,10 +211,27 @@ function checkPrograms(where: string, folder: string, programs: readonly string[
   ]
 }
 
+/** Of git, what works in a work tree that is there already. */
+const IN_WORK_TREE = new Set(['checkout', 'fetch', 'merge', 'pull', 'rebase', 'reset', 'switch'])
+
 /** Git refuses a work tree that belongs to somebody else: safe.directory in git-config(1). */
-function ownership(where: string, folder: string, programs: readonly string[]): Finding[] {
-  const repository = join(folder, '.git')
-  if (!programs.includes('git') || !existsSync(repository)) return []
+function checkWorkTree(where: string, folder: string, commands: readonly (readonly string[])[]): Finding[] {
+  const ofGit = commands.filter(([program]) => program === 'git').map(([, command = '']) => command)
+  if (ofGit.length === 0) return []
+  const repository = ancestors(resolve(folder))
+    .map((one) => join(one, '.git'))
+    .find((one) => existsSync(one))
+  const isMadeThere = ofGit.some((command) => command === 'clone' || command === 'init')
+  const needsOne = ofGit.find((command) => IN_WORK_TREE.has(command))
+  if (repository === undefined)
+    return isMadeThere || needsOne === undefined
+      ? []
+      : [
+          doubtful(
+            `${where}: ${folder} is no git work tree, so \`git ${needsOne}\` will fail there`,
+            'Clone the repository there, or correct `folder`.',
+          ),
+        ]
   const owner = statSync(repository).uid
   const us = process.getuid?.()
   if (us === undefined || us === owner) return []
@@ -221,5 +242,9 @@ function ownership(where: string, folder: string, programs: readonly string[]): 
     ),
   ]
 }
+
+/** A folder and those that it is in, from the inside out. */
+const ancestors = (folder: string): string[] =>
+  folder === dirname(folder) ? [folder] : [folder, ...ancestors(dirname(folder))]
 
 const isWithin = (folder: string, path: string): boolean => path.startsWith(`${resolve(folder)}/`)

@@ -273,8 +273,11 @@ describe('ferryman check', () => {
         'acme/circle': { folder: './circle', commands: [['true']] },
         'acme/file': { folder: './config.yml', commands: [['true']] },
         'acme/infra': { ansible_hosts: 'web1,', ansible_playbook: 'knot' },
+        'acme/docs': { folder: './docs', commands: [['git', 'fetch'], ['true']] },
       },
     })
+    const docs = join(world.directory, 'docs')
+    mkdirSync(docs)
     // They stand for all that cannot even be looked at.
     for (const name of ['circle', 'knot']) symlinkSync(name, join(world.directory, name))
     world.slack.fail({ times: 1, with: { status: 404, body: 'no_service' } })
@@ -295,6 +298,9 @@ describe('ferryman check', () => {
     expect(out).toContain('✘ Slack: the address answers 404 no_service')
     expect(out).toContain(
       '✘ run_as no-such-user: There is no user no-such-user on this machine.\n    Make it, or correct run_as.',
+    )
+    expect(out).toContain(
+      `acme/docs production: ${docs} is no git work tree, so \`git fetch\` will fail there\n`,
     )
     expect(out).not.toContain('    at ')
   })
