@@ -370,6 +370,11 @@ export const PROBLEMS = {
     message: '{place} is not pinned.',
     hint: 'Nothing but its gates keeps merges and pushes from deploying there; `ferryman why` says what does.',
   },
+  database_away: {
+    status: 503,
+    message: 'The database does not answer.',
+    hint: 'Look at it, and into the log of Ferryman; then try again in a moment.',
+  },
   not_recorded: {
     status: 503,
     message: 'This could not be recorded, so nothing was changed.',

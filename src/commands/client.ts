@@ -67,9 +67,10 @@ export async function askServer(choice: ServerChoice, question: Question): Promi
   throw problemIn(status, body.toString(), { directory, question })
 }
 
-/** Whether nobody answered, who may do so later. */
+/** Whether nobody answered, who may do so later: the server, or its database. */
 export const isAway = (thrown: unknown): thrown is FerrymanError =>
-  thrown instanceof FerrymanError && ['server_not_running', 'server_silent'].includes(thrown.code)
+  thrown instanceof FerrymanError && AWAY.has(thrown.code)
+const AWAY: ReadonlySet<ProblemCode> = new Set(['server_not_running', 'server_silent', 'database_away'])
 
 /** The same, where the answer is JSON. */
 export const askForJson = async (choice: ServerChoice, question: Question): Promise<unknown> =>

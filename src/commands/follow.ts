@@ -59,7 +59,8 @@ async function untilItEnds({ server, id }: Followed, { say, signal }: Following)
       if (signal.aborted || !isAway(thrown) || performance.now() - awaySince > AWAY_MS) throw thrown
     })
     if (shown !== undefined) awaySince = undefined
-    const line = shown === undefined ? 'the server does not answer; it is asked again' : lineOf(shown)
+    const line =
+      shown === undefined ? 'the server, or its database, does not answer; it is asked again' : lineOf(shown)
     if (line !== last) say(line)
     last = line
     if (shown !== undefined && isFinal(shown.state)) return shown

@@ -91,7 +91,7 @@ async function askOnce(
       return (await askForJson(server, { method: 'POST', path: '/api/deployments', body, key })) as Answer
     } catch (thrown) {
       // Where nobody listened at first, nothing was heard.
-      if (!isAway(thrown) || (tried === 1 && thrown.code === 'server_not_running')) throw thrown
+      if (!isAway(thrown) || (tried === 1 && thrown.code !== 'server_silent')) throw thrown
       if (tried === TRIES) throw problem('answer_lost', { cause: messageOf(thrown.cause), key }, thrown)
       await pause(PAUSE_MS)
     }

@@ -2,6 +2,7 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 
 import { FerrymanError, messageOf, problem } from '../errors.ts'
 import type { Journal } from '../logs/journal.ts'
+import { isUnanswered } from '../store/unanswered.ts'
 import { createClientErrors, LIMITS, type Limits } from './client-errors.ts'
 
 export interface ServerParts {
@@ -23,9 +24,9 @@ const refuseSchema = (): never => {
 export function createServer({ journal, refused, limits = LIMITS }: ServerParts): FastifyInstance {
   const clientErrors = createClientErrors(limits, refused)
   const refuse = (thrown: unknown, reply: FastifyReply): void => {
-    const known = thrown instanceof FerrymanError ? thrown : undefined
+    const known = problemIn(thrown)
     const status = known?.status ?? statusOf(thrown)
-    if (status >= 500 && known === undefined) journal.error('request:broken', { error: thrown })
+    if (status >= 500 && known !== thrown) journal.error('request:broken', { error: thrown })
     // What is left unread of a refused body would otherwise be read to its end.
     if (status >= 400) void reply.header('connection', 'close')
     void reply.code(status).send({
@@ -84,6 +85,12 @@ export function onlyRead(server: FastifyInstance, url: string): void {
     },
     handler() {},
   })
+}
+
+/** What a person can be told of it; undefined where that is nothing but that it went wrong. */
+function problemIn(thrown: unknown): FerrymanError | undefined {
+  if (thrown instanceof FerrymanError) return thrown
+  return isUnanswered(thrown) ? problem('database_away', {}, thrown) : undefined
 }
 
 const nothingAt = ({ url }: Pick<FastifyRequest, 'url'>): FerrymanError =>

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 
+import { ferryman } from '../support/cli.ts'
 import { createWorld, startProcess } from '../support/journey.ts'
 import { startRelay } from '../support/relay.ts'
 import { eventually } from '../support/running.ts'
@@ -24,7 +25,19 @@ describe.skipIf(inject('postgres') === undefined)('while PostgreSQL is away', ()
     const deployment = await world.deploy()
     await world.status(deployment, 'in_progress')
 
+    const waiting = ferryman([
+      'deploy',
+      'acme/shop',
+      'production',
+      world.sha,
+      '--wait',
+      '-c',
+      world.configFile,
+    ])
+    await server.waitForLine((line) => line.includes('deployment:asked-for'))
+
     await relay.close()
+    const asked = await ferryman(['queue', '-c', world.configFile])
     writeFileSync(join(world.directory, 'go'), '')
     await server.waitForLine((line) => line.includes('deployment:not-recorded'))
     await relay.open()
@@ -32,6 +45,15 @@ describe.skipIf(inject('postgres') === undefined)('while PostgreSQL is away', ()
       world.statuses(deployment).some((one) => one.startsWith('success')),
     )
 
+    expect(asked).toEqual({
+      code: 1,
+      out: '',
+      err: 'ferryman: The database does not answer.\n  Look at it, and into the log of Ferryman; then try again in a moment.\n',
+    })
+    expect(await waiting).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/asked again\n(.*\n)*succeeded\n$/),
+    })
     expect(await server.end('SIGTERM')).toBe(0)
   }, 60_000)
 })
