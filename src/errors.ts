@@ -292,7 +292,7 @@ export const PROBLEMS = {
   nothing_deployed: {
     status: 409,
     message: 'There is no {ref} of {repository} {environment}.',
-    hint: ':current is what the last success there put in place, :previous the last other commit that is not marked bad. Name a branch, a tag or a commit.',
+    hint: ':current is what the last success there put in place, :previous the last other commit that is not marked bad, #12 what that deployment put there, if it succeeded. Name a branch, a tag or a commit.',
   },
   github_unasked: {
     status: 503,

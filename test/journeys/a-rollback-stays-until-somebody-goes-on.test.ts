@@ -59,6 +59,7 @@ test(
     const last = await push('goes by itself')
     await eventually('it goes by itself', () => deployed(world).at(-1) === last)
     for (const [words, said] of [
+      [['rollback'], 'the repository, such as acme/shop'],
       [['rollback', 'acme/shop', '--to', '99'], 'There is no #99 of acme/shop production.'],
       [['rollback', 'acme/shop', '--to', 'x'], '--to (the number of a deployment'],
     ] as const)
