@@ -33,6 +33,10 @@ export async function runDemo({ once }: { readonly once: boolean }): Promise<num
     if (missing.length > 0) return 1
     if (!once) {
       whatNext(stage, say)
+      stage.followConfig((what, wrong) => {
+        say.fact('its config', what)
+        if (wrong !== undefined) say.quote(wrong)
+      })
       await aborted(signal)
     }
     return 0
@@ -204,7 +208,10 @@ function whatNext({ configFile, github, address }: Stage, say: Narrator): void {
   say.fact('an unknown task', `${send} --task dance`)
   say.fact("another tool's", `${send} --environment github-pages`)
   say.fact('is it ready?', `curl ${address}/readyz`)
-  say.fact('break its config', `\${EDITOR:-vi} ${configFile}   (a wrong edit changes nothing)`)
+  say.fact(
+    'break its config',
+    `\${EDITOR:-vi} ${configFile}   (a wrong edit changes nothing, and is shown here)`,
+  )
   say.fact(
     "GitHub's double",
     `${github.url}: statuses for samples are refused there, for it did not make them`,

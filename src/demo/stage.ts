@@ -6,7 +6,8 @@ import { join } from 'node:path'
 
 import { startApp, type App } from '../app.ts'
 import { loadConfig } from '../config/load.ts'
-import { problem } from '../errors.ts'
+import { watchConfig, type ConfigWatch } from '../config/reload.ts'
+import { messageOf, problem } from '../errors.ts'
 import { createJournal } from '../logs/journal.ts'
 import { createMasker } from '../logs/redact.ts'
 import { findProgram } from '../run/command.ts'
@@ -27,6 +28,8 @@ export interface Stage {
   readonly slack: SlackDouble
   /** Whether a playbook can be run too. */
   readonly hasAnsible: boolean
+  /** Follows the configuration from now on, and is told what became of each edit, with what is wrong in it. */
+  followConfig(told: (what: string, problem?: string) => void): void
   /** Ends everything and removes the directory. */
   clear(): Promise<void>
 }
@@ -73,8 +76,8 @@ export async function setStage(): Promise<Stage> {
     })
     const configFile = join(directory, 'config.yml')
     await writeFile(configFile, config, { mode: 0o600 })
-    const app = await startServer(configFile, join(directory, 'server.log'))
-    ending.push(() => app.stop(5_000))
+    const { app, followConfig, stop } = await startServer(configFile, join(directory, 'server.log'))
+    ending.push(stop)
     for (const name of hasAnsible ? [NAME, MACHINES] : [NAME])
       github.addHook(name, {
         url: `${app.address}/webhooks/github`,
@@ -83,7 +86,18 @@ export async function setStage(): Promise<Stage> {
         contentType: 'json',
       })
     const { address } = app
-    return { directory, configFile, config, address, repository, github, slack, hasAnsible, clear }
+    return {
+      directory,
+      configFile,
+      config,
+      address,
+      repository,
+      github,
+      slack,
+      hasAnsible,
+      followConfig,
+      clear,
+    }
   } catch (thrown) {
     await clear()
     throw thrown
@@ -135,9 +149,10 @@ const machinesText = (folder: string): string => `  ${MACHINES}:
 `
 
 /** The server itself, as `ferryman serve` starts it; its own log goes into a file. */
-async function startServer(configFile: string, logFile: string): Promise<App> {
+async function startServer(configFile: string, logFile: string): Promise<Server> {
   const environment = process.env
-  const config = loadConfig(configFile, { environment: { PATH: environment['PATH'] } })
+  const given = { environment: { PATH: environment['PATH'] } }
+  const config = loadConfig(configFile, given)
   const masker = createMasker(config.secrets)
   const lines: string[] = []
   let writing: Promise<void> | undefined
@@ -150,7 +165,33 @@ async function startServer(configFile: string, logFile: string): Promise<App> {
     writing ??= flush()
   }
   const journal = createJournal({ write, masker, clock: Date.now, pretty: true, colour: false })
-  return startApp(config, { environment, clock: Date.now, journal, masker, version })
+  const app = await startApp(config, { environment, clock: Date.now, journal, masker, version })
+  let watch: ConfigWatch | undefined
+  return {
+    app,
+    followConfig(told) {
+      watch = watchConfig({
+        ...given,
+        file: configFile,
+        current: config,
+        onConfig: async (next) => {
+          await app.reload(next)
+          told('taken, for all that comes from now on')
+        },
+        onSame: () => told('means again what is in force'),
+        onProblem: (problem) => told('refused; what was in force stays so', masker.mask(messageOf(problem))),
+      })
+    },
+    async stop() {
+      watch?.stop()
+      await app.stop(5_000)
+    },
+  }
+}
+
+interface Server extends Pick<Stage, 'followConfig'> {
+  readonly app: App
+  stop(): Promise<void>
 }
 
 async function freePort(): Promise<number> {

@@ -13,7 +13,7 @@ import { join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 
-import { describe, expect, inject, test } from 'vitest'
+import { describe, expect, inject, onTestFinished, test } from 'vitest'
 
 import { ferryman } from '../support/cli.ts'
 import { createWorld, TOKEN, startProcess } from '../support/journey.ts'
@@ -472,24 +472,30 @@ async function playUntil(said: string, temporary: string) {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = new Promise((done) => child.once('exit', done))
+  onTestFinished(() => void child.kill())
   let out = ''
-  await new Promise<void>((done) =>
-    child.stdout.on('data', (chunk: Buffer) => {
-      out += chunk.toString()
-      if (out.includes(said)) done()
-    }),
-  )
-  return { child, ended, out }
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+  const read = (words: string) => eventually(`it says ${words}`, () => out.includes(words))
+  await read(said)
+  return { child, ended, read, out: () => out }
 }
 
 describe('the demonstration', () => {
   test('shows every status and message, stays up until Ctrl-C, and leaves nothing behind', async () => {
     const temporary = temporaryFolder()
 
-    const { child, ended, out } = await playUntil('Ctrl-C', temporary)
+    const { child, ended, read, out: said } = await playUntil('Ctrl-C', temporary)
+    const [name = ''] = readdirSync(temporary)
+    const configFile = join(temporary, name, 'config.yml')
+    const config = readFileSync(configFile, 'utf8')
+    writeFileSync(configFile, config.replace('commands:', 'comands:'))
+    await read('repositories.acme/shop.comands: unknown key; did you mean commands?')
+    writeFileSync(configFile, config.replace('[ci/test]', '[ci/other]'))
+    await read('taken, for all that comes from now on')
     child.kill('SIGINT')
 
     expect(await ended).toBe(0)
+    const out = said()
     for (const state of ['queued ', 'in_progress ', 'success ', 'failure '])
       expect(out).toContain(`Ferryman → GitHub    ${state}`)
     expect(out).toContain('relation "vouchers" does not exist')
