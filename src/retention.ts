@@ -40,6 +40,20 @@ export function startRetention(parts: RetentionParts): RetentionWatch {
   const { journal, store, clock, steady } = parts
   /** Of logs that have ended: they do not change any more. */
   const sizes = new Map<number, number>()
+  const toldOf = new Set<number>()
+  /** A log that somebody else has closed to us keeps nothing else from being removed; that is said once. */
+  const orSay =
+    <Answer>(about: (id: number) => Promise<Answer>) =>
+    (id: number): Promise<Answer | undefined> =>
+      about(id).catch((thrown: unknown) => {
+        if (!toldOf.has(id)) journal.warn('log:unreachable', { deployment: id, error: thrown })
+        toldOf.add(id)
+        return undefined
+      })
+  const removeLog = orSay(async (id) => {
+    await parts.logs.remove(id)
+    return true as const
+  })
   let isStopped = false
   let patient: PatientClock | undefined
   const startClock = async (): Promise<PatientClock> => {
@@ -54,9 +68,10 @@ export function startRetention(parts: RetentionParts): RetentionWatch {
       }
       patient ??= await startClock()
       const time = { now: clock(), aged: patient.now() }
-      const logs = await removeLogs(parts, { time, sizes }, goOn) // first: on a full disk the others need the room
+      const removing = { time, sizes, removeLog, sizeOf: orSay(parts.logs.size) }
+      const logs = await removeLogs(parts, removing, goOn) // first: on a full disk the others need the room
       const deliveries = await removeDeliveries(parts, time, goOn)
-      const deployments = await removeDeployments(parts, time, goOn)
+      const deployments = await removeDeployments(parts, { time, removeLog }, goOn)
       const locks = await parts.retaining.endedLocks(time.aged)
       const approvals = await parts.retaining.approvals(before(APPROVALS_MS, time))
       await store.note(NOTE, String(patient.furthest()))
@@ -81,6 +96,9 @@ export function startRetention(parts: RetentionParts): RetentionWatch {
     },
   }
 }
+
+/** Answers whether the log is gone. */
+type RemoveLog = (id: number) => Promise<true | undefined>
 
 /** Answers false when the server stops. */
 type GoOn = () => Promise<boolean>
@@ -113,8 +131,8 @@ async function removeDeliveries(
 }
 
 async function removeDeployments(
-  { retaining, policy, logs }: RetentionParts,
-  time: Time,
+  { retaining, policy }: RetentionParts,
+  { time, removeLog }: { readonly time: Time; readonly removeLog: RemoveLog },
   goOn: GoOn,
 ): Promise<number> {
   const { historyMs, historyCount } = policy()
@@ -125,7 +143,7 @@ async function removeDeployments(
       ...before(historyMs, time),
       excess,
     })
-    for (const id of ids) await logs.remove(id)
+    for (const id of ids) await removeLog(id)
     excess = Math.max(0, excess - removed)
     sum += removed
     after = next
@@ -133,34 +151,49 @@ async function removeDeployments(
   return sum
 }
 
+interface RemovingLogs {
+  readonly time: Time
+  readonly sizes: Map<number, number>
+  readonly removeLog: RemoveLog
+  /** Undefined where it cannot be seen. */
+  readonly sizeOf: (id: number) => Promise<number | undefined>
+}
+
 /** First those that are too old, then the oldest of those that are too many. */
 async function removeLogs(
   { retaining, policy, logs }: RetentionParts,
-  { time, sizes }: { readonly time: Time; readonly sizes: Map<number, number> },
+  { time, sizes, removeLog, sizeOf }: RemovingLogs,
   goOn: GoOn,
 ): Promise<number> {
   const { logsMs, logsBytes } = policy()
   const ids = await logs.ids()
   const removed = new Set<number>()
-  const remove = async (id: number): Promise<void> => {
-    await logs.remove(id)
+  const remove = async (id: number): Promise<boolean> => {
+    if ((await removeLog(id)) !== true) return false
     sizes.delete(id)
     removed.add(id)
+    return true
   }
   const ended: number[] = []
+  let isYoungFound = false
   for (let from = 0; from < ids.length && (await goOn()); from += AT_ONCE) {
     const some = ids.slice(from, from + AT_ONCE)
     const all = await retaining.endedBefore(some, { now: time.now, before: Infinity })
-    const old = ended.length > 0 ? [] : await retaining.endedBefore(some, before(logsMs, time))
+    const old: readonly number[] = isYoungFound ? [] : await retaining.endedBefore(some, before(logsMs, time))
     for (const id of old) await remove(id)
+    isYoungFound ||= old.length < all.length
     ended.push(...all.filter((id) => !removed.has(id)))
   }
-  for (const id of ended) if (!sizes.has(id)) sizes.set(id, await logs.size(id))
+  for (const id of ended) {
+    if (sizes.has(id)) continue
+    const size = await sizeOf(id)
+    if (size !== undefined) sizes.set(id, size)
+  }
   let left = ended.reduce((sum, id) => sum + (sizes.get(id) ?? 0), 0)
   for (const id of ended) {
     if (left <= logsBytes || !(await goOn())) break
-    left -= sizes.get(id) ?? 0
-    await remove(id)
+    const size = sizes.get(id) ?? 0
+    if (await remove(id)) left -= size
   }
   return removed.size
 }

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 
 import type { Retention } from '../src/config/config.ts'
 import type { Deployment } from '../src/deployment/deployment.ts'
@@ -13,6 +13,7 @@ import { openStore } from '../src/store/sql-store.ts'
 import type { Intake, NewDeployment, Store } from '../src/store/store.ts'
 import { serve } from './support/journey.ts'
 import { temporaryFolder } from './support/running.ts'
+import { mountSmallDisk } from './support/small-disk.ts'
 import { newDelivery, newDeployment, queuedIntake } from './support/samples.ts'
 import { emptyDatabase, ENGINES, type TestDatabase } from './support/stores.ts'
 import { claimFrom } from './support/claiming.ts'
@@ -259,6 +260,30 @@ describe.each(ENGINES)('what nobody waits for any more, on $engine', ({ engine, 
 
       expect([hasLog(old), hasLog(young)]).toEqual([false, true])
       expect(await isThere(old)).toBe(true)
+    })
+
+    test('a log that cannot be looked at keeps nothing else from going', async () => {
+      const log = await ended(1)
+      mkdirSync(directory(), { recursive: true })
+      writeFileSync(join(directory(), String(log.id + 1)), 'no folder')
+      await store.accept([ignored(3)])
+
+      await remove({ logsBytes: 0, deliveriesMs: 50 * DAY }, 90 * DAY)
+
+      expect(hasLog(log)).toBe(false)
+      expect(await deliveries()).toEqual([])
+    })
+
+    test.skipIf(!inject('mounts'))('a log that cannot be removed keeps nothing else from going', async () => {
+      const [first, second] = [await ended(1), await ended(2)]
+      mountSmallDisk(join(directory(), String(first.id)), { megabytes: 1 })
+      await store.accept([ignored(3)])
+
+      await remove({ logsMs: 50 * DAY, deliveriesMs: 50 * DAY })
+      await remove({ logsBytes: 0 })
+
+      expect([first, second].map(hasLog)).toEqual([true, false])
+      expect(await deliveries()).toEqual([])
     })
 
     test('the oldest logs go when all together are too large; one that is being written stays', async () => {
