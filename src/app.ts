@@ -57,6 +57,7 @@ import { PATIENCE, type Patience } from './run/ending.ts'
 import { baseEnvironment } from './run/environment.ts'
 import { startGuard } from './run/guard.ts'
 import { endLeftovers } from './run/leftovers.ts'
+import { areProcessesSeen } from './run/processes.ts'
 import { mendCurrent } from './run/releases.ts'
 import { askSource } from './run/sources/version.ts'
 import { startStandby } from './run/standby.ts'
@@ -127,6 +128,7 @@ export async function startApp(
     patience = PATIENCE,
   }: Surroundings,
 ): Promise<App> {
+  if (!areProcessesSeen()) throw problem('processes_unseen', {})
   let config = first
   const timeLimit = answerWithinMs === undefined ? {} : { timeoutMs: answerWithinMs }
   masker.add(config.secrets)

@@ -20,6 +20,11 @@ export const PROBLEMS = {
     message: 'A value that the deployment was accepted with is gone: {what}.',
     hint: 'Put it back and deploy again, or deploy again with the configuration as it is now.',
   },
+  processes_unseen: {
+    status: 500,
+    message: 'There is no /proc here that tells of processes.',
+    hint: 'Run the server on Linux, with /proc mounted: without it, what a deployment has started could not be ended for certain.',
+  },
   data_dir_locked: {
     status: 500,
     message: 'Another Ferryman is already running on {directory}.',

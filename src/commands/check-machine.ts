@@ -4,9 +4,10 @@ import { dirname, join, resolve } from 'node:path'
 import type { Config, EnvironmentConfig } from '../config/config.ts'
 import { usersIn } from '../config/run-as.ts'
 import { wordsOf, type Recipe, type TasksFolderRecipe } from '../deployment/recipe.ts'
-import { messageOf } from '../errors.ts'
+import { messageOf, problem } from '../errors.ts'
 import { whyNotAs } from '../run/another-user.ts'
 import { findProgram, troubleWithFolder } from '../run/command.ts'
+import { areProcessesSeen } from '../run/processes.ts'
 import { currentOf } from '../run/releases.ts'
 import { listFolders } from '../run/listing.ts'
 import { AROUND_TASKS, foldersOf, type Listing } from '../run/steps.ts'
@@ -24,7 +25,9 @@ export async function checkMachine(config: Config, path: string): Promise<Findin
     ...(anyTask === undefined ? [] : [anyTask]),
   ])
   const listed = await listFolders(recipes.flatMap((recipe) => foldersOf({ recipe })))
+  const { message, hint } = problem('processes_unseen', {})
   return [
+    ...(areProcessesSeen() ? [] : [wrong(message.replace(/\.$/, ''), hint)]),
     checkDataDirectory(config.dataDir),
     ...(await checkRoom(config.dataDir)),
     ...(await checkUsers(environments)),

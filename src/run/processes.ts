@@ -9,6 +9,9 @@ import { pidsInProc, readProc } from './proc.ts'
 /** Identifies this boot of the machine: process ids of another one mean nothing. */
 export const bootId = (): string => readProc('sys/kernel/random/boot_id')?.trim() ?? ''
 
+/** Whether the kernel tells of processes at all, as only Linux does in this way. */
+export const areProcessesSeen = (): boolean => statOf(process.pid) !== undefined
+
 /** When a process started, in ticks since boot; undefined when there is none. */
 export const startTicks = (pid: number): string | undefined => statOf(pid)?.startTicks
 

@@ -1,9 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, constants, openSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, inject, onTestFinished, test } from 'vitest'
 
 import { COMPILED } from '../support/cli.ts'
 import { createWorld, SECRET } from '../support/journey.ts'
@@ -11,6 +11,7 @@ import { signedDelivery } from '../support/payloads.ts'
 import { sendAll } from '../support/pressure.ts'
 import { eventually } from '../support/running.ts'
 
+const FERRYMAN = resolve('bin/ferryman')
 const MORE_THAN_A_PIPE_HOLDS = 1_000
 const PUSH = {
   ref: 'refs/heads/topic',
@@ -25,7 +26,7 @@ test('a server whose log nobody reads takes what comes, and ends when it is told
   execFileSync('mkfifo', [pipe])
   const unread = openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK)
   onTestFinished(() => closeSync(unread))
-  const server = spawn(resolve('bin/ferryman'), ['serve', '-c', world.configFile], {
+  const server = spawn(FERRYMAN, ['serve', '-c', world.configFile], {
     env: { PATH: process.env['PATH'] ?? '', HOME: world.directory, NODE_COMPILE_CACHE: COMPILED },
     stdio: ['ignore', unread, 'ignore'],
   })
@@ -49,3 +50,36 @@ test('a server whose log nobody reads takes what comes, and ends when it is told
   expect(answers.filter(({ status }) => status !== 200)).toEqual([])
   expect(await ended).toEqual([0, null])
 })
+
+test.skipIf(!inject('mounts'))(
+  'where the system tells of no processes no server starts, and check says why',
+  async () => {
+    const world = await createWorld()
+    const withoutProc = (...words: string[]) =>
+      new Promise<{ code: unknown; out: string; err: string }>((done) => {
+        const call = [
+          'sh',
+          '-c',
+          'umount --lazy /proc && exec "$@"',
+          'sh',
+          FERRYMAN,
+          ...words,
+          '-c',
+          world.configFile,
+        ]
+        execFile('unshare', ['--mount', ...call], { timeout: 25_000 }, (cause, out, err) =>
+          done({ code: cause?.code, out, err }),
+        )
+      })
+
+    const served = await withoutProc('serve')
+    const checked = await withoutProc('check', '--offline')
+
+    expect(served).toMatchObject({ code: 1, out: '' })
+    expect(served.err).toContain('There is no /proc here that tells of processes.')
+    expect(checked.code).toBe(1)
+    expect(checked.out).toContain(
+      '✘ There is no /proc here that tells of processes\n    Run the server on Linux',
+    )
+  },
+)
