@@ -421,6 +421,15 @@ export async function startApp(
       store,
       begun,
       logSize: logs.size,
+      async noteInLog({ id, recipe: { maxLogBytes: maxBytes } }, text) {
+        try {
+          const log = await logs.open(id, { maxBytes, masker })
+          await log.line(text)
+          await log.close()
+        } catch (cause) {
+          journal.warn('log:not-closed', { deployment: id, error: cause })
+        }
+      },
       endLeftovers,
       reports,
       reportsWith: (lastLines) => (moved, streak) => reportsFor(moved, streak, { ...context, lastLines }),

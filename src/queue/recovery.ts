@@ -11,6 +11,8 @@ export interface RecoveryParts {
   readonly begun: readonly number[]
   /** How much the log of a deployment holds, in bytes. */
   logSize(id: number): Promise<number>
+  /** Writes a last line into the log of a deployment, where that can be. */
+  noteInLog(deployment: Deployment, text: string): Promise<void>
   /** Ends what an earlier life of the server left running; answers which processes are left after that time. */
   endLeftovers(processes: readonly ProcessRecord[], withinMs: number): Promise<{ left: string | undefined }>
   readonly reports: ReportsFor
@@ -129,6 +131,7 @@ async function settle(
     return 'left'
   }
   const ended = await end(id, parts)
+  if (ended?.reason === 'interrupted') await parts.noteInLog(ended, INTERRUPTED.detail)
   if (ended !== undefined) journal.warn('deployment:interrupted', { ...about, state: ended.state })
   return 'ended'
 }

@@ -31,6 +31,9 @@ test('after kill -9 the queue goes on, and what was running is reported as inter
     'error: Interrupted: Ferryman ended while it ran. It is not started again by itself.',
   )
   await world.status(waiting, 'in_progress')
+  expect(logIn(world)).toMatch(
+    /\n\S+Z▸ Interrupted: Ferryman ended while it ran\. It is not started again by itself\.\n$/,
+  )
   await eventually('the second deployment runs', () => runsIn(world.folder) === 2)
   expect(runsIn(world.folder)).toBe(2)
   await second.end('SIGKILL')
@@ -173,5 +176,6 @@ const read = (folder: string, name: string): string => {
     return ''
   }
 }
+const logIn = ({ directory }: World): string => read(join(directory, 'data/logs/1'), '0000000000000000.log')
 const runsIn = (folder: string): number => read(folder, 'runs').split('\n').length - 1
 const pidIn = (folder: string): number => Number(read(folder, 'pid'))

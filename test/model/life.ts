@@ -115,6 +115,7 @@ export async function beginLife({ config, clock, begun, ...given }: LifeParts): 
     store,
     begun: [],
     logSize: async () => 0,
+    noteInLog: async () => {},
     endLeftovers: () => Promise.resolve({ left: undefined }),
     reports,
     reportsWith: () => reports,

@@ -26,21 +26,25 @@ async function died() {
   const claimed = await claimFrom(store, { limit: 1, at: 1_000, reports })
   const id = claimed?.id ?? 0
   await store.recordProcess(id, { runId: 'ab', group: 1, bootId: 'another', startTicks: '1' })
+  const notes: string[] = []
   const parts = {
     store,
     begun: [],
     logSize: async () => 0,
+    async noteInLog(_: Deployment, text: string) {
+      notes.push(text)
+    },
     reports,
     reportsWith,
     clock: () => 2_000,
     journal,
     freed() {},
   }
-  return { store, file, id, parts }
+  return { store, file, id, parts, notes }
 }
 
 test('what was running is reported as interrupted, once its processes are gone', async () => {
-  const { store, id, parts } = await died()
+  const { store, id, parts, notes } = await died()
   const seen: unknown[] = []
 
   await recover({
@@ -57,6 +61,7 @@ test('what was running is reported as interrupted, once its processes are gone',
     reason: 'interrupted',
     detail: 'Interrupted: Ferryman ended while it ran. It is not started again by itself.',
   })
+  expect(notes).toEqual(['Interrupted: Ferryman ended while it ran. It is not started again by itself.'])
 })
 
 const FAILED = {
