@@ -142,6 +142,7 @@ async function acceptAgain(batch: Batch, intake: Intake): Promise<Accepted> {
     await decideAnew(trx, earlier.id, intake)
     return { verdict, reason, detail, deployments: [] }
   }
+  if (wasOpen) return { ...repeated([]), reason, detail } // which may be another one today
   const rows = await trx
     .selectFrom('deployments')
     .selectAll()

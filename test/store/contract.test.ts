@@ -756,6 +756,16 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       expect(await store.inState('queued')).toHaveLength(1)
     })
 
+    test('a delivery that is still ignored when it comes again is answered with the reason of today', async () => {
+      const { delivery } = ignored()
+      await accept({ ...ignored(), delivery })
+
+      const again = await accept({ ...ignored(), delivery, reason: 'branch_deleted', detail: 'It is gone.' })
+
+      const why = { reason: 'branch_deleted', detail: 'It is gone.' }
+      expect(again).toEqual({ verdict: 'repeated', ...why, deployments: [] })
+    })
+
     test('a delivery that was ignored is decided anew when it comes again', async () => {
       const delivery = newDelivery()
       await accept({ ...ignored(), delivery })
