@@ -45,6 +45,11 @@ export const PROBLEMS = {
     message: 'The database {database} cannot be used: {cause}.',
     hint: 'Let the user that runs Ferryman own the data directory, on a disk that has room and may be written.',
   },
+  database_busy: {
+    status: 500,
+    message: 'The database {database} cannot be used, since another process writes to it: {cause}.',
+    hint: 'End that process, or let it end (`fuser -v` names it), and start again.',
+  },
   database_unfit: {
     status: 500,
     message: 'The database {database} answers, but cannot be used: {cause}.',

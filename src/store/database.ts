@@ -35,7 +35,8 @@ export interface Database {
 /**
  * Opens SQLite at a path, or PostgreSQL at a `postgres://` address, and brings the schema up to date.
  * `onLockLost`: another server holds the database now (PostgreSQL). Throws `database_unreachable`, `database_locked`
- * (PostgreSQL, another server), `database_unfit` (PostgreSQL), `database_unusable`, `database_damaged` (SQLite) or `database_newer`.
+ * (PostgreSQL, another server), `database_unfit` (PostgreSQL), `database_unusable`, `database_busy`, `database_damaged` (SQLite) or
+ * `database_newer`.
  */
 export async function openDatabase(address: string, onLockLost: () => void = () => {}): Promise<Database> {
   const engine: Engine = /^postgres(ql)?:\/\//.test(address) ? 'postgres' : 'sqlite'
@@ -47,11 +48,17 @@ export async function openDatabase(address: string, onLockLost: () => void = () 
     })
     return database
   } catch (cause) {
-    if (cause instanceof FerrymanError) throw cause
-    const details = { database: withoutPassword(address), cause: messageOf(cause) }
-    if (isAnswer(cause)) throw problem('database_unfit', details, cause)
-    throw problem(engine === 'postgres' ? 'database_unreachable' : 'database_unusable', details, cause)
+    throw whyNotOpened(cause, engine, address)
   }
+}
+
+/** What keeps a database from being opened, in words for people. */
+export function whyNotOpened(cause: unknown, engine: Engine, address: string): FerrymanError {
+  if (cause instanceof FerrymanError) return cause
+  const details = { database: withoutPassword(address), cause: messageOf(cause) }
+  if (isAnswer(cause)) return problem('database_unfit', details, cause)
+  if (isBusy(cause)) return problem('database_busy', details, cause)
+  return problem(engine === 'postgres' ? 'database_unreachable' : 'database_unusable', details, cause)
 }
 
 /**

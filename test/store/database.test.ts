@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import pg from 'pg'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 
+import { whyNotOpened } from '../../src/store/database.ts'
 import { openStore } from '../../src/store/sql-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { databaseBehindRelay, type Relay } from '../support/relay.ts'
@@ -37,6 +38,26 @@ test('a database of a newer version is refused by name', async () => {
   await expect(openStore(address)).rejects.toThrow(
     'The database was written by a newer Ferryman (9999-from-the-future).',
   )
+  await drop()
+})
+
+test('a database that another process writes to is no matter of rights or of room', async () => {
+  const { address, drop } = await emptyDatabase.sqlite()
+  const [other, file] = [new DatabaseSync(address), new DatabaseSync(address, { timeout: 0 })]
+  other.exec('begin immediate')
+  let cause: unknown
+  try {
+    file.exec('begin immediate')
+  } catch (thrown) {
+    cause = thrown
+  }
+
+  expect(whyNotOpened(cause, 'sqlite', address)).toMatchObject({
+    code: 'database_busy',
+    message: `The database ${address} cannot be used, since another process writes to it: database is locked.`,
+  })
+  other.close()
+  file.close()
   await drop()
 })
 
