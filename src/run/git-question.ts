@@ -13,8 +13,10 @@ export async function askGit(
   const safe = ['core.fsmonitor=false', 'core.hooksPath=/dev/null', `safe.directory=${folder}`].flatMap(
     (setting) => ['-c', setting],
   )
-  const { execa } = await import('execa') // a server need not have it in memory before it asks git
-  const { failed, stdout } = await execa('git', [...safe, ...args], {
+  // A server need not have it in memory before it asks git; where no more files may be opened it cannot be had.
+  const found = await import('execa').catch(() => undefined)
+  if (found === undefined) return undefined
+  const { failed, stdout } = await found.execa('git', [...safe, ...args], {
     cwd: folder,
     extendEnv: false,
     env: {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 import { expect, test } from 'vitest'
 
@@ -89,4 +89,16 @@ test('no folder, no work tree, no commit yet: nothing to say', async () => {
   expect(await ask('/no/such/folder', SHA)).toBeUndefined()
   expect(await ask(directory, SHA)).toBeUndefined()
   expect(await ask(join(directory, 'empty'), SHA)).toBeUndefined()
+})
+
+test('where no more files may be opened git answers nothing, and later it does', () => {
+  const words = [
+    '-c',
+    'ulimit -n 60; exec "$@"',
+    'sh',
+    process.execPath,
+    resolve('test/support/git-without-files.ts'),
+  ]
+
+  expect(execFileSync('/bin/sh', words, { encoding: 'utf8' })).toMatch(/^undefined git version /)
 })
