@@ -46,6 +46,7 @@ async function checkPlaybook(
     resolve: (value) => resolveValue(value, { environment: server.environment, lookup: config.lookup }),
   })
   if ('reason' in rehearsal) {
+    if (rehearsal.reason === 'folder_missing') return [] // which check-machine.ts says of every folder
     if (rehearsal.reason === 'timed_out')
       return [doubtful(`${where}: ${rehearsal.detail}`, 'Look at its inventory, if that is a program.')]
     return [wrong(`${where}: ${rehearsal.detail}`, HINTS[rehearsal.reason] ?? HINT)]
@@ -78,7 +79,6 @@ async function checkPlaybook(
 const HINT = 'Try `ansible-playbook --syntax-check` with it by hand.'
 const HINTS: Readonly<Record<string, string>> = {
   command_not_found: 'On Debian and Ubuntu: apt-get install ansible.',
-  folder_missing: 'Create or clone it, or correct `folder`.',
   playbook_missing:
     'Correct `ansible_playbook`; a relative path begins at `folder`, else at the configuration.',
   inventory_missing:

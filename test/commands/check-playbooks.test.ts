@@ -134,4 +134,12 @@ describe.skipIf(!inject('ansible'))('ferryman check reads a playbook', () => {
     expect(lines[1]).toMatch(/^ {4}\S/)
     expect(code).toBe(1)
   })
+
+  test('and says once that its folder is missing', async () => {
+    const { lines } = await check([play('all', TOUCH)], { entry: { folder: '/nowhere' } })
+
+    expect(lines.filter((line) => line.includes('/nowhere'))).toEqual([
+      '✘ acme/infra production: The folder /nowhere does not exist',
+    ])
+  })
 })
