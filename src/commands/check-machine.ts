@@ -6,7 +6,7 @@ import { usersIn } from '../config/run-as.ts'
 import { wordsOf, type Recipe, type TasksFolderRecipe } from '../deployment/recipe.ts'
 import { messageOf, problem } from '../errors.ts'
 import { whyNotAs } from '../run/another-user.ts'
-import { findProgram, troubleWithFolder } from '../run/command.ts'
+import { lookUp, troubleWithFolder } from '../run/command.ts'
 import { areProcessesSeen } from '../run/processes.ts'
 import { currentOf } from '../run/releases.ts'
 import { listFolders } from '../run/listing.ts'
@@ -192,21 +192,28 @@ const codeOfRepository = (where: string, program: string): Finding =>
     'Whoever may push to it decides what this machine runs. Fine where you trust them.',
   )
 
+const MEND_IT = 'Make it executable (chmod +x), with a first line that names a program of this machine.'
+
 function checkPrograms(where: string, folder: string, programs: readonly string[], path: string): Finding[] {
-  const missing = programs.filter((program) => findProgram(program, folder, path) === undefined)
+  const refused = programs.flatMap((program) => {
+    const found = lookUp(program, folder, path)
+    return 'reason' in found ? [{ program, ...found }] : []
+  })
+  const missing = refused.map(({ program }) => program)
   const own = programs.filter(
     (program) =>
       !missing.includes(program) && program.includes('/') && isWithin(folder, resolve(folder, program)),
   )
   return [
-    ...missing.map((program) =>
-      wrong(
+    ...refused.map(({ program, isThere, detail }) => {
+      if (isThere) return wrong(`${where}: ${detail.replace(/\.$/, '')}`, MEND_IT)
+      return wrong(
         `${where}: there is no program ${program}`,
         program.includes('/')
           ? `Looked for ${resolve(folder, program)}.`
           : `Install it, or add its folder to PATH (now ${path}).`,
-      ),
-    ),
+      )
+    }),
     ...(missing.length < programs.length
       ? [fine(`${where}: ${programs.filter((one) => !missing.includes(one)).join(', ')}`)]
       : []),

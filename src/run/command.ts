@@ -10,7 +10,7 @@ import type { Taking } from './pipe.ts'
 import { lookUp } from './program.ts'
 import type { Starter } from './standby.ts'
 
-export { findProgram, troubleWithFolder } from './program.ts'
+export { findProgram, lookUp, troubleWithFolder } from './program.ts'
 
 /** How a command ended; `exitCode` is undefined when a signal ended it. */
 type CommandResult = Ended | NotStarted

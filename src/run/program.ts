@@ -5,6 +5,8 @@ import { resolve } from 'node:path'
 export interface CannotRun {
   readonly reason: 'folder_missing' | 'command_not_found'
   readonly detail: string
+  /** Whether the program is there all the same. */
+  readonly isThere: boolean
 }
 
 /**
@@ -13,15 +15,19 @@ export interface CannotRun {
  */
 export function lookUp(name: string, folder: string, path: string): { readonly program: string } | CannotRun {
   const trouble = troubleWithFolder(folder)
-  if (trouble !== undefined) return { reason: 'folder_missing', detail: trouble.detail }
+  if (trouble !== undefined) return { reason: 'folder_missing', detail: trouble.detail, isThere: false }
   const program = findProgram(name, folder, path)
   const missing = program && missingBehind(program, folder)
   if (missing !== undefined)
-    return { reason: 'command_not_found', detail: `${name} cannot be started: its first line ${missing}` }
+    return {
+      reason: 'command_not_found',
+      detail: `${name} cannot be started: its first line ${missing}`,
+      isThere: true,
+    }
   if (program !== undefined) return { program }
   const isThere = candidates(name, folder, path).some((candidate) => look(candidate)?.isFile())
   const detail = isThere ? `${name} may not be executed by this user.` : `Command not found: ${name}`
-  return { reason: 'command_not_found', detail }
+  return { reason: 'command_not_found', detail, isThere }
 }
 
 const LONGEST_FIRST_LINE = 256

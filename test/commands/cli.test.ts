@@ -273,11 +273,16 @@ describe('ferryman check', () => {
         'acme/circle': { folder: './circle', commands: [['true']] },
         'acme/file': { folder: './config.yml', commands: [['true']] },
         'acme/infra': { ansible_hosts: 'web1,', ansible_playbook: 'knot' },
-        'acme/docs': { folder: './docs', commands: [['git', 'fetch'], ['true']] },
+        'acme/docs': {
+          folder: './docs',
+          commands: [['git', 'fetch'], ['true'], ['./mode.sh'], ['./first-line.sh']],
+        },
       },
     })
     const docs = join(world.directory, 'docs')
     mkdirSync(docs)
+    writeFileSync(join(docs, 'mode.sh'), '#!/bin/sh\n', { mode: 0o644 })
+    writeFileSync(join(docs, 'first-line.sh'), '#!/no/such/sh\n', { mode: 0o755 })
     // They stand for all that cannot even be looked at.
     for (const name of ['circle', 'knot']) symlinkSync(name, join(world.directory, name))
     world.slack.fail({ times: 1, with: { status: 404, body: 'no_service' } })
@@ -293,6 +298,8 @@ describe('ferryman check', () => {
     expect(out).toContain(
       `✘ acme/circle production: The folder ${join(world.directory, 'circle')} does not exist\n`,
     )
+    expect(out).toContain('✘ acme/docs production: ./mode.sh may not be executed by this user\n    Make it')
+    expect(out).toContain('✘ acme/docs production: ./first-line.sh cannot be started: its first line names')
     expect(out).toContain(`✘ acme/file production: ${world.configFile} is not a folder\n`)
     expect(out).toContain('✘ GitHub: there is no acme/gone that this token may see')
     expect(out).toContain('✘ Slack: the address answers 404 no_service')
