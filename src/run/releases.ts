@@ -64,7 +64,7 @@ export interface Good {
   readonly sha: string
   /** Of the source, where it has one. */
   readonly version: string | undefined
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970; more than that of all that were good before, however the clock was set. */
   readonly at: number
 }
 
@@ -344,9 +344,11 @@ async function leadTo(releases: Place, link: string): Promise<void> {
 }
 
 /** Notes that a release has succeeded: from now on it is one to go back to. */
-export function markGood(releases: Place, { release, ...facts }: Good): Promise<void> {
+export function markGood(releases: Place, { release, at: now, ...facts }: Good): Promise<void> {
   return onDisk(releases.path, async () => {
-    await writeNote(noteIn(releases, release, 'json'), facts)
+    const [newest] = await goodReleases(releases)
+    const at = Math.max(now, (newest?.at ?? 0) + 1)
+    await writeNote(noteIn(releases, release, 'json'), { ...facts, at })
     await rm(begunNote(releases, release), { force: true })
   })
 }

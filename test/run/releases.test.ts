@@ -52,13 +52,18 @@ async function begin(releases: Releases, number: number): Promise<string> {
 }
 
 /** What a deployment does, up to one of its steps. */
-async function deploy(releases: Releases, number: number, until: 'built' | 'current' | 'good' = 'good') {
+async function deploy(
+  releases: Releases,
+  number: number,
+  until: 'built' | 'current' | 'good' = 'good',
+  at = number,
+) {
   const release = await begin(releases, number)
   writeFileSync(join(folderOf(releases, release), 'version'), String(number))
   if (until === 'built') return release
   await switchCurrent(releases, release)
   if (until === 'current') return release
-  await markGood(releases, { release, sha: `sha-${number}`, version: undefined, at: number })
+  await markGood(releases, { release, sha: `sha-${number}`, version: undefined, at })
   await prune(releases)
   return release
 }
@@ -145,6 +150,17 @@ test('whatever is done in whichever order, the current and the newest good relea
     ),
     { numRuns: 25 },
   )
+})
+
+test('what became good last stays, also after releases that were made under a clock that was ahead', async () => {
+  const releases = releasesIn(temporaryFolder(), { keep: 2 })
+  await deploy(releases, 1, 'good', Date.parse('2040-01-01'))
+  await deploy(releases, 2, 'good', Date.parse('2040-01-02'))
+
+  for (const number of [3, 4, 5]) await deploy(releases, number, 'good', Date.parse('2026-01-01'))
+
+  expect((await goodReleases(releases)).map(({ release }) => release)).toEqual(['5', '4'])
+  expect(namesIn(releases)).toEqual(['4', '5'])
 })
 
 test('a number that is taken becomes another name: nothing that is good is written over', async () => {
