@@ -11,6 +11,8 @@ export interface NewestLines {
 
 const REMEMBERED_BYTES = 32_768
 const LONGEST_LINE = 500
+/** A status has no room for more. */
+const LONGEST_END = 100
 
 export function createNewest(): NewestLines {
   let kept: Buffer | undefined
@@ -34,12 +36,12 @@ export function createNewest(): NewestLines {
     },
     lines(more, count) {
       const newest = kept?.subarray(Math.max(0, size - REMEMBERED_BYTES), size) ?? more.subarray(0, 0)
-      const all = Buffer.concat([newest, more]).toString().split('\n')
-      const whole = (hasForgotten || size > REMEMBERED_BYTES) && all.length > 1 ? all.slice(1) : all
-      return whole
-        .map(asPlain)
-        .filter((line) => line !== '')
-        .slice(-count)
+      const [first = '', ...others] = Buffer.concat([newest, more]).toString().split('\n')
+      const isBroken = hasForgotten || size > REMEMBERED_BYTES
+      const whole = [...(isBroken ? [] : [first]), ...others].map(asPlain).filter((line) => line !== '')
+      // Where a line is longer than all that is remembered, its end says more than nothing.
+      const lines = whole.length > 0 || !isBroken ? whole : [endOf(first)].filter((line) => line !== '')
+      return lines.slice(-count)
     },
     clear() {
       size = 0
@@ -48,11 +50,18 @@ export function createNewest(): NewestLines {
   }
 }
 
+const asPlain = (line: string): string => cut(shownOf(line), LONGEST_LINE)
+
+function endOf(line: string): string {
+  const shown = shownOf(line)
+  return shown === '' ? '' : `…${shown.slice(1 - LONGEST_END).toWellFormed()}`
+}
+
 /** What a terminal would show of the line in the end: a progress bar overwrites itself. */
-function asPlain(line: string): string {
+function shownOf(line: string): string {
   const shown =
     stripVTControlCharacters(line)
       .split('\r')
       .findLast((part) => part.trim() !== '') ?? ''
-  return cut(oneLine(shown.replaceAll('\t', ' ')).trimEnd(), LONGEST_LINE)
+  return oneLine(shown.replaceAll('\t', ' ')).trimEnd()
 }

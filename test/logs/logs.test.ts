@@ -177,6 +177,15 @@ test('the newest lines stay few and short, whatever is written', async () => {
   await log.close()
 })
 
+test('of a line that is longer than what is remembered its end is shown', async () => {
+  const log = await open()
+
+  await log.write(Buffer.from(`{"error": "${'x'.repeat(40_000)} no such table"}\n\n`))
+
+  expect(log.lastLines(50)).toEqual([expect.stringMatching(/^…x{83} no such table"}$/)])
+  await log.close()
+})
+
 test('files are for this user only', async () => {
   const log = await open()
   await log.close()
