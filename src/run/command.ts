@@ -1,6 +1,6 @@
 import type { ProcessRecord } from '../deployment/deployment.ts'
 import { messageOf } from '../errors.ts'
-import { endForGood, endGroup, type EndingParts, type Leaving } from './ending.ts'
+import { endForGood, endGroup, hasGroup, type EndingParts, type Leaving } from './ending.ts'
 import type { Guard } from './guard.ts'
 import type { Launched } from './launcher.ts'
 import { markOf } from './mark.ts'
@@ -149,11 +149,13 @@ async function seeThrough(
   const isStopped = signal.aborted
   // From here on the command has ended by itself, and only what it left behind is to be ended.
   signal.removeEventListener('abort', stop)
-  await output.drain(patience)
+  // Somebody in a session of its own may go on printing: of the command itself only what is in the pipe is missing.
+  const { quietMs, drainMs } = patience
+  await output.drain({ quietMs, drainMs: (await hasGroup(record)) ? drainMs : quietMs })
   const mayStay = parts.leaveProcesses && exitCode === 0
   const leaving = ending === undefined && !mayStay ? await endGroup(record, patience) : NOTHING_LEFT
   await ending
-  await output.drain(patience)
+  if (ending !== undefined || leaving.found > 0) await output.drain(patience)
   const isOutputHeld = output.close() // somebody in a session of its own may hold the other end for ever
   if (lost !== undefined) throw lost.reason
   return { kind: 'ended', exitCode, signal: killedBy, isStopped, leaving, isOutputHeld }

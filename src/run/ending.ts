@@ -13,7 +13,10 @@ export interface Patience {
   readonly killMs: number
   /** From TERM to KILL for what a command left behind when it ended by itself. */
   readonly leaveMs: number
-  /** Output is over when nothing has come for this long after the command's end, or after `drainMs` of waiting. */
+  /**
+   * Output is over when nothing has come for this long after the command's end, or after `drainMs` of waiting; where nobody
+   * of its group is left, after `quietMs` of it.
+   */
   readonly quietMs: number
   readonly drainMs: number
 }
@@ -37,6 +40,10 @@ export interface Leaving {
   /** Those that cannot be ended. */
   readonly stayed: readonly number[]
 }
+
+/** Whether somebody of the group is left. */
+export const hasGroup = (record: ProcessRecord): Promise<boolean> =>
+  told(() => membersLeft(record).length > 0)
 
 /** Ends what is left of the group after its leader ended by itself; what took a session of its own lives on. */
 export async function endGroup(record: ProcessRecord, { leaveMs, killMs }: Patience): Promise<Leaving> {

@@ -367,6 +367,14 @@ describe('what a command leaves behind', () => {
     expect(log.includes('which is read no longer: printing ends it (SIGPIPE).')).toBe(hasIt)
   })
 
+  test('in a session of its own may print without end, and holds nobody up', async () => {
+    const script = 'setsid sh -c "while sleep 0.05; do echo more; done" & echo "daemon $!"'
+    const { result, log } = await runFor({ commands: [['sh', '-c', script]], parts: { patience: PATIENCE } })
+
+    process.kill(numberIn(log, 'daemon'), 'SIGKILL')
+    expect(result.steps[0]?.seconds).toBeLessThan(PATIENCE.drainMs / 1000)
+  })
+
   test('in its group lives on where leave_processes says so, and is named', async () => {
     const { result, log } = await runFor({ commands: [[command('leaves-child.sh')]], leaveProcesses: true })
 
