@@ -1,6 +1,12 @@
 import { dirname, resolve } from 'node:path'
 
-import type { CommandsRecipe, HerokuRecipe, PlaybookRecipe, TasksFolderRecipe } from '../deployment/recipe.ts'
+import {
+  IN_WORKSPACE,
+  type CommandsRecipe,
+  type HerokuRecipe,
+  type PlaybookRecipe,
+  type TasksFolderRecipe,
+} from '../deployment/recipe.ts'
 import { readCommands } from './commands.ts'
 import { DEFAULTS } from './defaults.ts'
 import { readHeroku } from './heroku.ts'
@@ -194,11 +200,12 @@ function readPlaybook(
   const isFresh = hasWorkspace(levels)
   const base = isFresh ? folderInWorkspace(levels, given, complain) : resolve(directory, given ?? '')
   const playbookPath = resolve(base, playbook ?? '')
+  const isOutside = isFresh && !playbookPath.startsWith(`${IN_WORKSPACE}/`)
   const { options, texts } = readPlaybookOptions(levels, { ...workOptions, base })
   return {
     work: {
       kind: 'ansible',
-      folder: given === undefined ? dirname(playbookPath) : base,
+      folder: given === undefined && !isOutside ? dirname(playbookPath) : base,
       // Ansible takes a text with a comma for a list of hosts.
       inventory: hosts?.includes(',') === true ? hosts : resolve(base, hosts ?? ''),
       playbook: playbookPath,

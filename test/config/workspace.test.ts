@@ -70,6 +70,18 @@ describe('workspace', () => {
   })
 
   test.each([
+    ['site.yml', '/{workspace}'],
+    ['deploy/site.yml', '/{workspace}/deploy'],
+    ['/etc/ansible/site.yml', '/{workspace}'],
+  ])('lets the playbook %s work in %s where no folder is said', (playbook, folder) => {
+    const { recipe } = read(
+      `    workspace: fresh\n    ansible_hosts: /etc/hosts.ini\n    ansible_playbook: ${playbook}\n`,
+    )
+
+    expect(recipe?.folder).toBe(folder)
+  })
+
+  test.each([
     ['{url: "https://mona:secret@git.example.org/shop.git"}', /expected an address/],
     ['{url: "ext::sh -c id"}', /expected an address/],
     ['{url: "--upload-pack=id"}', /expected an address/],
