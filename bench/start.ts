@@ -25,12 +25,7 @@ export async function measureStart(place: Place): Promise<Findings> {
   }
   const direct: Way = {
     name: 'node src/cli.ts serve',
-    argv: (...to) => [
-      process.execPath,
-      '--max-semi-space-size=4',
-      FERRYMAN.replace('bin/ferryman', 'src/cli.ts'),
-      ...serve(...to),
-    ],
+    argv: (...to) => [process.execPath, FERRYMAN.replace('bin/ferryman', 'src/cli.ts'), ...serve(...to)],
     took: [],
     idle: [],
   }
