@@ -61,11 +61,13 @@ describe('the command line', () => {
   test('says where it looked for the configuration', async () => {
     const cwd = temporaryFolder()
 
-    const { code, err } = await ferryman(['serve'], { cwd })
+    // Named, or a machine with a configuration of its own in /etc would start its server here.
+    const env = { FERRYMAN_CONFIG: 'none.yml' }
+    const { code, err } = await ferryman(['serve'], { cwd, env })
 
     expect(code).toBe(1)
     expect(err).toBe(
-      `ferryman: There is no configuration at ${join(cwd, 'config.yml')} or /etc/ferryman/config.yml.\n  Copy config.example.yml to config.yml, or name a file with --config or FERRYMAN_CONFIG.\n`,
+      `ferryman: There is no configuration at ${join(cwd, 'none.yml')}.\n  Copy config.example.yml to config.yml, or name a file with --config or FERRYMAN_CONFIG.\n`,
     )
   })
 
