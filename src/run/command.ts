@@ -150,8 +150,8 @@ async function seeThrough(
   // From here on the command has ended by itself, and only what it left behind is to be ended.
   signal.removeEventListener('abort', stop)
   // Somebody in a session of its own may go on printing: of the command itself only what is in the pipe is missing.
-  const { quietMs, drainMs } = patience
-  await output.drain({ quietMs, drainMs: (await hasGroup(record)) ? drainMs : quietMs })
+  const isHeld = await output.drain({ ...patience, drainMs: patience.quietMs })
+  if (isHeld && (await hasGroup(record))) await output.drain(patience)
   const mayStay = parts.leaveProcesses && exitCode === 0
   const leaving = ending === undefined && !mayStay ? await endGroup(record, patience) : NOTHING_LEFT
   await ending

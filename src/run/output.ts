@@ -8,9 +8,10 @@ export interface Output {
   readonly broken: Promise<unknown>
   /**
    * Resolves when all that an ended process has written is read: at the end of the pipe, or where somebody else
-   * still holds it open, when nothing came for `quietMs`, or after `drainMs` of waiting.
+   * still holds it open, when nothing came for `quietMs`, or after `drainMs` of waiting. Answers whether more is to be
+   * waited for: not at the end of the pipe.
    */
-  drain(limits: { readonly quietMs: number; readonly drainMs: number }): Promise<void>
+  drain(limits: { readonly quietMs: number; readonly drainMs: number }): Promise<boolean>
   /** Reads no more; answers whether somebody still holds it open, whom printing there would end from now on. */
   close(): boolean
 }
@@ -56,6 +57,7 @@ export function follow(source: Pipe, write: (chunk: Buffer) => Taking): Output {
         waited += LOOK_MS
         quiet = bytes === before ? quiet + LOOK_MS : 0
       }
+      return !isOver()
     },
   }
 }
