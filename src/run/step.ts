@@ -293,7 +293,8 @@ async function seePlaybookOut(folder: string, { masker, runId, patience }: Begun
   return readAccount(folder, (text) => masker.mask(text))
 }
 
-const hasTags = (recipe: Recipe): boolean => recipe.kind === 'ansible' && recipe.options.tags.length > 0
+const hasTags = (recipe: Recipe): boolean =>
+  recipe.kind === 'ansible' && recipe.options.tags.length + recipe.options.skipTags.length > 0
 
 /** Tells the log how the hosts fared; answers why the playbook was no success, if it was none. */
 async function judge(

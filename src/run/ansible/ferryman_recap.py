@@ -48,9 +48,15 @@ class CallbackModule(CallbackBase):
         # Taken away, so that no task learns where it is.
         self._file = os.environ.pop('FERRYMAN_RECAP_FILE', None)
         self._problems = {}
+        self._plays = 0
+        self._unmatched = 0
 
     def v2_playbook_on_play_start(self, play):
-        self._write({'hosts': None, 'commits': []})
+        self._plays += 1
+        self._write({'hosts': None, 'commits': [], 'matched': False})
+
+    def v2_playbook_on_no_hosts_matched(self):
+        self._unmatched += 1
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
         if not ignore_errors:
@@ -63,7 +69,7 @@ class CallbackModule(CallbackBase):
         hosts = [self._host(name, stats.summarize(name)) for name in sorted(stats.processed)]
         reported = [values.get(COMMIT) for values in stats.custom.values() if isinstance(values, dict)]
         commits = sorted(set(str(one) for one in reported if one is not None))
-        self._write({'hosts': hosts, 'commits': commits})
+        self._write({'hosts': hosts, 'commits': commits, 'matched': self._plays > self._unmatched})
 
     def _host(self, name, counts):
         return {
@@ -95,10 +101,16 @@ def words_of(values):
     for item in values.get('results') or []:
         if isinstance(item, dict) and (item.get('failed') or item.get('unreachable')):
             return words_of(item)
-    keys = ('msg', 'stderr', 'stdout', 'module_stderr', 'module_stdout')
-    return {key: end_of(str(values[key])) for key in keys if values.get(key)}
+    keys = ('msg', 'reason', 'stderr', 'stdout', 'module_stderr', 'module_stdout')
+    return {key: part_of(str(values[key])) for key in keys if values.get(key)}
 
 
-def end_of(text):
-    """Whole lines only: of a secret that is cut in two, nobody would know the rest."""
-    return text if len(text) <= LONGEST else text[-LONGEST:].partition('\n')[2]
+def part_of(text):
+    """The end in whole lines, since of a secret that is cut in two nobody would know the rest; of one long line its beginning."""
+    if len(text) <= LONGEST:
+        return text
+    end = text[-LONGEST:].partition('\n')[2]
+    if end.strip():
+        return end
+    beginning = text[:LONGEST]
+    return beginning.rpartition('\n')[0] or beginning

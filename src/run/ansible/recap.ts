@@ -15,6 +15,8 @@ export type Account =
   | {
       readonly kind: 'complete'
       readonly recap: Recap
+      /** Whether a play found a host, be it one for which it had nothing to do. */
+      readonly isMatched: boolean
       /** Every full commit id that the playbook reported. */
       readonly commits: readonly string[]
     }
@@ -26,7 +28,7 @@ export const recapFile = (folder: string): string => join(folder, 'recap.json')
 export async function readAccount(folder: string, mask: (text: string) => string): Promise<Account> {
   const text = await readFile(recapFile(folder), 'utf8').catch(() => undefined)
   if (text === undefined) return { kind: 'not_begun' }
-  const { hosts, commits } = Written.parse(JSON.parse(text)) // its plugin is ours, and writes all or nothing
+  const { hosts, commits, matched: isMatched } = Written.parse(JSON.parse(text)) // its plugin is ours, and writes all or nothing
   if (hosts === null) return { kind: 'broken_off' }
   const all = hosts.map((host) => hostResult(host, mask)).toSorted(byTrouble)
   const full = commits.filter((one) => FULL_COMMIT.test(one))
@@ -37,6 +39,7 @@ export async function readAccount(folder: string, mask: (text: string) => string
       hostCount: all.length,
       hasReportedCommit: full.length > 0,
     },
+    isMatched,
     commits: full,
   }
 }
@@ -67,7 +70,7 @@ const LONGEST_NAME = 255
 const LONGEST_PROBLEM = 500
 
 const Words = z.partialRecord(
-  z.enum(['msg', 'stderr', 'stdout', 'module_stderr', 'module_stdout']),
+  z.enum(['msg', 'reason', 'stderr', 'stdout', 'module_stderr', 'module_stdout']),
   z.string(),
 )
 const Host = z.object({
@@ -78,7 +81,11 @@ const Host = z.object({
   failed: z.number(),
   problem: Words.nullable(),
 })
-const Written = z.object({ hosts: z.array(Host).nullable(), commits: z.array(z.string()) })
+const Written = z.object({
+  hosts: z.array(Host).nullable(),
+  commits: z.array(z.string()),
+  matched: z.boolean(),
+})
 
 function hostResult(
   { problem, ...counts }: z.infer<typeof Host>,
@@ -91,8 +98,8 @@ function hostResult(
 }
 
 /** Ansible's own sentence, unless it only says that there was a failure: then what the command wrote. */
-function problemLine({ msg = '', ...outputs }: z.infer<typeof Words>): string {
-  const own = usefulLine(msg.split('\n'))
+function problemLine({ msg, reason = '', ...outputs }: z.infer<typeof Words>): string {
+  const own = usefulLine((msg ?? reason).split('\n'))
   if (own !== '' && !SAYS_NOTHING.test(own)) return own
   const { stderr, module_stderr: moduleStderr, stdout, module_stdout: moduleStdout } = outputs
   const lines = [stderr, moduleStderr, stdout, moduleStdout].map((text) =>

@@ -9,7 +9,7 @@ export interface PlaybookEnd {
   readonly account: Account
   /** The last lines of its output. */
   readonly lines: readonly string[]
-  /** Whether only what has certain tags was to be run. */
+  /** Whether tags say that only a part of it is to be run. */
   readonly hasTags: boolean
 }
 
@@ -27,7 +27,8 @@ export function playbookFailure({
   if (account.kind === 'complete' && account.recap.hostCount === 0 && exitCode === 0)
     return {
       reason: 'no_hosts_matched',
-      detail: `No host matched${hasTags ? OR_NO_TAG : ''}, so the playbook did nothing.`,
+      // Ansible counts no host for which there was nothing to do.
+      detail: `${account.isMatched ? nothingToDo(hasTags) : 'No host matched'}, so the playbook did nothing.`,
     }
   if (exitCode === 0)
     return account.kind === 'complete'
@@ -46,15 +47,21 @@ export function playbookFailure({
     : { reason: 'ansible_failed', detail }
 }
 
-/** Ansible counts no host for which there was nothing to do. */
-const OR_NO_TAG = ', or no task has a tag that was asked for'
+const nothingToDo = (hasTags: boolean): string =>
+  `There was no task to run on the hosts that matched${hasTags ? ' (see tags and skip_tags)' : ''}`
 
 /** What Ansible itself calls an error, also where warnings stand before it. */
 function errorLine(lines: readonly string[]): string {
-  const syntax = lines.indexOf('Syntax Error while loading YAML.')
-  if (syntax !== -1) return lines[syntax + 1]?.trim() ?? '' // what is called the error says only that there is one
+  const empty = lines.findIndex((line) => SAYS_NOTHING.has(line.replace(ERROR, '')))
+  if (empty !== -1) return lines[empty + 1]?.trim() ?? ''
   return (lines.find((line) => ERROR.test(line)) ?? usefulLine(lines)).replace(ERROR, '')
 }
+
+/** They say only that there is an error; what it is stands in the next line. */
+const SAYS_NOTHING: ReadonlySet<string> = new Set([
+  'Syntax Error while loading YAML.',
+  'Unable to retrieve file contents',
+])
 
 const ERROR = /^\[?ERROR(?:\]:|!)\s*/
 

@@ -95,7 +95,7 @@ describe.skipIf(!inject('ansible'))('a playbook', () => {
     [
       { tags: ['deplyo'] },
       'no_hosts_matched',
-      /^No host matched, or no task has a tag that was asked for, so/,
+      /^There was no task to run on the hosts that matched \(see tags and skip_tags\), so/,
     ],
     [{ limit: 'db' }, 'ansible_failed', /^ansible-playbook exited with 1: .*--limit leaves us with no hosts/],
   ])('with %j, which leaves nothing to do, is no success', async (options, reason, sentence) => {

@@ -115,6 +115,24 @@ describe.skipIf(!inject('ansible'))('a playbook', () => {
       /^No host matched, so the playbook did nothing\.$/,
     ],
     [
+      'that includes tasks which are not there',
+      { plays: [play('all', { include_tasks: 'gone.yml' })] },
+      'playbook_failed',
+      /^web1: failed=1: Could not find or access '\S+gone\.yml'/,
+    ],
+    [
+      'that imports another which is not there',
+      { plays: [{ import_playbook: 'gone.yml' }] },
+      'ansible_failed',
+      /^ansible-playbook exited with 1: Could not find or access '\S+gone\.yml'/,
+    ],
+    [
+      'of which a command writes one long line',
+      { plays: [play('all', { command: `sh -c "printf 'error: %020000d' 0; exit 1"` })] },
+      'playbook_failed',
+      /^web1: failed=1: error: 0+/,
+    ],
+    [
       'without its inventory',
       { plays: [play('all', OK)], inventory: '/nowhere/hosts.ini' },
       'inventory_missing',
