@@ -23,7 +23,7 @@ import {
 } from './schema.ts'
 import { checkStructure } from './structure.ts'
 import { needsGitHub } from './via.ts'
-import { warningsOf } from './warnings.ts'
+import { warningsOf, type WarningOptions } from './warnings.ts'
 
 /** `hidden`: it is in a folder that this user may not enter. */
 type Sight = 'there' | 'missing' | 'hidden'
@@ -143,7 +143,7 @@ export function readConfig(
     positions,
     plain,
     tooShort: [...filled.tooShort, ...entries.tooShort],
-    mode: modeOf(absolute),
+    ...accessTo(absolute),
     now,
   })
   const config = assemble(settings, { file: absolute, directory, entries, credentials: known.credentials })
@@ -181,7 +181,10 @@ function lineThatIsNoText(bytes: Buffer): number {
   }
 }
 
-const modeOf = (file: string): number => statSync(file).mode & 0o777
+function accessTo(file: string): Pick<WarningOptions, 'mode' | 'isOwn'> {
+  const { mode, uid } = statSync(file)
+  return { mode: mode & 0o777, isOwn: uid === process.getuid?.() }
+}
 
 interface Origin {
   readonly file: string

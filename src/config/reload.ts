@@ -103,9 +103,10 @@ async function follow(file: string, { intervalMs, signal, isOwed, changed }: Fol
   }
 }
 
+/** Not the time at which it was written: what could not be read is read when its rights have changed. */
 const traitsOf = async (file: string): Promise<string> =>
   stat(file, { bigint: true }).then(
-    ({ dev, ino, size, mtimeNs }) => `${dev} ${ino} ${size} ${mtimeNs}`,
+    ({ dev, ino, size, ctimeNs }) => `${dev} ${ino} ${size} ${ctimeNs}`,
     () => 'gone',
   )
 

@@ -15,17 +15,19 @@ export interface WarningOptions {
   readonly tooShort: readonly Path[]
   /** The permission bits of the file. */
   readonly mode: number
+  /** Whether it belongs to this user; what is root's is read by its group. */
+  readonly isOwn: boolean
   /** Milliseconds since 1970. */
   readonly now: number
 }
 
 const SHORTEST_SECRET = 16
-const READABLE_BY_OTHERS = 0o044
+const READABLE = { byEverybody: 0o004, byGroup: 0o040 } as const
 
 /** What works and is doubtful. */
 export function warningsOf(
   settings: Settings,
-  { file, positions, plain, tooShort, mode, now }: WarningOptions,
+  { file, positions, plain, tooShort, mode, isOwn, now }: WarningOptions,
 ): readonly ConfigProblem[] {
   const warnings = createProblemList(file, positions)
   const made = guessable(settings)
@@ -42,10 +44,14 @@ export function warningsOf(
       'is too short to be masked: wherever it is printed it can be read; make it 6 characters or more',
     )
   const [first] = plain
-  if (first !== undefined && (mode & READABLE_BY_OTHERS) !== 0)
+  const tooMuch = READABLE.byEverybody | (isOwn ? READABLE.byGroup : 0)
+  const instead = isOwn
+    ? `run \`chmod 600 ${basename(file)}\``
+    : `let it belong to a group of this user and run \`chmod 640 ${basename(file)}\``
+  if (first !== undefined && (mode & tooMuch) !== 0)
     warnings.add(
       first,
-      `stands in a file that others may read (mode ${mode.toString(8)}); write \${NAME} or {file: path}, or run \`chmod 600 ${basename(file)}\``,
+      `stands in a file that others may read (mode ${mode.toString(8)}); write \${NAME} or {file: path}, or ${instead}`,
     )
   for (const path of checksOfFew(settings))
     warnings.add(

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
@@ -779,6 +779,23 @@ repositories:
       'config.yml:1:10 github.webhook_secret: stands in a file that others may read (mode 644); write ${NAME} or {file: path}, or run `chmod 600 config.yml`',
     ])
   })
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'that may be read by more than its group, where it is somebody else’s',
+    () => {
+      const file = written(`${GITHUB}${ENTRY}`)
+      chownSync(file, 65_534, 0)
+      const warningsWith = (mode: number) => {
+        chmodSync(file, mode)
+        return loadConfig(file, { environment: {} }).warnings
+      }
+
+      expect(warningsWith(0o640)).toEqual([])
+      expect(warningsWith(0o644)).toEqual([
+        'config.yml:1:10 github.webhook_secret: stands in a file that others may read (mode 644); write ${NAME} or {file: path}, or let it belong to a group of this user and run `chmod 640 config.yml`',
+      ])
+    },
+  )
 
   test('checks for which only `ferryman deploy` waits', () => {
     const file = written(`${GITHUB}repositories:

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -58,6 +58,20 @@ describe('the file is followed', () => {
     renameSync(join(dirname(file), 'next'), file)
 
     await until(() => expect(names()).toEqual(['acme/two']))
+  })
+
+  test('when its time says that nothing was written, as where only its rights have changed', async () => {
+    const file = written(text('one'))
+    const { atime, mtime } = statSync(file)
+    const { names } = watch(file)
+    writeFileSync(file, text('two'))
+    utimesSync(file, atime, mtime)
+    await until(() => expect(names()).toEqual(['acme/two']))
+
+    writeFileSync(file, text('six'))
+    utimesSync(file, atime, mtime)
+
+    await until(() => expect(names()).toEqual(['acme/two', 'acme/six']))
   })
 
   test('when a link in its path leads elsewhere', async () => {
