@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -467,7 +468,7 @@ test('a release may be a checkout: its files are deployed, and not its history',
             target: 'link',
             ...(directory === undefined ? {} : { directory }),
           },
-          commands: [['sh', '-c', 'git rev-parse HEAD > commit']],
+          commands: [['sh', '-c', 'git rev-parse HEAD > commit; chmod -R a+w .']],
         }),
       },
     })
@@ -491,6 +492,9 @@ test('a release may be a checkout: its files are deployed, and not its history',
   expect(readFileSync(join(path, 'releases/2/index.html'), 'utf8')).toBe('two')
   expect(readdirSync(join(path, 'current')).toSorted()).toEqual(['commit', 'index.html', 'storage'])
   expect(readdirSync(join(path, 'shared/storage'))).toEqual(['.gitkeep'])
+
+  const packs = join(checkouts.mirrors.pathOf('acme/shop'), 'objects/pack')
+  for (const pack of readdirSync(packs)) expect(statSync(join(packs, pack)).mode & 0o222).toBe(0)
 
   const third = source.commit({ 'app/web/page': 'three', 'app/.git.md': '' })
   source.git('config', 'core.symlinks', 'true')

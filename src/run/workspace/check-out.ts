@@ -41,7 +41,7 @@ export function checkOutStep(deployment: Deployment, parts: CheckOutParts): Acti
   const { mirrors, workspaces, workspace, path, variables } = parts
   const mirror = mirrors.pathOf(configuredAs)
   const source = sourceOf(workspace, repository, parts.githubUrl())
-  const wanted: Wanted = { mirror, sha, repository, environment }
+  const wanted: CheckedOut = { mirror, sha, repository, environment, isOpen: recipe.releases !== undefined }
   return {
     kind: 'action',
     name: checkOutName(deployment),
@@ -88,8 +88,13 @@ function whyNoGit({ lfs }: Workspace, path: string): StepFailure | undefined {
   return undefined
 }
 
+interface CheckedOut extends Wanted {
+  /** Others than this user may get to it. */
+  readonly isOpen: boolean
+}
+
 /** From a mirror that may turn out to be damaged only now. */
-async function checkOutFrom(wanted: Wanted, path: string, git: Git): Promise<StepFailure | undefined> {
+async function checkOutFrom(wanted: CheckedOut, path: string, git: Git): Promise<StepFailure | undefined> {
   const failure = await layOut(wanted, path, git)
   if (failure === undefined || !git.isItsOwn(failure) || (await git.isSound(wanted.mirror))) return failure
   await removeTree(path)
@@ -98,12 +103,18 @@ async function checkOutFrom(wanted: Wanted, path: string, git: Git): Promise<Ste
 
 /**
  * A repository of its own, so that nothing that is done there reaches the mirror; of its objects the files are links,
- * which cost nothing and stay when the mirror goes. Large files are fetched from the source, which has to be known first.
+ * which cost nothing and stay when the mirror goes. Where others may get to it they are copies: whoever is let in by chown or
+ * chmod would be let into the mirror. Large files are fetched from the source, which has to be known first.
  */
-async function layOut({ mirror, sha }: Wanted, path: string, git: Git): Promise<StepFailure | undefined> {
+async function layOut(
+  { mirror, sha, isOpen }: CheckedOut,
+  path: string,
+  git: Git,
+): Promise<StepFailure | undefined> {
   await git.pointTo(mirror, sha)
   const later = git.lfs ? ['--no-checkout'] : []
-  const clone = ['clone', '--quiet', '--local', ...later, '--template=', '--', mirror, path]
+  const how = isOpen ? '--no-hardlinks' : '--local'
+  const clone = ['clone', '--quiet', how, ...later, '--template=', '--', mirror, path]
   const failure = await git.run(clone, { folder: mirror, also: ['file'] })
   if (failure !== undefined) return failure
   const set = (key: string, value: string) => askGit(path, git.path, ['config', key, value])
