@@ -101,6 +101,8 @@ def words_of(values):
     for item in values.get('results') or []:
         if isinstance(item, dict) and (item.get('failed') or item.get('unreachable')):
             return words_of(item)
+    if values.get('censored'):
+        return {'msg': str(values['censored'])}
     keys = ('msg', 'reason', 'stderr', 'stdout', 'module_stderr', 'module_stdout')
     return {key: part_of(str(values[key])) for key in keys if values.get(key)}
 

@@ -127,6 +127,12 @@ describe.skipIf(!inject('ansible'))('a playbook', () => {
       /^ansible-playbook exited with 1: Could not find or access '\S+gone\.yml'/,
     ],
     [
+      'that hides what has failed',
+      { plays: [play('all', { fail: { msg: 'the password' }, no_log: true })] },
+      'playbook_failed',
+      /^web1: failed=1: the output has been hidden due to .*no_log: true/,
+    ],
+    [
       'of which a command writes one long line',
       { plays: [play('all', { command: `sh -c "printf 'error: %020000d' 0; exit 1"` })] },
       'playbook_failed',
