@@ -291,8 +291,9 @@ async function begin(shared: string, inside: string, entry: string): Promise<voi
 export function switchCurrent(releases: Place, release: string): Promise<void> {
   return onDisk(releases.path, async () => {
     await currentRelease(releases) // refuses to replace what is neither
-    await lstat(folderOf(releases, release))
-    if (releases.target === 'directory') return switchFolder(releases, release, folderOf(releases, release))
+    const folder = folderOf(releases, release)
+    if (!(await exists(folder))) throw failed(`There is no ${folder} any more`)
+    if (releases.target === 'directory') return switchFolder(releases, release, folder)
     await leadTo(releases, join(RELEASES, release))
   })
 }

@@ -8,6 +8,7 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -304,6 +305,17 @@ test('what stands where the link has to be is never removed', async () => {
   })
   await expect(switchCurrent(releases, '1')).rejects.toMatchObject({ reason: 'release_failed' })
   expect(existsSync(join(path, 'current/precious'))).toBe(true)
+})
+
+test('one that somebody has removed is named when it is to be current again', async () => {
+  const releases = releasesIn(temporaryFolder())
+  const release = await deploy(releases, 1)
+  rmSync(folderOf(releases, release), { recursive: true })
+
+  await expect(switchCurrent(releases, release)).rejects.toMatchObject({
+    reason: 'release_failed',
+    message: `There is no ${releases.path}/releases/1 any more.`,
+  })
 })
 
 test('a link of somebody else is replaced, and what it leads to is left alone', async () => {
