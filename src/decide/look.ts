@@ -177,13 +177,17 @@ async function lookAtAsked(one: Deployment, { failures }: Looking, given: LookPa
   }
   try {
     const namesNone = environment.via === 'none' && environment.defaultRef === undefined
-    const overtakenNow = (): Promise<Outcome | undefined> =>
-      namesNone ? overtakenByPoll(one, parts) : overtakenMeanwhile(one, parts)
+    let beside: string | undefined
+    const overtakenNow = async (): Promise<Outcome | undefined> => {
+      const meanwhile = await parts.store.meanwhile(one.id)
+      beside = meanwhile.beside
+      return namesNone ? overtakenByPoll(one, meanwhile) : overtakenMeanwhile(one, meanwhile, parts)
+    }
     const outcome =
       (await judgeOwnership(one, parts)) ??
       (await overtakenNow()) ??
       (await passGate(one, environment, gatePartsOf(parts, overtakenNow)))
-    await settle(one, outcome, parts)
+    await settle(one, { ...outcome, beside }, parts)
     return { lookAgainMs: lookAgainOf(outcome) }
   } catch (thrown) {
     return (await letBack(one, thrown, parts)) ?? inVainOf(thrown, [one], failures, parts)
@@ -282,6 +286,8 @@ async function letThrough(
       for (const each of older) await supersede(each, one, parts)
       return undefined
     }
+    // Something else has moved at that very moment: it is looked at again, and before what is older.
+    if (outcome.kind === 'made' || outcome.kind === 'through') break
     if (!standsBefore(outcome)) continue
     for (const each of older) await settle(each, outcome, parts, waits)
     break
@@ -304,15 +310,22 @@ async function decideHeld(
   deployment: Deployment,
   { environment, head }: Circumstances,
   parts: LookParts,
-): Promise<Outcome> {
-  const landmarks = await parts.store.landmarks(deployment.id)
-  const overtakenNow = async (): Promise<Outcome | undefined> =>
-    overtaken(deployment, await parts.store.landmarks(deployment.id), head, parts)
-  return (
+): Promise<Outcome & Judged> {
+  let landmarks = await parts.store.landmarks(deployment.id)
+  const overtakenNow = async (): Promise<Outcome | undefined> => {
+    landmarks = await parts.store.landmarks(deployment.id)
+    return overtaken(deployment, landmarks, head, parts)
+  }
+  const outcome =
     (await overtaken(deployment, landmarks, head, parts)) ??
     (await fromBefore(deployment, landmarks, head, parts)) ??
-    passGate(deployment, environment, gatePartsOf(parts, overtakenNow))
-  )
+    (await passGate(deployment, environment, gatePartsOf(parts, overtakenNow)))
+  return { ...outcome, beside: landmarks.beside }
+}
+
+/** By what there was beside it: where that is another by the time it is let through, it is looked at again. */
+interface Judged {
+  readonly beside?: string | undefined
 }
 
 /** Whether it lies before what was there when the environment was first seen. */
@@ -341,7 +354,7 @@ async function fromBefore(
 /** Writes down what a look came to; answers whether the deployment has been let through. */
 async function settle(
   deployment: Deployment,
-  outcome: Outcome,
+  outcome: Outcome & Judged,
   parts: LookParts,
   waits?: (waiting: Waiting) => void,
 ): Promise<boolean> {
@@ -349,19 +362,21 @@ async function settle(
   const about = { deployment: nameOf(deployment), id: deployment.id }
   switch (outcome.kind) {
     case 'made': {
-      const bound = await store.bind(deployment.id, outcome.made, { at: clock(), reports })
+      const { made, beside } = outcome
+      const bound = await store.bind(deployment.id, made, { at: clock(), reports, beside })
       if (bound === undefined) journal.error('deployment:bound-elsewhere', about)
-      else {
-        journal.info('deployment:released', { ...about, github_id: outcome.made.githubId })
+      else if (bound.hold === undefined) {
+        journal.info('deployment:released', { ...about, github_id: made.githubId })
         await takeOlderBack(bound, parts)
       }
       moved(deployment)
       // The webhook may have bound it before, and it may run or even have ended by now.
-      return bound !== undefined && bound.state !== 'failed' && bound.state !== 'cancelled'
+      return bound !== undefined && !['failed', 'cancelled'].includes(bound.state) && bound.hold === undefined
     }
     case 'through': {
       const told = wasAskedInSilence(deployment) ? () => [] : reports
-      const released = await store.release(deployment.id, { at: clock(), reports: told })
+      const { beside } = outcome
+      const released = await store.release(deployment.id, { at: clock(), reports: told, beside })
       if (released !== undefined) {
         journal.info('deployment:released', about)
         await takeOlderBack(released, parts)

@@ -1,5 +1,5 @@
 import type { Deployment } from '../deployment/deployment.ts'
-import type { Landmarks, Meanwhile, Store } from '../store/store.ts'
+import type { Landmarks, Meanwhile } from '../store/store.ts'
 import type { Outcome } from './gate.ts'
 import { OF_ARRIVAL, type History } from './history.ts'
 import { short } from './words.ts'
@@ -35,10 +35,10 @@ export async function overtaken(
  */
 export async function overtakenMeanwhile(
   deployment: Deployment,
-  { store, history }: { readonly store: Pick<Store, 'meanwhile'>; readonly history: History },
+  { before, live, running }: Meanwhile,
+  { history }: { readonly history: History },
 ): Promise<Outcome | undefined> {
   if (deployment.task !== 'deploy') return undefined // another task puts nothing in place
-  const { before, live, running } = await store.meanwhile(deployment.id)
   if (live === undefined && running === undefined) return undefined
   const isOlderThan = async (other: Place): Promise<boolean> =>
     (await history.compare(deployment.repository, deployment.sha, other.sha))?.status === 'ahead'
@@ -51,12 +51,11 @@ export async function overtakenMeanwhile(
  * The same of what is not at GitHub. Which version is newer tells the order in which a source was seen to hold them: who has
  * named none, was given what it held then.
  */
-export async function overtakenByPoll(
-  { id, task, payload, sha }: Deployment,
-  { store }: { readonly store: Pick<Store, 'meanwhile'> },
-): Promise<Outcome | undefined> {
+export function overtakenByPoll(
+  { task, payload, sha }: Deployment,
+  { live, running }: Meanwhile,
+): Outcome | undefined {
   if (task !== 'deploy' || askedFor(payload) !== undefined) return undefined
-  const { live, running } = await store.meanwhile(id)
   const isNewer = (other: typeof live): boolean => other?.origin === 'poll' && other.sha !== sha
   if (running !== undefined && isNewer(running)) return waitFor(running, sha)
   return live !== undefined && isNewer(live) ? endedBy(newerThere(live)) : undefined

@@ -2,10 +2,12 @@ import type { Transaction } from 'kysely'
 
 import type { Deployment } from '../deployment/deployment.ts'
 import { isFinal } from '../deployment/state.ts'
+import { mayStillGo } from './beside.ts'
+import { writeHold } from './claims.ts'
 import { owe } from './moves.ts'
 import { deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
-import type { Bound, Change } from './store.ts'
+import type { Bound, LetThrough } from './store.ts'
 import type { Handle } from './transaction.ts'
 import { streakAround } from './streaks.ts'
 
@@ -19,8 +21,9 @@ export async function bind(
   trx: Trx,
   id: number,
   { githubId, apiUrl, creator, creatorAvatar }: Bound,
-  { at, reports }: Pick<Change, 'at' | 'reports'>,
+  { at, reports, beside }: LetThrough,
 ): Promise<Deployment | undefined> {
+  const goes = await mayStillGo(trx, id, beside)
   const bound = await trx
     .updateTable('deployments')
     .set({
@@ -28,7 +31,7 @@ export async function bind(
       api_url: apiUrl,
       creator,
       creator_avatar: creatorAvatar,
-      ...holdColumns(undefined),
+      ...(goes ? holdColumns(undefined) : {}),
     })
     .where('id', '=', id)
     .where('github_id', 'is', null)
@@ -36,7 +39,10 @@ export async function bind(
     .executeTakeFirst()
   if (bound === undefined) {
     const row = await trx.selectFrom('deployments').selectAll().where('id', '=', id).executeTakeFirst()
-    return row?.github_id === githubId ? deploymentOf(row) : undefined
+    const known = row?.github_id === githubId ? deploymentOf(row) : undefined
+    // Its webhook came first, and knew less of what there is beside it.
+    const isHeld = beside !== undefined && known?.state === 'queued' && known.hold !== undefined
+    return isHeld && goes ? writeHold(trx, known, undefined, { at, reports }) : known
   }
   const deployment = deploymentOf(bound)
   // Of an end all others have heard when it came.

@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
 
 import type { Deployment, Forced, Hold } from '../deployment/deployment.ts'
+import { mayStillGo } from './beside.ts'
 import { isUniqueViolation, type Database, type Engine } from './database.ts'
 import { holdGates } from './gates-lock.ts'
 import { gateFacts } from './gates.ts'
@@ -8,7 +9,7 @@ import { change, enter, forcing, owe } from './moves.ts'
 import { insertProcess } from './process-rows.ts'
 import { deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
-import type { Change, Claimed, Claiming } from './store.ts'
+import type { Change, Claimed, Claiming, LetThrough } from './store.ts'
 import { compiledOnce } from './statements.ts'
 import { streakAround } from './streaks.ts'
 import { inTransaction, type Handle } from './transaction.ts'
@@ -110,10 +111,17 @@ export const hold = (database: Kysely<Tables>, id: number, wanted: Hold, told: T
   })
 
 /** `Store.release`. */
-export const release = (database: Kysely<Tables>, id: number, told: Told): Promise<Deployment | undefined> =>
-  inTransaction(database, async (trx) => {
+export const release = (
+  { kysely, engine }: Pick<Database, 'kysely' | 'engine'>,
+  id: number,
+  { beside, ...told }: LetThrough,
+): Promise<Deployment | undefined> =>
+  inTransaction(kysely, async (trx) => {
+    await holdGates(engine, trx, 'change')
     const waiting = await queuedWith(trx, id)
-    return waiting?.hold === undefined ? undefined : writeHold(trx, waiting, undefined, told)
+    if (waiting?.hold === undefined) return undefined
+    const goes = beside === undefined || (await mayStillGo(trx, id, beside))
+    return goes ? writeHold(trx, waiting, undefined, told) : undefined
   })
 
 /** `Store.force`. */
@@ -153,7 +161,7 @@ async function queuedWith(trx: Trx, id: number): Promise<Deployment | undefined>
  * Another reason to wait is an event and is told; other words for the same one are only written down. Undefined when it
  * has moved on since it was read.
  */
-async function writeHold(
+export async function writeHold(
   trx: Trx,
   waiting: Deployment,
   wanted: Hold | undefined,

@@ -29,7 +29,7 @@ export const createAccept =
     }
     const accept = async (batch: Batch): Promise<readonly Accepted[]> => {
       const { trx, statements } = batch
-      if (intakes.some(mayLock)) await holdGates(engine, trx, 'change')
+      if (intakes.some(movesGates)) await holdGates(engine, trx, 'change')
       const places = await insertBodies(bundles, (content) => statements.insertBodies(trx, [{ content }]))
       const ids = await insertDeliveries(batch, intakes, places)
       if (ids.size === 0) await deleteBodies(trx, places) // all of them are known
@@ -53,8 +53,12 @@ const NOTHING: Claimed = { deployment: undefined, held: [] }
 const mayBegin = ({ deployments }: Accepted): boolean =>
   deployments.some(({ state, hold }) => state === 'queued' && hold === undefined)
 
-const mayLock = ({ deployments }: Intake): boolean =>
-  deployments.some(({ errand }) => errand?.kind === 'lock')
+/** It may lock, or let through what GitHub has made of our own. */
+const movesGates = ({ deployments }: Intake): boolean =>
+  deployments.some(
+    ({ errand, nonce, githubId }) =>
+      errand?.kind === 'lock' || (nonce !== undefined && githubId !== undefined),
+  )
 
 async function insertDeliveries(
   { trx, statements }: Batch,

@@ -1,6 +1,7 @@
 import { sql, type Kysely } from 'kysely'
 
 import type { Tables } from './schema.ts'
+import { besideOf } from './beside.ts'
 import { environmentOf } from './rows.ts'
 import { repository } from './shared-rows.ts'
 import { compiledOnce } from './statements.ts'
@@ -96,6 +97,7 @@ function chunksOf<Item>(items: readonly Item[]): Item[][] {
 
 /** `Store.landmarks`. */
 export async function landmarks(database: Kysely<Tables>, id: number): Promise<Landmarks> {
+  const beside = await besideOf(database, id) // first: what changes while the rest is read has changed since
   const live = await lastSuccessBeside(database, id)
   const ahead = await database
     .selectFrom('deployments as other')
@@ -128,6 +130,7 @@ export async function landmarks(database: Kysely<Tables>, id: number): Promise<L
     .executeTakeFirst()
   const isSameBranch = place !== undefined && place.seen_branch === place.branch
   return {
+    beside,
     live: live && { sha: live.sha, number: live.number },
     isDisturbed: begunSince !== undefined || ahead.some(({ sha }) => sha !== live?.sha),
     ahead,

@@ -17,6 +17,7 @@ import { beginAfter } from './ids.ts'
 import { checked, checksMoved } from './checked.ts'
 import { putBack, unblock } from './blocking.ts'
 import { claim, force, hold, release } from './claims.ts'
+import { holdGates } from './gates-lock.ts'
 import { createLocks, gateFacts, gateFactsOf, heldBefore } from './gates.ts'
 import { move, moveAll } from './moves.ts'
 import { createPins } from './pins.ts'
@@ -119,7 +120,7 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     putBack: (id, blocked, change) => putBack(kysely, id, blocked, change),
     unblock: (id, change) => unblock(kysely, id, change),
     hold: (id, wanted, change) => hold(kysely, id, wanted, change),
-    release: (id, change) => release(kysely, id, change),
+    release: (id, change) => release(database, id, change),
     force: (id, forced, change) => force(kysely, id, forced, change),
     gateFacts: (deployment, wanted) => gateFacts(kysely, deployment, wanted),
     gateFactsOf: (asked, at) => gateFactsOf(kysely, asked, at),
@@ -141,7 +142,11 @@ export async function openStore(address: string, onLockLost?: () => void): Promi
     },
     checked: (id, at) => checked(kysely, id, at),
     checksMoved: (configuredAs, sha) => checksMoved(kysely, configuredAs, sha),
-    bind: (id, made, change) => inTransaction(kysely, (trx) => bind(trx, id, made, change)),
+    bind: (id, made, change) =>
+      inTransaction(kysely, async (trx) => {
+        await holdGates(database.engine, trx, 'change')
+        return bind(trx, id, made, change)
+      }),
     waiting: createWaiting(kysely),
     landmarks: (id) => landmarks(kysely, id),
     meanwhile: (id) => meanwhile(kysely, id),

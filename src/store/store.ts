@@ -89,8 +89,11 @@ export interface Store {
    * the reports owed. Answers whether it still waits.
    */
   hold(id: number, hold: Hold, change: Pick<Change, 'at' | 'reports'>): Promise<boolean>
-  /** Takes the hold of a queued deployment away; undefined when it carries none any more. */
-  release(id: number, change: Pick<Change, 'at' | 'reports'>): Promise<Deployment | undefined>
+  /**
+   * Takes the hold of a queued deployment away; undefined when it carries none any more, or when what there was `beside`
+   * it, by which it was judged, is another: a newer one may have begun.
+   */
+  release(id: number, change: LetThrough): Promise<Deployment | undefined>
   /**
    * Lets a queued deployment pass its gates, which is an event, with the reports owed; undefined when it is not queued
    * any more, or was forced before.
@@ -118,10 +121,11 @@ export interface Store {
   checksMoved(configuredAs: string, sha: string): Promise<void>
   /**
    * Binds GitHub's deployment to a queued one of our own and takes its hold away, with the reports owed; of one
-   * that has ended meanwhile, those to GitHub. Of several that know of the binding the first does it; the others change nothing. Answers the
-   * deployment as it is then; undefined when it is bound to another.
+   * that has ended meanwhile, those to GitHub. Of several that know of the binding the first does it. The hold stays where what there
+   * was `beside` it, by which it was judged, is another; where nobody has judged it, where another one has begun there since it came.
+   * Answers the deployment as it is then; undefined when it is bound to another.
    */
-  bind(id: number, made: Bound, change: Pick<Change, 'at' | 'reports'>): Promise<Deployment | undefined>
+  bind(id: number, made: Bound, change: LetThrough): Promise<Deployment | undefined>
   /** What is queued and held, and merges and pushes that are not, oldest first; undefined `among`: all of it. */
   waiting(among?: readonly number[]): Promise<readonly Deployment[]>
   /** What is known of the place that a deployment goes to. */
@@ -421,7 +425,7 @@ export interface Bound {
   readonly creatorAvatar: string
 }
 
-export interface Landmarks {
+export interface Landmarks extends Beside {
   /** What is there now, as far as we know: the commit of the last success, and its name. */
   readonly live: { readonly sha: string; readonly number: number } | undefined
   /** Whether another commit was begun there since that success has ended, or is about to be: it may not be there any more. */
@@ -434,8 +438,13 @@ export interface Landmarks {
   readonly firstSeenSha: string | undefined
 }
 
+interface Beside {
+  /** What else is there, runs or is about to, as words to compare: `release` and `bind` take them. */
+  readonly beside: string
+}
+
 /** What has happened in an environment since a deployment came that has not begun. */
-export interface Meanwhile {
+export interface Meanwhile extends Beside {
   /** What was there when it came. */
   readonly before: Landmarks['live']
   /** What is there now, where that has begun since. */
@@ -579,6 +588,12 @@ export interface Change {
   /** Who had agreed to it when it began. */
   readonly approvedBy?: string | undefined
   readonly reports: ReportsFor
+}
+
+/** How one that was held is let through. */
+export interface LetThrough extends Pick<Change, 'at' | 'reports'> {
+  /** What there was beside it when it was judged; undefined: nobody has asked. */
+  readonly beside?: string | undefined
 }
 
 /** How the work of a deployment has ended. */

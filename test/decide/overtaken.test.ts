@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Deployment } from '../../src/deployment/deployment.ts'
 import type { NewDeployment } from '../../src/store/store.ts'
 import { openLooks } from '../support/looking.ts'
-import { newDeployment } from '../support/samples.ts'
+import { newDeployment, newMerge } from '../support/samples.ts'
 
 const LOCK = { place: 'acme/shop', reason: 'a release', by: 'ann', since: 1_000, until: undefined }
 const HELD = {
@@ -89,6 +89,28 @@ test.each(['person', 'merge'] as const)(
     expect(await store.deployment(id)).toMatchObject({ state: 'queued', hold: { reason: 'newer_first' } })
   },
 )
+
+test('a newer one that begins while GitHub makes the deployment of a merge is waited for, too', async () => {
+  const { client, tea, coffee, milk, deploy, begin, take, lookAt, claim, succeed, store } = await shop()
+  await deploy(tea)
+  const nonce = 'a'.repeat(32)
+  const payload = JSON.stringify({ ferryman: nonce })
+  const { id } = await take(newMerge({ sha: coffee, nonce, payload }))
+  const createDeployment: typeof client.createDeployment = async (...asked) => {
+    await begin(milk)
+    const made = await client.createDeployment(...asked)
+    return made === 'auto_merged' ? made : { ...made, githubId: 77 }
+  }
+
+  await lookAt(4_000, { github: () => ({ ...client, createDeployment }) })
+  await lookAt(5_000)
+  expect(await store.deployment(id)).toMatchObject({ githubId: 77, hold: { reason: 'newer_first' } })
+  await succeed(3, 6_000)
+  expect(await claim(7_000)).toBeUndefined()
+  await lookAt(7_000)
+
+  expect(await store.deployment(id)).toMatchObject({ state: 'cancelled', reason: 'overtaken' })
+})
 
 test('who asks for something older than what is there wants to go back, whatever comes meanwhile', async () => {
   const { tea, coffee, milk, deploy, hold } = await shop()

@@ -210,6 +210,30 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         expect(await claim()).toBeUndefined()
       })
 
+      test('is let through only while nothing else has begun there since it was judged', async () => {
+        const held = await merge()
+        const { beside } = await store.landmarks(held.id)
+        const newer = await queue({ sha: other })
+        await claim()
+
+        const answers = [
+          await accept(queuedIntake(newDeployment({ nonce: held.nonce, githubId: 77 }))),
+          await store.bind(held.id, made(77), { ...change, beside }),
+          await store.release(held.id, { ...change, beside }),
+        ]
+        await store.move(newer.id, 'running', 'succeeded', { at: 4_000, reports })
+
+        expect(answers).toEqual([
+          expect.objectContaining({ verdict: 'repeated' }),
+          expect.objectContaining({ githubId: 77, hold: held.hold }),
+          undefined,
+        ])
+        expect(await claim()).toBeUndefined()
+        const now = await store.landmarks(held.id)
+        expect(await store.bind(held.id, made(77), { ...change, ...now })).toMatchObject({ hold: undefined })
+        expect(await claim()).toMatchObject({ id: held.id })
+      })
+
       test.each([
         ['another commit', { sha: other }],
         ['another environment', { environment: 'staging' }],
@@ -329,6 +353,7 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
         const held = await merge()
         const asked = await queue({ sha: other })
         expect(await store.landmarks(held.id)).toEqual({
+          beside: '2 ready',
           live: undefined,
           isDisturbed: true,
           ahead: [{ sha: other, number: 2 }],
@@ -1126,11 +1151,13 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       await claim()
       const live = { sha: a, number: first.number }
       const running = { sha: b, number: second.number, origin: 'deployment' }
-      expect(await store.meanwhile(early.id)).toEqual({ before: undefined, live: undefined, running })
-      expect(await store.meanwhile(late.id)).toEqual({ before: live, live: undefined, running })
+      const beside = '1 live, 4 begun'
+      expect(await store.meanwhile(early.id)).toEqual({ beside, before: undefined, live: undefined, running })
+      expect(await store.meanwhile(late.id)).toEqual({ beside, before: live, live: undefined, running })
       await end(second.id, c)
 
       expect(await store.meanwhile(late.id)).toEqual({
+        beside: '4 live',
         before: live,
         live: { sha: c, number: second.number, origin: 'deployment' },
         running: undefined,
