@@ -144,7 +144,7 @@ function createQueue({ file, name, onGrowth, onClose, onWritten }: WriterParts) 
   const writeBatch = async () => {
     clearTimeout(again)
     const before = file.end()
-    failure = await file.append(waiting.first()).then(() => undefined, unwritable)
+    failure = await file.append(waiting.all()).then(() => undefined, unwritable)
     waiting.drop(file.end() - before)
     if (failure !== undefined) again = setTimeout(start, TRY_AGAIN_MS).unref()
     batch = failure === undefined && waiting.size() > 0 ? writeBatch() : undefined

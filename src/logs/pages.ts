@@ -5,13 +5,12 @@ export interface Pages {
   add(bytes: Buffer): void
   /** How many bytes wait. */
   size(): number
-  /** The oldest of them, none if nothing waits. They stay where they are until they are dropped. */
-  first(): Buffer
+  /** All of them, the oldest first. They stay where they are until they are dropped. */
+  all(): Buffer[]
   /** So many of the oldest wait no longer. */
   drop(count: number): void
 }
 
-/** As much as is written at a time. */
 const PAGE_BYTES = 262_144
 /** A page that has so much ends with the next line. */
 const ENOUGH_BYTES = PAGE_BYTES - 32_768
@@ -52,24 +51,22 @@ export function createPages(): Pages {
         at += count
       }
     },
-    first() {
-      const [page] = pages
-      return page === undefined ? NOTHING : page.bytes.subarray(page.start, page.end)
-    },
+    all: () => pages.map(({ bytes, start, end }) => bytes.subarray(start, end)),
     drop(count) {
-      const [page] = pages
-      if (page === undefined) return
-      page.start += count
+      let left = count
       size -= count
-      if (page.start < page.end) return
-      pages = pages.slice(1)
-      page.start = page.end = 0
-      if (spare.length < MOST_SPARE) spare.push(page)
+      for (const page of pages) {
+        const some = Math.min(left, page.end - page.start)
+        page.start += some
+        left -= some
+        if (page.start < page.end) break
+        page.start = page.end = 0
+        if (spare.length < MOST_SPARE) spare.push(page)
+      }
+      pages = pages.filter(({ end }) => end > 0)
     },
   }
 }
-
-const NOTHING = Buffer.alloc(0)
 
 const isFull = ({ bytes, end }: Page): boolean =>
   end === PAGE_BYTES || (end >= ENOUGH_BYTES && bytes[end - 1] === LINE_FEED)

@@ -10,7 +10,7 @@ import { promisify } from 'node:util'
  * with may be deleted. There is no index, so a crash at any moment leaves a log that can be read.
  */
 
-const write = promisify(fs.write)
+const writev = promisify(fs.writev)
 const sync = promisify(fs.fsync)
 const close = promisify(fs.close)
 
@@ -24,12 +24,12 @@ export interface Segment {
 
 /**
  * Appends to a log and keeps it within its size. One call at a time. What rejects may be called again: `end` says
- * how many of the bytes were taken.
+ * how many of the bytes were taken. What fits into a segment is written at once, however many pieces it has.
  */
 export interface SegmentWriter {
   /** What can be read now, in order. */
   readonly segments: () => readonly Segment[]
-  readonly append: (bytes: Buffer) => Promise<void>
+  readonly append: (pieces: readonly Buffer[]) => Promise<void>
   /**
    * Appends some lines at once, which takes less than the way to the thread pool and back; answers how many of the bytes
    * were taken, none where it would take longer.
@@ -90,12 +90,13 @@ export async function openSegments(directory: string, maxBytes: number): Promise
     current = { ...current, size: current.size + taken }
     if (taken > 0) endsWithinLine = bytes[taken - 1] !== LINE_FEED
   }
-  const writeAll = async (bytes: Buffer) => {
-    for (let at = 0; at < bytes.length;) {
+  const writeAll = async (pieces: readonly Buffer[]) => {
+    for (let left = pieces.filter(({ length }) => length > 0); left.length > 0;) {
       file ??= openToAppend(directory, current) // the disk may have refused when it was to be opened
-      const { bytesWritten } = await write(file, bytes, at)
-      count(bytes.subarray(at), bytesWritten)
-      at += bytesWritten
+      const { bytesWritten } = await writev(file, left)
+      const { before, after } = splitAt(left, bytesWritten)
+      for (const piece of before) count(piece, piece.length)
+      left = after
     }
   }
 
@@ -103,15 +104,23 @@ export async function openSegments(directory: string, maxBytes: number): Promise
     segments: () => [...closed, current],
     end: () => current.start + current.size,
     endsWithinLine: () => endsWithinLine,
-    async append(bytes) {
-      let left = bytes
-      while (current.size + left.length > segmentBytes) {
-        const cut = placeToCut(left, segmentBytes - current.size, current.size > 0)
-        await writeAll(left.subarray(0, cut))
-        left = left.subarray(cut)
-        await roll()
+    async append(pieces) {
+      let fitting: Buffer[] = []
+      let room = segmentBytes - current.size
+      for (const piece of pieces) {
+        let left = piece
+        while (left.length > room) {
+          const cut = placeToCut(left, room, room < segmentBytes)
+          await writeAll([...fitting, left.subarray(0, cut)])
+          fitting = []
+          left = left.subarray(cut)
+          await roll()
+          room = segmentBytes
+        }
+        fitting.push(left)
+        room -= left.length
       }
-      await writeAll(left)
+      await writeAll(fitting)
     },
     appendNow(lines) {
       if (file === undefined || current.size + lines.length > segmentBytes) return 0
@@ -163,6 +172,20 @@ export function placeToCut(bytes: Buffer, room: number, mayBeNothing = false): n
 }
 
 const LINE_FEED = 0x0a
+
+/** What is written of them, and what is left. */
+function splitAt(pieces: readonly Buffer[], written: number) {
+  const before: Buffer[] = []
+  const after: Buffer[] = []
+  let room = written
+  for (const piece of pieces) {
+    const count = Math.min(room, piece.length)
+    if (count > 0) before.push(piece.subarray(0, count))
+    if (count < piece.length) after.push(piece.subarray(count))
+    room -= count
+  }
+  return { before, after }
+}
 
 async function syncPath(path: string): Promise<void> {
   const file = await open(path, 'r')
