@@ -1,12 +1,12 @@
 import { sql, type Kysely, type Selectable, type Transaction } from 'kysely'
 
-import type { Deployment } from '../deployment/deployment.ts'
+import type { Deployment, Hold } from '../deployment/deployment.ts'
 import { ERRAND_TASKS } from '../deployment/errand.ts'
-import type { EndReason } from '../deployment/reasons.ts'
+import { HELD, type EndReason } from '../deployment/reasons.ts'
 import { runErrand } from './errands.ts'
 import type { Forgotten } from './forgotten.ts'
 import { eventRow, forcing, reportRows } from './moves.ts'
-import { columnsOf, deploymentOf, holdColumns } from './rows.ts'
+import { columnsOf, DELIVERED_WITHIN_MS, deploymentOf, holdColumns, NEWER_IS_OWN } from './rows.ts'
 import type { Tables } from './schema.ts'
 import { createSharedRows, type SharedRows } from './shared-rows.ts'
 import { compiledInsert, compiledOnce } from './statements.ts'
@@ -77,6 +77,7 @@ const statementsFor = (database: Kysely<Tables>) => ({
   insertReports: compiledInsert<'reports', unknown>((rows) => database.insertInto('reports').values(rows)),
   byGithubId: compiledOnce(() => database.selectFrom('deployments').selectAll().where('github_id', '=', 0)),
   newerOf: compiledOnce(() => newerAmong(database, ['deploy']).where('state', '!=', sql.lit('cancelled'))),
+  newerAsked: compiledOnce(() => newerAskedAmong(database)),
   newerErrand: compiledOnce(() => newerAmong(database, ERRANDS).where('state', '=', sql.lit('succeeded'))),
 })
 
@@ -93,6 +94,21 @@ const newerAmong = (database: Kysely<Tables>, tasks: readonly string[]) =>
     .orderBy('github_id', 'desc')
     .limit(1)
 
+/** By environment, task, GitHub's number, since when and a limit of one: what others have made on GitHub later, and not taken back. */
+const newerAskedAmong = (database: Kysely<Tables>) =>
+  database
+    .selectFrom('deployments as newer')
+    .select(['newer.number', 'newer.sha'])
+    .where(sql<number>`+newer.environment_id`, '=', 0)
+    .where('newer.task', '=', '')
+    .where('newer.github_id', '>', 0)
+    .where('newer.created_at', '>', 0)
+    .where('newer.origin', '=', sql.lit('deployment')) // our own are made there when they are let through
+    .where('newer.state', '!=', sql.lit('cancelled'))
+    .where(NEWER_IS_OWN)
+    .orderBy('newer.github_id', 'desc')
+    .limit(1)
+
 /** Writes a deployment with its number; its events and reports follow at the end of the batch. */
 export async function createDeployment(
   batch: Batch,
@@ -100,8 +116,15 @@ export async function createDeployment(
   { deliveryId, at, end: known }: { deliveryId: number | null; at: number; end: End | undefined },
 ): Promise<Deployment> {
   const environment = await batch.shared.numberIn(given)
+  const newer = await askedLater(batch, given, { environmentId: environment.id, at })
   const end =
-    known ?? (await overtakenEnd(batch, given, environment.id)) ?? (await errandEnd(batch, given, at))
+    known ??
+    (await overtakenEnd(batch, given, environment.id)) ??
+    (given.supersedes === true && newer !== undefined ? supersededBy(newer) : undefined) ??
+    (await errandEnd(batch, given, at))
+  // Of two commits whose deliveries came in the other order, the one that was asked for last is to stay.
+  const isToJudge = given.task === 'deploy' && newer !== undefined && newer.sha !== given.sha
+  const hold = given.hold ?? (isToJudge ? outOfOrder(at) : undefined)
   const row: Omit<Selectable<Tables['deployments']>, 'id'> = {
     ...columnsOf(given),
     environment_id: environment.id,
@@ -111,7 +134,7 @@ export async function createDeployment(
     was_asked: 0,
     authors_asked: 0,
     state: end?.state ?? 'queued',
-    ...holdColumns(end === undefined ? given.hold : undefined),
+    ...holdColumns(end === undefined ? hold : undefined),
     checked_at: null,
     approved_by: null,
     blocked_since: null,
@@ -185,6 +208,30 @@ async function overtakenEnd(
       : `${isErrand ? 'Not done' : 'Not deployed'}: it came late, and #${newer.number}, which is newer, came before.`
   return detail === undefined ? undefined : { state: 'cancelled', reason: 'overtaken', detail }
 }
+
+/** What others have asked GitHub for later than this, and has come before it: GitHub keeps no order among its deliveries. */
+async function askedLater(
+  { trx, statements: { newerAsked } }: Batch,
+  { origin, githubId, task, errand }: NewDeployment,
+  { environmentId, at }: { readonly environmentId: number; readonly at: number },
+): Promise<{ readonly number: number; readonly sha: string } | undefined> {
+  if (origin !== 'deployment' || githubId === undefined || errand !== undefined) return undefined
+  const [newer] = await newerAsked(trx, environmentId, task, githubId, at - DELIVERED_WITHIN_MS, 1)
+  return newer
+}
+
+const supersededBy = ({ number }: { readonly number: number }): End => ({
+  state: 'cancelled',
+  reason: 'superseded',
+  detail: `Superseded by #${number}.`,
+})
+
+const outOfOrder = (since: number): Hold => ({
+  reason: 'deciding',
+  detail: HELD.deciding,
+  since,
+  until: undefined,
+})
 
 /** No mere column, or SQLite would go through all that was ever deployed there, and not from GitHub's newest on. */
 const OF_ENVIRONMENT = sql<number>`+environment_id`

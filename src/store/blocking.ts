@@ -2,7 +2,7 @@ import { sql, type Kysely, type Transaction } from 'kysely'
 
 import { isByItself, type Deployment } from '../deployment/deployment.ts'
 import { change, enter, owe } from './moves.ts'
-import { BY_THEMSELVES, deploymentOf, holdColumns } from './rows.ts'
+import { BY_THEMSELVES, deploymentOf, holdColumns, NEWER_IS_OWN } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Change, PutBack } from './store.ts'
 import { streakAround } from './streaks.ts'
@@ -43,11 +43,6 @@ export const putBack = (
     return (givesWay ? await giveWay(trx, deployment, { at, reports }) : undefined) ?? deployment
   })
 
-/** Takes nobody's place before it is known to be of the repository itself. */
-const MAY_BE_FOREIGN = sql.raw(
-  `coalesce(newer.hold_reason, '') = 'commit_unchecked' or coalesce(newer.reason, '') in ('foreign_commit', 'ownership_unclear')`,
-)
-
 /** While it ran nothing could supersede it: what was asked for meanwhile does now. */
 async function giveWay(
   trx: Transaction<Tables>,
@@ -65,7 +60,7 @@ async function giveWay(
     .whereRef('newer.task', '=', 'this.task')
     .where('newer.origin', 'not in', BY_THEMSELVES)
     .where('newer.state', '<>', sql.lit('cancelled'))
-    .where(sql<boolean>`not (${MAY_BE_FOREIGN})`)
+    .where(NEWER_IS_OWN)
     .orderBy('newer.id', 'desc')
     .limit(1)
     .executeTakeFirst()

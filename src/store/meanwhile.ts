@@ -1,16 +1,18 @@
 import { sql, type Kysely } from 'kysely'
 
-import type { State } from '../deployment/state.ts'
 import { BEGAN, besideOf, came } from './beside.ts'
-import { environmentOf } from './rows.ts'
+import { environmentOf, madeAfter } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Meanwhile } from './store.ts'
+
+const MADE_AFTER = madeAfter('other', 'this')
 
 /** `Store.meanwhile`. What came first is told by the order of events, which no clock can change. */
 export async function meanwhile(database: Kysely<Tables>, id: number): Promise<Meanwhile> {
   const beside = await besideOf(database, id) // first: what changes while the rest is read has changed since
   const others = database
     .selectFrom('deployments as other')
+    .innerJoin('deployments as this', (join) => join.on('this.id', '=', id))
     .select(['other.sha', 'other.deployed_sha', 'other.number', 'other.origin'])
     .where('other.environment_id', '=', environmentOf(id))
     .where('other.id', '!=', id)
@@ -20,11 +22,18 @@ export async function meanwhile(database: Kysely<Tables>, id: number): Promise<M
     .orderBy('other.end_order', 'desc')
     .orderBy('other.id', 'desc')
     .limit(1)
-  const before = await successes.where(sql<boolean>`other.end_order < ${came(id)}`).executeTakeFirst()
-  const live = await successes.select(sql<number>`${BEGAN} > ${came(id)}`.as('is_later')).executeTakeFirst()
+  const before = await successes
+    .where(sql<boolean>`other.end_order < ${came(id)} and not ${MADE_AFTER}`)
+    .executeTakeFirst()
+  const live = await successes
+    .select(sql<number>`${BEGAN} > ${came(id)} or ${MADE_AFTER}`.as('is_later'))
+    .executeTakeFirst()
   const running = await others
-    .where('other.id', '>', id)
-    .where('other.state', 'in', [sql.lit<State>('running'), sql.lit<State>('cancelling')])
+    .where(
+      sql<boolean>`(other.state in ('running', 'cancelling') and (other.id > ${id} or ${MADE_AFTER}))
+        or (other.state = 'queued' and other.hold_reason is null and ${MADE_AFTER})`,
+    )
+    .orderBy('other.github_id', 'desc')
     .executeTakeFirst()
   return {
     beside,

@@ -33,6 +33,21 @@ export const TAKEN_BACK = sql.raw(
   `(deployments.state = 'cancelled' and coalesce(deployments.reason, '') <> 'by_person') or coalesce(deployments.reason, '') = 'config_removed'`,
 )
 
+/** Whether `newer` may take the place of others: nobody's before it is known to be of the repository itself. */
+export const NEWER_IS_OWN = sql<boolean>`coalesce(newer.hold_reason, '') <> 'commit_unchecked'
+  and coalesce(newer.reason, '') not in ('foreign_commit', 'ownership_unclear')`
+
+/** GitHub delivers within minutes, or not at all. */
+export const DELIVERED_WITHIN_MS = 10 * 60_000
+
+/**
+ * Whether others have made `one` on GitHub after `other`, whichever came here first: GitHub counts them up, and keeps no order
+ * among its deliveries. Numbers of long ago may be of another GitHub.
+ */
+export const madeAfter = (one: string, other: string): RawBuilder<boolean> =>
+  sql.raw(`(${one}.origin = 'deployment' and ${other}.origin = 'deployment' and ${one}.github_id > ${other}.github_id
+    and ${one}.created_at > ${other}.created_at - ${DELIVERED_WITHIN_MS})`)
+
 /**
  * Whether the deployment `other` has put the commit of `this` in place. Neither side is a mere column: SQLite compares
  * one as a text, and an index of an expression, which has no type, would be of no use to it.

@@ -445,11 +445,11 @@ interface Beside {
 
 /** What has happened in an environment since a deployment came that has not begun. */
 export interface Meanwhile extends Beside {
-  /** What was there when it came. */
+  /** What was there when it came; others that were made on GitHub after it, as all below, have come later. */
   readonly before: Landmarks['live']
   /** What is there now, where that has begun since. */
   readonly live: PlacedSince | undefined
-  /** What runs there, where that came later. */
+  /** What runs there, where that came later; or is about to, where it came before, and was made on GitHub after it. */
   readonly running: PlacedSince | undefined
 }
 

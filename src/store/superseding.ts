@@ -2,9 +2,12 @@ import { sql, type Transaction } from 'kysely'
 
 import type { Deployment } from '../deployment/deployment.ts'
 import { change } from './moves.ts'
-import { BY_THEMSELVES } from './rows.ts'
+import { BY_THEMSELVES, madeAfter } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Change } from './store.ts'
+
+const IS_OLDER = sql<boolean>`((older.id < newer.id and not ${madeAfter('older', 'newer')})
+  or (older.id > newer.id and ${madeAfter('newer', 'older')}))`
 
 /**
  * Takes back what was asked for in the same environment before this one and has not begun. What goes there by itself
@@ -21,7 +24,7 @@ export async function supersedeOlder(
     .innerJoin('deployments as older', 'older.environment_id', 'newer.environment_id')
     .select('older.id')
     .where('newer.id', '=', newer.id)
-    .whereRef('older.id', '<', 'newer.id')
+    .where(IS_OLDER)
     .where('older.state', '=', sql.lit('queued'))
     .where('older.task', '=', newer.task)
     .where((where) =>

@@ -112,6 +112,40 @@ test('a newer one that begins while GitHub makes the deployment of a merge is wa
   expect(await store.deployment(id)).toMatchObject({ state: 'cancelled', reason: 'overtaken' })
 })
 
+test.each(['waits for its turn', 'runs', 'has succeeded'] as const)(
+  'what was made on GitHub first and delivered last takes away nothing newer, which %s by then',
+  async (what) => {
+    const { store, tea, coffee, milk, deploy, take, claim, succeed, lookAt } = await shop()
+    await deploy(tea)
+    const newer = await take(newDeployment({ sha: milk, githubId: 9_000 }))
+    if (what !== 'waits for its turn') await claim(2_000)
+    if (what === 'has succeeded') await succeed(newer.id, 3_000)
+    const { id } = await take(newDeployment({ sha: coffee, githubId: 8_000 }))
+
+    await lookAt(4_000)
+    if (what !== 'has succeeded')
+      expect(await store.deployment(id)).toMatchObject({ hold: { reason: 'newer_first' } })
+    if (what === 'waits for its turn') await claim(4_000)
+    if (what !== 'has succeeded') await succeed(newer.id, 5_000)
+    await lookAt(5_000)
+
+    expect(await store.deployment(id)).toMatchObject({ state: 'cancelled', reason: 'overtaken' })
+  },
+)
+
+test('of another branch, or of the same commit, it goes all the same', async () => {
+  const { store, github, milk, take, lookAt } = await shop()
+  const [aside] = github.addCommits('acme/shop', [{ message: 'Cocoa' }], 'aside')
+  await take(newDeployment({ sha: milk, githubId: 9_000 }))
+  const other = await take(newDeployment({ sha: aside?.sha ?? '', githubId: 8_000 }))
+  const same = await take(newDeployment({ sha: milk, githubId: 8_001 }))
+  expect([other.hold?.reason, same.hold]).toEqual(['deciding', undefined])
+
+  await lookAt(4_000)
+
+  expect(await store.deployment(other.id)).toMatchObject({ state: 'queued', hold: undefined })
+})
+
 test('who asks for something older than what is there wants to go back, whatever comes meanwhile', async () => {
   const { tea, coffee, milk, deploy, hold } = await shop()
   await deploy(coffee)

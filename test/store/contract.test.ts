@@ -1362,6 +1362,30 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       ])
     })
 
+    test('what gives way is what was made on GitHub first, in whichever order that is delivered', async () => {
+      const [newest, older] = await store.accept(
+        [90, 80].map((githubId) => queuedIntake(newDeployment({ githubId, supersedes: true }))),
+      )
+      const foreign = {
+        sha: 'f'.repeat(40),
+        hold: { reason: 'commit_unchecked', detail: '', since: 1_000, until: undefined } as const,
+      }
+      const unknown = await queue({ githubId: 95, ...foreign })
+      const between = await queue({ githubId: 93, supersedes: true })
+
+      expect(older?.deployments).toMatchObject([{ state: 'cancelled', detail: 'Superseded by #1.' }])
+      expect(await store.deployment(newest?.deployments[0]?.id ?? 0)).toMatchObject({
+        detail: `Superseded by #${between.number}.`,
+      })
+      expect(await store.deployment(unknown.id)).toMatchObject({ state: 'queued' })
+      expect(between).toMatchObject({ state: 'queued', hold: undefined })
+      const muchLater = newDelivery({ receivedAt: 3_600_000 })
+      const ofAnotherGitHub = queuedIntake(newDeployment({ githubId: 7, supersedes: true }))
+      expect((await accept({ ...ofAnotherGitHub, delivery: muchLater })).deployments).toMatchObject([
+        { state: 'queued', hold: undefined },
+      ])
+    })
+
     test('the line knows how long the successes of late have taken', async () => {
       const one = await queue()
       await store.claim({ limit: 1, at: 2_000, reports, gate: OPEN })
