@@ -65,7 +65,7 @@ import { createMirrors } from './run/workspace/mirrors.ts'
 import { removeTree } from './run/workspace/remove.ts'
 import { holdDataDirectory } from './store/sole-server.ts'
 import { isOfOneRow } from './store/database.ts'
-import { assertNotLost } from './store/lost.ts'
+import { assertNoLogs, assertNotLost } from './store/lost.ts'
 import { startRetention } from './retention.ts'
 import { LACKS, watchRoom } from './room.ts'
 import { openStore } from './store/sql-store.ts'
@@ -157,7 +157,9 @@ export async function startApp(
     const logsDirectory = join(config.dataDir, 'logs')
     const file = join(config.dataDir, 'ferryman.sqlite')
     if (config.database === undefined) assertNotLost(file, logsDirectory)
-    const store = await openStore(config.database ?? file, onLockLost)
+    const store = await openStore(config.database ?? file, onLockLost, (empty) =>
+      assertNoLogs(empty, logsDirectory),
+    )
     started.push(store.close)
     const logs = createLogs({ directory: logsDirectory, clock })
     const begun = await logs.ids()

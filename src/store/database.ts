@@ -11,7 +11,7 @@ import type { Tables } from './schema.ts'
 import { holdServerLock, type ServerLock } from './server-lock.ts'
 import { isAnswer } from './postgres-errors.ts'
 import { openSqlite } from './sqlite.ts'
-import { whatIsMissing } from './usable.ts'
+import { lookAt } from './usable.ts'
 
 export type Engine = 'sqlite' | 'postgres'
 
@@ -32,17 +32,24 @@ export interface Database {
   close(): Promise<void>
 }
 
+/** Told where nothing is in a PostgreSQL yet, with its address for people; may throw. */
+type OnEmpty = (database: string) => void
+
 /**
  * Opens SQLite at a path, or PostgreSQL at a `postgres://` address, and brings the schema up to date.
- * `onLockLost`: another server holds the database now (PostgreSQL). Throws `database_unreachable`, `database_locked`
+ * `onLockLost`: another server holds the database now (PostgreSQL). Where `onEmpty` throws, nothing is made there. Throws `database_unreachable`, `database_locked`
  * (PostgreSQL, another server), `database_unfit` (PostgreSQL), `database_unusable`, `database_busy`, `database_damaged` (SQLite) or
  * `database_newer`.
  */
-export async function openDatabase(address: string, onLockLost: () => void = () => {}): Promise<Database> {
+export async function openDatabase(
+  address: string,
+  onLockLost: () => void = () => {},
+  onEmpty: OnEmpty = () => {},
+): Promise<Database> {
   const engine: Engine = /^postgres(ql)?:\/\//.test(address) ? 'postgres' : 'sqlite'
   try {
     const database = engine === 'postgres' ? await openPostgres(address, onLockLost) : openSqlite(address)
-    await migrate(database, address).catch(async (cause: unknown) => {
+    await migrate(database, address, onEmpty).catch(async (cause: unknown) => {
       await database.close()
       throw cause
     })
@@ -65,7 +72,7 @@ export function whyNotOpened(cause: unknown, engine: Engine, address: string): F
  * Connects to PostgreSQL and answers its version; changes nothing. Throws `database_unreachable`, `database_unfit`,
  * `database_newer`.
  */
-export async function reachPostgres(address: string): Promise<string> {
+export async function reachPostgres(address: string, onEmpty: OnEmpty): Promise<string> {
   const { default: pg } = await import('pg')
   let client: Client | undefined
   try {
@@ -75,7 +82,8 @@ export async function reachPostgres(address: string): Promise<string> {
     const { rows } = await reaching.query<{ server_version: string }>('show server_version')
     const applied = await reaching.query<{ name: string }>(APPLIED).catch(() => ({ rows: [] })) // none yet
     await assertKnown(applied.rows, 'postgres')
-    await assertFit((statement) => reaching.query(statement), address, await areAll(applied.rows, 'postgres'))
+    const isComplete = await areAll(applied.rows, 'postgres')
+    await assertFit((statement) => reaching.query(statement), { address, isComplete, onEmpty })
     return rows[0]?.server_version ?? 'unknown'
   } catch (cause) {
     if (cause instanceof FerrymanError) throw cause
@@ -91,12 +99,17 @@ export async function reachPostgres(address: string): Promise<string> {
 
 /** Throws `database_unfit` where a PostgreSQL that answers cannot be used. */
 async function assertFit(
-  ask: Parameters<typeof whatIsMissing>[0],
-  address: string,
-  isComplete: boolean,
+  ask: Parameters<typeof lookAt>[0],
+  {
+    address,
+    isComplete,
+    onEmpty,
+  }: { readonly address: string; readonly isComplete: boolean; readonly onEmpty: OnEmpty },
 ): Promise<void> {
-  const cause = await whatIsMissing(ask, isComplete)
-  if (cause !== undefined) throw problem('database_unfit', { database: withoutPassword(address), cause })
+  const { missing, isEmpty } = await lookAt(ask, isComplete)
+  const database = withoutPassword(address)
+  if (missing !== undefined) throw problem('database_unfit', { database, cause: missing })
+  if (isEmpty) onEmpty(database)
 }
 
 /** Whether the statement was refused because the row is already there. */
@@ -179,13 +192,21 @@ async function openPostgres(address: string, onLockLost: () => void): Promise<Da
   }
 }
 
-async function migrate({ kysely, engine, wholly, patient }: Database, address: string): Promise<void> {
+async function migrate(
+  { kysely, engine, wholly, patient }: Database,
+  address: string,
+  onEmpty: OnEmpty,
+): Promise<void> {
   const provider = migrationsFor(engine)
   const patiently = patient?.()
   const error = await wholly(async () => {
     const isComplete = await isUpToDate(kysely, engine)
     if (engine === 'postgres')
-      await assertFit((statement) => sql.raw<never>(statement).execute(kysely), address, isComplete)
+      await assertFit((statement) => sql.raw<never>(statement).execute(kysely), {
+        address,
+        isComplete,
+        onEmpty,
+      })
     if (isComplete) return
     const { Migrator } = await import('kysely/migration')
     const { error: failure } = await new Migrator({ db: patiently ?? kysely, provider }).migrateToLatest()

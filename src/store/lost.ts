@@ -8,8 +8,12 @@ import { messageOf, problem } from '../errors.ts'
  * looked for, as in a folder that is closed to this user.
  */
 export function assertNotLost(file: string, logsDirectory: string): void {
-  if (sizeOf(file) > 0) return
-  if (hasLogs(logsDirectory)) throw problem('database_missing', { file, directory: logsDirectory })
+  if (sizeOf(file) === 0) assertNoLogs(file, logsDirectory)
+}
+
+/** The same of a database in which there is nothing. */
+export function assertNoLogs(database: string, directory: string): void {
+  if (hasLogs(directory)) throw problem('database_missing', { file: database, directory })
 }
 
 function sizeOf(file: string): number {

@@ -38,10 +38,15 @@ import { inTransaction } from './transaction.ts'
 
 /**
  * Opens the store: SQLite at a path, or PostgreSQL at a `postgres://` address. One implementation, and one
- * contract, on both. `onLockLost`: another server holds the database now, so this one must end.
+ * contract, on both. `onLockLost`: another server holds the database now, so this one must end. Where `onEmpty` throws, nothing is
+ * made in a PostgreSQL that is empty.
  */
-export async function openStore(address: string, onLockLost?: () => void): Promise<Store> {
-  const database = await openDatabase(address, onLockLost)
+export async function openStore(
+  address: string,
+  onLockLost?: () => void,
+  onEmpty?: (database: string) => void,
+): Promise<Store> {
+  const database = await openDatabase(address, onLockLost, onEmpty)
   const { kysely } = database
   const note = (name: string, value: string): Promise<void> =>
     inTransaction(kysely, async (trx) => {

@@ -93,6 +93,20 @@ test('one whose first start was cut short is fine', async () => {
   expect(await check()).toBe('fine: database /data/ferryman.sqlite')
 })
 
+test.skipIf(inject('postgres') === undefined)('an empty PostgreSQL beside logs is wrong', async () => {
+  const database = await emptyDatabase.postgres()
+  onTestFinished(database.drop)
+  const dataDir = temporaryFolder()
+  const check = async () => (await checkDatabase({ database: database.address, dataDir })).text
+  mkdirSync(join(dataDir, 'logs/1'), { recursive: true })
+
+  expect(await check()).toBe(
+    `database: There are logs of deployments in ${dataDir}/logs, but ${database.address.replace(/\/\/.*@/, '//')}, which knows what they are, is missing or empty.`,
+  )
+  await (await openStore(database.address)).close()
+  expect(await check()).toMatch(/^database: PostgreSQL \d.* answers$/)
+})
+
 test.skipIf(inject('postgres') === undefined)('a PostgreSQL of a newer version is wrong', async () => {
   const database = await emptyDatabase.postgres()
   onTestFinished(database.drop)

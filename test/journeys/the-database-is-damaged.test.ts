@@ -12,11 +12,12 @@ import {
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
-import { describe, expect, inject, test } from 'vitest'
+import { describe, expect, inject, onTestFinished, test } from 'vitest'
 
 import { ferryman } from '../support/cli.ts'
 import { createWorld, startProcess, type World } from '../support/journey.ts'
 import { mountSmallDisk } from '../support/small-disk.ts'
+import { emptyDatabase } from '../support/stores.ts'
 
 const PAGE = 4_096
 const fileOf = ({ directory }: World): string => join(directory, 'data/ferryman.sqlite')
@@ -88,6 +89,28 @@ test('a database that is missing or empty where there was one is not made anew',
   const logs = readdirSync(join(world.directory, 'data/logs')).filter((name) => !name.startsWith('.')) // the room is watched
   expect(logs).toEqual(['1', '2', '3'])
 })
+
+test.skipIf(inject('postgres') === undefined)(
+  'an empty PostgreSQL where there was a history is not made ours',
+  async () => {
+    const world = await createWorld()
+    mkdirSync(join(world.directory, 'data/logs/1'), { recursive: true })
+    const database = await emptyDatabase.postgres()
+    onTestFinished(database.drop)
+
+    const args = ['serve', '-c', world.configFile]
+    const env = { HOME: world.directory, FERRYMAN_DATABASE: database.address }
+    const { code, err } = await ferryman(args, { env })
+
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(
+        /^ferryman: There are logs of deployments in .*, but postgres:.*, is missing or empty\.$/m,
+      ),
+    ])
+    expect(readdirSync(join(world.directory, 'data/logs'))).toContain('1')
+  },
+)
 
 test('damage that shows while the server runs is said, and nothing more is entrusted to the database', async () => {
   const world = await createWorld()
