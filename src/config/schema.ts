@@ -42,7 +42,7 @@ function webAddress(given: string): URL | undefined {
 }
 
 /** A text (usually with `${NAME}` in it), or a file that holds it. Checked when it is filled, so editors are told no pattern. */
-const secret = (what: string, accepts: RegExp = /./) => {
+const secret = (what: string, accepts: RegExp = /\S/) => {
   const expected = expecting(`${what}, as a text such as \${NAME} or as {file: path}`)
   const fileReference = z.strictObject({
     file: text('a path').describe('The file that holds the value; a last line break is left out.'),

@@ -366,7 +366,7 @@ describe('what is wrong is said with its place, all of it at once', () => {
   test('many things in one file', () => {
     const text = `server: {prt: 80, port: eighty}
 github:
-  webhook_secret: ''
+  webhook_secret: '  '
   token: \${GITHUB_TOKEN}
 slack:
 tokn: x
