@@ -3,7 +3,7 @@ import type { Transaction } from 'kysely'
 import type { Deployment } from '../deployment/deployment.ts'
 import { isFinal } from '../deployment/state.ts'
 import { mayStillGo } from './beside.ts'
-import { writeHold } from './claims.ts'
+import { judgeBehindAnew, letThrough } from './claims.ts'
 import { owe } from './moves.ts'
 import { deploymentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
@@ -42,7 +42,7 @@ export async function bind(
     const known = row?.github_id === githubId ? deploymentOf(row) : undefined
     // Its webhook came first, and knew less of what there is beside it.
     const isHeld = beside !== undefined && known?.state === 'queued' && known.hold !== undefined
-    return isHeld && goes ? writeHold(trx, known, undefined, { at, reports }) : known
+    return isHeld && goes ? letThrough(trx, known, { at, reports }) : known
   }
   const deployment = deploymentOf(bound)
   // Of an end all others have heard when it came.
@@ -50,6 +50,7 @@ export async function bind(
     ({ channel }) => channel === 'github' || !isFinal(deployment.state),
   )
   await owe(trx, deployment, owed, at)
+  if (goes && deployment.state === 'queued') await judgeBehindAnew(trx, deployment, at)
   return deployment
 }
 

@@ -7,7 +7,7 @@ import { holdGates } from './gates-lock.ts'
 import { gateFacts } from './gates.ts'
 import { change, enter, forcing, owe } from './moves.ts'
 import { insertProcess } from './process-rows.ts'
-import { deploymentOf, holdColumns } from './rows.ts'
+import { BY_THEMSELVES, deploymentOf, environmentOf, holdColumns } from './rows.ts'
 import type { Tables } from './schema.ts'
 import type { Change, Claimed, Claiming, LetThrough } from './store.ts'
 import { compiledOnce } from './statements.ts'
@@ -121,7 +121,7 @@ export const release = (
     const waiting = await queuedWith(trx, id)
     if (waiting?.hold === undefined) return undefined
     const goes = beside === undefined || (await mayStillGo(trx, id, beside))
-    return goes ? writeHold(trx, waiting, undefined, told) : undefined
+    return goes ? letThrough(trx, waiting, told) : undefined
   })
 
 /** `Store.force`. */
@@ -147,6 +147,42 @@ export const force = (
     return deployment
   })
 
+/** Takes the hold of one away that is queued; undefined where it is not any more. */
+export async function letThrough(trx: Trx, waiting: Deployment, told: Told): Promise<Deployment | undefined> {
+  const released = await writeHold(trx, waiting, undefined, told)
+  if (released !== undefined) await judgeBehindAnew(trx, released, told.at)
+  return released
+}
+
+/**
+ * What goes there by itself, is ready and has come after this one now begins after it: it was judged before that was known, and
+ * may be older. Nobody has to hear of it: mostly it is let through again at once.
+ */
+export async function judgeBehindAnew(
+  trx: Trx,
+  { id, origin, task, number }: Deployment,
+  at: number,
+): Promise<void> {
+  if ((origin !== 'person' && origin !== 'deployment') || task !== 'deploy') return
+  const rows = await trx
+    .selectFrom('deployments')
+    .selectAll()
+    .where(sql<number>`+environment_id`, '=', environmentOf(id))
+    .where('id', '>', id)
+    .where('state', '=', sql.lit('queued'))
+    .where('hold_reason', 'is', null)
+    .where('origin', 'in', BY_THEMSELVES)
+    .execute()
+  const detail = `Waiting for #${number}, which was asked for before`
+  for (const row of rows)
+    await writeHold(
+      trx,
+      deploymentOf(row),
+      { reason: 'newer_first', detail, since: at, until: undefined },
+      { at, reports: () => [] },
+    )
+}
+
 async function queuedWith(trx: Trx, id: number): Promise<Deployment | undefined> {
   const row = await trx
     .selectFrom('deployments')
@@ -161,7 +197,7 @@ async function queuedWith(trx: Trx, id: number): Promise<Deployment | undefined>
  * Another reason to wait is an event and is told; other words for the same one are only written down. Undefined when it
  * has moved on since it was read.
  */
-export async function writeHold(
+async function writeHold(
   trx: Trx,
   waiting: Deployment,
   wanted: Hold | undefined,

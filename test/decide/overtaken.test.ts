@@ -146,6 +146,23 @@ test('of another branch, or of the same commit, it goes all the same', async () 
   expect(await store.deployment(other.id)).toMatchObject({ state: 'queued', hold: undefined })
 })
 
+test('a merge that is ready is judged anew where something newer in front of it is let through later', async () => {
+  const { store, tea, coffee, milk, begin, take, lookAt, claim, succeed } = await shop()
+  const running = await begin(tea)
+  const asked = await take(newDeployment({ sha: milk, hold: HELD }))
+  const { id } = await take(newMerge({ sha: coffee }))
+  await store.release(id, { at: 3_000, reports: () => [] })
+
+  await lookAt(4_000)
+  expect(await store.deployment(id)).toMatchObject({ hold: { reason: 'newer_first' } })
+  await succeed(running.id, 5_000)
+  expect(await claim(6_000)).toMatchObject({ id: asked.id })
+  await succeed(asked.id, 7_000)
+  await lookAt(8_000)
+
+  expect(await store.deployment(id)).toMatchObject({ state: 'cancelled', reason: 'overtaken' })
+})
+
 test('who asks for something older than what is there wants to go back, whatever comes meanwhile', async () => {
   const { tea, coffee, milk, deploy, hold } = await shop()
   await deploy(coffee)
