@@ -117,7 +117,7 @@ const meaningOf = (config: Config) => ({ ...config, warnings: undefined, lookup:
 /** What a running server cannot take up stays as it was; the masker goes on knowing it. */
 const keepUntilRestart = (current: Config, read: Config): Config => ({
   ...read,
-  server: current.server,
+  server: { ...current.server, apiToken: read.server.apiToken },
   dataDir: current.dataDir,
   database: current.database,
   secrets: [...new Set([...read.secrets, ...current.secrets])],
@@ -134,7 +134,6 @@ const settledValues = ({ server, dataDir, database }: Config): Record<string, un
   'server.host': server.host,
   'server.port': server.port,
   'server.public_url': server.publicUrl,
-  'server.api_token': server.apiToken,
   data_dir: dataDir,
   database,
 })

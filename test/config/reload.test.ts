@@ -167,7 +167,7 @@ describe('reading it again because somebody asks', () => {
   })
 })
 
-test('what needs a restart stays as it was, and is named once', async () => {
+test('what needs a restart stays as it was, and is named once; a token is taken', async () => {
   const file = written(text('one'))
   const { seen, names, reload } = watch(file)
 
@@ -180,14 +180,13 @@ test('what needs a restart stays as it was, and is named once', async () => {
 
   expect(names()).toEqual(['acme/two'])
   expect(seen.configs[0]).toMatchObject({
-    server: { port: 5000, apiToken: undefined },
+    server: { port: 5000, apiToken: 'new-token-new-token' },
     dataDir: join(dirname(file), 'data'),
     database: undefined,
   })
   expect(seen.notes).toEqual([
     [
       'server.port has changed: that needs a restart',
-      'server.api_token has changed: that needs a restart',
       'data_dir has changed: that needs a restart',
       'database has changed: that needs a restart',
     ],
