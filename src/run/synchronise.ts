@@ -3,6 +3,7 @@ import {
   chmod,
   copyFile,
   cp,
+  lchown,
   lstat,
   mkdir,
   open,
@@ -21,14 +22,15 @@ import { removeTree } from './workspace/remove.ts'
 /**
  * Makes a folder equal to another one: every file and link is replaced by rename, so that whoever reads it sees the old
  * one or the new one; what is equal is not touched; what is not in the other folder goes at last. Times and owners do not
- * count. Of pipes and sockets nothing is taken over.
+ * count, but what is new has the owner that it has there, where this user may say so. Of pipes and sockets nothing is taken over.
  */
 export async function synchronise(from: string, to: string): Promise<void> {
-  await mkdir(to, { recursive: true })
+  const isNew = (await mkdir(to, { recursive: true })) !== undefined
   const wanted = await readdir(from)
   for (const name of wanted) await bring(join(from, name), join(to, name))
   const others = (await readdir(to)).filter((name) => !wanted.includes(name))
   for (const name of others) await removeTree(join(to, name))
+  if (isNew) await keepOwner(to, await lstat(from))
 }
 
 async function bring(from: string, to: string): Promise<void> {
@@ -47,12 +49,18 @@ async function bring(from: string, to: string): Promise<void> {
   // Not beside its name, which may be as long as names can be.
   const beside = join(dirname(to), `.${randomBytes(6).toString('hex')}.new`)
   if (source.isSymbolicLink()) await symlink(await readlink(from), beside)
-  else {
-    await copyFile(from, beside, constants.COPYFILE_FICLONE)
-    await chmod(beside, source.mode & 0o7777)
-  }
+  else await copyFile(from, beside, constants.COPYFILE_FICLONE)
+  await keepOwner(beside, source)
+  if (source.isFile()) await chmod(beside, source.mode & 0o7777) // to give it away takes special modes from it
   await rename(beside, to)
 }
+
+/** Root alone may give something away, and not on every disk: where it stays ours, that is as good as it gets. */
+async function keepOwner(path: string, { uid, gid }: Pick<Stats, 'uid' | 'gid'>): Promise<void> {
+  if (isRoot()) await lchown(path, uid, gid).catch(() => {})
+}
+
+const isRoot = (): boolean => process.geteuid?.() === 0
 
 async function areEqual(
   { from, source }: { readonly from: string; readonly source: Stats },
@@ -100,8 +108,21 @@ export async function copyFolder(from: string, to: string): Promise<void> {
       return found.isDirectory() || found.isFile() || found.isSymbolicLink()
     },
   })
+  if (isRoot()) await keepOwners(from, beside)
   await removeTree(to)
   await rename(beside, to)
+}
+
+/** What is inside first: whoever has got a folder could put links in the way. */
+async function keepOwners(from: string, to: string): Promise<void> {
+  const source = await lstat(from).catch(() => undefined) // whose folder it is may have removed it meanwhile
+  if (source === undefined) return
+  const copy = await lstat(to)
+  const inside = copy.isDirectory() ? await readdir(to) : []
+  for (const name of inside) await keepOwners(join(from, name), join(to, name))
+  if (copy.uid === source.uid && copy.gid === source.gid) return
+  await keepOwner(to, source)
+  if (!copy.isSymbolicLink()) await chmod(to, source.mode & 0o7777)
 }
 
 /** Everything written there so far is on the disk, as far as the system can say: power may fail from here on. */

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import {
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -262,8 +263,12 @@ test('an address without a commit is said to be unverified, and a folder in the 
 test('a folder that was there before us comes back as it was when the first release is not good', async () => {
   const { address } = await openPage()
   const path = temporaryFolder()
-  mkdirSync(join(path, 'current'))
-  writeFileSync(join(path, 'current/precious'), 'x')
+  const precious = join(path, 'current/precious')
+  mkdirSync(precious, { recursive: true })
+  writeFileSync(join(precious, 'upload'), 'x', { mode: 0o600 })
+  // Only root may give them to somebody else.
+  const uid = process.geteuid?.() === 0 ? 65_534 : Number(process.geteuid?.())
+  for (const one of [precious, join(precious, 'upload')]) chownSync(one, uid, Number(process.getegid?.()))
   const verify = sh('test -e "$CURRENT_CONFIG/precious"')
 
   const { result, log } = await deploy({
@@ -277,6 +282,8 @@ test('a folder that was there before us comes back as it was when the first rele
   expect(result).toMatchObject({ state: 'failed', reason: 'verification_failed' })
   expect(log).toContain('Rolled back to what was there before.')
   expect(readdirSync(join(path, 'current'))).toEqual(['precious'])
+  expect(statSync(precious)).toMatchObject({ uid, mode: 0o040755 })
+  expect(statSync(join(precious, 'upload'))).toMatchObject({ uid, mode: 0o100600 })
 })
 
 /** Deploys release 2 after a good one, until its verify hook hangs; then it is ended for that reason. */
