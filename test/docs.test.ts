@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 
 import { describe, expect, inject, test } from 'vitest'
 
@@ -10,6 +11,7 @@ import { keysAt } from '../src/config/schema.ts'
 import { CANCELLED, FAILED, HELD, IGNORED } from '../src/deployment/reasons.ts'
 import { PROBLEMS } from '../src/errors.ts'
 import { AROUND_TASKS } from '../src/run/steps.ts'
+import { openStore } from '../src/store/sql-store.ts'
 import { temporaryFolder } from './support/running.ts'
 import { recipe } from './support/samples.ts'
 
@@ -312,6 +314,18 @@ test('the map names every folder and file of src that it shows', () => {
   expect(shown.length).toBeGreaterThan(10)
   for (const name of shown)
     expect({ name, there: existsSync(join('src', name)) }).toEqual({ name, there: true })
+})
+
+test('every statement to the database in docs/operating.md fits its tables', async () => {
+  const file = join(temporaryFolder(), 'ferryman.sqlite')
+  await (await openStore(file)).close()
+  const statements = [...read('docs/operating.md').matchAll(/"((?:select|delete) [^"]+)"/g)]
+
+  const database = new DatabaseSync(file)
+  for (const [, statement = ''] of statements) database.exec(statement)
+  database.close()
+
+  expect(statements).toHaveLength(2)
 })
 
 test('every script in package.json that the README names exists', () => {
