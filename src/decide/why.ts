@@ -78,8 +78,12 @@ function answerOf({ situation, maxConcurrent, stopped, gates, environment, unava
 function endOf(last: Deployment | undefined, live: Deployment | undefined): string {
   if (last === undefined) return 'Nothing has ever been asked for here.'
   switch (last.state) {
-    case 'succeeded':
-      return `${called(last)} has been deployed, and nothing newer has been heard of.`
+    case 'succeeded': {
+      // An older one may have waited for longer, and begun after it.
+      const there =
+        live === undefined || live.id === last.id ? '' : ` ${called(live)} has been deployed since.`
+      return `${called(last)} has been deployed, and nothing newer has been heard of.${there}`
+    }
     case 'cancelled': {
       const said = last.detail ?? CANCELLED[last.reason as CancelledReason]
       const there = live === undefined ? '' : ` ${called(live)} is what is there.`
