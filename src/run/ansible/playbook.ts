@@ -10,7 +10,7 @@ import { quoted } from '../quoted.ts'
 import type { CommandStep, Step } from '../steps.ts'
 import { readRequirements } from './galaxy.ts'
 import { recapFile } from './recap.ts'
-import { searchPaths } from './settings.ts'
+import { callbackPaths, searchPaths } from './settings.ts'
 import { readVaultPassword } from './vault.ts'
 
 type Variables = Readonly<Record<string, string>>
@@ -132,16 +132,16 @@ const STICKY = 0o1000
  * writes, and that an inventory nobody can read is a failure, may not. Pure.
  */
 function playbookEnvironment(given: Variables, settings: string | undefined, folder: string): Variables {
-  const { ANSIBLE_CALLBACK_PLUGINS: plugins, PYTHONPATH: modules = '' } = given
+  const { PYTHONPATH: modules = '' } = given
   const sockets = join(folder, SOCKETS)
   return {
     ANSIBLE_FORCE_COLOR: '1',
     ANSIBLE_NOCOWS: '1',
     ANSIBLE_RETRY_FILES_ENABLED: '0',
-    ...(Buffer.byteLength(sockets) > LONGEST_SOCKETS ? { ANSIBLE_SSH_ARGS: '-C -o ControlMaster=no' } : {}),
+    ...(Buffer.byteLength(sockets) > LONGEST_SOCKETS ? { ANSIBLE_SSH_CONTROL_PATH: 'none' } : {}),
     ...given,
     ANSIBLE_CONFIG: settings ?? join(folder, SETTINGS),
-    ANSIBLE_CALLBACK_PLUGINS: [join(folder, PLUGINS), plugins ?? USUAL_PLUGINS].join(':'),
+    ANSIBLE_CALLBACK_PLUGINS: callbackPaths(join(folder, PLUGINS), given, settings),
     ANSIBLE_INVENTORY_UNPARSED_FAILED: '1',
     ANSIBLE_LOCAL_TEMP: join(folder, 'tmp'),
     ANSIBLE_SSH_CONTROL_PATH_DIR: sockets,
@@ -210,9 +210,7 @@ const PLUGIN = 'ferryman_recap.py'
 const PYTHON = 'python'
 const UNBROKEN = 'sitecustomize.py'
 const SOCKETS = 'ssh'
-/** Ansible's own default: what it would look through, were ours not there. */
-const USUAL_PLUGINS = '~/.ansible/plugins/callback:/usr/share/ansible/plugins/callback'
-/** ssh adds 28 bytes to the folder of its sockets, and the whole must be shorter than 108: unix(7). */
+/** ssh adds 28 bytes to the folder of its sockets, and the whole must be shorter than 108, or it shares none: unix(7). */
 const LONGEST_SOCKETS = 79
 
 /** Why nothing is found there, in a sentence: it may be behind a folder that this user may not enter. */

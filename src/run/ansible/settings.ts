@@ -13,7 +13,7 @@ export function searchPaths(
   settings: string | undefined,
 ): Readonly<Record<string, string>> {
   const said = settings === undefined ? {} : pathsIn(settings)
-  const home = given['ANSIBLE_HOME'] ?? '~/.ansible'
+  const home = homeIn(given)
   const roles = given['ANSIBLE_ROLES_PATH'] ?? said['roles_path'] ?? [`${home}/roles`, ...ROLES].join(':')
   const collections =
     given['ANSIBLE_COLLECTIONS_PATH'] ??
@@ -27,9 +27,19 @@ export function searchPaths(
   }
 }
 
+/** Where a playbook finds callbacks: ours in front of what it would find anyway, which a variable would hide. */
+export function callbackPaths(ours: string, given: Variables, settings: string | undefined): string {
+  const said = settings === undefined ? {} : pathsIn(settings)
+  const usual = [`${homeIn(given)}/plugins/callback`, ...CALLBACKS].join(':')
+  return [ours, given['ANSIBLE_CALLBACK_PLUGINS'] ?? said['callback_plugins'] ?? usual].join(':')
+}
+
+const homeIn = (given: Variables): string => given['ANSIBLE_HOME'] ?? '~/.ansible'
+
 /** https://docs.ansible.com/ansible/latest/reference_appendices/config.html */
 const ROLES = ['/usr/share/ansible/roles', '/etc/ansible/roles']
 const COLLECTIONS = ['/usr/share/ansible/collections']
+const CALLBACKS = ['/usr/share/ansible/plugins/callback']
 
 /** What the settings say of where to look; relative paths begin at their own folder. */
 function pathsIn(file: string): Readonly<Record<string, string>> {
@@ -44,7 +54,7 @@ function pathsIn(file: string): Readonly<Record<string, string>> {
   return paths
 }
 
-const KEYS = new Set(['roles_path', 'collections_path', 'collections_paths'])
+const KEYS = new Set(['roles_path', 'collections_path', 'collections_paths', 'callback_plugins'])
 
 const absolute = (value: string, file: string): string =>
   value

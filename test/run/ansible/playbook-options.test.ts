@@ -310,6 +310,34 @@ describe.skipIf(!inject('ansible'))('a playbook', () => {
     expect(log).toContain('forks: 77')
     expect(log).not.toContain('Not used')
   })
+
+  test('has its settings count for callbacks and for ssh, however long the folder of the run is', async () => {
+    const callback = `
+from ansible.plugins.callback import CallbackBase
+
+class CallbackModule(CallbackBase):
+    CALLBACK_TYPE = 'notification'
+    CALLBACK_NAME = 'ours'
+
+    def v2_playbook_on_stats(self, stats):
+        self._display.display('our callback')
+`
+    const option = `lookup("config", "ssh_args", plugin_type="connection", plugin_name="ssh")`
+    const { result, log } = await runPlaybook({
+      plays: [play('all', { debug: { msg: `ssh: {{ ${option} }}` } })],
+      files: {
+        'settings/ansible.cfg':
+          '[defaults]\ncallback_plugins = ./ours\n[ssh_connection]\nssh_args = -J bastion\n',
+        'settings/ours/ours.py': callback,
+      },
+      options: { config: 'settings/ansible.cfg' },
+      parts: { directory: join(temporaryFolder(), 'x'.repeat(80)) },
+    })
+
+    expect(result).toMatchObject({ state: 'succeeded', steps: [{ recap: { hostCount: 1 } }] })
+    expect(log).toContain('ssh: -J bastion')
+    expect(log).toContain('\nour callback\n')
+  })
 })
 
 describe.skipIf(!inject('ansible'))('what a playbook requires', { timeout: 60_000 }, () => {
