@@ -49,7 +49,7 @@ export function dataDirOf(choice: ServerChoice): string {
 
 /** Somebody may have to cancel what runs while the file cannot be read. */
 const WITHOUT_CONFIG =
-  'Or name the data directory of the running server, as with --data-dir /var/lib/ferryman: then no configuration is read.'
+  'Or name the data directory of the running server, as with --data-dir /var/lib/ferryman/data: then no configuration is read.'
 
 /**
  * Asks the running server through the socket in its data directory, in the name of whoever is logged in; answers

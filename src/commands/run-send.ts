@@ -12,7 +12,7 @@ import { createState, createWorld } from '../demo/github/world.ts'
 import { messageOf, problem } from '../errors.ts'
 import { oneLine, printable } from '../logs/one-line.ts'
 import { createMasker } from '../logs/redact.ts'
-import { currentUser } from '../user.ts'
+import { callingUser } from '../user.ts'
 
 export interface SendOptions {
   readonly event: string | undefined
@@ -94,7 +94,7 @@ async function makeSample(kind: string, sample: Sample): Promise<{ what: string;
   const sha = sample.sha ?? (await headOf(sample))
   if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(sha)) throw problem('sha_wrong', { sha })
   world.addCommits(sample.repository, [{ sha, message: 'A sample commit' }])
-  const user = userCalled(state, sample.by ?? currentUser().name)
+  const user = userCalled(state, sample.by ?? callingUser(process.env))
   if (kind === 'merge') {
     const before = repository.branches.get(repository.defaultBranch)?.sha ?? sha
     const payload = events.pullRequest(sample.repository, {

@@ -427,6 +427,19 @@ describe('ferryman send', () => {
     await server.end('SIGTERM')
   })
 
+  test('asks in the name of whoever called sudo', async () => {
+    const world = await createWorld()
+    const server = await startProcess(world)
+    const words = ['push', '--sha', 'b'.repeat(40), '-c', world.configFile]
+
+    const { out } = await ferryman(['send', ...words], { env: { SUDO_USER: 'ann' } })
+
+    const [, delivery = ''] = /delivery: (\S+)/.exec(out) ?? []
+    const body = await ferryman(['deliveries', 'body', delivery, '-c', world.configFile])
+    expect(JSON.parse(body.out)).toMatchObject({ pusher: { name: 'ann' } })
+    await server.end('SIGTERM')
+  })
+
   test('says what is wrong with the call', async () => {
     const world = await createWorld()
     const send = (...args: string[]) => ferryman(['send', ...args, '-c', world.configFile])
