@@ -98,7 +98,18 @@ async function haveSameContent(one: FileHandle, other: FileHandle): Promise<bool
 export async function copyFolder(from: string, to: string): Promise<void> {
   const beside = `${to}.new`
   await removeTree(beside)
-  await cp(from, beside, {
+  try {
+    await copyTo(from, beside)
+  } catch (thrown) {
+    await removeTree(beside).catch(() => {}) // it may be what fills the disk
+    throw thrown
+  }
+  await removeTree(to)
+  await rename(beside, to)
+}
+
+async function copyTo(from: string, to: string): Promise<void> {
+  await cp(from, to, {
     recursive: true,
     verbatimSymlinks: true,
     preserveTimestamps: true,
@@ -108,9 +119,7 @@ export async function copyFolder(from: string, to: string): Promise<void> {
       return found.isDirectory() || found.isFile() || found.isSymbolicLink()
     },
   })
-  if (isRoot()) await keepOwners(from, beside)
-  await removeTree(to)
-  await rename(beside, to)
+  if (isRoot()) await keepOwners(from, to)
 }
 
 /** What is inside first: whoever has got a folder could put links in the way. */

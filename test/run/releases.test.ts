@@ -520,6 +520,11 @@ describe('target: directory', () => {
     disk.empty()
     await switchCurrent(releases, release)
     expect(readdirSync(currentOf(releases))).toEqual(['a', 'b', 'c', 'version'])
+
+    disk.fill(1_200_000)
+    await expect(switchCurrent(releases, '1')).rejects.toMatchObject({ reason: 'release_failed' })
+    expect(readdirSync(releases.path)).not.toContain('saved.new') // it would keep the disk full
+    expect(readdirSync(currentOf(releases))).toEqual(['a', 'b', 'c', 'version'])
   })
 })
 
