@@ -97,9 +97,11 @@ function checkEnvironment(environment: EnvironmentConfig, machine: Machine): Fin
   const others = isToCome
     ? [...tasks.keys()].map((task) => fine(`${where} ${task}: works in the release that is yet to come`))
     : [...tasks].flatMap(([task, one]) => checkRecipe(`${where} ${task}`, one, machine))
+  const own = checkRecipe(where, recipe, machine)
   const any =
     anyTask === undefined || anyTask.kind === recipe.kind ? [] : checkRecipe(where, anyTask, machine)
-  return [...checkRecipe(where, recipe, machine), ...any, ...others]
+  const isNew = ({ text }: Finding): boolean => own.every((one) => one.text !== text) // mostly of the same folder
+  return [...own, ...any.filter(isNew), ...others]
 }
 
 function checkRecipe(where: string, recipe: Recipe, { path, listed }: Machine): Finding[] {

@@ -271,7 +271,7 @@ describe('ferryman check', () => {
           folder: './work',
           commands: [['no-such-program'], ['./deploy.sh'], { run: ['x'], run_as: 'no-such-user' }],
         },
-        'acme/gone': { folder: './nowhere', commands: [['true']] },
+        'acme/gone': { folder: './nowhere', commands: [['true']], tasks_folder: '.' },
         'acme/circle': { folder: './circle', commands: [['true']] },
         'acme/file': { folder: './config.yml', commands: [['true']] },
         'acme/infra': { ansible_hosts: 'web1,', ansible_playbook: 'knot' },
@@ -297,6 +297,7 @@ describe('ferryman check', () => {
     expect(out).toContain(
       `✘ acme/gone production: The folder ${join(world.directory, 'nowhere')} does not exist\n`,
     )
+    expect(out.match(/✘ acme\/gone production: /g)).toHaveLength(1)
     expect(out).toContain(
       `✘ acme/circle production: The folder ${join(world.directory, 'circle')} does not exist\n`,
     )
