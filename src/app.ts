@@ -67,7 +67,7 @@ import { holdDataDirectory } from './store/sole-server.ts'
 import { isOfOneRow } from './store/database.ts'
 import { assertNoLogs, assertNotLost } from './store/lost.ts'
 import { startRetention } from './retention.ts'
-import { LACKS, watchRoom } from './room.ts'
+import { freeAt, isFull, LACKS, watchRoom } from './room.ts'
 import { openStore } from './store/sql-store.ts'
 import type { Intake, ReportsFor } from './store/store.ts'
 import { currentUser } from './user.ts'
@@ -487,6 +487,7 @@ export async function startApp(
         readingToken: (repository: string, of: { readonly others: boolean }) =>
           github.readingToken(repository, of),
       },
+      isFull: async (folder: string) => isFull(await freeAt(folder)),
       github: () => github,
       resolve,
       clock,

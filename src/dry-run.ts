@@ -28,6 +28,7 @@ export interface DryRunParts
       | 'directory'
       | 'installed'
       | 'checkouts'
+      | 'isFull'
       | 'patience'
     > {
   readonly clock: () => number

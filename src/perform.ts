@@ -23,7 +23,7 @@ import type { ReportsFor } from './store/store.ts'
 
 export interface PerformParts extends Pick<
   RunParts,
-  'masker' | 'guard' | 'server' | 'patience' | 'installed' | 'checkouts'
+  'masker' | 'guard' | 'server' | 'patience' | 'installed' | 'checkouts' | 'isFull'
 > {
   readonly standby: Standby
   readonly store: SureStore

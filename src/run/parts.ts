@@ -41,6 +41,8 @@ export interface RunParts {
   /** Where what playbooks need is kept from one deployment to the next. */
   readonly installed: string
   readonly checkouts: Checkouts
+  /** Whether so little is free where the folder lies that nothing more is begun. */
+  isFull(folder: string): Promise<boolean>
   readonly patience: Patience
 }
 

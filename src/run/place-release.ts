@@ -30,6 +30,7 @@ import { locate, type Archive, type ArchiveParts } from './sources/archive.ts'
 import { diskTrouble, ReleaseFailure } from './sources/failure.ts'
 import { readAddress } from './sources/http.ts'
 import { unpackZip } from './sources/zip.ts'
+import type { Begun } from './parts.ts'
 import type { Failure, StepFailure } from './step.ts'
 import type { ActionStep, Runbook } from './steps.ts'
 import { flush } from './synchronise.ts'
@@ -188,6 +189,20 @@ export async function tellUnproved({ releases, release, isThere }: Placing, log:
   const current = await currentRelease(releases).catch(() => undefined)
   if (!isThere && current === release)
     await log.line(`${currentOf(releases)} is release ${release}, which was not proved to be good.`)
+}
+
+/** Removes what was built and is not current, where nothing more would be begun for want of room: no next one would. */
+export async function makeRoom(
+  { releases, release, isThere }: Placing,
+  { isFull, log }: Pick<Begun, 'isFull' | 'log'>,
+): Promise<void> {
+  try {
+    if (isThere || !(await isFull(releases.path)) || (await currentRelease(releases)) === release) return
+  } catch {
+    return // where nobody can say what is current, nothing is removed
+  }
+  await discardRelease(releases, release)
+  await log.line(`Removed what was built as release ${release}, since the disk is full.`)
 }
 
 /** Notes that the release is good, and removes the oldest; what is wrong about that changes nothing any more. */

@@ -10,7 +10,7 @@ import type { Begun, RunParts } from './parts.ts'
 import { listFolders } from './listing.ts'
 import type { Failure } from './step.ts'
 import { compile, foldersOf } from './steps.ts'
-import { configVariables, findPlacing, keepRelease, tellUnproved } from './place-release.ts'
+import { configVariables, findPlacing, keepRelease, makeRoom, tellUnproved } from './place-release.ts'
 import { goBack } from './way-back.ts'
 import { removeTree } from './workspace/remove.ts'
 import type { RunResult } from './result.ts'
@@ -78,10 +78,12 @@ export async function run(given: Deployment, parts: RunParts): Promise<RunResult
     if (result.state !== 'succeeded' && placing !== undefined) await tellUnproved(placing, log)
     if (result.state === 'succeeded' && placing !== undefined)
       await keepRelease(placing, { sha: result.deployedSha ?? given.sha, at: given.startedAt ?? 0 }, log)
-    if (result.state === 'failed' && result.reason === 'log_unwritable') return result
+    const isUntold = result.state === 'failed' && result.reason === 'log_unwritable'
     const now = result.state === 'succeeded' ? plan.inPlace : plan.variables
-    await tellHooks(plan.deployment, result, { runbook, variables: now }, begun)
-    if (asking === undefined) await tidy(deployment, { result, variables }, begun)
+    if (!isUntold) await tellHooks(plan.deployment, result, { runbook, variables: now }, begun)
+    const isOver = result.state === 'failed' || result.state === 'cancelled'
+    if (isOver && placing !== undefined) await makeRoom(placing, begun)
+    if (asking === undefined && !isUntold) await tidy(deployment, { result, variables }, begun)
     return result
   } catch (thrown) {
     return await endUnwritable(thrown, begun) // while `finally` waits, nobody else would take what it throws

@@ -247,6 +247,24 @@ test.each(['link', 'directory'] as const)(
   },
 )
 
+test('what a deployment has built that fails goes at once where the disk is full, unless it is current', async () => {
+  const { address } = await openPage()
+  const path = temporaryFolder()
+  const parts = { isFull: async () => true }
+  const given = { path, address, parts }
+  const waits = { ...given, number: 1, hooks: { ...NO_HOOKS, before: [sh('exit 75')] } }
+  expect((await deploy(waits)).result.state).toBe('held')
+  expect(readdirSync(join(path, 'releases'))).toContain('1')
+
+  const { log } = await deploy({ ...given, number: 2, commands: [['false']] })
+  expect(log).toContain('Removed what was built as release 2, since the disk is full.')
+  expect(readdirSync(join(path, 'releases'))).toEqual([])
+
+  await deploy({ ...given, number: 3, hooks: { ...NO_HOOKS, verify: [sh('false')] } })
+  expect(readlinkSync(join(path, 'current'))).toBe('releases/3')
+  expect(existsSync(join(path, 'current/index.html'))).toBe(true)
+})
+
 test('an address without a commit is said to be unverified, and a folder in the way ends it before anything', async () => {
   const { address, asked } = await openPage()
   const path = temporaryFolder()

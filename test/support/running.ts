@@ -131,6 +131,7 @@ export async function runFor({ commands, deployment: given, parts, ...options }:
         githubUrl: () => 'https://github.com',
         readingToken: () => Promise.reject(new Error('Nobody is asked.')),
       },
+      isFull: async () => false,
       patience: { ...PATIENCE, intMs: 200, termMs: 200, leaveMs: 500, quietMs: 100 },
       ...parts,
     })
