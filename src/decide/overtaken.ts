@@ -35,15 +35,15 @@ export async function overtaken(
  */
 export async function overtakenMeanwhile(
   deployment: Deployment,
-  { before, live, running }: Meanwhile,
+  { before, live, ahead }: Meanwhile,
   { history }: { readonly history: History },
 ): Promise<Outcome | undefined> {
   if (deployment.task !== 'deploy') return undefined // another task puts nothing in place
-  if (live === undefined && running === undefined) return undefined
+  if (live === undefined && ahead.length === 0) return undefined
   const isOlderThan = async (other: Place): Promise<boolean> =>
     (await history.compare(deployment.repository, deployment.sha, other.sha))?.status === 'ahead'
   if (asksToGoBack(deployment) || (before !== undefined && (await isOlderThan(before)))) return undefined
-  if (running !== undefined && (await isOlderThan(running))) return waitFor(running, deployment.sha)
+  for (const other of ahead) if (await isOlderThan(other)) return waitFor(other, deployment.sha)
   return live !== undefined && (await isOlderThan(live)) ? endedBy(newerThere(live)) : undefined
 }
 
@@ -53,11 +53,12 @@ export async function overtakenMeanwhile(
  */
 export function overtakenByPoll(
   { task, payload, sha }: Deployment,
-  { live, running }: Meanwhile,
+  { live, ahead }: Meanwhile,
 ): Outcome | undefined {
   if (task !== 'deploy' || askedFor(payload) !== undefined) return undefined
   const isNewer = (other: typeof live): boolean => other?.origin === 'poll' && other.sha !== sha
-  if (running !== undefined && isNewer(running)) return waitFor(running, sha)
+  const newer = ahead.find(isNewer)
+  if (newer !== undefined) return waitFor(newer, sha)
   return live !== undefined && isNewer(live) ? endedBy(newerThere(live)) : undefined
 }
 

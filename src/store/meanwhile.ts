@@ -28,18 +28,18 @@ export async function meanwhile(database: Kysely<Tables>, id: number): Promise<M
   const live = await successes
     .select(sql<number>`${BEGAN} > ${came(id)} or ${MADE_AFTER}`.as('is_later'))
     .executeTakeFirst()
-  const running = await others
+  const ahead = await others
     .where(
       sql<boolean>`(other.state in ('running', 'cancelling') and (other.id > ${id} or ${MADE_AFTER}))
-        or (other.state = 'queued' and other.hold_reason is null and ${MADE_AFTER})`,
+        or (other.state = 'queued' and other.hold_reason is null and other.id < ${id} and ${MADE_AFTER})`,
     )
-    .orderBy('other.github_id', 'desc')
-    .executeTakeFirst()
+    .orderBy('other.id')
+    .execute()
   return {
     beside,
     before: before && placed(before),
     live: live && Boolean(live.is_later) ? { ...placed(live), origin: live.origin } : undefined,
-    running: running && { ...placed(running), origin: running.origin },
+    ahead: ahead.map((one) => ({ ...placed(one), origin: one.origin })),
   }
 }
 

@@ -449,8 +449,8 @@ export interface Meanwhile extends Beside {
   readonly before: Landmarks['live']
   /** What is there now, where that has begun since. */
   readonly live: PlacedSince | undefined
-  /** What runs there, where that came later; or is about to, where it came before, and was made on GitHub after it. */
-  readonly running: PlacedSince | undefined
+  /** What runs there, where that came later, and what waits for its turn in front of it and was made on GitHub after it. */
+  readonly ahead: readonly PlacedSince[]
 }
 
 interface PlacedSince extends NonNullable<Landmarks['live']> {

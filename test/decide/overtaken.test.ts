@@ -133,6 +133,16 @@ test.each(['waits for its turn', 'runs', 'has succeeded'] as const)(
   },
 )
 
+test('the newer one that runs is waited for, whatever else waits behind it', async () => {
+  const { tea, coffee, milk, deploy, begin, take, hold } = await shop()
+  await deploy(tea)
+  const look = await hold(coffee)
+  await begin(milk)
+  await take(newDeployment({ sha: tea }))
+
+  expect((await look(4_000)).slice(0, 2)).toEqual(['queued', 'newer_first'])
+})
+
 test('of another branch, or of the same commit, it goes all the same', async () => {
   const { store, github, milk, take, lookAt } = await shop()
   const [aside] = github.addCommits('acme/shop', [{ message: 'Cocoa' }], 'aside')

@@ -1150,17 +1150,17 @@ describe.each(ENGINES)('the store on $engine', ({ engine, missing }) => {
       const second = await queue({ sha: b })
       await claim()
       const live = { sha: a, number: first.number }
-      const running = { sha: b, number: second.number, origin: 'deployment' }
+      const ahead = [{ sha: b, number: second.number, origin: 'deployment' }]
       const beside = '1 live, 4 begun'
-      expect(await store.meanwhile(early.id)).toEqual({ beside, before: undefined, live: undefined, running })
-      expect(await store.meanwhile(late.id)).toEqual({ beside, before: live, live: undefined, running })
+      expect(await store.meanwhile(early.id)).toEqual({ beside, before: undefined, live: undefined, ahead })
+      expect(await store.meanwhile(late.id)).toEqual({ beside, before: live, live: undefined, ahead })
       await end(second.id, c)
 
       expect(await store.meanwhile(late.id)).toEqual({
         beside: '4 live',
         before: live,
         live: { sha: c, number: second.number, origin: 'deployment' },
-        running: undefined,
+        ahead: [],
       })
     })
 
