@@ -43,7 +43,7 @@ export const PROBLEMS = {
   database_unusable: {
     status: 500,
     message: 'The database {database} cannot be used: {cause}.',
-    hint: 'Let the user that runs Ferryman own the data directory, on a disk that has room and may be written.',
+    hint: 'Let the user that runs Ferryman own the data directory and all that is in it, on a disk that has room and may be written.',
   },
   database_busy: {
     status: 500,

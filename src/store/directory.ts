@@ -53,6 +53,15 @@ export function makePrivate(path: string): void {
   }
 }
 
+/** Throws what the system says where it, or what is beside it, is somebody else's, as root's, and closed to this user. */
+export function assertOpenToUs(path: string): void {
+  for (const part of PARTS) {
+    const owner = statSync(`${path}${part}`, { throwIfNoEntry: false })?.uid
+    if (owner !== undefined && owner !== process.geteuid?.())
+      accessSync(`${path}${part}`, constants.R_OK | constants.W_OK)
+  }
+}
+
 function closeToOthers(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false })
   if (found === undefined || found.uid !== process.geteuid?.()) return

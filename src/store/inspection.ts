@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 
 import { FerrymanError, messageOf, problem } from '../errors.ts'
 import { APPLIED, assertKnown, isBusy } from './database.ts'
+import { assertOpenToUs } from './directory.ts'
 import { isDamage } from './sqlite.ts'
 
 const PATIENCE_MS = 2_000
@@ -16,6 +17,7 @@ const PATIENCE_MS = 2_000
 export async function inspectSqlite(file: string): Promise<'sound' | 'none' | 'busy'> {
   if ((sizeOf(file) ?? 0) === 0) return 'none'
   try {
+    assertOpenToUs(file)
     const { found, applied } = read(file)
     if (found !== 'ok') throw problem('database_damaged', { file, cause: oneSentence(found) })
     await assertKnown(applied, 'sqlite')

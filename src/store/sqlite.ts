@@ -6,7 +6,7 @@ import { Kysely, SqliteDialect, type SqliteDatabase, type SqliteStatement } from
 
 import { messageOf, problem, type FerrymanError } from '../errors.ts'
 import type { Database } from './database.ts'
-import { makeDirectory, makePrivate } from './directory.ts'
+import { assertOpenToUs, makeDirectory, makePrivate } from './directory.ts'
 import type { Tables } from './schema.ts'
 
 /** Somebody else may write for a moment when the server starts; nobody waits for an answer then. */
@@ -18,6 +18,7 @@ const PATIENCE_MS = 5
 export function openSqlite(path: string): Database {
   makeDirectory(dirname(path))
   makePrivate(path)
+  assertOpenToUs(path) // SQLite would open it, only to read
   const file = new DatabaseSync(path, { timeout: PATIENCE_AT_START_MS })
   const { watched, assertWhole } = watchForDamage(path)
   try {

@@ -1,4 +1,7 @@
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
+  chmodSync,
+  chownSync,
   closeSync,
   mkdirSync,
   openSync,
@@ -9,7 +12,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
@@ -18,6 +21,7 @@ import { ferryman } from '../support/cli.ts'
 import { createWorld, startProcess, type World } from '../support/journey.ts'
 import { mountSmallDisk } from '../support/small-disk.ts'
 import { emptyDatabase } from '../support/stores.ts'
+import { makeUser, removeUser, startedAs } from '../support/users.ts'
 
 const PAGE = 4_096
 const fileOf = ({ directory }: World): string => join(directory, 'data/ferryman.sqlite')
@@ -109,6 +113,33 @@ test.skipIf(inject('postgres') === undefined)(
       ),
     ])
     expect(readdirSync(join(world.directory, 'data/logs'))).toContain('1')
+  },
+)
+
+test.skipIf(process.getuid?.() !== 0 || inject('limitable') === undefined)(
+  'a backup that root has put back, and left to itself, is refused',
+  async () => {
+    const world = await someHistory()
+    const user = 'ferryman-t5'
+    makeUser(user)
+    onTestFinished(() => removeUser(user))
+    execFileSync('chown', ['-R', user, world.directory])
+    chownSync(fileOf(world), 0, 0)
+    chmodSync(fileOf(world), 0o644)
+    const [program = '', ...words] = startedAs(user)
+    const run = (...given: string[]) =>
+      spawnSync(program, [...words, resolve('bin/ferryman'), ...given, '-c', world.configFile], {
+        encoding: 'utf8',
+        env: { PATH: process.env['PATH'], HOME: world.directory },
+      })
+    const why = `The database ${fileOf(world)} cannot be used: EACCES: permission denied, access '${fileOf(world)}'.`
+
+    expect(run('check', '--offline').stdout).toContain(`✘ database: ${why}\n`)
+    expect(run('serve')).toMatchObject({
+      status: 1,
+      stderr: `ferryman: ${why}
+  Let the user that runs Ferryman own the data directory and all that is in it, on a disk that has room and may be written.\n`,
+    })
   },
 )
 
