@@ -53,8 +53,13 @@ async function fetchInto(
   git: Git,
 ): Promise<StepFailure | undefined> {
   const { url } = git.source
-  const fetch = (...rest: string[]): Promise<StepFailure | undefined> =>
-    git.run(['fetch', '--no-write-fetch-head', ...rest], { folder: mirror, asks: true })
+  const fetch = async (...rest: string[]): Promise<StepFailure | undefined> => {
+    const words = ['fetch', '--no-write-fetch-head', ...rest]
+    const failure = await git.run(words, { folder: mirror, asks: true })
+    // Half a pack may be what fills the disk: then nobody would fetch again.
+    if (failure !== undefined) await clearUp(mirror).catch(() => {})
+    return failure
+  }
   const first = await fetch('--end-of-options', url, `+${sha}:${keptAs(environment)}`)
   if (first === undefined || !git.isItsOwn(first)) return first
   // Nothing is listed: whether it answers at all is what matters.

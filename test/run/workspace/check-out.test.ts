@@ -9,9 +9,10 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 
-import { expect, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
 
 import { IN_WORKSPACE, type CommandsRecipe, type Workspace } from '../../../src/deployment/recipe.ts'
 import type { Stop } from '../../../src/run/limits.ts'
@@ -20,6 +21,7 @@ import { createMirrors } from '../../../src/run/workspace/mirrors.ts'
 import { gitSource } from '../../support/git-source.ts'
 import { eventually, runFor, temporaryFolder } from '../../support/running.ts'
 import { recipe } from '../../support/samples.ts'
+import { mountSmallDisk } from '../../support/small-disk.ts'
 
 interface Given extends Partial<Omit<CommandsRecipe, 'workspace'>> {
   readonly sha: string
@@ -185,6 +187,20 @@ test.for(['a pack', 'its head', 'everything', 'a lock is left'])(
     expect([again.result.state, later.result.state]).toEqual(['succeeded', 'succeeded'])
     expect(again.log).toContain('\none')
     expect(later.log).toContain('\ntwo')
+  },
+)
+
+test.skipIf(!inject('mounts'))(
+  'a fetch that fills the disk leaves nothing of what it has brought',
+  async () => {
+    const { source, data, mirror, deploy } = place()
+    mountSmallDisk(join(data, 'mirrors'), { megabytes: 2 })
+    const sha = source.commit({ large: randomBytes(3_000_000).toString('base64') })
+
+    const { result } = await deploy({ sha })
+
+    expect(result).toMatchObject({ state: 'failed', reason: 'source_unavailable' })
+    expect(readdirSync(join(mirror, 'objects/pack'))).toEqual([])
   },
 )
 
