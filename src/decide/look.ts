@@ -459,8 +459,14 @@ const notOnBranch = ({ sha, branch }: Deployment): Outcome => ({
   detail: `${short(sha)} is not on ${branch} any more.`,
 })
 
+const NOT_SHOWN = 'GitHub does not show '
+
+/** Its branch did not show it when that was looked at last: it may have been renamed. */
+const isMissing = ({ hold }: Deployment): boolean =>
+  hold?.reason === 'deciding' && hold.detail.startsWith(NOT_SHOWN)
+
 function notShown(deployment: Deployment, elapsed: Elapsed): Outcome {
-  const what = `GitHub does not show ${short(deployment.sha)} on `
+  const what = `${NOT_SHOWN}${short(deployment.sha)} on `
   const detail = `${what}${deployment.branch}`
   const { id, hold } = deployment
   // The name of the branch may have been masked.
@@ -476,8 +482,8 @@ async function defaultBranchOf(
 ): Promise<string | undefined> {
   const [first] = waiting
   const branches = new Set(waiting.map(({ branch }) => branch))
-  if (first === undefined || branches.size === 1 || environmentOf(first) === undefined)
-    return waiting.at(-1)?.branch
+  const isSeen = branches.size === 1 && !waiting.some(isMissing)
+  if (first === undefined || isSeen || environmentOf(first) === undefined) return waiting.at(-1)?.branch
   const facts = await github().repository(first.repository).catch(unlessForbidden)
   return facts?.defaultBranch ?? waiting.at(-1)?.branch
 }

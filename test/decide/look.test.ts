@@ -199,6 +199,23 @@ test('one answer without the branch ends nothing; two minutes of them do', async
   expect(await lookAt(HOUR / 2 + 140_000)).toMatchObject({ state: 'cancelled', reason: 'not_on_branch' })
 })
 
+test('what waits while its default branch is renamed ends with that reason', async () => {
+  const { github, store, sha, take, lookAt } = await openLooks({ branch: undefined })
+  const { id } = await take(newMerge({ sha }))
+  const repository = github.addRepository('acme/shop', { id: 17 })
+  repository.branches.delete('main')
+  github.setBranch('acme/shop', 'trunk', sha)
+  Object.assign(repository, { defaultBranch: 'trunk' })
+
+  await lookAt(2_000)
+  await lookAt(12_000)
+
+  expect(await store.deployment(id)).toMatchObject({
+    reason: 'config_removed',
+    detail: 'It was changed while this waited: the branch is trunk now.',
+  })
+})
+
 test('what another environment never takes ends after 30 days of that; a long lock does not count, and what bakes is waited for', async () => {
   const since = 1_000
   const detail = 'staging #12 failed with a84d88e'
