@@ -280,8 +280,13 @@ async function begin(shared: string, inside: string, entry: string): Promise<voi
   if (brought?.isDirectory() !== true) return void (await mkdir(shared, { recursive: true }))
   // Beside its place first: half a copy would be taken for all of it.
   const copy = `${shared}.${randomBytes(6).toString('hex')}`
-  await cp(inside, copy, { recursive: true, verbatimSymlinks: true })
-  await rename(copy, shared)
+  try {
+    await cp(inside, copy, { recursive: true, verbatimSymlinks: true })
+    await rename(copy, shared)
+  } catch (thrown) {
+    await removeTree(copy).catch(() => {}) // nobody would know what it is
+    throw thrown
+  }
 }
 
 /**

@@ -560,4 +560,12 @@ test.skipIf(!inject('mounts'))('a full or read-only disk is named, and what was 
 
   expect(await currentRelease(releases)).toBe('1')
   expect(await goodReleases(releases)).toMatchObject([{ release: '1' }])
+
+  disk.fill(600_000)
+  mkdirSync(join(folderOf(releases, release), 'storage'))
+  writeFileSync(join(folderOf(releases, release), 'storage/large'), Buffer.alloc(400_000))
+  await expect(linkShared({ ...releases, shared: ['storage/'] }, release)).rejects.toMatchObject({
+    reason: 'release_failed',
+  })
+  expect(readdirSync(join(releases.path, 'shared'))).toEqual([])
 })
