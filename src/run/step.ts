@@ -37,8 +37,10 @@ export async function carryOutStep(
   parts: Begun,
 ): Promise<StepFailure | undefined> {
   if (step.kind === 'action') return perform(deployment, step, environment, parts)
-  const isLeftOut = await leaveOut(deployment, step, environment, parts)
-  return isLeftOut ? undefined : runStep(deployment, step, environment, parts)
+  if (await leaveOut(deployment, step, environment, parts)) return undefined
+  const failure = await runStep(deployment, step, environment, parts)
+  if (failure !== undefined) await step.failed?.()
+  return failure
 }
 
 /** Whether nothing has changed that the step is there for; then that is told, and its result. */

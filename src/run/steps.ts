@@ -36,6 +36,8 @@ export interface CommandStep {
   readonly leaveProcesses?: boolean
   /** Told when it has succeeded. */
   readonly succeeded?: () => Promise<void>
+  /** Told when it has not, whatever ended it. */
+  readonly failed?: () => Promise<void>
   /** What the configuration calls it. */
   readonly label?: string | undefined
   readonly hook?: HookPhase

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { causeOf } from '../../config/references.ts'
 import { credentialsIn } from '../../config/values.ts'
 import { quoted } from '../quoted.ts'
-import type { Step } from '../steps.ts'
+import type { CommandStep, Step } from '../steps.ts'
 import type { Hindrance } from './playbook.ts'
 
 /** What a playbook needs of Ansible Galaxy. */
@@ -35,7 +35,9 @@ export function readRequirements(file: string, home: string, name: string): Requ
   const places = { roles: join(home, folder, 'roles'), collections: join(home, folder, 'collections') }
   // Where the note cannot be written, what it would be about is installed again the next time.
   const succeeded = (): Promise<void> => keep(home, { hash, folder }).catch(() => {})
-  const steps = isThere ? [] : [installStep(file, places, succeeded)]
+  // Nothing else is being installed there, and what broke off may be what fills the disk.
+  const failed = (): Promise<void> => clear(home)
+  const steps = isThere ? [] : [installStep(file, places, { succeeded, failed })]
   return { ...places, steps, secrets: credentialsIn(content) }
 }
 
@@ -77,7 +79,7 @@ function readContent(file: string): string | Hindrance {
 const installStep = (
   file: string,
   { roles, collections }: Pick<Requirements, 'roles' | 'collections'>,
-  succeeded: () => Promise<void>,
+  told: Required<Pick<CommandStep, 'succeeded' | 'failed'>>,
 ): Step => ({
   onFailure: 'ends',
   kind: 'command',
@@ -88,7 +90,7 @@ const installStep = (
     ANSIBLE_COLLECTIONS_PATH: collections,
     ANSIBLE_GALAXY_CACHE_DIR: join(dirname(roles), 'cache'),
   },
-  succeeded,
+  ...told,
 })
 
 interface Installed {
