@@ -30,7 +30,7 @@ export async function meanwhile(database: Kysely<Tables>, id: number): Promise<M
     .executeTakeFirst()
   const ahead = await others
     .where(
-      sql<boolean>`(other.state in ('running', 'cancelling') and (other.id > ${id} or ${MADE_AFTER}))
+      sql<boolean>`(other.state in ('running', 'cancelling') and (${BEGAN} > ${came(id)} or ${MADE_AFTER}))
         or (other.state = 'queued' and other.hold_reason is null and other.id < ${id} and ${MADE_AFTER})`,
     )
     .orderBy('other.id')

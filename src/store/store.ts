@@ -449,7 +449,7 @@ export interface Meanwhile extends Beside {
   readonly before: Landmarks['live']
   /** What is there now, where that has begun since. */
   readonly live: PlacedSince | undefined
-  /** What runs there, where that came later, and what waits for its turn in front of it and was made on GitHub after it. */
+  /** What runs there, where that has begun since, and what waits for its turn in front of it and was made on GitHub after it. */
   readonly ahead: readonly PlacedSince[]
 }
 

@@ -67,6 +67,17 @@ test('it waits for a newer one that runs, and goes when that has failed', async 
   expect(await look(6_000)).toEqual(['queued', undefined, undefined])
 })
 
+test('it waits for a newer one that came before it, and begins while it is held', async () => {
+  const { store, tea, coffee, milk, deploy, take, claim, hold } = await shop()
+  await deploy(tea)
+  const newer = await take(newDeployment({ sha: milk, hold: HELD }))
+  const look = await hold(coffee)
+  await store.release(newer.id, { at: 3_000, reports: () => [] })
+  await claim(3_000)
+
+  expect(await look(4_000)).toEqual(['queued', 'newer_first', 'Waiting for #2, which deploys a newer one'])
+})
+
 test.each(['person', 'merge'] as const)(
   'a newer one that begins while GitHub is asked about the checks of a %s is waited for',
   async (origin) => {
