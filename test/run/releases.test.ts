@@ -528,6 +528,24 @@ describe('target: directory', () => {
   })
 })
 
+test('what somebody else keeps for themselves in the folder that is current is named', async () => {
+  const folder = temporaryFolder()
+  const path = join(folder, 'shop')
+  const upload = join(path, 'current/upload')
+  await asSomebody(folder, async () => {
+    mkdirSync(join(path, 'current'), { recursive: true })
+    writeFileSync(upload, '')
+    const releases = releasesIn(path, { target: 'directory' })
+    const release = await deploy(releases, 1, 'built')
+    chmodSync(upload, 0)
+
+    await expect(switchCurrent(releases, release)).rejects.toMatchObject({
+      reason: 'release_failed',
+      message: `Nothing can be written to ${path}: this user has no right to ${upload}.`,
+    })
+  })
+})
+
 test('a folder that may not be written is named', async () => {
   const path = join(temporaryFolder(), 'file', 'shop')
   writeFileSync(join(path, '..'), '')

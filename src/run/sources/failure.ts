@@ -13,15 +13,17 @@ export class ReleaseFailure extends Error {
 /** What the system said about a disk, in words; undefined for what is no word of the system. */
 export function diskTrouble(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || !('syscall' in thrown) || !('code' in thrown)) return undefined
+  const path: unknown = Reflect.get(thrown, 'path')
+  if (NO_RIGHT.has(thrown.code) && typeof path === 'string') return `this user has no right to ${path}`
   return DISK[String(thrown.code)] ?? messageOf(thrown)
 }
+
+const NO_RIGHT: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM'])
 
 const DISK: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'the quota of this user is used up',
   EROFS: 'the disk cannot be written',
-  EACCES: 'this user may not write there',
-  EPERM: 'this user may not do that there',
   EIO: 'the disk is broken',
 }
 
