@@ -201,8 +201,12 @@ export async function makeRoom(
   } catch {
     return // where nobody can say what is current, nothing is removed
   }
-  await discardRelease(releases, release)
-  await log.line(`Removed what was built as release ${release}, since the disk is full.`)
+  const isGone = await discardRelease(releases, release)
+  await log.line(
+    isGone
+      ? `Removed what was built as release ${release}, since the disk is full.`
+      : `The disk is full, and what was built as release ${release} cannot be removed.`,
+  )
 }
 
 /** Notes that the release is good, and removes the oldest; what is wrong about that changes nothing any more. */

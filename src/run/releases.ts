@@ -150,10 +150,12 @@ export function beginRelease(releases: Releases, release: string): Promise<reado
   })
 }
 
-/** Removes a release that could not be fetched: what there is of it may be what fills the disk. */
-export async function discardRelease(releases: Place, release: string): Promise<void> {
-  await removeRelease(releases, release).catch(() => {}) // the next one that begins tries it again
-}
+/** Removes a release that is not to be: what there is of it may be what fills the disk. Answers whether nothing is left. */
+export const discardRelease = (releases: Place, release: string): Promise<boolean> =>
+  removeRelease(releases, release).then(
+    () => true,
+    () => false, // the next one that begins tries it again
+  )
 
 /** Notes that the folder of a release is complete as it was fetched, for a deployment that may have to wait yet. */
 export function noteFetched(releases: Place, release: string, fetched: Fetched): Promise<void> {
