@@ -161,5 +161,5 @@ test('where nobody has to agree, that is said; nothing is approved by being look
   )
 
   expect(needless.err).toContain('Nobody has to approve what goes to acme/shop/production.')
-  await expect(looking).rejects.toMatchObject({ code: 'path_unknown' })
+  await expect(looking).rejects.toMatchObject({ code: 'server_differs' }) // there is no such route
 })
