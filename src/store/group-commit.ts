@@ -23,8 +23,6 @@ export function createGroupCommit<Item, Answer>(
   }
   let waiting: Waiting[] = []
   let writing = false
-  /** What the last group took. */
-  let tookMs = 0
 
   const settle = async (group: readonly Waiting[]): Promise<void> => {
     try {
@@ -43,13 +41,11 @@ export function createGroupCommit<Item, Answer>(
     while (waiting.length > 0) {
       const group = waiting.slice(0, most)
       waiting = waiting.slice(most)
-      const from = performance.now()
       await settle(group)
-      tookMs = performance.now() - from
     }
     writing = false
   }
-  /** Waits for the others of this turn of the event loop, and of the next where there were any, no longer than to write takes. */
+  /** Waits for the others of this turn of the event loop, and of the next where there were any. */
   const gather = (before: number, until: number): void =>
     void setImmediate(() => {
       const count = waiting.length
@@ -59,6 +55,6 @@ export function createGroupCommit<Item, Answer>(
   return (item) =>
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject })
-      if (waiting.length === 1 && !writing) gather(1, performance.now() + Math.min(tookMs, MOST_GATHERING_MS))
+      if (waiting.length === 1 && !writing) gather(1, performance.now() + MOST_GATHERING_MS)
     })
 }
