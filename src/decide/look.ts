@@ -146,6 +146,14 @@ async function closedFor(
 const lookAgainOf = (outcome: Outcome): number | undefined =>
   outcome.kind === 'wait' ? outcome.lookAgainMs : undefined
 
+const SOON_MS = 100
+
+/** What may go, and was not let through since something beside it had moved, is looked at again at once. */
+const lookAgainAfter = (outcome: Outcome, isThrough: boolean): number | undefined =>
+  mayGo(outcome) && !isThrough ? SOON_MS : lookAgainOf(outcome)
+
+const mayGo = ({ kind }: Outcome): boolean => kind === 'made' || kind === 'through'
+
 /** `overtakenNow`: a newer one may begin while GitHub is asked about its checks. */
 const gatePartsOf = (
   parts: LookParts,
@@ -187,8 +195,8 @@ async function lookAtAsked(one: Deployment, { failures }: Looking, given: LookPa
       (await judgeOwnership(one, parts)) ??
       (await overtakenNow()) ??
       (await passGate(one, environment, gatePartsOf(parts, overtakenNow)))
-    await settle(one, { ...outcome, beside }, parts)
-    return { lookAgainMs: lookAgainOf(outcome) }
+    const isThrough = await settle(one, { ...outcome, beside }, parts)
+    return { lookAgainMs: lookAgainAfter(outcome, isThrough) }
   } catch (thrown) {
     return (await letBack(one, thrown, parts)) ?? inVainOf(thrown, [one], failures, parts)
   }
@@ -202,6 +210,7 @@ async function lookAtAsked(one: Deployment, { failures }: Looking, given: LookPa
 async function letBack(one: Deployment, thrown: unknown, parts: LookParts): Promise<Looked | undefined> {
   if (!(thrown instanceof GitHubError) || !isGoingBack(one)) return undefined
   if ((parts.environmentOf(one)?.evenWhenForced ?? []).length > 0) return undefined
+  const { beside } = await parts.store.meanwhile(one.id)
   const shut = await closedFor(one, await factsFrom(one, parts), parts)
   if (shut === undefined) {
     const at = parts.clock()
@@ -209,8 +218,8 @@ async function letBack(one: Deployment, thrown: unknown, parts: LookParts): Prom
     parts.journal.warn('deployment:without-github', { deployment: nameOf(one), id: one.id, error: thrown })
   }
   const outcome = shut ?? { kind: 'through' as const }
-  await settle(one, outcome, parts)
-  return { lookAgainMs: lookAgainOf(outcome) }
+  const isThrough = await settle(one, { ...outcome, beside }, parts)
+  return { lookAgainMs: lookAgainAfter(outcome, isThrough) }
 }
 
 /** Whether somebody goes back with it to what was deployed here before. Its payload is our own. */
@@ -287,7 +296,7 @@ async function letThrough(
       return undefined
     }
     // Something else has moved at that very moment: it is looked at again, and before what is older.
-    if (outcome.kind === 'made' || outcome.kind === 'through') break
+    if (mayGo(outcome)) return SOON_MS
     if (!standsBefore(outcome)) continue
     for (const each of older) await settle(each, outcome, parts, waits)
     break

@@ -178,7 +178,7 @@ test.skipIf(!existsSync('/usr/bin/script')).each([
 ])('a terminal gets colours where it has them: %s', async (terminal, hasColours) => {
   const config = join(temporaryFolder(), 'config.yml')
   writeFileSync(config, '{}')
-  const { NO_COLOR: _, FORCE_COLOR: __, ...rest } = process.env
+  const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...rest } = process.env
 
   const { stdout } = await promisify(execFile)(
     '/usr/bin/script',

@@ -113,7 +113,8 @@ test('a newer one that begins while GitHub makes the deployment of a merge is wa
     return made === 'auto_merged' ? made : { ...made, githubId: 77 }
   }
 
-  await lookAt(4_000, { github: () => ({ ...client, createDeployment }) })
+  const { lookAgainMs } = await lookAt(4_000, { github: () => ({ ...client, createDeployment }) })
+  expect(lookAgainMs).toBeLessThan(1_000)
   await lookAt(5_000)
   expect(await store.deployment(id)).toMatchObject({ githubId: 77, hold: { reason: 'newer_first' } })
   await succeed(3, 6_000)

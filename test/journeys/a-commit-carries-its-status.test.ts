@@ -57,7 +57,7 @@ test('without it nothing is written, and without the right the deployment is tol
 
   const world = await serve({ entry })
   await world.status(await world.deploy(), 'success')
-  await world.waitForJournal((line) => line.includes('"report:refused"') && line.includes('github-commit'))
+  await world.waitForJournal((line) => line.includes('"report:postponed"') && line.includes('github-commit'))
   expect(said(world)).toEqual([])
 })
 
