@@ -15,6 +15,7 @@ export const FAULTS = {
   'budget spent': 'a moment',
   'token 401': 'a word',
   'forbidden 403': 'a word',
+  'hidden 404': 'a word',
   'gone 404': 'sending again',
   'gone 410': 'sending again',
   'wrong 422': 'sending again',
@@ -29,12 +30,17 @@ type Help = (typeof FAULTS)[FaultKind]
 const kindsOf = (help: Help): FaultKind[] =>
   (Object.keys(FAULTS) as FaultKind[]).filter((kind) => FAULTS[kind] === help)
 
+/** GitHub says 404 to a token that does not see something; Slack says it where a webhook is gone. */
+const ELSEWHERE = { github: 'gone 404', slack: 'hidden 404' } as const satisfies Record<string, FaultKind>
+type Place = keyof typeof ELSEWHERE
+const kindsAt = (help: Help, at: Place): FaultKind[] => kindsOf(help).filter((kind) => kind !== ELSEWHERE[at])
+
 /** What passes by itself. */
 export const PASSING = kindsOf('a moment')
 /** What is tried hourly. */
-export const BARRED = kindsOf('a word')
+export const barredAt = (at: Place): FaultKind[] => kindsAt('a word', at)
 /** What is never tried again. */
-export const REFUSED = kindsOf('sending again')
+export const refusedAt = (at: Place): FaultKind[] => kindsAt('sending again', at)
 export const LASTING_LIMITS = kindsOf('another token')
 
 /** Whether somebody has to help so, where one of these was met. */

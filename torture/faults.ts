@@ -23,6 +23,7 @@ const SCRIPTS = {
   hang: 'hang',
   'token 401': { status: 401, body: { message: 'Bad credentials' } },
   'forbidden 403': { status: 403, body: { message: 'Resource not accessible by personal access token' } },
+  'hidden 404': { status: 404, body: { message: 'Not Found' } },
   'gone 404': { status: 404, body: { message: 'Not Found' } },
   'gone 410': { status: 410, body: { message: 'Gone' } },
   'wrong 422': { status: 422, body: { message: 'Validation Failed' } },
@@ -57,13 +58,14 @@ export function mend({ github, slack }: World): void {
 /** How many reports the doubles have refused for good so far; GitHub refuses when it is asked for them, too. */
 export function refusedReports({ github, slack }: World): { readonly sent: number; readonly atMost: number } {
   const atGitHub = github.requests.filter(
-    ({ isScripted, path, answer }) => isScripted && STATUSES.test(path) && FINAL.has(answer?.status ?? 0),
+    ({ isScripted, path, answer }) =>
+      isScripted && STATUSES.test(path) && FINAL.github.has(answer?.status ?? 0),
   )
-  const atSlack = slack.requests.filter(({ status = 0 }) => FINAL.has(status)).length
+  const atSlack = slack.requests.filter(({ status = 0 }) => FINAL.slack.has(status)).length
   return {
     sent: atGitHub.filter(({ method }) => method === 'POST').length + atSlack,
     atMost: atGitHub.length + atSlack,
   }
 }
 
-const FINAL: ReadonlySet<number> = new Set([404, 410, 422])
+const FINAL = { github: new Set([410, 422]), slack: new Set([404, 410, 422]) }

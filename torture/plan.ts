@@ -1,5 +1,5 @@
 import type { Chance } from './chance.ts'
-import { BARRED, LASTING_LIMITS, needs, PASSING, REFUSED, type FaultKind } from './fault-kinds.ts'
+import { barredAt, LASTING_LIMITS, needs, PASSING, refusedAt, type FaultKind } from './fault-kinds.ts'
 import { BRANCHES, ENVIRONMENTS, REPOSITORIES, type Branch, type Environment } from './world.ts'
 
 /** Everything that is decided about one cycle before it begins. */
@@ -159,7 +159,7 @@ function planFaults(chance: Chance, isKilled: boolean): Fault[] {
     const at = chance.pick(['github', 'github', 'github', 'slack'])
     const what = chance.happens(0.7)
       ? oneOf(chance, PASSING)
-      : oneOf(chance, at === 'slack' ? REFUSED : [...BARRED, ...REFUSED, ...LASTING_LIMITS])
+      : oneOf(chance, at === 'slack' ? refusedAt(at) : [...barredAt(at), ...refusedAt(at), ...LASTING_LIMITS])
     return {
       at,
       path: chance.pick([STATUSES, STATUSES, DEPLOYMENTS, ANYTHING]),
@@ -177,7 +177,7 @@ function planFaultAtLast(chance: Chance, isToldToSlack: boolean, mayRefuse: bool
       at,
       path: STATUSES,
       times: chance.integer(1, 12),
-      what: oneOf(chance, chance.happens(0.5) ? BARRED : REFUSED),
+      what: oneOf(chance, chance.happens(0.5) ? barredAt(at) : refusedAt(at)),
     }
   const passing = PASSING.filter((what) => what !== 'hang')
   return { at, path: STATUSES, times: 1, what: oneOf(chance, passing) }
