@@ -76,7 +76,9 @@ export function startStandby(parts: StandbyParts): Standby {
   const keep = (preparing: Promise<Waiting | undefined>): void => {
     next = preparing
     void preparing.then((waiting) => {
-      if (next === preparing) ready = waiting
+      if (next !== preparing) return
+      ready = waiting
+      if (waiting === undefined) next = undefined // it was killed before it was ready, say
     })
   }
   const prepareNext = (): void => {
@@ -126,8 +128,8 @@ export function startStandby(parts: StandbyParts): Standby {
     reserve() {
       if (ready?.hasEnded() === true) {
         void take() // which lets go of it
-        prepareSoon()
       }
+      if (next === undefined) prepareSoon()
       if (ready === undefined) return undefined
       const waiting = ready
       let isReserved = true
