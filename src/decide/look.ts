@@ -210,7 +210,6 @@ async function lookAtAsked(one: Deployment, { failures }: Looking, given: LookPa
 async function letBack(one: Deployment, thrown: unknown, parts: LookParts): Promise<Looked | undefined> {
   if (!(thrown instanceof GitHubError) || !isGoingBack(one)) return undefined
   if ((parts.environmentOf(one)?.evenWhenForced ?? []).length > 0) return undefined
-  const { beside } = await parts.store.meanwhile(one.id)
   const shut = await closedFor(one, await factsFrom(one, parts), parts)
   if (shut === undefined) {
     const at = parts.clock()
@@ -218,8 +217,8 @@ async function letBack(one: Deployment, thrown: unknown, parts: LookParts): Prom
     parts.journal.warn('deployment:without-github', { deployment: nameOf(one), id: one.id, error: thrown })
   }
   const outcome = shut ?? { kind: 'through' as const }
-  const isThrough = await settle(one, { ...outcome, beside }, parts)
-  return { lookAgainMs: lookAgainAfter(outcome, isThrough) }
+  await settle(one, outcome, parts)
+  return { lookAgainMs: lookAgainOf(outcome) }
 }
 
 /** Whether somebody goes back with it to what was deployed here before. Its payload is our own. */

@@ -280,6 +280,20 @@ test('what goes back to a success of before needs no GitHub; all else, and the o
     expect(await store.deployment(id)).toMatchObject({ hold: { reason: 'github_unavailable' } })
 })
 
+test('who goes back while GitHub is away is let through though something has begun since they asked', async () => {
+  const { github, store, sha, take, lookAt, claim } = await openLooks({ requiredContexts: ['ci/test'] })
+  const payload = JSON.stringify({ asked_for: '#1', goes_back: true })
+  const hold = { reason: 'deciding', detail: '', since: 1, until: undefined } as const
+  const { id } = await take(newMerge({ sha, origin: 'person', hold, payload }))
+  await take(newDeployment({ sha: 'c'.repeat(40) }))
+  expect((await claim(2_000))?.number).toBe(2)
+  github.fail({ times: 100, with: { status: 503 } })
+
+  await lookAt(3_000)
+
+  expect(await store.deployment(id)).toMatchObject({ state: 'queued', hold: undefined })
+})
+
 test('checks that nobody can skip are asked for before anybody goes back, too', async () => {
   const { github, store, sha, take, lookAt } = await openLooks({ evenWhenForced: ['security/audit'] })
   const payload = JSON.stringify({ asked_for: ':previous', goes_back: true })
