@@ -7,18 +7,12 @@ import { expect, inject, onTestFinished, test } from 'vitest'
 
 import { COMPILED } from '../support/cli.ts'
 import { createWorld, SECRET } from '../support/journey.ts'
-import { signedDelivery } from '../support/payloads.ts'
+import { PUSH_ELSEWHERE, signedDelivery } from '../support/payloads.ts'
 import { sendAll } from '../support/pressure.ts'
 import { eventually } from '../support/running.ts'
 
 const FERRYMAN = resolve('bin/ferryman')
 const MORE_THAN_A_PIPE_HOLDS = 1_000
-const PUSH = {
-  ref: 'refs/heads/topic',
-  before: 'b'.repeat(40),
-  after: 'c'.repeat(40),
-  pusher: 'mona',
-} as const
 
 test('a server whose log nobody reads takes what comes, and ends when it is told to', async () => {
   const world = await createWorld()
@@ -42,7 +36,7 @@ test('a server whose log nobody reads takes what comes, and ends when it is told
   await eventually('it answers', isThere)
 
   const pushes = Array.from({ length: MORE_THAN_A_PIPE_HOLDS }, () =>
-    signedDelivery('push', world.github.events.push('acme/shop', PUSH), SECRET),
+    signedDelivery('push', world.github.events.push('acme/shop', PUSH_ELSEWHERE), SECRET),
   )
   const answers = await sendAll(address, pushes, 20)
   server.kill('SIGTERM')

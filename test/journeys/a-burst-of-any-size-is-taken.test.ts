@@ -5,19 +5,12 @@ import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 
 import { createWorld, SECRET, startProcess, type World } from '../support/journey.ts'
-import { deploymentEvent, signedDelivery } from '../support/payloads.ts'
+import { deploymentEvent, PUSH_ELSEWHERE, signedDelivery } from '../support/payloads.ts'
 import { MOST_MEGABYTES, mostMemoryOf, sendAll, sendAndGo, type Answered } from '../support/pressure.ts'
 import { eventually } from '../support/running.ts'
 
 const MEGABYTE = 1_048_576
 const WAITS_FOR_GO = ['sh', '-c', 'echo "$FERRYMAN_NUMBER" >> started; until test -e go; do sleep 0.02; done']
-
-const PUSH = {
-  ref: 'refs/heads/topic',
-  before: 'b'.repeat(40),
-  after: 'c'.repeat(40),
-  pusher: 'mona',
-} as const
 
 /** How many of each answer there are. */
 function tally(answers: readonly Answered[]): Record<string, number> {
@@ -43,7 +36,7 @@ test(
     const deliveries = Array.from({ length: 10_000 }, (_, index) =>
       index % 10 === 0
         ? signedDelivery('deployment', deploymentEvent({ sha: world.sha }), SECRET)
-        : signedDelivery('push', world.github.events.push('acme/shop', PUSH), SECRET),
+        : signedDelivery('push', world.github.events.push('acme/shop', PUSH_ELSEWHERE), SECRET),
     )
 
     expect(tally(await sendAll(server.address, deliveries, 100))).toEqual({
@@ -69,7 +62,7 @@ test('of many of the largest deliveries at once some are taken, the others may c
   const world = await createWorld()
   const server = await startProcess(world)
   const push = JSON.stringify({
-    ...Object(world.github.events.push('acme/shop', PUSH)),
+    ...Object(world.github.events.push('acme/shop', PUSH_ELSEWHERE)),
     commits: Array.from({ length: 70_000 }, (_, index) => ({
       id: `${index}`.padStart(40, 'a'),
       message: 'x'.repeat(300),
@@ -103,7 +96,7 @@ test('the largest deliveries whose senders have gone take no memory, though the 
   const server = await startProcess(world)
   const other = new DatabaseSync(join(world.directory, 'data/ferryman.sqlite'), { timeout: 5_000 })
   const push = JSON.stringify({
-    ...Object(world.github.events.push('acme/shop', PUSH)),
+    ...Object(world.github.events.push('acme/shop', PUSH_ELSEWHERE)),
     more: 'x'.repeat(24 * MEGABYTE),
   })
 

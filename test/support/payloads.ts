@@ -37,6 +37,14 @@ export function deploymentEvent(given: Given = {}) {
   }
 }
 
+/** A push to a branch from which nothing is deployed. */
+export const PUSH_ELSEWHERE = {
+  ref: 'refs/heads/topic',
+  before: 'b'.repeat(40),
+  after: 'c'.repeat(40),
+  pusher: 'mona',
+} as const
+
 let nextGuid = 0
 
 /** A delivery as GitHub would send it: the body, and the headers with its signature. */
